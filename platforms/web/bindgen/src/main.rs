@@ -1,1 +1,53 @@
-fn main() {}
+//! Generates the JavaScript and TypeScript bindings of a compiled `kinora-web`.
+//!
+//! A program of its own over wasm-bindgen's library: the workspace's lock file decides the
+//! generator's version together with the version compiled into the module, so the two cannot
+//! disagree, and there is no command line tool to install.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use wasm_bindgen_cli_support::Bindgen;
+
+/// Write the bindings of a WebAssembly module: NAME.js, NAME.d.ts, NAME_bg.wasm.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// The module as the compiler left it
+    wasm: PathBuf,
+    /// Folder to write to; created where it is missing
+    #[arg(long)]
+    out_dir: PathBuf,
+    /// Stem of the generated files; the module's own stem otherwise
+    #[arg(long)]
+    out_name: Option<String>,
+    /// Keep names and debug information, and check arguments at run time
+    #[arg(long)]
+    debug: bool,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(&options.wasm)
+        .web(true)?
+        // The page's bundler or server resolves the module beside the script:
+        // `new URL('NAME_bg.wasm', import.meta.url)`. The library's default is to leave it out.
+        .omit_default_module_path(false)
+        .typescript(true)
+        .debug(options.debug)
+        .keep_debug(options.debug)
+        .remove_name_section(!options.debug)
+        .remove_producers_section(!options.debug);
+    if let Some(name) = &options.out_name {
+        bindgen.out_name(name);
+    }
+    bindgen.generate(&options.out_dir).with_context(|| {
+        format!(
+            "no bindings for {}; build it for wasm32-unknown-unknown first, and keep its symbols",
+            options.wasm.display()
+        )
+    })
+}
