@@ -1,1 +1,74 @@
-fn main() {}
+//! `cargo xtask`: builds, tests and demonstrates the project.
+
+mod doctor;
+mod install;
+mod lock;
+mod npm;
+mod process;
+mod progress;
+mod requirements;
+mod size;
+mod stamp;
+mod wasm_toolchain;
+mod web;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::install::MissingTools;
+use crate::wasm_toolchain::Source;
+use crate::workspace::Workspace;
+
+/// Exit status when a tool is missing that only an administrator can install.
+const EXIT_MISSING_TOOLS: u8 = 3;
+
+const AFTER_HELP: &str = "\
+Exit status: 0 all went well; 1 something failed; 2 wrong usage; 3 a tool is missing (the command \
+that installs it is printed); 130 interrupted.";
+
+/// Build, test and demonstrate Kinora.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Compile for the web with this toolchain only, instead of the first that works
+    #[arg(long, global = true, env = "KINORA_WASM_TOOLCHAIN", value_enum)]
+    wasm_toolchain: Option<Source>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say which tools are here, which are missing, and what each is for
+    Doctor(doctor::Options),
+    /// Build the npm package into platforms/web/npm/dist and check its size
+    Web(web::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    process::end_children_when_interrupted();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            process::wait_if_interrupted();
+            eprintln!("error: {error:#}");
+            if error.is::<MissingTools>() {
+                ExitCode::from(EXIT_MISSING_TOOLS)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let workspace = Workspace::find(cli.wasm_toolchain);
+    match cli.command {
+        Command::Doctor(options) => doctor::run(&workspace, &options),
+        Command::Web(options) => web::run(&workspace, &options),
+    }
+}

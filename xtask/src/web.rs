@@ -1,0 +1,139 @@
+//! `cargo xtask web`: the npm package, from the Rust sources to what a page downloads.
+//!
+//! In order: kinora-web is compiled for size; its bindings are written to `npm/wasm/` (`kinora.js`,
+//! `kinora.d.ts`, `kinora_bg.wasm`) and the module is optimised there; the package's own `build`
+//! script makes `npm/dist/` of the TypeScript sources and those bindings; the module is placed
+//! beside them under the name its bindings look for. Steps whose inputs are unchanged are skipped.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::install;
+use crate::lock::Lock;
+use crate::npm::Package;
+use crate::process;
+use crate::requirements::Goal;
+use crate::size::{Budget, Sizes};
+use crate::stamp::{Inputs, Stamp, hash_file};
+use crate::wasm_toolchain::{TARGET, WasmToolchain, cargo_home};
+use crate::workspace::Workspace;
+
+pub(crate) const NPM_PACKAGE: &str = "platforms/web/npm";
+const MODULE: &str = "kinora_bg.wasm";
+
+/// Options of `cargo xtask web`.
+#[derive(Args)]
+#[command(after_help = "Exit status: 1 also when the package is larger than \
+platforms/web/npm/size-budget.json allows.")]
+pub(crate) struct Options {
+    /// Print the sizes as JSON on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    install::ensure(workspace, Goal::Web)?;
+    let dist = build(workspace)?;
+    let sizes = Sizes::of(workspace, &dist)?;
+    let budget = Budget::read(&workspace.path(NPM_PACKAGE).join("size-budget.json"))?;
+    if options.json {
+        println!("{:#}", sizes.as_json(&budget));
+    } else {
+        print!("{}", sizes.table(&budget));
+    }
+    budget.check(&sizes)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds what is out of date and gives the folder a page loads the package from.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let _lock = Lock::acquire(&workspace.state().join("web.lock"))?;
+    let package = Package::new(workspace, NPM_PACKAGE);
+    let module = compile(workspace)?;
+    package.install()?;
+    let bindings = bind(workspace, &package, &module)?;
+    bundle(workspace, &package, &bindings)
+}
+
+fn compile(workspace: &Workspace) -> Result<PathBuf> {
+    let toolchain = WasmToolchain::obtain(workspace)?;
+    // Fetched first, so that all folders to leave out of the module's paths exist.
+    process::run(workspace, "fetch crates for the web", &mut toolchain.cargo(workspace, "fetch"))?;
+    let mut command = toolchain.cargo(workspace, "build");
+    command
+        .args(["--package", "kinora-web", "--lib", "--profile", "wasm"])
+        .env("CARGO_ENCODED_RUSTFLAGS", path_flags(workspace)?);
+    process::run(workspace, "compile kinora-web", &mut command)?;
+    Ok(workspace.target().join("wasm").join(TARGET).join("wasm/kinora_web.wasm"))
+}
+
+/// Flags that keep this machine's paths out of panic messages: they would make the module differ
+/// from one machine to the next, and say more than a page's visitors need to know.
+fn path_flags(workspace: &Workspace) -> Result<OsString> {
+    let mut prefixes = vec![(workspace.root().to_owned(), "kinora")];
+    let sources = cargo_home().join("registry/src");
+    if sources.is_dir() {
+        for entry in fs::read_dir(&sources)? {
+            prefixes.push((entry?.path(), "deps"));
+        }
+    }
+    prefixes.sort();
+    let mut flags = OsString::new();
+    for (from, to) in prefixes {
+        if !flags.is_empty() {
+            flags.push("\u{1f}");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(from);
+        flags.push("=");
+        flags.push(to);
+    }
+    Ok(flags)
+}
+
+/// Writes the bindings and the optimised module.
+fn bind(workspace: &Workspace, package: &Package, module: &Path) -> Result<PathBuf> {
+    let folder = package.folder().join("wasm");
+    let inputs = Inputs::default()
+        .value(hash_file(module)?)
+        .tree(&workspace.path("platforms/web/bindgen"))?
+        .tree(&package.folder().join("package-lock.json"))?;
+    let stamp = Stamp::new(workspace, "web-bindings", inputs);
+    if stamp.is_fresh(&folder.join(MODULE)) {
+        return Ok(folder);
+    }
+    stamp.clear();
+    let mut command = workspace.cargo("run");
+    command
+        .args(["--package", "kinora-web-bindgen", "--"])
+        .arg(module)
+        .arg("--out-dir")
+        .arg(&folder)
+        .args(["--out-name", "kinora"]);
+    process::run(workspace, "write the web bindings", &mut command)?;
+
+    let mut command = package.tool("wasm-opt")?;
+    command.arg("-Oz").arg(folder.join(MODULE)).arg("-o").arg(folder.join(MODULE));
+    process::run(workspace, "optimise the web module", &mut command)?;
+    stamp.write()?;
+    Ok(folder)
+}
+
+fn bundle(workspace: &Workspace, package: &Package, bindings: &Path) -> Result<PathBuf> {
+    let dist = package.folder().join("dist");
+    let stamp = Stamp::new(workspace, "web-dist", Inputs::default().tree(package.folder())?);
+    if stamp.is_fresh(&dist.join("index.js")) && dist.join(MODULE).exists() {
+        return Ok(dist);
+    }
+    stamp.clear();
+    process::run(workspace, "bundle the npm package", &mut package.script("build"))?;
+    fs::copy(bindings.join(MODULE), dist.join(MODULE))
+        .with_context(|| format!("{} has no {MODULE}", bindings.display()))?;
+    stamp.write()?;
+    Ok(dist)
+}
