@@ -1,0 +1,281 @@
+//! Cuts an encoded track into CMAF segments (ISO/IEC 23000-19): which samples go together, and their bytes.
+//!
+//! Every track starts at presentation time zero with no edit list: the encoder's priming is left out, and
+//! composition offsets are signed (`trun` version 1), so that a segment's `baseMediaDecodeTime` is also the
+//! earliest presentation time in it. Players, manifests and files then speak of the same times.
+
+use super::fragmented::{Sample, Track};
+use crate::{Error, Result};
+use mp4_atom::{
+    Codec, Encode, FourCC, Ftyp, Header, Mfhd, Moof, Mvex, SegmentReference, Sidx, Styp, Tfdt, Tfhd,
+    Traf, Trex, Trun, TrunEntry,
+};
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    ops::Range,
+};
+
+/// Sample flags (ISO/IEC 14496-12, 8.8.3.1): depends on no other sample, is a sync sample.
+const SYNC: u32 = 0x0200_0000;
+/// Sample flags: depends on others, is not a sync sample.
+const NOT_SYNC: u32 = 0x0101_0000;
+/// Every file holds one track, under this number.
+const TRACK_ID: u32 = 1;
+
+/// A track and the places it is cut at.
+#[derive(Debug)]
+pub(super) struct Cut {
+    track: Track,
+    /// The index of each segment's first sample, then the number of samples.
+    bounds: Vec<usize>,
+}
+
+/// A track's bytes in the form CMAF gives them, read one segment at a time.
+pub(super) struct Writer<'a> {
+    cut: &'a Cut,
+    file: File,
+}
+
+impl Cut {
+    /// Cuts a video track at each random access point.
+    pub(super) fn video(mut track: Track) -> Result<Self> {
+        let first = track.samples.first().map_or(0, |s| s.time);
+        let delay = track.samples.first().map_or(0, |s| s.composition);
+        for sample in &mut track.samples {
+            sample.time = sample.time.saturating_sub(first);
+            sample.composition = sample.composition.saturating_sub(delay);
+        }
+        let mut bounds: Vec<usize> = (0..).zip(&track.samples).filter(|(_, s)| s.sync).map(|(i, _)| i).collect();
+        bounds.push(track.samples.len());
+        let cut = Self { track, bounds };
+        cut.check_starts()?;
+        Ok(cut)
+    }
+
+    /// Cuts an audio track at the frames nearest to where the video is cut (seconds), and once every
+    /// `step` seconds where it runs on after the video's end.
+    pub(super) fn audio(mut track: Track, video_starts: &[f64], step: f64) -> Result<Self> {
+        let media_start = track.media_start;
+        track.samples.retain(|s| s.time >= media_start);
+        let first = track.samples.first().map_or(0, |s| s.time);
+        for sample in &mut track.samples {
+            sample.time = sample.time.saturating_sub(first);
+        }
+        let scale = f64::from(track.timescale);
+        let end = track.samples.last().map_or(0.0, |s| (s.time + u64::from(s.duration)) as f64 / scale);
+        let mut bounds = vec![0];
+        let mut after_video = video_starts.last().copied().unwrap_or(0.0);
+        let more = std::iter::from_fn(|| {
+            after_video += step;
+            Some(after_video)
+        });
+        // A rest of less than half a step stays with the segment before it.
+        let starts = video_starts.iter().skip(1).copied().chain(more);
+        for start in starts.take_while(|start| start + step / 2.0 <= end) {
+            let index = track.samples.partition_point(|s| {
+                (s.time as f64 + f64::from(s.duration) / 2.0) / scale <= start
+            });
+            bounds.push(index);
+        }
+        bounds.push(track.samples.len());
+        bounds.dedup();
+        Ok(Self { track, bounds })
+    }
+
+    pub(super) fn track(&self) -> &Track {
+        &self.track
+    }
+
+    /// How many segments there are.
+    pub(super) fn len(&self) -> usize {
+        self.bounds.len().saturating_sub(1)
+    }
+
+    /// The start of a segment (from 0) and its duration, in ticks.
+    pub(super) fn time(&self, index: usize) -> Range<u64> {
+        let samples = self.samples(index);
+        let start = samples.first().map_or(0, |s| s.time);
+        start..samples.last().map_or(start, |s| s.time + u64::from(s.duration))
+    }
+
+    /// The initialization segment.
+    pub(super) fn initialization(&self) -> Result<Vec<u8>> {
+        let ftyp = Ftyp {
+            major_brand: FourCC::new(b"cmf2"),
+            minor_version: 0,
+            compatible_brands: [b"cmf2", b"cmfc", b"iso6", b"dash"].map(FourCC::new).into(),
+        };
+        let mut moov = self.track.moov.clone();
+        moov.mvhd.duration = 0;
+        moov.mvhd.next_track_id = TRACK_ID + 1;
+        (moov.meta, moov.udta) = (None, None);
+        moov.mvex = Some(Mvex {
+            mehd: None,
+            trex: vec![Trex {
+                track_id: TRACK_ID,
+                default_sample_description_index: 1,
+                ..Trex::default()
+            }],
+        });
+        for trak in &mut moov.trak {
+            (trak.edts, trak.meta, trak.udta) = (None, None, None);
+            trak.tkhd.track_id = TRACK_ID;
+            trak.tkhd.duration = 0;
+            trak.mdia.mdhd.duration = 0;
+            for codec in &mut trak.mdia.minf.stbl.stsd.codecs {
+                // What the encoder was told, not what it did; the manifests say what was measured.
+                match codec {
+                    Codec::Avc1(avc1) => avc1.btrt = None,
+                    Codec::Mp4a(mp4a) => mp4a.btrt = None,
+                    _ => {}
+                }
+            }
+        }
+        self.encode(&[&|bytes| ftyp.encode(bytes), &|bytes| moov.encode(bytes)])
+    }
+
+    /// The box that opens a segment in a file of its own.
+    pub(super) fn segment_type(&self) -> Result<Vec<u8>> {
+        let styp = Styp {
+            major_brand: FourCC::new(b"msdh"),
+            minor_version: 0,
+            compatible_brands: [b"msdh", b"cmfs"].map(FourCC::new).into(),
+        };
+        self.encode(&[&|bytes| styp.encode(bytes)])
+    }
+
+    /// The index of a file that holds all segments (ISO/IEC 14496-12, 8.16.3), given their sizes.
+    pub(super) fn index(&self, sizes: &[u64]) -> Result<Vec<u8>> {
+        let reference = |(index, size): (usize, &u64)| {
+            let time = self.time(index);
+            Some(SegmentReference {
+                reference_type: false,
+                referenced_size: u32::try_from(*size).ok().filter(|size| *size <= i32::MAX as u32)?,
+                subsegment_duration: u32::try_from(time.end - time.start).ok()?,
+                starts_with_sap: true,
+                sap_type: 1,
+                sap_delta_time: 0,
+            })
+        };
+        let references: Option<Vec<_>> = sizes.iter().enumerate().map(reference).collect();
+        let references = references
+            .filter(|references| references.len() <= usize::from(u16::MAX))
+            .ok_or_else(|| self.malformed(0, "more or larger segments than one index can hold"))?;
+        let sidx = Sidx {
+            reference_id: TRACK_ID,
+            timescale: self.track.timescale,
+            earliest_presentation_time: 0,
+            first_offset: 0,
+            references,
+        };
+        self.encode(&[&|bytes| sidx.encode(bytes)])
+    }
+
+    /// Opens the track's media.
+    pub(super) fn writer(&self) -> Result<Writer<'_>> {
+        let file = File::open(&self.track.path).map_err(Error::io("open", &self.track.path))?;
+        Ok(Writer { cut: self, file })
+    }
+
+    fn samples(&self, index: usize) -> &[Sample] {
+        match self.bounds.get(index..index + 2) {
+            Some([start, end]) => self.track.samples.get(*start..*end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// Every segment must present its first sample first, or its start would not be its time.
+    fn check_starts(&self) -> Result<()> {
+        if self.bounds.first() != Some(&0) {
+            return Err(self.malformed(0, "it does not start at a random access point"));
+        }
+        for index in 0..self.len() {
+            let start = self.time(index).start;
+            let present = |s: &Sample| s.time.checked_add_signed(s.composition);
+            if self.samples(index).iter().map(present).min() != Some(Some(start)) {
+                let offset = self.samples(index).first().map_or(0, |s| s.offset);
+                return Err(self.malformed(offset, "pictures shown before the group's first"));
+            }
+        }
+        Ok(())
+    }
+
+    fn malformed(&self, offset: u64, reason: &str) -> Error {
+        Error::Container { path: self.track.path.clone(), offset, reason: reason.to_owned() }
+    }
+
+    fn encode(&self, boxes: &[&dyn Fn(&mut Vec<u8>) -> mp4_atom::Result<()>]) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for encode in boxes {
+            encode(&mut bytes).map_err(|error| self.malformed(0, &error.to_string()))?;
+        }
+        Ok(bytes)
+    }
+}
+
+impl Writer<'_> {
+    /// A segment's movie fragment and media (`moof` and `mdat`).
+    pub(super) fn fragment(&mut self, index: usize) -> Result<Vec<u8>> {
+        let samples = self.cut.samples(index);
+        let time = self.cut.time(index);
+        let size: usize = samples.iter().map(|s| s.size as usize).sum();
+
+        // The media's place depends on the length of the header before it, whose length does not depend on
+        // that place.
+        let mut moof = movie_fragment(index, samples, time.start);
+        let mdat = Header { kind: FourCC::new(b"mdat"), size: Some(size) };
+        let length = self.cut.encode(&[&|bytes| moof.encode(bytes), &|bytes| mdat.encode(bytes)])?.len();
+        let media_start = i32::try_from(length)
+            .map_err(|_| self.cut.malformed(0, "a fragment with too many samples"))?;
+        for run in moof.traf.iter_mut().flat_map(|traf| &mut traf.trun) {
+            run.data_offset = Some(media_start);
+        }
+        let mut bytes = self.cut.encode(&[&|bytes| moof.encode(bytes), &|bytes| mdat.encode(bytes)])?;
+
+        for sample in samples {
+            self.file
+                .seek(SeekFrom::Start(sample.offset))
+                .and_then(|_| (&mut self.file).take(sample.size.into()).read_to_end(&mut bytes))
+                .map_err(Error::io("read", &self.cut.track.path))?;
+        }
+        if bytes.len() != length + size {
+            return Err(self.cut.malformed(0, "the file became shorter while it was read"));
+        }
+        Ok(bytes)
+    }
+}
+
+fn movie_fragment(index: usize, samples: &[Sample], start: u64) -> Moof {
+    let first = samples.first();
+    let all_sync = samples.iter().all(|s| s.sync);
+    let only_first_syncs = samples.iter().skip(1).all(|s| !s.sync);
+    let equal_durations = samples.iter().all(|s| Some(s.duration) == first.map(|f| f.duration));
+    let composed = samples.iter().any(|s| s.composition != 0);
+    let entry = |(position, sample): (usize, &Sample)| TrunEntry {
+        duration: (!equal_durations).then_some(sample.duration),
+        size: Some(sample.size),
+        flags: if all_sync || (only_first_syncs && position > 0) {
+            None
+        } else {
+            Some(if sample.sync { SYNC } else { NOT_SYNC })
+        },
+        cts: composed.then_some(sample.composition),
+    };
+    let entries: Vec<TrunEntry> = samples.iter().enumerate().map(entry).collect();
+    Moof {
+        mfhd: Mfhd { sequence_number: index as u32 + 1 },
+        traf: vec![Traf {
+            tfhd: Tfhd {
+                track_id: TRACK_ID,
+                default_sample_duration: first.filter(|_| equal_durations).map(|f| f.duration),
+                default_sample_flags: Some(if all_sync { SYNC } else { NOT_SYNC }),
+                default_base_is_moof: true,
+                ..Tfhd::default()
+            },
+            tfdt: Some(Tfdt { base_media_decode_time: start }),
+            trun: vec![Trun { data_offset: Some(0), samples: entries.into() }],
+            ..Traf::default()
+        }],
+    }
+}

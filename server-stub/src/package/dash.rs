@@ -1,0 +1,270 @@
+//! The DASH manifest of a presentation (ISO/IEC 23009-1), typed by `dash-mpd-core`, in each of the ways a
+//! manifest can address segments.
+
+use super::presentation::{Kind, Layout, Presentation, Representation, SegmentNames};
+use crate::{Error, Result};
+use dash_mpd_core::{
+    AdaptationSet, AudioChannelConfiguration, BaseURL, Copyright, Initialization, MPD, Period,
+    ProgramInformation, S, SegmentBase, SegmentList, SegmentTemplate, SegmentTimeline, SegmentURL,
+    Title,
+};
+use std::time::Duration;
+
+const LIVE_PROFILE: &str = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019";
+const ON_DEMAND_PROFILE: &str =
+    "urn:mpeg:dash:profile:isoff-on-demand:2011,urn:mpeg:dash:profile:cmaf:2019";
+const MAIN_PROFILE: &str = "urn:mpeg:dash:profile:isoff-main:2011";
+/// The value counts channels (ISO/IEC 23009-1, 5.8.5.4).
+const CHANNEL_COUNT: &str = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
+
+/// How a manifest says where segments are (ISO/IEC 23009-1, 5.3.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Addressing {
+    /// `SegmentTemplate` with `$Number$` and a `SegmentTimeline` of exact durations.
+    Timeline,
+    /// `SegmentTemplate` with `$Number$` and one nominal duration.
+    Number,
+    /// `SegmentTemplate` with `$Time$` and a `SegmentTimeline`; names the segments' files by their time.
+    Time,
+    /// `SegmentList`.
+    List,
+    /// `SegmentBase` with the byte range of the `sidx`; needs single files.
+    Base,
+}
+
+impl Addressing {
+    /// Whether this addressing can find segments laid out so.
+    pub(super) fn fits(self, layout: &Layout) -> bool {
+        match (self, layout) {
+            (Self::List, _) | (Self::Base, Layout::SingleFile { .. }) => true,
+            (Self::Timeline | Self::Number, Layout::Files { names }) => *names == SegmentNames::Number,
+            (Self::Time, Layout::Files { names }) => *names == SegmentNames::Time,
+            _ => false,
+        }
+    }
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Timeline => "timeline",
+            Self::Number => "number",
+            Self::Time => "time",
+            Self::List => "list",
+            Self::Base => "base",
+        }
+    }
+}
+
+/// The manifest.
+pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> Result<String> {
+    let profiles = match addressing {
+        Addressing::Timeline | Addressing::Number | Addressing::Time => LIVE_PROFILE,
+        Addressing::Base => ON_DEMAND_PROFILE,
+        Addressing::List => MAIN_PROFILE,
+    };
+    let sets = [(0, &presentation.video), (1, &presentation.audio)];
+    let longest = presentation
+        .video
+        .iter()
+        .chain(&presentation.audio)
+        .flat_map(|r| r.segments.iter().map(|s| r.segment_seconds(s)))
+        .fold(0.0, f64::max);
+    let mpd = MPD {
+        xmlns: Some("urn:mpeg:dash:schema:mpd:2011".into()),
+        profiles: Some(profiles.into()),
+        mpdtype: Some("static".into()),
+        mediaPresentationDuration: Some(milliseconds(presentation.duration)),
+        minBufferTime: Some(milliseconds(presentation.segment_duration * 2.0)),
+        maxSegmentDuration: Some(milliseconds(longest)),
+        ProgramInformation: vec![ProgramInformation {
+            Title: Some(Title { content: Some(presentation.title.clone()) }),
+            Copyright: copyright(presentation),
+            ..ProgramInformation::default()
+        }],
+        periods: vec![Period {
+            id: Some("0".into()),
+            start: Some(Duration::ZERO),
+            adaptations: sets
+                .into_iter()
+                .filter(|(_, set)| !set.is_empty())
+                .map(|(id, set)| adaptation_set(id, set, presentation, addressing))
+                .collect(),
+            ..Period::default()
+        }],
+        ..MPD::default()
+    };
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let mut writer = quick_xml::se::Serializer::new(&mut text);
+    writer.indent(' ', 2);
+    serde::Serialize::serialize(&mpd, writer)
+        .map_err(|error| Error::Manifest { reason: error.to_string() })?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn copyright(presentation: &Presentation) -> Option<Copyright> {
+    let parts: Vec<&str> =
+        [&presentation.credit, &presentation.license].into_iter().flatten().map(String::as_str).collect();
+    (!parts.is_empty()).then(|| Copyright { content: Some(parts.join(", ")) })
+}
+
+fn adaptation_set(
+    id: u32,
+    representations: &[Representation],
+    presentation: &Presentation,
+    addressing: Addressing,
+) -> AdaptationSet {
+    let in_one_file = addressing == Addressing::Base;
+    let content_type = match representations.first().map(|r| &r.kind) {
+        Some(Kind::Audio { .. }) => "audio",
+        _ => "video",
+    };
+    AdaptationSet {
+        id: Some(id.to_string()),
+        contentType: Some(content_type.into()),
+        mimeType: Some(format!("{content_type}/mp4")),
+        segmentAlignment: (!in_one_file).then_some(true),
+        startWithSAP: (!in_one_file).then_some(1),
+        subsegmentAlignment: in_one_file.then_some(true),
+        subsegmentStartsWithSAP: in_one_file.then_some(1),
+        representations: representations
+            .iter()
+            .map(|r| representation(r, presentation, addressing))
+            .collect(),
+        ..AdaptationSet::default()
+    }
+}
+
+fn representation(
+    representation: &Representation,
+    presentation: &Presentation,
+    addressing: Addressing,
+) -> dash_mpd_core::Representation {
+    let mut element = dash_mpd_core::Representation {
+        id: Some(representation.id.clone()),
+        bandwidth: Some(representation.bandwidth),
+        codecs: Some(representation.codecs.clone()),
+        BaseURL: vec![BaseURL { base: base_url(representation), ..BaseURL::default() }],
+        ..dash_mpd_core::Representation::default()
+    };
+    match &representation.kind {
+        Kind::Video { width, height, frame_rate } => {
+            element.width = Some((*width).into());
+            element.height = Some((*height).into());
+            element.frameRate = Some(frame_rate.to_string());
+            element.sar = Some("1:1".into());
+        }
+        Kind::Audio { sample_rate, channels } => {
+            element.audioSamplingRate = Some(sample_rate.to_string());
+            element.AudioChannelConfiguration = vec![AudioChannelConfiguration {
+                schemeIdUri: CHANNEL_COUNT.into(),
+                value: Some(channels.to_string()),
+                ..AudioChannelConfiguration::default()
+            }];
+        }
+    }
+    let timescale = Some(u64::from(representation.timescale));
+    match addressing {
+        Addressing::Timeline | Addressing::Number | Addressing::Time => {
+            let nominal = presentation.segment_duration * f64::from(representation.timescale);
+            element.SegmentTemplate = Some(SegmentTemplate {
+                timescale,
+                initialization: Some("init.mp4".into()),
+                media: Some(
+                    match addressing {
+                        Addressing::Time => "seg-$Time$.m4s",
+                        _ => "seg-$Number%05d$.m4s",
+                    }
+                    .into(),
+                ),
+                startNumber: (addressing != Addressing::Time).then_some(1),
+                duration: (addressing == Addressing::Number).then(|| nominal.round()),
+                SegmentTimeline: (addressing != Addressing::Number).then(|| timeline(representation)),
+                ..SegmentTemplate::default()
+            });
+        }
+        Addressing::List => {
+            element.SegmentList = Some(SegmentList {
+                timescale,
+                Initialization: Some(initialization(representation)),
+                SegmentTimeline: Some(timeline(representation)),
+                segment_urls: representation.segments.iter().map(|s| segment_url(representation, s)).collect(),
+                ..SegmentList::default()
+            });
+        }
+        Addressing::Base => {
+            element.SegmentBase = Some(SegmentBase {
+                timescale,
+                indexRange: index_range(&representation.layout),
+                indexRangeExact: Some(true),
+                Initialization: Some(initialization(representation)),
+                ..SegmentBase::default()
+            });
+        }
+    }
+    element
+}
+
+/// What the names in the manifest are relative to: the directory, or the one file in it.
+fn base_url(representation: &Representation) -> String {
+    let directory = &representation.directory;
+    match representation.layout {
+        Layout::Files { .. } => format!("{directory}/"),
+        Layout::SingleFile { .. } => format!("{directory}/media.mp4"),
+    }
+}
+
+fn initialization(representation: &Representation) -> Initialization {
+    match representation.layout {
+        Layout::Files { .. } => {
+            Initialization { sourceURL: Some("init.mp4".into()), ..Initialization::default() }
+        }
+        Layout::SingleFile { initialization, .. } => {
+            Initialization { range: byte_range(0, initialization), ..Initialization::default() }
+        }
+    }
+}
+
+fn segment_url(representation: &Representation, segment: &super::presentation::Segment) -> SegmentURL {
+    match representation.layout {
+        Layout::Files { .. } => {
+            SegmentURL { media: Some(segment.file.clone()), ..SegmentURL::default() }
+        }
+        Layout::SingleFile { .. } => SegmentURL {
+            mediaRange: byte_range(segment.offset, segment.size),
+            ..SegmentURL::default()
+        },
+    }
+}
+
+fn index_range(layout: &Layout) -> Option<String> {
+    match layout {
+        Layout::SingleFile { initialization, index } => byte_range(*initialization, *index),
+        Layout::Files { .. } => None,
+    }
+}
+
+/// `first-last`, both inclusive.
+fn byte_range(offset: u64, size: u64) -> Option<String> {
+    Some(format!("{offset}-{}", (offset + size).checked_sub(1)?))
+}
+
+/// Runs of equal durations.
+fn timeline(representation: &Representation) -> SegmentTimeline {
+    let mut runs: Vec<S> = Vec::new();
+    for segment in &representation.segments {
+        match runs.last_mut() {
+            Some(run) if run.d == segment.duration => run.r = Some(run.r.unwrap_or(0) + 1),
+            _ => {
+                let t = runs.is_empty().then_some(segment.start);
+                runs.push(S { t, d: segment.duration, ..S::default() });
+            }
+        }
+    }
+    SegmentTimeline { segments: runs }
+}
+
+/// `xs:duration` is written to the millisecond. Rounded up, so that no end is cut off.
+fn milliseconds(seconds: f64) -> Duration {
+    Duration::from_millis((seconds * 1000.0 - 1e-6).ceil().max(0.0) as u64)
+}

@@ -1,0 +1,145 @@
+//! One call to ffmpeg that encodes every representation of a ladder.
+
+use super::{
+    ffmpeg::{self, Progress},
+    ladder::{Profile, Rung},
+    source::{AudioProbe, FrameRate, Probe, Source},
+};
+use crate::Result;
+use std::path::{Path, PathBuf};
+
+/// Seconds of the top rate that a rung's decoder buffer holds: a segment can cost at most its share plus
+/// this, which keeps what the manifest says about rates true.
+const BUFFER_SECONDS: f64 = 1.5;
+/// The rate that is never passed for longer than the buffer, relative to the target.
+const PEAK: f64 = 1.2;
+
+/// What to encode.
+pub(super) struct Job<'a> {
+    pub(super) source: &'a Source,
+    pub(super) probe: &'a Probe,
+    pub(super) rungs: &'a [Rung],
+    /// Frames between two random access points; every one starts a segment.
+    pub(super) gop: u32,
+    /// x264's speed.
+    pub(super) preset: &'a str,
+    /// Bits a second for the audio.
+    pub(super) audio_bitrate: u64,
+    /// Where the encoded tracks go.
+    pub(super) scratch: &'a Path,
+}
+
+/// The tracks as the encoder leaves them: fragmented MP4 files of one track each, to be cut.
+pub(super) struct Encoded {
+    /// One for each rung, in order.
+    pub(super) video: Vec<PathBuf>,
+    pub(super) audio: Option<PathBuf>,
+}
+
+/// The output's audio: AAC in the source's rate where that is one of the two common ones.
+pub(super) fn audio_output(source: AudioProbe) -> AudioProbe {
+    let sample_rate = if source.sample_rate == 44_100 { 44_100 } else { 48_000 };
+    AudioProbe { sample_rate, channels: source.channels.min(2) }
+}
+
+impl Job<'_> {
+    pub(super) async fn run(&self, report: impl FnMut(Progress)) -> Result<Encoded> {
+        let outputs = self.outputs();
+        ffmpeg::encode(&self.args(&outputs), report).await?;
+        Ok(outputs)
+    }
+
+    fn outputs(&self) -> Encoded {
+        let video = (0..self.rungs.len()).map(|i| self.scratch.join(format!("v{i}.mp4"))).collect();
+        let audio = self.probe.audio.map(|_| self.scratch.join("a0.mp4"));
+        Encoded { video, audio }
+    }
+
+    fn args(&self, outputs: &Encoded) -> Vec<String> {
+        let mut args = Args(Vec::new());
+        args.all(["-hide_banner", "-nostdin", "-y", "-loglevel", "error", "-nostats"]);
+        args.all(["-progress", "pipe:1"]);
+        args.0.extend(self.source.input_args());
+        args.pair("-filter_complex", self.filters());
+        for (index, (rung, path)) in self.rungs.iter().zip(&outputs.video).enumerate() {
+            self.video_output(&mut args, index, *rung, path);
+        }
+        if let Some((source, path)) = self.probe.audio.zip(outputs.audio.as_ref()) {
+            self.audio_output(&mut args, source, path);
+        }
+        args.0
+    }
+
+    /// A constant frame rate from time zero on (a frame's time is then its number over the rate, exactly,
+    /// in every rung), then one scaler for each rung.
+    fn filters(&self) -> String {
+        let input = self.source.video_specifier();
+        let rate = self.probe.frame_rate;
+        let deinterlace = if self.probe.interlaced { "yadif=deint=interlaced," } else { "" };
+        let count = self.rungs.len();
+        let split: String = (0..count).map(|i| format!("[s{i}]")).collect();
+        let mut filters = format!("[{input}]{deinterlace}fps=fps={rate}:start_time=0,split={count}{split}");
+        for (i, Rung { width, height, .. }) in self.rungs.iter().enumerate() {
+            filters.push_str(&format!(
+                ";[s{i}]scale={width}:{height}:flags=bicubic,setsar=1,format=yuv420p[v{i}]"
+            ));
+        }
+        filters
+    }
+
+    fn video_output(&self, args: &mut Args, index: usize, rung: Rung, path: &Path) {
+        let peak = rung.bitrate as f64 * PEAK;
+        args.pair("-map", format!("[v{index}]"));
+        args.all(["-c:v", "libx264", "-preset", self.preset, "-profile:v", rung.profile.name()]);
+        args.pair("-b:v", rung.bitrate);
+        args.pair("-maxrate", peak as u64);
+        args.pair("-bufsize", (peak * BUFFER_SECONDS) as u64);
+        // Random access points at the same frames in every rung: every `gop` frames and nowhere else, each
+        // an IDR picture, no group reaching into the next.
+        let gop = self.gop;
+        args.pair("-g", gop);
+        args.pair("-keyint_min", gop);
+        args.all(["-sc_threshold", "0", "-forced-idr", "1", "-flags", "+cgop"]);
+        args.pair("-force_key_frames", format!("expr:not(mod(n,{gop}))"));
+        args.all(["-bf", if rung.profile == Profile::Baseline { "0" } else { "2" }]);
+        args.pair("-video_track_timescale", timescale(self.probe.frame_rate));
+        args.all(["-map_metadata", "-1", "-map_chapters", "-1"]);
+        args.fragmented_mp4(path, "+frag_keyframe+empty_moov+default_base_moof");
+    }
+
+    fn audio_output(&self, args: &mut Args, source: AudioProbe, path: &Path) {
+        let AudioProbe { sample_rate, channels } = audio_output(source);
+        args.pair("-map", self.source.audio_specifier());
+        args.all(["-c:a", "aac"]);
+        args.pair("-b:a", self.audio_bitrate);
+        args.pair("-ar", sample_rate);
+        args.pair("-ac", channels);
+        // Fills holes and a late start with silence, so that the track runs without a gap from zero on.
+        args.all(["-af", "aresample=async=1:first_pts=0"]);
+        args.all(["-map_metadata", "-1", "-map_chapters", "-1", "-frag_duration", "2000000"]);
+        // With the header delayed, its edit list tells how much of the first packets is priming.
+        args.fragmented_mp4(path, "+delay_moov+default_base_moof");
+    }
+}
+
+/// Ticks a second of a video track in which every frame lasts a whole number of ticks.
+pub(super) fn timescale(rate: FrameRate) -> u32 {
+    if rate.frames >= 1000 { rate.frames } else { rate.frames * 1000 }
+}
+
+struct Args(Vec<String>);
+
+impl Args {
+    fn all<'a>(&mut self, args: impl IntoIterator<Item = &'a str>) {
+        self.0.extend(args.into_iter().map(String::from));
+    }
+
+    fn pair(&mut self, flag: &str, value: impl ToString) {
+        self.0.extend([flag.to_owned(), value.to_string()]);
+    }
+
+    fn fragmented_mp4(&mut self, path: &Path, movflags: &str) {
+        self.all(["-f", "mp4", "-movflags", movflags]);
+        self.0.push(format!("file:{}", path.display()));
+    }
+}

@@ -1,0 +1,263 @@
+//! Reads a fragmented MP4 file of one track (ISO/IEC 14496-12, 8.8): where its samples lie, how long they
+//! last, which of them are random access points.
+//!
+//! `mp4-atom` knows the boxes; this file walks over them without reading media into memory, and keeps every
+//! number inside the file it came from.
+
+use crate::{Error, Result};
+use mp4_atom::{Codec, Decode, FourCC, Moof, Moov, Traf, Trex};
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+/// A header larger than this is not one: a fragment of ten seconds has a few kilobytes.
+const MAX_HEADER: u64 = 16 << 20;
+/// `sample_is_non_sync_sample` (ISO/IEC 14496-12, 8.8.3.1).
+const NON_SYNC: u32 = 0x0001_0000;
+
+/// A track and its samples in decoding order.
+#[derive(Debug)]
+pub(crate) struct Track {
+    pub(crate) path: PathBuf,
+    pub(crate) moov: Moov,
+    /// Ticks a second.
+    pub(crate) timescale: u32,
+    pub(crate) samples: Vec<Sample>,
+    /// Where the presentation starts in the track's own time, by its edit list: what comes before is priming.
+    pub(crate) media_start: u64,
+}
+
+/// One coded picture or audio frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Where its bytes start in the file.
+    pub(crate) offset: u64,
+    pub(crate) size: u32,
+    /// Decoding time in ticks.
+    pub(crate) time: u64,
+    /// In ticks.
+    pub(crate) duration: u32,
+    /// Presentation time less decoding time, in ticks.
+    pub(crate) composition: i64,
+    /// Whether decoding can start here.
+    pub(crate) sync: bool,
+}
+
+impl Track {
+    /// Reads the headers of a file.
+    ///
+    /// # Errors
+    /// [`Error::Container`] that says at which byte the file is not what it should be.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let mut walk = Walk::open(path)?;
+        let mut moov: Option<Moov> = None;
+        let mut samples = Vec::new();
+        let mut clock = 0;
+        while let Some(span) = walk.next_box()? {
+            match &span.kind {
+                b"moov" if moov.is_some() => return Err(walk.malformed("a second moov")),
+                b"moov" => moov = Some(walk.decode(&span)?),
+                b"moof" => {
+                    let moof: Moof = walk.decode(&span)?;
+                    let Some(moov) = &moov else {
+                        return Err(walk.malformed("a fragment before the header"));
+                    };
+                    let trex = moov.mvex.as_ref().and_then(|mvex| mvex.trex.first());
+                    let [traf] = moof.traf.as_slice() else {
+                        return Err(walk.malformed("expected one track in a fragment"));
+                    };
+                    let run = Fragment { walk: &walk, start: span.start, traf, trex };
+                    clock = run.collect(clock, &mut samples)?;
+                }
+                _ => {}
+            }
+        }
+        let Some(moov) = moov else { return Err(walk.malformed("it has no moov")) };
+        let [trak] = moov.trak.as_slice() else {
+            return Err(walk.malformed("expected one track"));
+        };
+        let timescale = trak.mdia.mdhd.timescale;
+        if timescale == 0 || samples.is_empty() {
+            return Err(walk.malformed("a track without a timescale or without samples"));
+        }
+        let edits = trak.edts.as_ref().and_then(|edts| edts.elst.as_ref());
+        let media_start =
+            edits.and_then(|elst| elst.entries.iter().find_map(|e| e.media_time)).unwrap_or(0);
+        Ok(Self { path: path.to_owned(), timescale, samples, media_start, moov })
+    }
+
+    /// The parameter of a MIME type's `codecs` that names how this track is coded (RFC 6381).
+    pub(crate) fn codecs(&self) -> Result<String> {
+        let entries = self.moov.trak.first().map(|trak| &trak.mdia.minf.stbl.stsd.codecs);
+        match entries.and_then(|codecs| codecs.first()) {
+            Some(Codec::Avc1(avc1)) => {
+                let avcc = &avc1.avcc;
+                Ok(format!(
+                    "avc1.{:02x}{:02x}{:02x}",
+                    avcc.avc_profile_indication,
+                    avcc.profile_compatibility,
+                    avcc.avc_level_indication
+                ))
+            }
+            Some(Codec::Mp4a(mp4a)) => {
+                let config = &mp4a.esds.es_desc.dec_config;
+                let object_type = config.object_type_indication;
+                match &config.dec_specific {
+                    Some(specific) => Ok(format!("mp4a.{object_type:x}.{}", specific.profile)),
+                    None => Ok(format!("mp4a.{object_type:x}")),
+                }
+            }
+            _ => Err(Error::Container {
+                path: self.path.clone(),
+                offset: 0,
+                reason: "its sample entry is neither avc1 nor mp4a".into(),
+            }),
+        }
+    }
+}
+
+/// A walk over the boxes at the top of a file.
+struct Walk {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    /// Where the next box starts.
+    position: u64,
+}
+
+/// Where a box lies: all of it, header included.
+struct Span {
+    kind: [u8; 4],
+    start: u64,
+    size: u64,
+}
+
+impl Walk {
+    fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let length = file.metadata().map_err(Error::io("measure", path))?.len();
+        Ok(Self { path: path.to_owned(), file, length, position: 0 })
+    }
+
+    fn malformed(&self, reason: impl Into<String>) -> Error {
+        Error::Container { path: self.path.clone(), offset: self.position, reason: reason.into() }
+    }
+
+    /// The next box, or none at the end of the file. Its size lies within the file.
+    fn next_box(&mut self) -> Result<Option<Span>> {
+        let start = self.position;
+        let rest = self.length.saturating_sub(start);
+        if rest == 0 {
+            return Ok(None);
+        }
+        if rest < 8 {
+            return Err(self.malformed("the file ends inside a box header"));
+        }
+        let header: [u8; 8] = self.read_at(start)?;
+        let [a, b, c, d, kind @ ..] = header;
+        let (size, header_size) = match u32::from_be_bytes([a, b, c, d]) {
+            0 => (rest, 8),
+            1 if rest < 16 => return Err(self.malformed("the file ends inside a box header")),
+            1 => (u64::from_be_bytes(self.read_at(start + 8)?), 16),
+            size => (size.into(), 8),
+        };
+        if size < header_size || size > rest {
+            let name = FourCC::from(kind);
+            return Err(self.malformed(format!("box {name} of {size} bytes where {rest} are left")));
+        }
+        self.position = start + size;
+        Ok(Some(Span { kind, start, size }))
+    }
+
+    fn read_at<const N: usize>(&mut self, offset: u64) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.file
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| self.file.read_exact(&mut bytes))
+            .map_err(Error::io("read", &self.path))?;
+        Ok(bytes)
+    }
+
+    fn decode<T: Decode>(&mut self, span: &Span) -> Result<T> {
+        let malformed = |reason: String| Error::Container {
+            path: self.path.clone(),
+            offset: span.start,
+            reason,
+        };
+        if span.size > MAX_HEADER {
+            return Err(malformed(format!("a header of {} bytes", span.size)));
+        }
+        let mut bytes = vec![0; span.size as usize];
+        self.file
+            .seek(SeekFrom::Start(span.start))
+            .and_then(|_| self.file.read_exact(&mut bytes))
+            .map_err(Error::io("read", &self.path))?;
+        T::decode(&mut bytes.as_slice()).map_err(|error| malformed(error.to_string()))
+    }
+}
+
+/// One movie fragment's runs of samples.
+struct Fragment<'a> {
+    walk: &'a Walk,
+    start: u64,
+    traf: &'a Traf,
+    trex: Option<&'a Trex>,
+}
+
+impl Fragment<'_> {
+    /// Adds the fragment's samples and returns the decoding time after the last; `clock` is the one after
+    /// the fragment before.
+    fn collect(&self, clock: u64, samples: &mut Vec<Sample>) -> Result<u64> {
+        let tfhd = &self.traf.tfhd;
+        let base = match (tfhd.base_data_offset, tfhd.default_base_is_moof) {
+            (Some(base), _) => base,
+            (None, true) => self.start,
+            (None, false) => return Err(self.malformed("sample offsets with no base")),
+        };
+        let duration = tfhd.default_sample_duration.or(self.trex.map(|t| t.default_sample_duration));
+        let size = tfhd.default_sample_size.or(self.trex.map(|t| t.default_sample_size));
+        let flags = tfhd.default_sample_flags.or(self.trex.map(|t| t.default_sample_flags));
+        let mut time = self.traf.tfdt.as_ref().map_or(clock, |tfdt| tfdt.base_media_decode_time);
+        let mut offset = base;
+        for run in &self.traf.trun {
+            if let Some(data_offset) = run.data_offset {
+                offset = base
+                    .checked_add_signed(data_offset.into())
+                    .ok_or_else(|| self.malformed("a run that starts before the file"))?;
+            }
+            for entry in run.samples.iter() {
+                let sample = Sample {
+                    offset,
+                    size: entry.size.or(size).unwrap_or(0),
+                    time,
+                    duration: entry.duration.or(duration).unwrap_or(0),
+                    composition: entry.cts.unwrap_or(0),
+                    sync: entry.flags.or(flags).unwrap_or(0) & NON_SYNC == 0,
+                };
+                // A sample with bytes bounds how many there can be; one without would not.
+                if sample.size == 0 || sample.duration == 0 {
+                    return Err(self.malformed("a sample without bytes or without duration"));
+                }
+                offset = offset
+                    .checked_add(sample.size.into())
+                    .filter(|end| *end <= self.walk.length)
+                    .ok_or_else(|| self.malformed("a sample that lies outside the file"))?;
+                time = time
+                    .checked_add(sample.duration.into())
+                    .ok_or_else(|| self.malformed("a time too large to count"))?;
+                samples.push(sample);
+            }
+        }
+        Ok(time)
+    }
+
+    fn malformed(&self, reason: &str) -> Error {
+        Error::Container {
+            path: self.walk.path.clone(),
+            offset: self.start,
+            reason: reason.to_owned(),
+        }
+    }
+}
