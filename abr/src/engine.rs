@@ -1,0 +1,337 @@
+//! Joins estimator, rule and prediction into what a player calls.
+
+use crate::math::{clamp, finite_or, micros, seconds};
+use crate::predict::download_s;
+use crate::{
+    Action, Candidate, Cause, Choice, Config, Controller, Decision, Download, Estimate, Estimator,
+    InFlight, InFlightDecision, Kind, Observation, Phase, Reasons, SavedEstimate, Situation, Step,
+    Trajectory, Verdict, predict_buffer,
+};
+
+/// Something that happened outside. Times are stamped by [`Abr::handle`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// A request went out. Report every one: they share the link.
+    RequestStarted {
+        /// Any number that no other running request has.
+        id: u64,
+        /// What it fetches.
+        kind: Kind,
+        /// Index into the ladder, when it is a segment of the ladder this [`Abr`] chooses from.
+        rung: Option<usize>,
+    },
+    /// The first byte of its body arrived.
+    FirstByte {
+        /// The request's id.
+        id: u64,
+    },
+    /// More of its body arrived. Several reports a second are enough.
+    Progress {
+        /// The request's id.
+        id: u64,
+        /// Body bytes received so far in all.
+        bytes: u64,
+    },
+    /// Its body is complete.
+    RequestEnded {
+        /// The request's id.
+        id: u64,
+        /// Body bytes in all.
+        bytes: u64,
+        /// It was answered without the network.
+        from_cache: bool,
+        /// Its pace was set by the source (a segment still being encoded), not by the network.
+        application_limited: bool,
+    },
+    /// It was cancelled, or failed.
+    RequestCancelled {
+        /// The request's id.
+        id: u64,
+    },
+    /// Playback continues elsewhere: the buffer was discarded.
+    Seeked,
+    /// The device is on another network: what was measured no longer holds.
+    NetworkChanged {
+        /// Throughput the platform reports for the new one, bits per second.
+        hint_bps: Option<f64>,
+    },
+}
+
+/// Chooses representations for one ladder. See the [crate's front page](crate) for the calls.
+#[derive(Debug)]
+pub struct Abr {
+    config: Config,
+    estimator: Estimator,
+    controller: Box<dyn Controller>,
+    /// Requests for segments of the ladder: id, original rung, start.
+    fetching: Vec<(u64, usize, u64)>,
+    /// What the rule will be told at the next decision, when the buffer level is known again.
+    pending: Vec<Pending>,
+    /// Original rungs of an abandonment that was advised and not yet carried out.
+    abandoning: Option<(usize, usize)>,
+    finished_us: Option<u64>,
+    rule_waits: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pending {
+    Fetched { at_us: u64, rung: usize, download_s: f64 },
+    Abandoned { from: usize, to: usize },
+    Seeked,
+}
+
+/// A segment is given up at most this often.
+const MAX_ABANDONED: u32 = 2;
+/// More than a player has in flight, or completes between two decisions.
+const MAX_TRACKED: usize = 32;
+/// A transfer is left alone while it will leave at least this part of the buffer.
+const COMFORTABLE: f64 = 0.5;
+/// When the buffer is full and does not drain, ask again after this time, seconds.
+const RECHECK_S: f64 = 0.5;
+/// A wait shorter than this is not worth a timer, seconds.
+const SHORTEST_WAIT_S: f64 = 0.005;
+/// Gaps between requests shorter than this are the player's own work, seconds.
+const IDLE_S: f64 = 0.05;
+
+impl Abr {
+    /// An engine with the configured rule.
+    pub fn new(config: Config) -> Self {
+        Self::with_controller(config, config.rule.controller(&config))
+    }
+
+    /// An engine with a controller of the application's own.
+    pub fn with_controller(config: Config, controller: Box<dyn Controller>) -> Self {
+        Self {
+            estimator: Estimator::new(&config),
+            config,
+            controller,
+            fetching: Vec::new(),
+            pending: Vec::new(),
+            abandoning: None,
+            finished_us: None,
+            rule_waits: false,
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Goes on with another configuration. What was learnt about the network stays.
+    pub fn configure(&mut self, config: Config) {
+        if config != self.config {
+            self.controller = config.rule.controller(&config);
+        }
+        self.config = config;
+    }
+
+    /// Starts from what an earlier session learnt; see [`Estimator::seed`].
+    pub fn seed(&mut self, seed: SavedEstimate) {
+        self.estimator.seed(seed);
+    }
+
+    /// What is worth keeping for the next session.
+    pub fn saved(&self) -> Option<SavedEstimate> {
+        self.estimator.saved()
+    }
+
+    /// What is believed about the network.
+    pub fn estimate(&self) -> Estimate {
+        self.estimator.estimate()
+    }
+
+    /// Takes in an event.
+    pub fn handle(&mut self, now_us: u64, event: Event) {
+        self.estimator.handle(now_us, &event);
+        match event {
+            Event::RequestStarted { id, rung: Some(rung), .. } => {
+                self.fetching.retain(|f| f.0 != id);
+                self.fetching.push((id, rung, now_us));
+                bound(&mut self.fetching);
+            }
+            Event::RequestEnded { id, .. } => {
+                if let Some((_, rung, started_us)) = self.take_fetch(id) {
+                    let download_s = seconds(now_us.saturating_sub(started_us));
+                    self.remember(Pending::Fetched { at_us: now_us, rung, download_s });
+                    self.finished_us = Some(now_us);
+                    self.abandoning = None;
+                }
+            }
+            Event::RequestCancelled { id } => {
+                if let (Some(_), Some((from, to))) = (self.take_fetch(id), self.abandoning.take()) {
+                    self.remember(Pending::Abandoned { from, to });
+                }
+            }
+            Event::Seeked => {
+                self.abandoning = None;
+                self.finished_us = None;
+                self.remember(Pending::Seeked);
+            }
+            _ => {}
+        }
+    }
+
+    /// Chooses the rung of the next segment, or says when to ask again.
+    pub fn decide(&mut self, situation: &Situation<'_>) -> Decision {
+        let step = Step::new(situation, &self.config.objective);
+        let estimate = self.estimator.estimate();
+        self.tell(situation, &step);
+
+        let overfull_s = step.buffer_s + step.duration_s - step.capacity_s;
+        if overfull_s > 0.0 {
+            self.rule_waits = false;
+            let wait_s = if step.drain > 0.0 { overfull_s / step.drain } else { RECHECK_S };
+            let at_us = situation.now_us.saturating_add(micros(wait_s.max(SHORTEST_WAIT_S)));
+            let reasons = self.reasons(Cause::BufferFull, &step, &estimate, &[]);
+            return Decision { action: Action::WaitUntil { at_us }, reasons };
+        }
+
+        let choice = self.controller.choose(&step, &estimate);
+        let Choice { rung, delay_s, cause, ref costs } = choice;
+        // Waiting must not run the buffer down, and helps only while it drains.
+        let spare_s =
+            if step.drain > 0.0 { (step.buffer_s - step.duration_s) / step.drain } else { 0.0 };
+        let delay_s = clamp(delay_s, 0.0, spare_s.max(0.0));
+        self.rule_waits = delay_s > SHORTEST_WAIT_S;
+        let (action, cause) = if self.rule_waits {
+            let at_us = situation.now_us.saturating_add(micros(delay_s));
+            (Action::WaitUntil { at_us }, Cause::Ahead)
+        } else {
+            let only = step.rungs() == 1;
+            (
+                Action::Fetch { rung: step.original(rung) },
+                if only { Cause::OnlyRung } else { cause },
+            )
+        };
+        Decision { action, reasons: self.reasons(cause, &step, &estimate, costs) }
+    }
+
+    /// Says whether to go on with the segment in flight.
+    ///
+    /// Never advises to give up the lowest rung, nor the same segment more than twice. On
+    /// [`Verdict::AbandonTo`], cancel the request, report that, and request the same segment in the
+    /// advised rung without another [`Abr::decide`].
+    pub fn check_in_flight(
+        &mut self,
+        in_flight: &InFlight,
+        situation: &Situation<'_>,
+    ) -> InFlightDecision {
+        let step = Step::new(situation, &self.config.objective);
+        let estimate = self.estimator.estimate();
+        let rung = step.standing_for(in_flight.rung, situation.ladder);
+        let download = Download::new(in_flight, rung, situation.now_us, &step);
+        let (to, cause) = self.judge(&download, &step, &estimate);
+        let verdict = to.filter(|&to| to < rung).map_or(Verdict::Continue, |to| {
+            let to = step.original(to);
+            self.abandoning = Some((in_flight.rung, to));
+            Verdict::AbandonTo { rung: to }
+        });
+        InFlightDecision { verdict, reasons: self.reasons(cause, &step, &estimate, &[]) }
+    }
+
+    /// What the buffer is expected to do over the next 30 s, were this rung fetched from now on.
+    pub fn predict(&self, situation: &Situation<'_>, rung: usize) -> Trajectory {
+        let step = Step::new(situation, &self.config.objective);
+        let rung = step.standing_for(rung, situation.ladder);
+        predict_buffer(&step, &self.estimator.estimate(), rung)
+    }
+
+    /// Builds a bounded slice of the tables the rule will want for this ladder; true when they are
+    /// complete. Calling it is optional: decisions are sound without, if less far-sighted.
+    pub fn prepare(&mut self, situation: &Situation<'_>) -> bool {
+        self.controller.prepare(&Step::new(situation, &self.config.objective))
+    }
+
+    /// Brings the rule up to date.
+    fn tell(&mut self, situation: &Situation<'_>, step: &Step) {
+        let rung = |original| step.standing_for(original, situation.ladder);
+        for pending in core::mem::take(&mut self.pending) {
+            match pending {
+                Pending::Fetched { at_us, rung: original, download_s } => {
+                    let since_s = seconds(situation.now_us.saturating_sub(at_us));
+                    let mut then = step.clone();
+                    then.buffer_s += since_s * step.drain;
+                    let fetched =
+                        Observation::Fetched { rung: rung(original), download_s, replaced: false };
+                    self.controller.observe(&fetched, &then);
+                }
+                Pending::Abandoned { from, to } => {
+                    let abandoned = Observation::Abandoned { from: rung(from), to: rung(to) };
+                    self.controller.observe(&abandoned, step);
+                }
+                Pending::Seeked => self.controller.observe(&Observation::Seeked, step),
+            }
+        }
+        // Time without a request, unless the rule itself wanted it.
+        let idle_s =
+            self.finished_us.map_or(0.0, |at| seconds(situation.now_us.saturating_sub(at)));
+        if idle_s > IDLE_S && !self.rule_waits && situation.phase == Phase::Playing {
+            self.controller.observe(&Observation::Idle { seconds: idle_s }, step);
+        }
+        if self.finished_us.is_some() {
+            self.finished_us = Some(situation.now_us);
+        }
+    }
+
+    fn judge(
+        &mut self,
+        download: &Download,
+        step: &Step,
+        estimate: &Estimate,
+    ) -> (Option<usize>, Cause) {
+        if !self.config.abandon || download.rung == 0 || download.abandoned >= MAX_ABANDONED {
+            return (None, Cause::AbandonmentRuledOut);
+        }
+        let left_s = download.rate_bps().map(|rate| download.remaining_bits() / rate);
+        if left_s.is_some_and(|left_s| left_s * step.rate <= COMFORTABLE * step.buffer_s) {
+            return (None, Cause::OnTrack);
+        }
+        match self.controller.abandon(download, step, estimate) {
+            Some((rung, cause)) => (Some(rung), cause),
+            None => (None, Cause::NotWorthAbandoning),
+        }
+    }
+
+    fn reasons(&self, cause: Cause, step: &Step, estimate: &Estimate, costs: &[f64]) -> Reasons {
+        let candidate = |(rung, &bits): (usize, &f64)| {
+            let download_s = download_s(estimate, bits);
+            let lasts_s = step.buffer_s / step.rate;
+            let drained = if step.phase == Phase::Paused { 0.0 } else { download_s * step.rate };
+            Candidate {
+                rung: step.original(rung),
+                download_s,
+                predicted_buffer_s: (step.buffer_s - drained).max(0.0) + step.duration_s,
+                stall_probability: match step.phase {
+                    Phase::Playing => estimate.probability_late(bits, lasts_s),
+                    Phase::Starting | Phase::Paused | Phase::Stalled => 0.0,
+                },
+                quality: step.qualities.get(rung).copied().unwrap_or(0.0),
+                cost: finite_or(costs.get(rung).copied().unwrap_or(0.0), 0.0),
+            }
+        };
+        Reasons {
+            rule: self.controller.rule(),
+            cause,
+            estimate: *estimate,
+            candidates: step.sizes_bits.iter().enumerate().map(candidate).collect(),
+        }
+    }
+
+    fn take_fetch(&mut self, id: u64) -> Option<(u64, usize, u64)> {
+        let at = self.fetching.iter().position(|f| f.0 == id)?;
+        Some(self.fetching.remove(at))
+    }
+
+    fn remember(&mut self, pending: Pending) {
+        self.pending.push(pending);
+        bound(&mut self.pending);
+    }
+}
+
+/// Forgets the oldest entries beyond what a player ever has.
+fn bound<T>(list: &mut Vec<T>) {
+    if list.len() > MAX_TRACKED {
+        list.remove(0);
+    }
+}

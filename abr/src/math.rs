@@ -1,0 +1,29 @@
+//! The few transcendental functions the crate needs, from one library on every platform.
+
+pub(crate) use libm::{exp, log as ln, pow};
+
+/// `value` when it is a finite number, else `fallback`.
+pub(crate) fn finite_or(value: f64, fallback: f64) -> f64 {
+    if value.is_finite() { value } else { fallback }
+}
+
+/// `value` brought into `low..=high`; `low` when it is not a number.
+pub(crate) fn clamp(value: f64, low: f64, high: f64) -> f64 {
+    if value > high {
+        high
+    } else if value >= low {
+        value
+    } else {
+        low
+    }
+}
+
+/// Seconds as whole microseconds, saturating.
+pub(crate) fn micros(seconds: f64) -> u64 {
+    (seconds * 1e6) as u64
+}
+
+/// Microseconds as seconds.
+pub(crate) fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}

@@ -1,0 +1,215 @@
+//! The rules that choose a rung, behind one trait.
+
+mod bola;
+mod dynamic;
+mod throughput;
+
+use core::fmt;
+
+pub use bola::Bola;
+pub use dynamic::Dynamic;
+pub use throughput::Throughput;
+
+use crate::{Cause, Config, Estimate, InFlight, Step};
+
+/// One rule. Rungs are positions in the [`Step`]'s ladder throughout, except where "original" is said.
+pub trait Controller: fmt::Debug + Send {
+    /// Which rule it is.
+    fn rule(&self) -> Rule;
+
+    /// Chooses the rung of the next segment.
+    fn choose(&mut self, step: &Step, estimate: &Estimate) -> Choice;
+
+    /// The lower rung the segment in flight should be given up for, if any. Asked only while that is
+    /// permitted, with a rung in flight that is not the lowest.
+    fn abandon(
+        &mut self,
+        in_flight: &Download,
+        step: &Step,
+        estimate: &Estimate,
+    ) -> Option<(usize, Cause)> {
+        let _ = (in_flight, step, estimate);
+        None
+    }
+
+    /// Learns what happened since the last decision.
+    fn observe(&mut self, observation: &Observation, step: &Step) {
+        let _ = (observation, step);
+    }
+
+    /// Advances the construction of tables by a slice that takes no more than a few milliseconds.
+    /// True when nothing is left to do.
+    fn prepare(&mut self, step: &Step) -> bool {
+        let _ = step;
+        true
+    }
+}
+
+/// What a rule chose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Position in the step's ladder.
+    pub rung: usize,
+    /// Seconds to wait before requesting it.
+    pub delay_s: f64,
+    /// What tipped the balance.
+    pub cause: Cause,
+    /// Per rung of the step: what the rule holds against it; may be empty.
+    pub costs: Vec<f64>,
+}
+
+/// The state of a transfer, as a rule sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Download {
+    /// Position in the step's ladder of the rung in flight.
+    pub rung: usize,
+    /// Seconds since it was requested.
+    pub elapsed_s: f64,
+    /// Seconds until its first byte.
+    pub ttfb_s: f64,
+    /// Bits received.
+    pub loaded_bits: f64,
+    /// Bits in all.
+    pub total_bits: f64,
+    /// How many requests for this segment were given up before.
+    pub abandoned: u32,
+}
+
+impl Download {
+    /// Reads an in-flight transfer in the terms of a step.
+    pub(crate) fn new(in_flight: &InFlight, rung: usize, now_us: u64, step: &Step) -> Self {
+        let seconds_until = |at: u64| crate::math::seconds(at.saturating_sub(in_flight.started_us));
+        let loaded_bits = in_flight.bytes_loaded as f64 * 8.0;
+        let nominal = step.sizes_bits.get(rung).copied().unwrap_or(1.0);
+        let total_bits = in_flight.bytes_total.map_or(nominal, |bytes| bytes as f64 * 8.0);
+        Self {
+            rung,
+            elapsed_s: seconds_until(now_us),
+            ttfb_s: seconds_until(in_flight.first_byte_us.unwrap_or(now_us)),
+            loaded_bits,
+            total_bits: total_bits.max(loaded_bits),
+            abandoned: in_flight.abandoned,
+        }
+    }
+
+    /// Bits still to come.
+    pub fn remaining_bits(&self) -> f64 {
+        (self.total_bits - self.loaded_bits).max(0.0)
+    }
+
+    /// Bits per second since the first byte; `None` before anything arrived.
+    pub fn rate_bps(&self) -> Option<f64> {
+        let transfer_s = self.elapsed_s - self.ttfb_s;
+        (transfer_s > 0.0 && self.loaded_bits > 0.0).then(|| self.loaded_bits / transfer_s)
+    }
+
+    /// Size of the same segment in another rung, in proportion to the bitrates.
+    pub fn bits_in(&self, rung: usize, step: &Step) -> f64 {
+        let bitrate = |r: usize| step.bitrates_bps.get(r).copied().unwrap_or(1.0);
+        self.total_bits * bitrate(rung) / bitrate(self.rung)
+    }
+}
+
+/// What happened between two decisions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Observation {
+    /// A segment arrived and is part of the buffer.
+    Fetched {
+        /// Position of its rung in the step's ladder.
+        rung: usize,
+        /// Seconds from request to end.
+        download_s: f64,
+        /// Whether it took the place of a segment that was there.
+        replaced: bool,
+    },
+    /// The segment in flight was given up for another rung.
+    Abandoned {
+        /// Position of the rung given up.
+        from: usize,
+        /// Position of the rung to be fetched instead.
+        to: usize,
+    },
+    /// Nothing was requested for so many seconds because the buffer was full.
+    Idle {
+        /// Seconds.
+        seconds: f64,
+    },
+    /// The buffer was discarded.
+    Seeked,
+}
+
+/// The built-in rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Rule {
+    /// The highest rung the throughput sustains.
+    Throughput,
+    /// BOLA-E: buffer-based with a placeholder buffer (Spiteri et al., MMSys 2018).
+    Bola,
+    /// Throughput while the buffer is low, BOLA-E when it is not.
+    #[default]
+    Dynamic,
+    /// A controller handed in by the application.
+    Custom,
+}
+
+impl Rule {
+    /// The rules that [`Rule::controller`] can make.
+    pub const ALL: &[Self] = &[Self::Throughput, Self::Bola, Self::Dynamic];
+
+    /// The rule of that name; `None` for a name that is not one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|rule| rule.name() == name)
+    }
+
+    /// Its name, as used in configuration and on command lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Throughput => "throughput",
+            Self::Bola => "bola",
+            Self::Dynamic => "dynamic",
+            Self::Custom => "custom",
+        }
+    }
+
+    /// Makes the controller; the default one for [`Rule::Custom`].
+    pub fn controller(self, config: &Config) -> Box<dyn Controller> {
+        match self {
+            Self::Throughput => Box::new(Throughput::new(config)),
+            Self::Bola => Box::new(Bola::new(config)),
+            Self::Dynamic | Self::Custom => Box::new(Dynamic::new(config)),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Discount on the buffer a segment may use up, tightening from decision to decision
+/// (the insufficient-buffer rule of the reference player).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferSafety(f64);
+
+impl Default for BufferSafety {
+    fn default() -> Self {
+        Self(Self::INITIAL)
+    }
+}
+
+impl BufferSafety {
+    const INITIAL: f64 = 0.9;
+    const LEAST: f64 = 0.5;
+
+    /// The highest rung, up to `rung`, whose segment arrives well before the buffer runs dry.
+    pub(crate) fn limit(&mut self, rung: usize, step: &Step, estimate: &Estimate) -> usize {
+        let safe_bits = self.0 * (step.buffer_s - estimate.ttfb_s) * estimate.throughput_bps;
+        self.0 = (self.0 * Self::INITIAL).max(Self::LEAST);
+        let safe = |bitrate: f64| bitrate * step.duration_s <= safe_bits;
+        step.bitrates_bps.iter().skip(1).take(rung).take_while(|&&bitrate| safe(bitrate)).count()
+    }
+}

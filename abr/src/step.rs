@@ -1,0 +1,157 @@
+//! A decision problem made safe: what every rule sees.
+
+use crate::math::{clamp, finite_or, ln};
+use crate::{Objective, Phase, Situation, Utility};
+
+/// A checked decision problem. The rungs are ascending in bitrate, masked and absurd ones are gone,
+/// there is at least one, and every number is finite. Rungs are named by their position in *this*
+/// ladder; [`Step::original`] translates back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What playback is doing.
+    pub phase: Phase,
+    /// Buffer level, seconds.
+    pub buffer_s: f64,
+    /// The most the buffer may hold, seconds; at least two segments.
+    pub capacity_s: f64,
+    /// Duration of the segment, seconds of media, above 0.
+    pub duration_s: f64,
+    /// Seconds of media played per second: 0 when paused, stalled or starting.
+    pub drain: f64,
+    /// Seconds of media played per second once playback runs, above 0.
+    pub rate: f64,
+    /// Nominal bitrate per rung, bits per second.
+    pub bitrates_bps: Vec<f64>,
+    /// Size of the segment per rung, bits: real where known, else nominal.
+    pub sizes_bits: Vec<f64>,
+    /// Utility per rung: 1 for the highest rung's quality (or for the span above the lowest, when
+    /// logarithmic).
+    pub qualities: Vec<f64>,
+    /// The rung of the segment before, or the highest one below it that may be chosen.
+    pub previous: Option<usize>,
+    /// Segments left to fetch, this one included.
+    pub remaining: Option<u64>,
+    ladder: Vec<usize>,
+}
+
+impl Step {
+    /// Checks a situation.
+    pub fn new(situation: &Situation<'_>, objective: &Objective) -> Self {
+        let usable = |rung: usize| {
+            situation
+                .ladder
+                .get(rung)
+                .is_some_and(|r| r.bitrate_bps.is_finite() && r.bitrate_bps > 0.0)
+        };
+        let allowed = |rung: usize| situation.allowed.get(rung).copied().unwrap_or(true);
+        let bitrate = |rung: usize| {
+            let bitrate = situation.ladder.get(rung).map_or(1.0, |r| finite_or(r.bitrate_bps, 1.0));
+            clamp(bitrate, 1.0, 1e12)
+        };
+
+        let mut usable: Vec<usize> = (0..situation.ladder.len()).filter(|&r| usable(r)).collect();
+        usable.sort_by(|&a, &b| bitrate(a).total_cmp(&bitrate(b)).then(a.cmp(&b)));
+        let mut ladder: Vec<usize> = usable.iter().copied().filter(|&r| allowed(r)).collect();
+        if ladder.is_empty() {
+            let lowest_allowed = (0..situation.ladder.len()).find(|&r| allowed(r));
+            ladder.push(lowest_allowed.or(usable.first().copied()).unwrap_or(0));
+        }
+
+        let duration_s = clamp(finite_or(situation.segment_duration_s, 4.0), 1e-3, 3600.0);
+        let rate = clamp(finite_or(situation.playback_rate, 1.0), 0.0, 16.0);
+        let rate = if rate > 0.0 { rate } else { 1.0 };
+        let bitrates_bps: Vec<f64> = ladder.iter().map(|&r| bitrate(r)).collect();
+        let sizes_bits = ladder
+            .iter()
+            .zip(&bitrates_bps)
+            .map(|(&rung, &bitrate)| {
+                let known = situation.next_bytes.get(rung).copied().flatten().filter(|&b| b > 0);
+                known.map_or(bitrate * duration_s, |bytes| bytes as f64 * 8.0)
+            })
+            .collect();
+        // The rung before may be masked by now: its nearest neighbour below stands in for it.
+        let previous = situation.current.filter(|&r| r < situation.ladder.len()).map(|current| {
+            let at = bitrate(current);
+            bitrates_bps.iter().rposition(|&b| b <= at).unwrap_or(0)
+        });
+        Self {
+            phase: situation.phase,
+            buffer_s: clamp(situation.buffer_s, 0.0, 1e6),
+            capacity_s: clamp(finite_or(situation.buffer_goal_s, 30.0), 2.0 * duration_s, 1e6),
+            duration_s,
+            drain: if situation.phase == Phase::Playing { rate } else { 0.0 },
+            rate,
+            qualities: qualities(situation, &ladder, &bitrates_bps, objective.utility),
+            bitrates_bps,
+            sizes_bits,
+            previous,
+            remaining: situation.segments_remaining,
+            ladder,
+        }
+    }
+
+    /// How many rungs may be chosen; at least 1.
+    pub fn rungs(&self) -> usize {
+        self.ladder.len()
+    }
+
+    /// The highest rung.
+    pub fn top(&self) -> usize {
+        self.ladder.len().saturating_sub(1)
+    }
+
+    /// The index into the caller's ladder.
+    pub fn original(&self, rung: usize) -> usize {
+        self.ladder.get(rung.min(self.top())).copied().unwrap_or(0)
+    }
+
+    /// The rung of this ladder that stands for an index into the caller's: itself, or the highest one
+    /// that is not above it.
+    pub fn standing_for(&self, original: usize, ladder: &[crate::Rung]) -> usize {
+        if let Some(rung) = self.ladder.iter().position(|&r| r == original) {
+            return rung;
+        }
+        let at = ladder.get(original).map_or(0.0, |r| finite_or(r.bitrate_bps, 0.0));
+        self.bitrates_bps.iter().rposition(|&b| b <= at).unwrap_or(0)
+    }
+
+    /// The highest rung whose segments, at nominal size, arrive within their own duration.
+    pub fn sustained(&self, throughput_bps: f64, ttfb_s: f64) -> usize {
+        let fits =
+            |bitrate: f64| ttfb_s + self.duration_s * bitrate / throughput_bps <= self.duration_s;
+        let above = self.bitrates_bps.iter().skip(1).take_while(|&&b| fits(b));
+        above.count()
+    }
+}
+
+fn qualities(
+    situation: &Situation<'_>,
+    ladder: &[usize],
+    bitrates_bps: &[f64],
+    utility: Utility,
+) -> Vec<f64> {
+    // Scaled over the whole ladder, so that a mask does not change what a rung is worth.
+    let all = || situation.ladder.iter();
+    let bitrates = || {
+        all()
+            .map(|r| r.bitrate_bps)
+            .filter(|b| b.is_finite() && *b > 0.0)
+            .map(|b| clamp(b, 1.0, 1e12))
+    };
+    let lowest = bitrates().fold(f64::INFINITY, f64::min);
+    let highest = bitrates().fold(0.0, f64::max);
+    let table_top = all().map(|r| r.quality.unwrap_or(f64::NAN)).fold(0.0, |top: f64, q| {
+        if q.is_finite() && top.is_finite() { top.max(q) } else { f64::NAN }
+    });
+    match utility {
+        Utility::Table if table_top > 0.0 => ladder
+            .iter()
+            .map(|&r| situation.ladder.get(r).and_then(|r| r.quality).unwrap_or(0.0) / table_top)
+            .collect(),
+        Utility::LogBitrate if highest > lowest => {
+            bitrates_bps.iter().map(|b| ln(b / lowest) / ln(highest / lowest)).collect()
+        }
+        _ if highest > 0.0 => bitrates_bps.iter().map(|b| b / highest).collect(),
+        _ => vec![1.0; ladder.len()],
+    }
+}

@@ -1,0 +1,393 @@
+//! What must hold for every rule, whatever comes in.
+
+use kinora_abr::{
+    Abr, Action, Config, Event, InFlight, Kind, Phase, Rule, Rung, SavedEstimate, Situation,
+    Verdict,
+};
+use proptest::prelude::*;
+
+/// Numbers from outside: ordinary ones and absurd ones.
+fn any_number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => 0.0..60.0,
+        2 => 1e4..1e8,
+        1 => prop::sample::select(vec![
+            0.0, -0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, 1e300,
+        ]),
+    ]
+}
+
+fn any_rung() -> impl Strategy<Value = Rung> {
+    (any_number(), prop::option::of(any_number())).prop_map(|(bitrate_bps, quality)| Rung {
+        bitrate_bps,
+        quality,
+        height: None,
+    })
+}
+
+fn any_phase() -> impl Strategy<Value = Phase> {
+    prop::sample::select(vec![Phase::Starting, Phase::Playing, Phase::Paused, Phase::Stalled])
+}
+
+fn any_rule() -> impl Strategy<Value = Rule> {
+    prop::sample::select(Rule::ALL.to_vec())
+}
+
+#[derive(Clone, Debug)]
+struct Moment {
+    phase: Phase,
+    numbers: [f64; 4],
+    ladder: Vec<Rung>,
+    allowed: Vec<bool>,
+    next_bytes: Vec<Option<u64>>,
+    current: Option<usize>,
+    remaining: Option<u64>,
+    gap_us: u64,
+    bytes: u64,
+    flags: [bool; 4],
+}
+
+fn any_moment() -> impl Strategy<Value = Moment> {
+    let context = (
+        any_phase(),
+        [any_number(), any_number(), any_number(), any_number()],
+        prop::collection::vec(any_rung(), 0..9),
+        prop::collection::vec(any::<bool>(), 0..9),
+        prop::collection::vec(prop::option::of(any::<u64>()), 0..9),
+        prop::option::of(0..12_usize),
+        prop::option::of(any::<u64>()),
+    );
+    let transfer =
+        (0..20_000_000_u64, prop_oneof![0..5_000_000_u64, any::<u64>()], any::<[bool; 4]>());
+    (context, transfer).prop_map(
+        |(
+            (phase, numbers, ladder, allowed, next_bytes, current, remaining),
+            (gap_us, bytes, flags),
+        )| {
+            Moment {
+                phase,
+                numbers,
+                ladder,
+                allowed,
+                next_bytes,
+                current,
+                remaining,
+                gap_us,
+                bytes,
+                flags,
+            }
+        },
+    )
+}
+
+impl Moment {
+    fn situation(&self, now_us: u64) -> Situation<'_> {
+        let [buffer_s, buffer_goal_s, segment_duration_s, playback_rate] = self.numbers;
+        Situation {
+            now_us,
+            phase: self.phase,
+            buffer_s,
+            buffer_goal_s,
+            segment_duration_s,
+            playback_rate,
+            ladder: &self.ladder,
+            allowed: &self.allowed,
+            next_bytes: &self.next_bytes,
+            current: self.current,
+            segments_remaining: self.remaining,
+            live_latency_s: None,
+        }
+    }
+
+    /// Rungs that may be returned.
+    fn acceptable(&self) -> Vec<usize> {
+        let sane = |r: &usize| {
+            let bitrate = self.ladder[*r].bitrate_bps;
+            bitrate.is_finite() && bitrate > 0.0
+        };
+        let allowed = |r: &usize| self.allowed.get(*r).copied().unwrap_or(true);
+        let all: Vec<usize> = (0..self.ladder.len()).collect();
+        let good: Vec<usize> = all.iter().copied().filter(sane).filter(allowed).collect();
+        if !good.is_empty() {
+            return good;
+        }
+        let permitted: Vec<usize> = all.iter().copied().filter(allowed).collect();
+        if !permitted.is_empty() {
+            return permitted;
+        }
+        let bitrate = |r: &usize| self.ladder[*r].bitrate_bps;
+        let lowest =
+            all.iter().copied().filter(sane).min_by(|a, b| bitrate(a).total_cmp(&bitrate(b)));
+        vec![lowest.unwrap_or(0)]
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(250))]
+
+    /// Whatever the numbers, decisions name a permitted rung, waits lie ahead, figures are finite.
+    #[test]
+    fn absurd_input_gets_a_sound_answer(
+        rule in any_rule(),
+        seed in prop::option::of((any_number(), any_number())),
+        moments in prop::collection::vec(any_moment(), 1..12),
+    ) {
+        let mut abr = Abr::new(Config { rule, ..Config::default() });
+        if let Some((throughput_bps, ttfb_s)) = seed {
+            abr.seed(SavedEstimate { throughput_bps, ttfb_s });
+        }
+        let mut now_us = 0;
+        for (id, moment) in moments.iter().enumerate() {
+            let id = id as u64;
+            let situation = moment.situation(now_us);
+            let decision = abr.decide(&situation);
+            let rung = match decision.action {
+                Action::Fetch { rung } => {
+                    prop_assert!(moment.acceptable().contains(&rung), "rung {rung} is masked");
+                    rung
+                }
+                Action::WaitUntil { at_us } => {
+                    prop_assert!(at_us > now_us);
+                    0
+                }
+            };
+            for candidate in &decision.reasons.candidates {
+                prop_assert!((0.0..=1.0).contains(&candidate.stall_probability));
+                let figures = [candidate.download_s, candidate.predicted_buffer_s, candidate.cost];
+                prop_assert!(figures.iter().all(|f| f.is_finite()));
+            }
+            let estimate = decision.reasons.estimate;
+            prop_assert!(estimate.low_bps > 0.0 && estimate.low_bps <= estimate.median_bps);
+            prop_assert!(estimate.median_bps <= estimate.high_bps && estimate.high_bps.is_finite());
+            abr.handle(now_us, Event::RequestStarted { id, kind: Kind::Video, rung: Some(rung) });
+            now_us += moment.gap_us;
+            if moment.flags[0] {
+                abr.handle(now_us, Event::FirstByte { id });
+                abr.handle(now_us, Event::Progress { id, bytes: moment.bytes / 2 });
+            }
+            let in_flight = InFlight {
+                rung,
+                started_us: now_us - moment.gap_us,
+                first_byte_us: moment.flags[0].then_some(now_us),
+                bytes_loaded: moment.bytes / 2,
+                bytes_total: moment.flags[1].then_some(moment.bytes),
+                abandoned: 0,
+            };
+            now_us += moment.gap_us;
+            let situation = moment.situation(now_us);
+            if let Verdict::AbandonTo { rung } = abr.check_in_flight(&in_flight, &situation).verdict {
+                prop_assert!(moment.acceptable().contains(&rung));
+                abr.handle(now_us, Event::RequestCancelled { id });
+            } else {
+                abr.handle(now_us, Event::RequestEnded {
+                    id,
+                    bytes: moment.bytes,
+                    from_cache: moment.flags[2],
+                    application_limited: moment.flags[3],
+                });
+            }
+        }
+        let last = &moments[moments.len() - 1];
+        let trajectory = abr.predict(&last.situation(now_us), last.current.unwrap_or(0));
+        prop_assert_eq!(trajectory.median_s.len(), 31);
+        prop_assert!(trajectory.low_s.iter().zip(&trajectory.high_s).all(|(l, h)| 0.0 <= *l && l <= h));
+        prop_assert!(trajectory.stall_probability.iter().all(|p| (0.0..=1.0).contains(p)));
+    }
+
+    /// The lowest rung is never given up, no segment more than twice, and what replaces it is lower.
+    #[test]
+    fn abandonment_is_bounded(
+        rule in any_rule(),
+        rung in 0..6_usize,
+        buffer_s in 0.0..30.0,
+        elapsed_us in 0..30_000_000_u64,
+        loaded in 0..2_000_000_u64,
+        abandoned in 0..4_u32,
+    ) {
+        let ladder = ladder();
+        let mut abr = Abr::new(Config { rule, ..Config::default() });
+        let now_us = 60_000_000 + elapsed_us;
+        let situation = Situation { buffer_s, current: Some(rung), ..Situation::new(now_us, &ladder) };
+        let in_flight = InFlight {
+            rung,
+            started_us: 60_000_000,
+            first_byte_us: Some(60_000_000 + elapsed_us / 10),
+            bytes_loaded: loaded,
+            bytes_total: Some(loaded + 1_000_000),
+            abandoned,
+        };
+        match abr.check_in_flight(&in_flight, &situation).verdict {
+            Verdict::AbandonTo { rung: to } => {
+                prop_assert!(rung > 0 && to < rung && abandoned < 2);
+            }
+            Verdict::Continue => {}
+        }
+    }
+
+    /// The same ladder at another scale, over a network at the same scale, plays the same.
+    #[test]
+    fn decisions_do_not_depend_on_the_scale_of_bitrates(
+        rule in any_rule(),
+        exponent in -3..7_i32,
+        link_bps in 3e5..2e7_f64,
+    ) {
+        // A power of two scales floating-point numbers exactly.
+        let scale = 2.0_f64.powi(exponent);
+        let scaled: Vec<Rung> =
+            ladder().iter().map(|r| Rung::new(r.bitrate_bps * scale)).collect();
+        let config = Config { rule, min_sample_bytes: 0, ..Config::default() };
+        let initial_throughput_bps = config.initial_throughput_bps * scale;
+        let plain = Session::new(config, ladder()).run(60, |_| link_bps);
+        let other = Session::new(Config { initial_throughput_bps, ..config }, scaled)
+            .run(60, |_| link_bps * scale);
+        prop_assert_eq!(plain.rungs, other.rungs);
+    }
+
+    /// On a network that does not change, playback does not stall and, once settled, does not switch.
+    #[test]
+    fn constant_bandwidth_settles(rule in any_rule(), link_bps in 6e5..4e7_f64, goal_s in 12.0..40.0) {
+        let session = Session { goal_s, ..Session::new(Config { rule, ..Config::default() }, ladder()) };
+        let run = session.run(150, |_| link_bps);
+        prop_assert_eq!(run.stalled_s, 0.0);
+        let settled = &run.rungs[60..];
+        let switches = settled.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        prop_assert!(switches <= 1, "{switches} switches: {settled:?}");
+        // And what it settles on is worth having.
+        let sustained = ladder().iter().rposition(|r| r.bitrate_bps * 1.25 <= link_bps).unwrap_or(0);
+        prop_assert!(settled[settled.len() - 1] + 1 >= sustained, "{settled:?} of {sustained}");
+    }
+
+    /// A network that drops to a quarter costs a bounded stall.
+    #[test]
+    fn a_drop_to_a_quarter_costs_a_bounded_stall(rule in any_rule(), link_bps in 3e6..3e7_f64) {
+        let session = Session::new(Config { rule, ..Config::default() }, ladder());
+        let run = session.run(120, |at_s| if at_s < 60.0 { link_bps } else { link_bps / 4.0 });
+        prop_assert!(run.stalled_s <= 4.0, "stalled {} s", run.stalled_s);
+    }
+}
+
+fn ladder() -> Vec<Rung> {
+    [400e3, 800e3, 1.6e6, 3.2e6, 6.4e6, 12.8e6].map(Rung::new).to_vec()
+}
+
+/// A player reduced to its clock: one segment after the other over a link of given speed.
+struct Session {
+    abr: Abr,
+    ladder: Vec<Rung>,
+    goal_s: f64,
+}
+
+struct Run {
+    rungs: Vec<usize>,
+    stalled_s: f64,
+}
+
+const SEGMENT_S: f64 = 2.0;
+const TTFB_S: f64 = 0.04;
+/// How often a transfer in flight is looked at.
+const TICK_S: f64 = 0.25;
+
+impl Session {
+    fn new(config: Config, ladder: Vec<Rung>) -> Self {
+        Self { abr: Abr::new(config), ladder, goal_s: 30.0 }
+    }
+
+    fn run(mut self, segments: u64, link_bps: impl Fn(f64) -> f64) -> Run {
+        let mut run = Run { rungs: Vec::new(), stalled_s: 0.0 };
+        let (mut now_s, mut buffer_s) = (0.0_f64, 0.0_f64);
+        let us = |s: f64| (s * 1e6).round() as u64;
+        let mut id = 0;
+        while (run.rungs.len() as u64) < segments {
+            let playing = !run.rungs.is_empty();
+            let ladder = self.ladder.clone();
+            let situation = |now_s: f64, buffer_s: f64| Situation {
+                phase: if playing { Phase::Playing } else { Phase::Starting },
+                buffer_s,
+                buffer_goal_s: self.goal_s,
+                segment_duration_s: SEGMENT_S,
+                current: run.rungs.last().copied(),
+                ..Situation::new(us(now_s), &ladder)
+            };
+            let mut rung = match self.abr.decide(&situation(now_s, buffer_s)).action {
+                Action::Fetch { rung } => rung,
+                Action::WaitUntil { at_us } => {
+                    let wait_s = at_us as f64 / 1e6 - now_s;
+                    assert!(
+                        wait_s < buffer_s,
+                        "waiting {wait_s} s empties a buffer of {buffer_s} s"
+                    );
+                    now_s += wait_s;
+                    buffer_s -= wait_s;
+                    continue;
+                }
+            };
+            let mut abandoned = 0;
+            'requests: loop {
+                id += 1;
+                let started_s = now_s;
+                let total = ladder[rung].bitrate_bps * SEGMENT_S / 8.0;
+                let mut loaded = 0.0;
+                let mut pass = |now_s: &mut f64, buffer_s: &mut f64, by_s: f64| {
+                    *now_s += by_s;
+                    if playing {
+                        run.stalled_s += (by_s - *buffer_s).max(0.0);
+                        *buffer_s = (*buffer_s - by_s).max(0.0);
+                    }
+                };
+                self.abr.handle(
+                    us(now_s),
+                    Event::RequestStarted { id, kind: Kind::Video, rung: Some(rung) },
+                );
+                pass(&mut now_s, &mut buffer_s, TTFB_S);
+                self.abr.handle(us(now_s), Event::FirstByte { id });
+                loop {
+                    let rate = link_bps(now_s) / 8.0;
+                    let left_s = (total - loaded) / rate;
+                    if left_s <= TICK_S {
+                        pass(&mut now_s, &mut buffer_s, left_s);
+                        self.abr.handle(
+                            us(now_s),
+                            Event::RequestEnded {
+                                id,
+                                bytes: total as u64,
+                                from_cache: false,
+                                application_limited: false,
+                            },
+                        );
+                        break 'requests;
+                    }
+                    pass(&mut now_s, &mut buffer_s, TICK_S);
+                    loaded += TICK_S * rate;
+                    self.abr.handle(us(now_s), Event::Progress { id, bytes: loaded as u64 });
+                    let in_flight = InFlight {
+                        rung,
+                        started_us: us(started_s),
+                        first_byte_us: Some(us(started_s + TTFB_S)),
+                        bytes_loaded: loaded as u64,
+                        bytes_total: Some(total as u64),
+                        abandoned,
+                    };
+                    let check = self.abr.check_in_flight(&in_flight, &situation(now_s, buffer_s));
+                    if let Verdict::AbandonTo { rung: to } = check.verdict {
+                        self.abr.handle(us(now_s), Event::RequestCancelled { id });
+                        rung = to;
+                        abandoned += 1;
+                        break;
+                    }
+                }
+            }
+            buffer_s += SEGMENT_S;
+            run.rungs.push(rung);
+        }
+        run
+    }
+}
+
+#[test]
+fn rules_are_found_by_name() {
+    for rule in Rule::ALL {
+        assert_eq!(Rule::from_name(rule.name()), Some(*rule));
+        assert_eq!(rule.controller(&Config::default()).rule(), *rule);
+    }
+    assert_eq!(Rule::from_name("nonsense"), None);
+}
