@@ -1,0 +1,97 @@
+//! Decimal numbers of manifests, read exactly and without the standard library's floating-point
+//! parser, which is larger than either manifest parser.
+
+use crate::time::{FLICKS_PER_SECOND, MediaTime};
+
+/// A time or duration in seconds, such as `6.006`, to the nearest flick; saturates. A leading sign,
+/// and a point without digits on one side of it, are accepted.
+pub(crate) fn seconds(text: &str) -> Option<MediaTime> {
+    let (negative, text) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (whole, fraction) = split(text)?;
+    let whole = whole
+        .bytes()
+        .fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    // Eighteen digits are far below a flick.
+    let (mut numerator, mut denominator) = (0u128, 1u128);
+    for digit in fraction.bytes().take(18) {
+        numerator = numerator * 10 + u128::from(digit - b'0');
+        denominator *= 10;
+    }
+    let flicks = (numerator * FLICKS_PER_SECOND as u128 + denominator / 2) / denominator;
+    let fraction = MediaTime::from_flicks(i64::try_from(flicks).unwrap_or(i64::MAX));
+    let time = MediaTime::from_secs(i64::try_from(whole).unwrap_or(i64::MAX)) + fraction;
+    Some(if negative { -time } else { time })
+}
+
+/// A positive decimal such as `23.976`, to the nearest `f64` for any number of sensible length.
+pub(crate) fn float(text: &str) -> Option<f64> {
+    let (whole, fraction) = split(text)?;
+    let mut value = 0u64;
+    let mut scale = 1.0;
+    for digit in whole.bytes() {
+        value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+    }
+    for digit in fraction.bytes() {
+        let Some(longer) = value.checked_mul(10) else { break };
+        let Some(longer) = longer.checked_add(u64::from(digit - b'0')) else { break };
+        value = longer;
+        scale *= 10.0;
+    }
+    Some(value as f64 / scale)
+}
+
+/// A decimal integer without sign (RFC 8216bis §4.2; `xs:unsignedLong`).
+pub(crate) fn integer(text: &str) -> Option<u64> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.bytes()
+        .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+}
+
+/// Digits before and after the point, of which there must be any.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()))
+        .then_some((whole, fraction))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn seconds_are_exact() {
+        assert_eq!(seconds("6.006"), Some(MediaTime::from_millis(6006)));
+        assert_eq!(seconds("4"), Some(MediaTime::from_secs(4)));
+        assert_eq!(seconds("4."), Some(MediaTime::from_secs(4)));
+        assert_eq!(seconds(".5"), Some(MediaTime::from_millis(500)));
+        assert_eq!(seconds("-1.25"), Some(MediaTime::from_millis(-1250)));
+        assert_eq!(seconds("0.0000000014"), Some(MediaTime::from_flicks(1)));
+        assert_eq!(seconds("99999999999999999999999"), Some(MediaTime::MAX));
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["", ".", "-", "1e3", "1,5", " 1", "0x1", "1.2.3", "NaN", "١"] {
+            assert_eq!(seconds(text), None, "{text}");
+            assert_eq!(float(text), None, "{text}");
+            assert_eq!(integer(text), None, "{text}");
+        }
+        assert_eq!(integer("18446744073709551616"), None);
+        assert_eq!(integer("18446744073709551615"), Some(u64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn floats_are_those_of_the_standard_library(text in "[0-9]{1,6}(\\.[0-9]{0,8})?") {
+            prop_assert_eq!(float(&text), text.parse().ok());
+        }
+    }
+}

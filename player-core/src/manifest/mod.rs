@@ -1,0 +1,121 @@
+//! HLS playlists and DASH MPDs, read into a [`Presentation`](crate::presentation::Presentation).
+//!
+//! Both parsers take one pass over the text, borrow from it, and are bounded: what is too large or
+//! too deep is a [`ManifestErrorKind::Limit`]. What a specification lets a client overlook becomes a
+//! [`ManifestWarning`].
+
+pub mod dash;
+mod decimal;
+mod error;
+pub mod hls;
+
+pub use error::{ManifestError, ManifestErrorKind};
+
+use crate::io::SourceFormat;
+
+/// What was understood, and what was overlooked on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parsed<T> {
+    /// What was understood.
+    pub value: T,
+    /// What deviates from the specification without keeping the rest from being understood.
+    pub warnings: Vec<ManifestWarning>,
+}
+
+/// A deviation that was overlooked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestWarning {
+    /// Line of the manifest, counted from 1.
+    pub line: u64,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The format of a manifest. Its bytes decide; `content_type` is asked only if they are not those
+/// of a whole beginning, as when only blanks have arrived.
+pub fn sniff(bytes: &[u8], content_type: Option<&str>) -> Option<SourceFormat> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    if text.starts_with(b"#EXTM3U") {
+        return Some(SourceFormat::Hls);
+    }
+    if text.starts_with(b"<") {
+        // Between the start and the root element there may be a declaration, comments and
+        // processing instructions, but hardly kilobytes of them.
+        let head = &text[..text.len().min(SNIFFED)];
+        if memchr::memmem::find_iter(head, "MPD").any(|at| begins_root(head, at)) {
+            return Some(SourceFormat::Dash);
+        }
+        return None;
+    }
+    if !text.is_empty() {
+        return None;
+    }
+    let essence = content_type?.split(';').next()?.trim();
+    let is = |name: &str| essence.eq_ignore_ascii_case(name);
+    if is("application/vnd.apple.mpegurl") || is("application/x-mpegurl") || is("audio/mpegurl") {
+        Some(SourceFormat::Hls)
+    } else if is("application/dash+xml") {
+        Some(SourceFormat::Dash)
+    } else {
+        None
+    }
+}
+
+const SNIFFED: usize = 16 * 1024;
+
+/// Whether the `MPD` at `at` is the name of an element, with or without a namespace prefix.
+fn begins_root(text: &[u8], at: usize) -> bool {
+    let ends = text
+        .get(at + 3)
+        .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'));
+    let before = text.get(..at).unwrap_or_default();
+    let name = before.iter().rev().take_while(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_' | b'.')
+    });
+    let prefix = name.count();
+    let prefixed = prefix == 0 || before.ends_with(b":");
+    ends && prefixed && before.get(..before.len() - prefix).is_some_and(|b| b.ends_with(b"<"))
+}
+
+/// Gathers warnings, up to a number that still says all a person wants to read.
+#[derive(Debug, Default)]
+pub(crate) struct Warnings(Vec<ManifestWarning>);
+
+impl Warnings {
+    const MOST: usize = 100;
+
+    pub(crate) fn add(&mut self, line: u64, message: impl Into<String>) {
+        if self.0.len() < Self::MOST {
+            self.0.push(ManifestWarning { line, message: message.into() });
+        }
+    }
+
+    pub(crate) fn with<T>(self, value: T) -> Parsed<T> {
+        Parsed { value, warnings: self.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_decide() {
+        use SourceFormat::{Dash, Hls};
+        for (bytes, content_type, expected) in [
+            (&b"#EXTM3U\n"[..], None, Some(Hls)),
+            (b"\xef\xbb\xbf#EXTM3U", Some("application/dash+xml"), Some(Hls)),
+            (b"\r\n #EXTM3U\r\n", None, Some(Hls)),
+            (b"<MPD>", Some("text/html"), Some(Dash)),
+            (b"<MPD\n xmlns='urn:mpeg:dash:schema:mpd:2011'/>", None, Some(Dash)),
+            (b"<?xml version=\"1.0\"?>\n<!-- MPD -->\n<mpd:MPD type='static'>", None, Some(Dash)),
+            (b"<html><body>No MPD here</body></html>", Some("application/dash+xml"), None),
+            (b"{\"error\": 1}", Some("application/vnd.apple.mpegurl"), None),
+            (b"  ", Some("application/vnd.apple.mpegurl; charset=utf-8"), Some(Hls)),
+            (b"", Some("Application/DASH+XML"), Some(Dash)),
+            (b"", None, None),
+        ] {
+            assert_eq!(sniff(bytes, content_type), expected, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+}

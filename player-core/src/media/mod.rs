@@ -1,0 +1,15 @@
+//! ISO base media file format (ISO/IEC 14496-12), as far as a player must look into it: what an
+//! initialisation segment says of its tracks, when a fragment plays, and what an index refers to.
+
+mod boxes;
+mod codec;
+mod error;
+pub mod fragment;
+pub mod init;
+mod reader;
+pub mod sidx;
+#[cfg(test)]
+mod testing;
+
+pub use boxes::{Boxes, Mp4Box, boxes_before_mdat};
+pub use error::{BoxError, BoxErrorKind, FourCc};

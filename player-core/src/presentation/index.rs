@@ -1,0 +1,226 @@
+//! The segments of a representation, kept as compactly as the manifest states them and expanded one
+//! at a time.
+
+mod list;
+mod pattern;
+mod runs;
+
+pub(crate) use list::{ListBuilder, ListEntry};
+pub(crate) use pattern::{PatternPart, UrlPattern};
+pub(crate) use runs::{Run, Runs};
+
+use list::List;
+
+use crate::io::ByteRange;
+use crate::media::{BoxError, sidx};
+use crate::time::MediaTime;
+
+/// The segments of a representation in order of time, without overlaps.
+///
+/// A timeline of equal segments costs the same however long it is: what is kept is what the manifest
+/// said, and [`get`](Self::get) makes a [`Segment`] of it when one is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SegmentIndex {
+    layout: Layout,
+    inits: Vec<InitSegment>,
+    media_offset: Option<MediaTime>,
+}
+
+/// One media segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Its number: the media sequence number in HLS, `$Number$` in DASH; consecutive, unless the
+    /// manifest left some out.
+    pub number: u64,
+    /// Where it begins on the presentation timeline.
+    pub start: MediaTime,
+    /// How long it lasts, as the manifest says; no longer than its period.
+    pub duration: MediaTime,
+    /// Absolute URL.
+    pub url: String,
+    /// The part of the resource it is; all of it if absent.
+    pub range: Option<ByteRange>,
+    /// Which of the index's initialisation segments it needs first.
+    pub init: Option<usize>,
+    /// HLS discontinuity sequence number (RFC 8216bis §6.2.1): segments of equal numbers share a
+    /// media timeline. Always 0 in DASH.
+    pub discontinuity: u64,
+    /// Its size in bytes, if known before it is fetched.
+    pub size: Option<u64>,
+    /// The server says it is missing and must not be fetched (`EXT-X-GAP`).
+    pub gap: bool,
+}
+
+impl Segment {
+    /// The first instant after it.
+    pub fn end(&self) -> MediaTime {
+        self.start + self.duration
+    }
+}
+
+/// What a decoder needs before any media segment that names it (`EXT-X-MAP`, `Initialization`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InitSegment {
+    /// Absolute URL.
+    pub url: String,
+    /// The part of the resource it is; all of it if absent.
+    pub range: Option<ByteRange>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Layout {
+    /// Addressed by number or time: a URL pattern, and runs of equal segments.
+    Runs(Runs),
+    /// Named one by one.
+    List(List),
+}
+
+impl SegmentIndex {
+    /// Segments addressed by a pattern.
+    pub(crate) fn from_runs(
+        runs: Runs,
+        init: Option<InitSegment>,
+        media_offset: MediaTime,
+    ) -> Self {
+        Self {
+            layout: Layout::Runs(runs),
+            inits: init.into_iter().collect(),
+            media_offset: Some(media_offset),
+        }
+    }
+
+    /// Segments named one by one. `media_offset` as for [`media_offset`](Self::media_offset).
+    pub(crate) fn from_list(
+        list: ListBuilder,
+        inits: Vec<InitSegment>,
+        media_offset: Option<MediaTime>,
+    ) -> Self {
+        Self { layout: Layout::List(list.finish()), inits, media_offset }
+    }
+
+    /// The subsegments a `sidx` box lists (ISO/IEC 14496-12 §8.16.3).
+    ///
+    /// * `url`: the file they lie in, absolute.
+    /// * `init`: the initialisation segment, if the manifest names it; else it is taken to be all
+    ///   that lies before the `sidx` box.
+    /// * `media_offset`: start of the period less `@presentationTimeOffset`.
+    /// * `end`: of the period; nothing beyond it is listed.
+    ///
+    /// # Errors
+    /// [`BoxErrorKind::Unsupported`](crate::media::BoxErrorKind::Unsupported) for an index that
+    /// refers to further indexes.
+    pub fn from_sidx(
+        sidx: &sidx::SegmentIndexBox,
+        url: &str,
+        init: Option<InitSegment>,
+        media_offset: MediaTime,
+        end: Option<MediaTime>,
+    ) -> Result<Self, BoxError> {
+        let init = init.or_else(|| {
+            (sidx.start > 0).then(|| InitSegment {
+                url: url.to_owned(),
+                range: Some(ByteRange { start: 0, length: Some(sidx.start) }),
+            })
+        });
+        let mut list = ListBuilder::new(url, 1);
+        let mut ticks = sidx.earliest_presentation_time;
+        for reference in &sidx.references {
+            if reference.is_index {
+                return Err(BoxError::unsupported(sidx.start, "a sidx box that refers to others"));
+            }
+            let start = MediaTime::from_unsigned(ticks, sidx.timescale) + media_offset;
+            if end.is_some_and(|end| start >= end) {
+                break;
+            }
+            ticks = ticks.saturating_add(u64::from(reference.duration));
+            let next = MediaTime::from_unsigned(ticks, sidx.timescale) + media_offset;
+            let next = end.map_or(next, |end| next.min(end));
+            if next <= start {
+                continue;
+            }
+            list.push(ListEntry {
+                start,
+                duration: next - start,
+                reference: "",
+                range: Some(ByteRange { start: reference.start, length: Some(reference.size) }),
+                init: init.as_ref().map(|_| 0),
+                ..ListEntry::default()
+            });
+        }
+        Ok(Self::from_list(list, init.into_iter().collect(), Some(media_offset)))
+    }
+
+    /// How many segments there are.
+    pub fn len(&self) -> usize {
+        match &self.layout {
+            Layout::Runs(runs) => runs.len(),
+            Layout::List(list) => list.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The segment at `position`, counted from 0; none past the last.
+    pub fn get(&self, position: usize) -> Option<Segment> {
+        match &self.layout {
+            Layout::Runs(runs) => {
+                let init = (!self.inits.is_empty()).then_some(0);
+                Some(Segment { init, ..runs.get(position)? })
+            }
+            Layout::List(list) => list.get(position),
+        }
+    }
+
+    /// Every segment, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Segment> + '_ {
+        (0..self.len()).map_while(|position| self.get(position))
+    }
+
+    /// The position of the segment that contains `time`; of the next one if `time` lies in a gap
+    /// or before the start; none at or after [`end`](Self::end).
+    pub fn position_at(&self, time: MediaTime) -> Option<usize> {
+        match &self.layout {
+            Layout::Runs(runs) => runs.position_at(time),
+            Layout::List(list) => list.position_at(time),
+        }
+    }
+
+    /// Where the first segment begins; zero if there is none.
+    pub fn start(&self) -> MediaTime {
+        match &self.layout {
+            Layout::Runs(runs) => runs.span(0),
+            Layout::List(list) => list.span(0),
+        }
+        .map_or(MediaTime::ZERO, |(start, _)| start)
+    }
+
+    /// Where the last segment ends; zero if there is none.
+    pub fn end(&self) -> MediaTime {
+        let last = self.len().wrapping_sub(1);
+        match &self.layout {
+            Layout::Runs(runs) => runs.span(last),
+            Layout::List(list) => list.span(last),
+        }
+        .map_or(MediaTime::ZERO, |(_, end)| end)
+    }
+
+    /// The initialisation segment that `segment`, which must be of this index, needs first.
+    pub fn init(&self, segment: &Segment) -> Option<&InitSegment> {
+        self.inits.get(segment.init?)
+    }
+
+    /// Every initialisation segment, in the order [`Segment::init`] counts them.
+    pub fn inits(&self) -> &[InitSegment] {
+        &self.inits
+    }
+
+    /// What is added to the media's own timestamps to place it on the presentation timeline: in
+    /// DASH the start of the period less `@presentationTimeOffset`; none in HLS, where the first
+    /// timestamp of each discontinuity is what the playlist's time for it is.
+    pub fn media_offset(&self) -> Option<MediaTime> {
+        self.media_offset
+    }
+}

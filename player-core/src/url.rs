@@ -1,0 +1,236 @@
+//! Reference resolution after RFC 3986 §5, without a URL library: a player only joins references
+//! onto URLs it was given, and leaves checking and normalising hosts to the platform that fetches.
+
+/// The URL that `reference` means in a document at `base` (RFC 3986 §5.2.2, strict). The fragment
+/// is dropped, as is white space around the reference.
+///
+/// Any text is accepted. What is not a URL comes out as something the platform's client refuses.
+///
+/// ```
+/// use kinora_core::url::resolve;
+/// assert_eq!(
+///     resolve("https://cdn.example/film/main.mpd?token=1", "../audio/init.mp4"),
+///     "https://cdn.example/audio/init.mp4",
+/// );
+/// ```
+pub fn resolve(base: &str, reference: &str) -> String {
+    let reference = Parts::of(reference);
+    let base = Parts::of(base);
+    let mut out = String::with_capacity(base.length() + reference.length() + 1);
+
+    if let Some(scheme) = reference.scheme {
+        push_start(&mut out, Some(scheme), reference.authority);
+        push_without_dots(&mut out, "", reference.path);
+    } else if reference.authority.is_some() {
+        push_start(&mut out, base.scheme, reference.authority);
+        push_without_dots(&mut out, "", reference.path);
+    } else {
+        push_start(&mut out, base.scheme, base.authority);
+        if reference.path.is_empty() {
+            out.push_str(base.path);
+            push_query(&mut out, reference.query.or(base.query));
+            return out;
+        }
+        if reference.path.starts_with('/') {
+            push_without_dots(&mut out, "", reference.path);
+        } else if base.path.is_empty() {
+            let root = if base.authority.is_some() { "/" } else { "" };
+            push_without_dots(&mut out, root, reference.path);
+        } else {
+            let folder = base.path.rfind('/').map_or("", |last| &base.path[..=last]);
+            push_without_dots(&mut out, folder, reference.path);
+        }
+    }
+    push_query(&mut out, reference.query);
+    out
+}
+
+/// The path of a URL, without scheme, host, query and fragment.
+pub(crate) fn path(url: &str) -> &str {
+    Parts::of(url).path
+}
+
+/// The components of a reference (RFC 3986 appendix B); the fragment is gone.
+struct Parts<'a> {
+    scheme: Option<&'a str>,
+    authority: Option<&'a str>,
+    path: &'a str,
+    query: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Self {
+        let text = text.trim_matches(|c: char| c <= ' ');
+        let text = text.split_once('#').map_or(text, |(before, _)| before);
+        let (scheme, rest) = match text.split_once(':') {
+            Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
+            _ => (None, text),
+        };
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Some(query)),
+            None => (rest, None),
+        };
+        let (authority, path) = match rest.strip_prefix("//") {
+            Some(rest) => {
+                let end = rest.find('/').unwrap_or(rest.len());
+                let (authority, path) = rest.split_at(end);
+                (Some(authority), path)
+            }
+            None => (None, rest),
+        };
+        Self { scheme, authority, path, query }
+    }
+
+    fn length(&self) -> usize {
+        [self.scheme, self.authority, Some(self.path), self.query]
+            .into_iter()
+            .flatten()
+            .map(|part| part.len() + 3)
+            .sum()
+    }
+}
+
+/// RFC 3986 §3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+fn push_start(out: &mut String, scheme: Option<&str>, authority: Option<&str>) {
+    if let Some(scheme) = scheme {
+        out.push_str(scheme);
+        out.push(':');
+    }
+    if let Some(authority) = authority {
+        out.push_str("//");
+        out.push_str(authority);
+    }
+}
+
+fn push_query(out: &mut String, query: Option<&str>) {
+    if let Some(query) = query {
+        out.push('?');
+        out.push_str(query);
+    }
+}
+
+/// Appends `folder` + `path` with `.` and `..` segments taken out (RFC 3986 §5.2.4), never cutting
+/// into what `out` holds already. Each byte is written once and cut once, so this is linear.
+fn push_without_dots(out: &mut String, folder: &str, path: &str) {
+    let root = out.len();
+    let absolute = folder.starts_with('/') || (folder.is_empty() && path.starts_with('/'));
+    // A folder ends with a slash, so its segments and those of the path never run together.
+    let folder_segments = folder.split_inclusive('/');
+    for segment in folder_segments.chain(path.split_inclusive('/')) {
+        match segment {
+            "." | "./" => {}
+            ".." | "../" => {
+                let kept = out[root..].strip_suffix('/').unwrap_or(&out[root..]);
+                let cut = kept.rfind('/').map_or(usize::from(absolute), |slash| slash + 1);
+                // The root's own slash stays.
+                out.truncate((root + cut).min(out.len()));
+            }
+            segment => out.push_str(segment),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// RFC 3986 §5.4.1 and §5.4.2, less the fragments.
+    #[test]
+    fn the_examples_of_the_standard() {
+        let base = "http://a/b/c/d;p?q";
+        for (reference, expected) in [
+            ("g:h", "g:h"),
+            ("g", "http://a/b/c/g"),
+            ("./g", "http://a/b/c/g"),
+            ("g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g", "http://g"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("g?y", "http://a/b/c/g?y"),
+            ("#s", "http://a/b/c/d;p?q"),
+            ("g#s", "http://a/b/c/g"),
+            ("g?y#s", "http://a/b/c/g?y"),
+            (";x", "http://a/b/c/;x"),
+            ("g;x", "http://a/b/c/g;x"),
+            ("g;x?y#s", "http://a/b/c/g;x?y"),
+            ("", "http://a/b/c/d;p?q"),
+            (".", "http://a/b/c/"),
+            ("./", "http://a/b/c/"),
+            ("..", "http://a/b/"),
+            ("../", "http://a/b/"),
+            ("../g", "http://a/b/g"),
+            ("../..", "http://a/"),
+            ("../../", "http://a/"),
+            ("../../g", "http://a/g"),
+            ("../../../g", "http://a/g"),
+            ("../../../../g", "http://a/g"),
+            ("/./g", "http://a/g"),
+            ("/../g", "http://a/g"),
+            ("g.", "http://a/b/c/g."),
+            (".g", "http://a/b/c/.g"),
+            ("g..", "http://a/b/c/g.."),
+            ("..g", "http://a/b/c/..g"),
+            ("./../g", "http://a/b/g"),
+            ("./g/.", "http://a/b/c/g/"),
+            ("g/./h", "http://a/b/c/g/h"),
+            ("g/../h", "http://a/b/c/h"),
+            ("g;x=1/./y", "http://a/b/c/g;x=1/y"),
+            ("g;x=1/../y", "http://a/b/c/y"),
+            ("g?y/./x", "http://a/b/c/g?y/./x"),
+            ("g?y/../x", "http://a/b/c/g?y/../x"),
+            ("g#s/./x", "http://a/b/c/g"),
+            ("g#s/../x", "http://a/b/c/g"),
+            ("http:g", "http:g"),
+        ] {
+            assert_eq!(resolve(base, reference), expected, "{reference}");
+        }
+    }
+
+    #[test]
+    fn a_base_without_a_path_gets_a_root() {
+        assert_eq!(resolve("https://a", "g"), "https://a/g");
+        assert_eq!(resolve("https://a?x", "g?y"), "https://a/g?y");
+        assert_eq!(resolve("https://a/x", "/../.."), "https://a/");
+    }
+
+    #[test]
+    fn relative_bases_stay_relative() {
+        assert_eq!(resolve("clips/main.m3u8", "video/1.m4s"), "clips/video/1.m4s");
+        assert_eq!(resolve("main.m3u8", "1.m4s"), "1.m4s");
+        assert_eq!(resolve("", "1.m4s"), "1.m4s");
+        assert_eq!(resolve("a/b", "../../../x"), "x");
+    }
+
+    #[test]
+    fn slashes_in_a_query_are_no_folders() {
+        assert_eq!(resolve("https://a/b/main.mpd?u=c/d/e", "1.m4s"), "https://a/b/1.m4s");
+        assert_eq!(resolve("https://a?u=c/d", "1.m4s"), "https://a/1.m4s");
+    }
+
+    #[test]
+    fn white_space_around_is_no_part_of_it() {
+        assert_eq!(resolve("https://a/b", "\n\t 1.m4s \r\n"), "https://a/1.m4s");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_resolves(base in "\\PC{0,60}", reference in "[.:/?#a\u{e9}%]{0,40}") {
+            let _ = resolve(&base, &reference);
+            let _ = resolve(&reference, &base);
+        }
+
+        #[test]
+        fn resolving_twice_changes_nothing(reference in "[a-c./?]{0,30}") {
+            prop_assume!(!reference.starts_with("//"));
+            let once = resolve("https://host/a/b/c?q", &reference);
+            prop_assert!(once.starts_with("https://host/"), "{once}");
+            prop_assert_eq!(resolve("https://other/", &once), once.clone());
+        }
+    }
+}
