@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::install;
 use crate::requirements::{Found, Package, Requirement, all};
-use crate::wasm_toolchain;
 use crate::workspace::Workspace;
+use crate::{demo, test, wasm_toolchain, web};
 
 /// Options of `cargo xtask doctor`.
 #[derive(Args)]
@@ -82,11 +82,43 @@ fn as_json(looked: &[(Requirement, Found)], compiler: Option<&str>, healthy: boo
                 "version": version.map(ToString::to_string),
                 "minimum": requirement.minimum().map(ToString::to_string),
                 "purpose": requirement.purpose,
-                "needed_by": requirement.goals.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "needed_by": needed_by(requirement.name),
                 "apt": apt,
                 "advice": advice,
             })
         })
         .collect();
     json!({ "ok": healthy, "tools": tools, "wasm32": compiler })
+}
+
+/// The commands and stages that call a tool.
+fn needed_by(tool: &str) -> Vec<String> {
+    let commands = [("web", web::TOOLS), ("demo", demo::TOOLS)];
+    let stages = test::STAGES.iter().map(|stage| (stage.name, stage.tools));
+    let mut names: Vec<String> = commands
+        .iter()
+        .filter(|(_, tools)| tools.contains(&tool))
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    names.extend(
+        stages.filter(|(_, tools)| tools.contains(&tool)).map(|(name, _)| format!("test {name}")),
+    );
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_is_needed_and_every_needed_tool_is_known() {
+        let all = all();
+        for requirement in &all {
+            assert!(!needed_by(requirement.name).is_empty(), "{}", requirement.name);
+        }
+        let stages = test::STAGES.iter().flat_map(|stage| stage.tools);
+        for tool in web::TOOLS.iter().chain(demo::TOOLS).chain(stages) {
+            assert!(all.iter().any(|requirement| requirement.name == *tool), "{tool}");
+        }
+    }
 }

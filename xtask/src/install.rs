@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::process;
-use crate::requirements::{Found, Goal, Package, Requirement, all};
+use crate::requirements::{Found, Package, Requirement, named};
 use crate::workspace::Workspace;
 
 /// Tools are missing and this process cannot install them.
@@ -28,12 +28,12 @@ impl fmt::Display for MissingTools {
 
 impl std::error::Error for MissingTools {}
 
-/// Makes sure that every tool a goal needs is here.
+/// Makes sure that every one of these tools is here.
 ///
 /// # Errors
 /// [`MissingTools`] where a tool is missing and this process may not, or cannot, install it.
-pub(crate) fn ensure(workspace: &Workspace, goal: Goal) -> Result<()> {
-    let missing = missing(goal);
+pub(crate) fn ensure(workspace: &Workspace, tools: &[&str]) -> Result<()> {
+    let missing = missing(tools);
     if missing.is_empty() {
         return Ok(());
     }
@@ -41,15 +41,15 @@ pub(crate) fn ensure(workspace: &Workspace, goal: Goal) -> Result<()> {
     if !packages.is_empty() && may_install() {
         install(workspace, &packages)?;
     }
-    let missing = self::missing(goal);
+    let missing = self::missing(tools);
     if missing.is_empty() { Ok(()) } else { Err(report(&missing).into()) }
 }
 
-/// The tools of a goal that are not here or too old.
-fn missing(goal: Goal) -> Vec<Requirement> {
-    let mut all = all();
-    all.retain(|requirement| requirement.serves(goal) && !requirement.find().is_usable());
-    all
+/// Those of the tools that are not here or too old.
+fn missing(tools: &[&str]) -> Vec<Requirement> {
+    let mut missing = named(tools);
+    missing.retain(|requirement| !requirement.find().is_usable());
+    missing
 }
 
 /// What is missing and what would bring it.
@@ -123,12 +123,6 @@ fn is_root() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn named(names: &[&str]) -> Vec<Requirement> {
-        let mut all = all();
-        all.retain(|requirement| names.contains(&requirement.name));
-        all
-    }
 
     #[test]
     fn packages_are_named_once() {

@@ -1,6 +1,8 @@
 //! `cargo xtask`: builds, tests and demonstrates the project.
 
+mod demo;
 mod doctor;
+mod film;
 mod install;
 mod lock;
 mod npm;
@@ -9,6 +11,7 @@ mod progress;
 mod requirements;
 mod size;
 mod stamp;
+mod test;
 mod wasm_toolchain;
 mod web;
 mod workspace;
@@ -46,6 +49,10 @@ enum Command {
     Doctor(doctor::Options),
     /// Build the npm package into platforms/web/npm/dist and check its size
     Web(web::Options),
+    /// Play the film: in a page, in the terminal, or without a screen
+    Demo(demo::Options),
+    /// Run everything that proves the project
+    Test(test::Options),
 }
 
 fn main() -> ExitCode {
@@ -70,5 +77,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Doctor(options) => doctor::run(&workspace, &options),
         Command::Web(options) => web::run(&workspace, &options),
+        Command::Demo(options) => demo::run(&workspace, &options),
+        Command::Test(options) => test::run(&workspace, &options),
     }
 }

@@ -4,31 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use Goal::{Demo, Test, Web};
-
-/// A command of this program, as far as its needs go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Goal {
-    Web,
-    Demo,
-    Test,
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Web => "web",
-            Demo => "demo",
-            Test => "test",
-        })
-    }
-}
-
 /// A tool outside the workspace.
 pub(crate) struct Requirement {
     pub(crate) name: &'static str,
     pub(crate) purpose: &'static str,
-    pub(crate) goals: &'static [Goal],
     /// What brings it.
     pub(crate) source: Package,
     probe: Probe,
@@ -118,10 +97,6 @@ impl Requirement {
     pub(crate) fn minimum(&self) -> Option<&Version> {
         self.minimum.as_ref()
     }
-
-    pub(crate) fn serves(&self, goal: Goal) -> bool {
-        self.goals.contains(&goal)
-    }
 }
 
 fn judge(version: Option<Version>, minimum: Option<&Version>) -> Found {
@@ -141,13 +116,19 @@ fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Everything the commands call, in the order they are installed.
+/// The requirements of these names.
+pub(crate) fn named(names: &[&str]) -> Vec<Requirement> {
+    let mut all = all();
+    all.retain(|requirement| names.contains(&requirement.name));
+    all
+}
+
+/// Everything the commands call.
 pub(crate) fn all() -> Vec<Requirement> {
     vec![
         Requirement {
             name: "rustc",
             purpose: "compiles everything",
-            goals: &[Web, Demo, Test],
             source: Package::Advice("rustup update stable"),
             probe: Probe::Program("rustc", &["--version"]),
             minimum: Some(Version::new(&[1, 95])),
@@ -155,7 +136,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "rustfmt",
             purpose: "checks the format of the Rust sources",
-            goals: &[Test],
             source: Package::Advice("rustup component add rustfmt"),
             probe: Probe::Program("cargo", &["fmt", "--version"]),
             minimum: None,
@@ -163,7 +143,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "clippy",
             purpose: "lints the Rust sources",
-            goals: &[Test],
             source: Package::Advice("rustup component add clippy"),
             probe: Probe::Program("cargo", &["clippy", "--version"]),
             minimum: None,
@@ -171,7 +150,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "c++",
             purpose: "compiles the parts of dependencies that are not Rust",
-            goals: &[Demo, Test],
             source: Package::Apt(&["g++"]),
             probe: Probe::Program("c++", &["-dumpversion"]),
             minimum: None,
@@ -179,7 +157,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "node",
             purpose: "runs the tools that build and test the web package",
-            goals: &[Web, Demo, Test],
             source: Package::Apt(&["nodejs"]),
             probe: Probe::Program("node", &["--version"]),
             minimum: Some(Version::new(&[18])),
@@ -187,7 +164,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "npm",
             purpose: "fetches those tools",
-            goals: &[Web, Demo, Test],
             source: Package::Apt(&["npm"]),
             probe: Probe::Program("npm", &["--version"]),
             minimum: Some(Version::new(&[8])),
@@ -195,7 +171,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "pip",
             purpose: "fetches the film",
-            goals: &[Demo],
             source: Package::Apt(&["python3-pip"]),
             probe: Probe::Program("python3", &["-m", "pip", "--version"]),
             minimum: None,
@@ -203,7 +178,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "ffmpeg",
             purpose: "encodes the ladder",
-            goals: &[Demo, Test],
             source: Package::Apt(&["ffmpeg"]),
             probe: Probe::Program("ffmpeg", &["-hide_banner", "-version"]),
             minimum: Some(Version::new(&[5])),
@@ -211,7 +185,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "ffprobe",
             purpose: "reads sources, and is the second opinion on what was packaged",
-            goals: &[Demo, Test],
             source: Package::Apt(&["ffmpeg"]),
             probe: Probe::Program("ffprobe", &["-hide_banner", "-version"]),
             minimum: Some(Version::new(&[5])),
@@ -219,7 +192,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "chromium",
             purpose: "plays in the end-to-end tests",
-            goals: &[Test],
             source: Package::Apt(&["chromium"]),
             probe: Probe::Program("chromium", &["--version"]),
             minimum: None,
@@ -227,7 +199,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "java",
             purpose: "compiles and runs the Kotlin tests",
-            goals: &[Test],
             source: Package::Apt(&["openjdk-17-jdk-headless"]),
             probe: Probe::Program("java", &["-version"]),
             minimum: Some(Version::new(&[17])),
@@ -235,7 +206,6 @@ pub(crate) fn all() -> Vec<Requirement> {
         Requirement {
             name: "jna",
             purpose: "carries Kotlin's calls into the native library",
-            goals: &[Test],
             source: Package::Apt(&["libjna-java"]),
             probe: Probe::File(&["/usr/share/java/jna.jar"]),
             minimum: None,
@@ -282,7 +252,6 @@ mod tests {
         let requirement = |probe| Requirement {
             name: "x",
             purpose: "x",
-            goals: &[Web],
             source: Package::Apt(&["x"]),
             probe,
             minimum: None,
@@ -294,11 +263,8 @@ mod tests {
     }
 
     #[test]
-    fn every_goal_has_its_tools_once() {
+    fn names_are_unique() {
         let all = all();
-        for goal in [Web, Demo, Test] {
-            assert!(all.iter().any(|requirement| requirement.serves(goal)), "{goal}");
-        }
         for requirement in &all {
             let same = all.iter().filter(|other| other.name == requirement.name).count();
             assert_eq!(same, 1, "{}", requirement.name);

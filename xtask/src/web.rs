@@ -17,15 +17,18 @@ use crate::install;
 use crate::lock::Lock;
 use crate::npm::Package;
 use crate::process;
-use crate::requirements::Goal;
 use crate::size::{Budget, Sizes};
 use crate::stamp::{Inputs, Stamp, hash_file};
 use crate::wasm_toolchain::{TARGET, WasmToolchain, cargo_home};
 use crate::workspace::Workspace;
 
+/// The tools that building the package calls.
+pub(crate) const TOOLS: &[&str] = &["rustc", "node", "npm"];
+
+/// The npm package.
 pub(crate) const NPM_PACKAGE: &str = "platforms/web/npm";
 /// Tools that are programs of npm, apart from what the package itself builds with.
-const TOOLS: &str = "xtask/tools";
+const BUILD_TOOLS: &str = "xtask/tools";
 const MODULE: &str = "kinora_bg.wasm";
 
 /// Options of `cargo xtask web`.
@@ -39,7 +42,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    install::ensure(workspace, Goal::Web)?;
+    install::ensure(workspace, TOOLS)?;
     let dist = build(workspace)?;
     let sizes = Sizes::of(workspace, &dist)?;
     let budget = Budget::read(&workspace.path(NPM_PACKAGE).join("size-budget.json"))?;
@@ -57,7 +60,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = Lock::acquire(&workspace.state().join("web.lock"))?;
     let package = Package::new(workspace, NPM_PACKAGE);
     let module = compile(workspace)?;
-    let tools = Package::new(workspace, TOOLS);
+    let tools = Package::new(workspace, BUILD_TOOLS);
     tools.install()?;
     package.install()?;
     let bindings = bind(workspace, &package, &tools, &module)?;

@@ -1,0 +1,187 @@
+//! Everything the project is built of is under a licence that asks for no more than its own does.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::purity::metadata;
+use super::{Run, hygiene, no_findings};
+
+/// Licences, by SPDX identifier, that a dependency may be under.
+const ALLOWED: &[&str] = &[
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "BlueOak-1.0.0",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+pub(super) fn run(run: &Run<'_>) -> Result<()> {
+    let mut findings = crates(&metadata(run.workspace)?)?;
+    for file in hygiene::tracked_files(run.workspace)? {
+        if file.file_name().is_some_and(|name| name == "package-lock.json") {
+            let text = std::fs::read_to_string(run.workspace.root().join(&file))?;
+            findings.extend(npm_packages(&file, &serde_json::from_str(&text)?));
+        }
+    }
+    no_findings(run, "dependencies are under a licence that is not allowed", &findings)
+}
+
+fn crates(metadata: &Value) -> Result<Vec<String>> {
+    let packages = metadata.get("packages").and_then(Value::as_array);
+    let mut findings = Vec::new();
+    for package in packages.context("cargo metadata has no packages")? {
+        if package.get("source").is_none_or(Value::is_null) {
+            continue; // of this workspace
+        }
+        let field = |name| package.get(name).and_then(Value::as_str);
+        let licence = field("license").unwrap_or_default();
+        if !is_allowed(licence) {
+            let (name, version) = (field("name"), field("version"));
+            let (name, version) = (name.unwrap_or_default(), version.unwrap_or_default());
+            findings.push(format!("crate {name} {version}: {licence:?}"));
+        }
+    }
+    Ok(findings)
+}
+
+fn npm_packages(file: &Path, lock: &Value) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (path, package) in lock.get("packages").and_then(Value::as_object).into_iter().flatten() {
+        let is_link = package.get("link").and_then(Value::as_bool).unwrap_or(false);
+        if is_link || !path.contains("node_modules/") {
+            continue; // of this repository
+        }
+        let licence = package.get("license").and_then(Value::as_str).unwrap_or_default();
+        if !is_allowed(licence) {
+            findings.push(format!("{}: {path}: {licence:?}", file.display()));
+        }
+    }
+    findings
+}
+
+/// Whether an SPDX expression, as crates and npm packages write them, can be met with allowed
+/// licences alone.
+fn is_allowed(expression: &str) -> bool {
+    // Before SPDX expressions, crates wrote a slash for OR.
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let mut parser = Parser { words: &words };
+    parser.either() == Some(true) && parser.words.is_empty()
+}
+
+/// Evaluates `OR`, `AND` and `WITH` in the order in which they bind (SPDX annex D.4.5).
+struct Parser<'a> {
+    words: &'a [&'a str],
+}
+
+impl<'a> Parser<'a> {
+    fn either(&mut self) -> Option<bool> {
+        let mut allowed = self.both()?;
+        while self.eat("OR") {
+            allowed |= self.both()?;
+        }
+        Some(allowed)
+    }
+
+    fn both(&mut self) -> Option<bool> {
+        let mut allowed = self.one()?;
+        while self.eat("AND") {
+            allowed &= self.one()?;
+        }
+        Some(allowed)
+    }
+
+    fn one(&mut self) -> Option<bool> {
+        if self.eat("(") {
+            let allowed = self.either()?;
+            return self.eat(")").then_some(allowed);
+        }
+        let mut licence = self.next()?.to_owned();
+        if self.eat("WITH") {
+            licence = format!("{licence} WITH {}", self.next()?);
+        }
+        Some(ALLOWED.contains(&licence.as_str()))
+    }
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (first, rest) = self.words.split_first()?;
+        self.words = rest;
+        Some(first)
+    }
+
+    fn eat(&mut self, word: &str) -> bool {
+        let is_next = self.words.first() == Some(&word);
+        if is_next {
+            self.next();
+        }
+        is_next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_allowed_alternative_is_enough() {
+        for expression in [
+            "MIT",
+            "MIT OR Apache-2.0",
+            "MIT/Apache-2.0",
+            "GPL-3.0-only OR MIT",
+            "(MIT OR GPL-2.0-only) AND Unicode-3.0",
+            "Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT",
+            "BSD-3-Clause AND MIT",
+        ] {
+            assert!(is_allowed(expression), "{expression}");
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_conjunction_counts() {
+        for expression in [
+            "GPL-3.0-only",
+            "MIT AND GPL-3.0-only",
+            "MIT OR GPL-3.0-only AND LGPL-2.1-only OR",
+            "Apache-2.0 WITH Classpath-exception-2.0",
+            "(MIT",
+            "MIT MIT",
+            "SEE LICENSE IN LICENSE.md",
+            "",
+        ] {
+            assert!(!is_allowed(expression), "{expression}");
+        }
+    }
+
+    #[test]
+    fn packages_of_others_are_looked_at_in_both_worlds() {
+        let metadata = json!({"packages": [
+            {"name": "own", "version": "1.0.0", "source": null},
+            {"name": "other", "version": "2.0.0", "source": "registry", "license": "AGPL-3.0-only"},
+        ]});
+        assert_eq!(crates(&metadata).unwrap(), [r#"crate other 2.0.0: "AGPL-3.0-only""#]);
+
+        let lock = json!({"packages": {
+            "": {"name": "own"},
+            "node_modules/kinora": {"resolved": "../npm", "link": true},
+            "node_modules/fine": {"license": "MIT"},
+            "node_modules/none": {},
+        }});
+        let findings = npm_packages(Path::new("package-lock.json"), &lock);
+        assert_eq!(findings, [r#"package-lock.json: node_modules/none: """#]);
+    }
+}
