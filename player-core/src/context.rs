@@ -1,0 +1,26 @@
+//! What every room of the player works with during one input.
+
+use kinora_abr::{Abr, Event as Transfer};
+
+use crate::config::Config;
+use crate::io::RequestId;
+use crate::outbox::Outbox;
+use crate::telemetry::Totals;
+use crate::time::Timestamp;
+
+/// What every room of the player works with during one input.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) config: &'a Config,
+    pub(crate) abr: &'a mut Abr,
+    pub(crate) totals: &'a mut Totals,
+    pub(crate) out: &'a mut Outbox,
+}
+
+impl Context<'_> {
+    /// Cancels a request that still runs.
+    pub(crate) fn give_up(&mut self, id: RequestId) {
+        self.abr.handle(self.now.micros(), Transfer::RequestCancelled { id: id.0 });
+        self.out.cancel(id);
+    }
+}

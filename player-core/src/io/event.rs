@@ -1,0 +1,189 @@
+//! What the player tells the app.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::MediaKind;
+use crate::error::PlayerError;
+use crate::time::MediaTime;
+
+/// What the player tells the app.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Event {
+    /// The manifest is understood: what there is to play.
+    Loaded {
+        /// Length of the presentation; absent while it is live.
+        duration: Option<MediaTime>,
+        /// It is still being made.
+        live: bool,
+        /// Everything that can be selected.
+        tracks: Vec<TrackInfo>,
+    },
+    /// The first frame can play. Once for each load.
+    Ready,
+    /// The playhead moves.
+    Playing,
+    /// The playhead waits for data, because of a seek or because the network was too slow.
+    Buffering {
+        /// The viewer moved; otherwise playback ran dry.
+        seeking: bool,
+    },
+    /// The viewer now sees or hears another quality.
+    QualityChanged {
+        /// Of the picture or of the sound.
+        kind: MediaKind,
+        /// What was shown before; nothing at the start.
+        from: Option<Quality>,
+        /// What is shown now.
+        to: Quality,
+        /// Why it was chosen.
+        reason: kinora_abr::Cause,
+    },
+    /// A segment was chosen for download.
+    Decision(Box<Decision>),
+    /// The playhead has reached the end.
+    Ended,
+    /// Something went wrong and the player went on.
+    Warning(Warning),
+    /// Playback cannot go on.
+    Error(PlayerError),
+}
+
+/// A choice of quality for one segment, with the reasons for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Picture or sound.
+    pub kind: MediaKind,
+    /// Start of the segment.
+    pub segment_start: MediaTime,
+    /// What will be fetched.
+    pub quality: Quality,
+    /// Media ahead of the playhead at that moment.
+    pub buffer: MediaTime,
+    /// Why.
+    pub reasons: kinora_abr::Reasons,
+}
+
+/// One representation, as an app shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quality {
+    /// The representation's id.
+    pub id: String,
+    /// Peak bit rate in bit/s.
+    pub bandwidth: u64,
+    /// Width in pixels, if known.
+    pub width: Option<u32>,
+    /// Height in pixels, if known.
+    pub height: Option<u32>,
+    /// Codecs (RFC 6381), comma-separated.
+    pub codecs: String,
+}
+
+/// One track: alternatives of content, each in one or more qualities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackInfo {
+    /// Picture, sound or text.
+    pub kind: MediaKind,
+    /// Its number among those of its kind, for [`Selection::Track`](super::Selection::Track).
+    pub index: u32,
+    /// Language (BCP 47), if known.
+    pub language: Option<String>,
+    /// A name for people, if given.
+    pub label: Option<String>,
+    /// Its qualities, lowest bit rate first.
+    pub qualities: Vec<Quality>,
+    /// Whether it is selected.
+    pub selected: bool,
+}
+
+/// Something went wrong and the player went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A manifest breaks its specification in a way that could be mended.
+    Manifest {
+        /// Where the manifest came from.
+        url: String,
+        /// Line (HLS) or byte offset (DASH) of the fault, counted from 1.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// A request failed and is tried again.
+    Retry {
+        /// Of what.
+        url: String,
+        /// What went wrong.
+        error: PlayerError,
+        /// How many attempts there have been.
+        attempts: u32,
+    },
+    /// A download was given up because it would have come too late.
+    Abandoned {
+        /// Picture or sound.
+        kind: MediaKind,
+        /// Start of the segment.
+        segment_start: MediaTime,
+    },
+    /// The playhead jumped over a hole in the media.
+    GapJumped {
+        /// Where the hole begins.
+        from: MediaTime,
+        /// Where playback goes on.
+        to: MediaTime,
+    },
+    /// The app asked for something that makes no sense, and it was ignored.
+    InvalidArgument {
+        /// What, and what would make sense.
+        message: String,
+    },
+    /// The platform's buffer is full; the player keeps less ahead from here on.
+    BufferFull {
+        /// Whose.
+        kind: MediaKind,
+    },
+}
+
+/// What playback is doing, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum PlaybackStatus {
+    /// Nothing is loaded.
+    #[default]
+    Idle,
+    /// On the way to the first frame.
+    Loading,
+    /// The playhead moves.
+    Playing,
+    /// The viewer paused.
+    Paused,
+    /// The playhead waits for data.
+    Buffering,
+    /// The end has been reached.
+    Ended,
+    /// Playback cannot go on.
+    Failed,
+}
+
+impl PlaybackStatus {
+    /// The word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Loading => "loading",
+            Self::Playing => "playing",
+            Self::Paused => "paused",
+            Self::Buffering => "buffering",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for PlaybackStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

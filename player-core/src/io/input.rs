@@ -1,0 +1,165 @@
+//! What a host tells the player.
+
+use serde::{Deserialize, Serialize};
+
+use super::{MediaKind, OperationId, OperationResult, RequestFailure, RequestId, ResponseHead};
+use crate::config::Config;
+use crate::time::MediaTime;
+
+/// What a host tells the player, by [`Player::handle_input`](crate::Player::handle_input).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Input {
+    /// The instant of the last [`Output::Timeout`](super::Output::Timeout) has come.
+    Timeout,
+    /// Play this, instead of whatever was playing.
+    Load(Source),
+    /// Stop, and give everything back.
+    Unload,
+    /// The viewer wants to be here. The element has not been moved yet; a host whose element was
+    /// moved by its own controls sends [`Input::Element`] with `seeking` instead.
+    Seek(MediaTime),
+    /// The viewer wants this speed; 1.0 is normal.
+    SetRate(f64),
+    /// From now on, this configuration.
+    Configure(Box<Config>),
+    /// From now on, this choice of track or quality.
+    Select(Selection),
+
+    /// A response has begun.
+    ResponseHead {
+        /// Of this request.
+        id: RequestId,
+        /// Its status and header fields.
+        head: ResponseHead,
+    },
+    /// The next bytes of a delivered body.
+    Body {
+        /// Of this request.
+        id: RequestId,
+        /// The bytes that follow those sent before.
+        data: Vec<u8>,
+    },
+    /// The boxes before the first `mdat` of a kept body, whole. Sent once, before `BodyEnd`; empty
+    /// when the body has no `mdat` or does not look like ISO BMFF.
+    BodyHead {
+        /// Of this request.
+        id: RequestId,
+        /// The boxes.
+        data: Vec<u8>,
+    },
+    /// So much of a kept body has arrived. Sent at the first byte and then no oftener than every
+    /// 50 ms.
+    BodyProgress {
+        /// Of this request.
+        id: RequestId,
+        /// Bytes since the start of the body.
+        received: u64,
+    },
+    /// The body is complete.
+    BodyEnd {
+        /// Of this request.
+        id: RequestId,
+        /// Bytes of the whole body.
+        received: u64,
+        /// The host knows that the bytes came from a cache and say nothing of the network.
+        from_cache: bool,
+    },
+    /// The request came to nothing.
+    RequestFailed {
+        /// This request.
+        id: RequestId,
+        /// Why.
+        failure: RequestFailure,
+    },
+
+    /// A media operation is over.
+    MediaResult {
+        /// This operation.
+        id: OperationId,
+        /// What came of it.
+        result: OperationResult,
+    },
+    /// The state of the media element: at every event of it that changes a field, and at least four
+    /// times a second while playing.
+    Element(ElementState),
+}
+
+/// What to play.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Absolute URL of a multivariant playlist, media playlist or MPD.
+    pub url: String,
+    /// The manifest's format, if the app knows it; otherwise its first bytes tell.
+    pub format: Option<SourceFormat>,
+    /// Where to start; the beginning (or the live edge) if absent.
+    pub start: Option<MediaTime>,
+}
+
+/// The format of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SourceFormat {
+    /// HTTP Live Streaming (RFC 8216bis).
+    Hls,
+    /// MPEG-DASH (ISO/IEC 23009-1).
+    Dash,
+}
+
+/// A viewer's or an app's choice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Selection {
+    /// Play this representation and no other; `None` hands the choice back.
+    Representation {
+        /// Whose.
+        kind: MediaKind,
+        /// Its id, as [`Quality::id`](super::Quality::id) has it.
+        id: Option<String>,
+    },
+    /// Play this track, as numbered by [`TrackInfo::index`](super::TrackInfo::index).
+    Track {
+        /// Whose.
+        kind: MediaKind,
+        /// Its number.
+        index: u32,
+    },
+}
+
+/// The state of the media element.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ElementState {
+    /// `currentTime`.
+    pub position: MediaTime,
+    /// `playbackRate`.
+    pub rate: f64,
+    /// `paused`.
+    pub paused: bool,
+    /// `seeking`.
+    pub seeking: bool,
+    /// `ended`.
+    pub ended: bool,
+    /// `readyState`.
+    pub ready_state: ReadyState,
+    /// Frames presented and dropped since the media source was opened, where the platform counts.
+    pub total_frames: u64,
+    /// Frames dropped of these.
+    pub dropped_frames: u64,
+    /// `error`: the element has given up, for this reason.
+    pub error: Option<String>,
+}
+
+/// `HTMLMediaElement.readyState`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ReadyState {
+    /// Nothing is known of the media.
+    #[default]
+    HaveNothing,
+    /// Duration and dimensions are known.
+    HaveMetadata,
+    /// The frame at the current position is there, but not the next.
+    HaveCurrentData,
+    /// Playback can go on for at least a little.
+    HaveFutureData,
+    /// Playback is expected to go on to the end.
+    HaveEnoughData,
+}

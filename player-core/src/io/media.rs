@@ -1,0 +1,108 @@
+//! Operations on the media element and its buffers, in the terms of Media Source Extensions.
+
+use serde::{Deserialize, Serialize};
+
+use super::{MediaKind, RequestId};
+use crate::time::{MediaTime, TimeRange};
+
+/// Names a media operation; never used twice by one player.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OperationId(pub u64);
+
+/// One thing to do to the media element or its buffers.
+///
+/// Operations are carried out in the order they were asked for, except that the buffers of
+/// different kinds may work at the same time. Each is answered once, by
+/// [`Input::MediaResult`](super::Input::MediaResult).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MediaOperation {
+    /// Its name in the answer.
+    pub id: OperationId,
+    /// What to do.
+    pub command: MediaCommand,
+}
+
+/// What to do to the media element or its buffers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum MediaCommand {
+    /// Attach an empty media source to the element, dropping whatever was there.
+    Open,
+    /// `addSourceBuffer`: all buffers are added before anything is appended.
+    AddBuffer {
+        /// The buffer's kind, its name from now on.
+        kind: MediaKind,
+        /// Container and codecs, such as `video/mp4; codecs="avc1.64001f"`.
+        mime_type: String,
+    },
+    /// `changeType`: what is appended from here on is of another type.
+    ChangeType {
+        /// The buffer.
+        kind: MediaKind,
+        /// Container and codecs.
+        mime_type: String,
+    },
+    /// `appendBuffer`.
+    Append {
+        /// The buffer.
+        kind: MediaKind,
+        /// What is added to the media's own timestamps (`timestampOffset`).
+        timestamp_offset: MediaTime,
+        /// What lies outside is dropped (`appendWindowStart`, `appendWindowEnd`).
+        window: TimeRange,
+        /// The bytes.
+        body: AppendBody,
+    },
+    /// `remove`, of a span of the presentation timeline.
+    Remove {
+        /// The buffer.
+        kind: MediaKind,
+        /// What to drop.
+        range: TimeRange,
+    },
+    /// Set the media source's duration.
+    SetDuration(MediaTime),
+    /// `endOfStream`: every buffer holds its last segment.
+    EndOfStream,
+    /// Set the element's `currentTime`.
+    Seek(MediaTime),
+    /// Set the element's `playbackRate`.
+    SetRate(f64),
+    /// Detach the media source and forget every kept body.
+    Close,
+}
+
+/// The bytes of an append.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AppendBody {
+    /// Bytes from the player: initialisation segments, and media it had to change.
+    Bytes(Vec<u8>),
+    /// The body the host kept for this request; the host may forget it once appended.
+    Kept(RequestId),
+}
+
+/// What came of a media operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum OperationResult {
+    /// Done. For `Append` and `Remove`: what the buffer now holds, in order, without overlaps.
+    Done {
+        /// The buffer's ranges; empty for other operations.
+        buffered: Vec<TimeRange>,
+    },
+    /// Not done.
+    Failed(MediaFailure),
+}
+
+/// Why a media operation failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum MediaFailure {
+    /// The buffer is full (`QuotaExceededError`).
+    QuotaExceeded,
+    /// The platform cannot play this type (`NotSupportedError`).
+    NotSupported(String),
+    /// The bytes could not be parsed or decoded.
+    Decode(String),
+    /// The element or media source was not in a state to do it.
+    InvalidState(String),
+}

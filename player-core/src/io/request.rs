@@ -1,0 +1,127 @@
+//! HTTP requests, and what comes of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::MediaKind;
+
+/// Names a request; never used twice by one player.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestId(pub u64);
+
+/// A GET request for the host to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its name in every report on it.
+    pub id: RequestId,
+    /// What it is for.
+    pub kind: RequestKind,
+    /// Absolute URL.
+    pub url: String,
+    /// The part of the resource wanted (RFC 9110 §14); all of it if absent.
+    pub range: Option<ByteRange>,
+    /// Who keeps the body.
+    pub body: BodyHandling,
+    /// Header fields to send besides `Range`.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What a request is for: budgets, timeouts and reports differ by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum RequestKind {
+    /// An HLS multivariant playlist (or a media playlist given directly) or an MPD.
+    Manifest,
+    /// An HLS media playlist.
+    MediaPlaylist(MediaKind),
+    /// An initialisation segment (`EXT-X-MAP`, `Initialization`).
+    Initialization(MediaKind),
+    /// A segment index box (`sidx`).
+    Index(MediaKind),
+    /// A media segment.
+    Segment(MediaKind),
+}
+
+impl RequestKind {
+    /// A short name for logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::MediaPlaylist(_) => "playlist",
+            Self::Initialization(_) => "init",
+            Self::Index(_) => "index",
+            Self::Segment(_) => "segment",
+        }
+    }
+
+    /// The kind of media it serves; none for the manifest.
+    pub const fn media(self) -> Option<MediaKind> {
+        match self {
+            Self::Manifest => None,
+            Self::MediaPlaylist(kind)
+            | Self::Initialization(kind)
+            | Self::Index(kind)
+            | Self::Segment(kind) => Some(kind),
+        }
+    }
+}
+
+/// A span of bytes of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ByteRange {
+    /// Offset of the first byte.
+    pub start: u64,
+    /// Count of bytes; to the end of the resource if absent.
+    pub length: Option<u64>,
+}
+
+impl ByteRange {
+    /// The value of the `Range` header field (RFC 9110 §14.2), such as `bytes=0-499`.
+    pub fn header_value(&self) -> String {
+        match self.length {
+            Some(length) => {
+                let last = self.start.saturating_add(length).saturating_sub(1);
+                format!("bytes={}-{last}", self.start)
+            }
+            None => format!("bytes={}-", self.start),
+        }
+    }
+}
+
+/// Who keeps a response's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum BodyHandling {
+    /// The player needs the bytes: send each chunk as [`Input::Body`](super::Input::Body).
+    Deliver,
+    /// The host keeps the bytes until an append names the request or a cancel drops it. It reports
+    /// progress ([`Input::BodyProgress`](super::Input::BodyProgress)) and, as soon as it has them,
+    /// the boxes before the first `mdat` ([`Input::BodyHead`](super::Input::BodyHead)).
+    Keep,
+}
+
+/// Status line and header fields of a response, once they have arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseHead {
+    /// HTTP status code.
+    pub status: u16,
+    /// URL after redirects; relative URLs inside the body resolve against it.
+    pub url: String,
+    /// `Content-Type`, if the host can see it.
+    pub content_type: Option<String>,
+    /// `Content-Length` in bytes, if the host can see it.
+    pub content_length: Option<u64>,
+    /// `Retry-After` in seconds, if given so.
+    pub retry_after: Option<u32>,
+}
+
+/// Why a request came to nothing. Bad statuses are not failures to the host: it reports the head
+/// and the body as usual, and the player judges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum RequestFailure {
+    /// No response: name resolution, connection, TLS, CORS or an offline device.
+    Network(String),
+    /// The body broke off before its end.
+    Interrupted(String),
+    /// The request itself could not be made, such as a URL the host refuses.
+    Invalid(String),
+}

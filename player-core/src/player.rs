@@ -1,0 +1,164 @@
+//! The player: takes inputs, hands out outputs, owns the rooms in which the work is done.
+
+use kinora_abr::{Abr, Rule};
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::io::{Input, Output, Warning};
+use crate::outbox::Outbox;
+use crate::session::Session;
+use crate::telemetry::log::Recorder;
+use crate::telemetry::{State, Totals};
+use crate::time::{MediaTime, Timestamp};
+
+/// A player, as a state machine. See the [crate's front page](crate) for the loop that drives it.
+#[derive(Debug)]
+pub struct Player {
+    config: Config,
+    now: Timestamp,
+    abr: Abr,
+    totals: Totals,
+    out: Outbox,
+    session: Option<Session>,
+    rate: f64,
+    recorder: Option<Recorder>,
+    drained: bool,
+}
+
+impl Player {
+    /// A player with nothing loaded. `now` is the host's monotonic clock, from whatever moment the
+    /// host likes to count.
+    pub fn new(config: Config, now: Timestamp) -> Self {
+        let recorder = config.record.then(|| Recorder::new(&config, now));
+        let mut out = Outbox::default();
+        let abr = Abr::new(abr_config(&config, &mut out));
+        Self {
+            config,
+            now,
+            abr,
+            totals: Totals::default(),
+            out,
+            session: None,
+            rate: 1.0,
+            recorder,
+            drained: true,
+        }
+    }
+
+    /// Takes one input. Afterwards, [`poll_output`](Self::poll_output) until it answers
+    /// [`Output::Timeout`]. A clock that runs backwards counts as standing still.
+    pub fn handle_input(&mut self, now: Timestamp, input: Input) {
+        debug_assert!(self.drained, "poll_output must be drained to Timeout after every input");
+        self.drained = false;
+        self.now = self.now.max(now);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(self.now, &input);
+        }
+        match input {
+            Input::Load(source) => {
+                self.close();
+                self.totals = Totals::default();
+                let rate = self.rate;
+                let mut cx =
+                    context(&self.config, self.now, &mut self.abr, &mut self.totals, &mut self.out);
+                self.session = Some(Session::start(&mut cx, source, rate));
+            }
+            Input::Unload => self.close(),
+            Input::Configure(config) => {
+                let abr = abr_config(&config, &mut self.out);
+                self.abr.configure(abr);
+                self.config = *config;
+                let config = Box::new(self.config.clone());
+                self.forward(Input::Configure(config));
+            }
+            Input::SetRate(rate) => {
+                if rate.is_finite() {
+                    self.rate = rate;
+                }
+                self.forward(Input::SetRate(rate));
+            }
+            input => self.forward(input),
+        }
+    }
+
+    fn forward(&mut self, input: Input) {
+        if let Some(session) = &mut self.session {
+            let mut cx =
+                context(&self.config, self.now, &mut self.abr, &mut self.totals, &mut self.out);
+            session.handle(&mut cx, input);
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(session) = self.session.take() {
+            let mut cx =
+                context(&self.config, self.now, &mut self.abr, &mut self.totals, &mut self.out);
+            session.close(&mut cx);
+        }
+    }
+
+    /// The next thing the host is to do.
+    pub fn poll_output(&mut self) -> Output {
+        if let Some(output) = self.out.pop() {
+            return output;
+        }
+        self.drained = true;
+        let timers = self.session.as_ref().map(|session| session.timers(&self.config.retry));
+        let first = timers.and_then(|timers| timers.first().map(|timer| timer.at));
+        Output::Timeout(first)
+    }
+
+    /// Everything a support engineer wants to know.
+    pub fn state(&self) -> State {
+        let estimate = self.abr.estimate();
+        let measured = estimate.samples > 0;
+        let mut state = State {
+            rate: self.rate,
+            throughput_bps: measured.then_some(estimate.throughput_bps),
+            time_to_first_byte: measured
+                .then(|| MediaTime::from_seconds(estimate.ttfb_s).to_duration()),
+            rule: self.abr.config().rule.name().to_owned(),
+            totals: self.totals.clone(),
+            ..State::default()
+        };
+        if let Some(session) = &self.session {
+            let goal = MediaTime::from_duration(self.config.buffer.forward);
+            session.describe(&mut state, self.now, goal);
+            state.timers = session.timers(&self.config.retry);
+        }
+        state
+    }
+
+    /// The inputs of this player so far, for [`telemetry::log::replay`](crate::telemetry::log::replay);
+    /// empty unless [`Config::record`] was set when it was made.
+    pub fn session_log(&self) -> &[u8] {
+        self.recorder.as_ref().map_or(&[], Recorder::bytes)
+    }
+}
+
+fn context<'a>(
+    config: &'a Config,
+    now: Timestamp,
+    abr: &'a mut Abr,
+    totals: &'a mut Totals,
+    out: &'a mut Outbox,
+) -> Context<'a> {
+    Context { now, config, abr, totals, out }
+}
+
+/// The part of the configuration that is `kinora-abr`'s.
+fn abr_config(config: &Config, out: &mut Outbox) -> kinora_abr::Config {
+    let mut abr = kinora_abr::Config::default();
+    if let Some(name) = &config.abr.rule {
+        match Rule::from_name(name) {
+            Some(rule) => abr.rule = rule,
+            None => out.warn(Warning::InvalidArgument {
+                message: format!("no ABR rule is called {name}; the default rule is used"),
+            }),
+        }
+    }
+    if let Some(throughput) = config.abr.initial_throughput_bps {
+        abr.initial_throughput_bps = throughput;
+    }
+    abr
+}

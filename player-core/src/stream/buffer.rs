@@ -1,0 +1,144 @@
+//! The player's picture of one platform buffer: what it was given, and what it says it holds.
+
+use crate::io::{OperationId, Quality};
+use crate::time::{MediaTime, TimeRange};
+
+/// Segments are listed with the times of the manifest, and media may differ from them by a frame or
+/// two; holes up to this size are no holes.
+pub(crate) const TOLERANCE: MediaTime = MediaTime::from_millis(100);
+
+/// A segment that the buffer was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) range: TimeRange,
+    pub(crate) quality: Quality,
+    pub(crate) cause: kinora_abr::Cause,
+}
+
+/// The player's picture of one platform buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    /// The operation under way; MSE allows one at a time for each buffer.
+    pub(crate) busy: Option<OperationId>,
+    ranges: Vec<TimeRange>,
+    held: Vec<Held>,
+}
+
+impl Buffer {
+    /// Takes the platform's word for what it holds, and forgets segments that it dropped.
+    pub(crate) fn update(&mut self, ranges: Vec<TimeRange>) {
+        self.ranges = ranges;
+        let ranges = &self.ranges;
+        self.held.retain(|held| covered(ranges, &held.range));
+    }
+
+    /// Notes a segment that was appended, over whatever lay there before.
+    pub(crate) fn hold(&mut self, segment: Held) {
+        let middle = |range: &TimeRange| {
+            MediaTime::from_flicks(range.start.flicks() / 2 + range.end.flicks() / 2)
+        };
+        self.held.retain(|held| !segment.range.contains(middle(&held.range)));
+        let position = self.held.partition_point(|held| held.range.start < segment.range.start);
+        self.held.insert(position, segment);
+    }
+
+    pub(crate) fn ranges(&self) -> &[TimeRange] {
+        &self.ranges
+    }
+
+    /// The segment shown at `time`.
+    pub(crate) fn held_at(&self, time: MediaTime) -> Option<&Held> {
+        self.held.iter().rev().find(|held| held.range.contains(time))
+    }
+
+    /// Where the media that lies at `time`, or begins at most [`TOLERANCE`] later, ends.
+    pub(crate) fn end_of_range(&self, time: MediaTime) -> Option<MediaTime> {
+        self.ranges
+            .iter()
+            .find(|range| range.start <= time + TOLERANCE && time < range.end)
+            .map(|range| range.end)
+    }
+
+    /// Start of the first range after `time`.
+    pub(crate) fn next_range(&self, time: MediaTime) -> Option<MediaTime> {
+        self.ranges.iter().map(|range| range.start).find(|start| *start > time)
+    }
+
+    /// The part at the front that may be dropped so that what lies after `keep_from` stays, cut at a
+    /// segment boundary so that the frames around the playhead stay decodable.
+    pub(crate) fn droppable(&self, keep_from: MediaTime) -> Option<TimeRange> {
+        let start = self.ranges.first()?.start;
+        let end =
+            self.held.iter().map(|held| held.range.start).rfind(|start| *start <= keep_from)?;
+        (end - start > TOLERANCE).then_some(TimeRange { start, end })
+    }
+
+    /// Forgets which segments it was given, so that all of them count as missing.
+    pub(crate) fn forget_held(&mut self) {
+        self.held.clear();
+    }
+}
+
+fn covered(ranges: &[TimeRange], segment: &TimeRange) -> bool {
+    let quarter = MediaTime::from_flicks(segment.duration().flicks() / 4);
+    let slack = quarter.min(MediaTime::from_millis(300));
+    ranges
+        .iter()
+        .any(|range| range.start <= segment.start + slack && segment.end - slack <= range.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: i64, end: i64) -> TimeRange {
+        TimeRange { start: MediaTime::from_secs(start), end: MediaTime::from_secs(end) }
+    }
+
+    fn held(start: i64, end: i64, id: &str) -> Held {
+        Held {
+            range: range(start, end),
+            quality: Quality {
+                id: id.to_owned(),
+                bandwidth: 1,
+                width: None,
+                height: None,
+                codecs: String::new(),
+            },
+            cause: kinora_abr::Cause::Startup,
+        }
+    }
+
+    fn three_segments() -> Buffer {
+        let mut buffer = Buffer::default();
+        for (start, id) in [(0, "a"), (2, "b"), (4, "c")] {
+            buffer.hold(held(start, start + 2, id));
+        }
+        buffer.update(vec![range(0, 6)]);
+        buffer
+    }
+
+    #[test]
+    fn a_later_append_replaces_what_it_covers() {
+        let mut buffer = three_segments();
+        buffer.hold(held(2, 4, "better"));
+        assert_eq!(buffer.held_at(MediaTime::from_secs(3)).unwrap().quality.id, "better");
+        assert_eq!(buffer.held_at(MediaTime::from_secs(5)).unwrap().quality.id, "c");
+    }
+
+    #[test]
+    fn segments_the_platform_dropped_are_forgotten() {
+        let mut buffer = three_segments();
+        buffer.update(vec![range(3, 6)]);
+        assert!(buffer.held_at(MediaTime::from_secs(1)).is_none());
+        assert!(buffer.held_at(MediaTime::from_millis(3500)).is_none());
+        assert!(buffer.held_at(MediaTime::from_secs(5)).is_some());
+    }
+
+    #[test]
+    fn only_whole_segments_behind_are_droppable() {
+        let buffer = three_segments();
+        assert_eq!(buffer.droppable(MediaTime::from_secs(3)), Some(range(0, 2)));
+        assert_eq!(buffer.droppable(MediaTime::from_secs(1)), None);
+    }
+}

@@ -1,0 +1,6 @@
+//! What can be known of a session: its state now, and the log from which it replays.
+
+pub mod log;
+mod state;
+
+pub use state::{RequestState, State, StreamState, TimerReason, TimerState, Totals};
