@@ -73,6 +73,8 @@ mod player;
 mod session;
 mod stream;
 
+pub use kinora_abr as abr;
+
 pub use config::Config;
 pub use error::{Error, PlayerError};
 pub use player::Player;
