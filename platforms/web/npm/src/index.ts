@@ -1,0 +1,4 @@
+export { PlayerError } from './error.js';
+export { Player, type PlayerListener } from './player.js';
+export { replay } from './replay.js';
+export type * from './types.js';

@@ -1,0 +1,298 @@
+import { PlayerError, internal, invalidArgument } from './error.js';
+import { MediaElement } from './media-element.js';
+import { MediaSink } from './media-sink.js';
+import type { Placement } from './protocol.js';
+import type {
+  Config,
+  CreateOptions,
+  LoadOptions,
+  MediaKind,
+  PlayerErrorFields,
+  PlayerEventMap,
+  Stats,
+  Track,
+} from './types.js';
+import { WorkerClient } from './worker-client.js';
+
+/** The listener of one kind of event. */
+export type PlayerListener<K extends keyof PlayerEventMap> =
+  | ((this: Player, event: CustomEvent<PlayerEventMap[K]>) => void)
+  | { handleEvent(event: CustomEvent<PlayerEventMap[K]>): void };
+
+/**
+ * Plays HLS and DASH in a media element. The element stays the app's: play, pause, volume, position
+ * and speed are set on it as ever.
+ *
+ * Events are `CustomEvent`s; {@link PlayerEventMap} lists them with their details.
+ */
+export class Player extends EventTarget {
+  /** The package's version. */
+  static readonly version: string = __VERSION__;
+
+  readonly #element: MediaElement;
+  readonly #worker: WorkerClient;
+  #loading: { resolve: () => void; reject: (reason: unknown) => void } | undefined;
+  #tracks: Track[] = [];
+  #stats = idle();
+  #ended: PlayerError | undefined;
+
+  /** Whether this browser has what the player needs. */
+  static isSupported(): boolean {
+    const source = mediaSource();
+    return (
+      typeof Worker === 'function' &&
+      typeof WebAssembly === 'object' &&
+      !!source?.isTypeSupported('video/mp4; codecs="avc1.42E01E,mp4a.40.2"')
+    );
+  }
+
+  /**
+   * A player for this element.
+   *
+   * @throws {PlayerError} `INVALID_ARGUMENT` for a configuration that makes no sense; `INTERNAL`
+   * where the worker or the WebAssembly module does not start.
+   */
+  static async create(element: HTMLMediaElement, options: CreateOptions = {}): Promise<Player> {
+    if (!(element instanceof HTMLMediaElement)) {
+      throw invalidArgument('Player.create() needs a <video> or <audio> element');
+    }
+    const { mediaSource: wanted = 'auto', ...config } = options;
+    if (wanted !== 'auto' && wanted !== 'page') {
+      throw invalidArgument("mediaSource must be 'auto' or 'page'");
+    }
+    const inWorker = wanted === 'auto' && !!mediaSource()?.canConstructInDedicatedWorker;
+    const player = new Player(element, inWorker ? 'worker' : 'page');
+    const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+    try {
+      await player.#worker.call('start', { seed, ...config }, inWorker ? 'worker' : 'page');
+    } catch (error) {
+      await player.destroy();
+      throw error;
+    }
+    return player;
+  }
+
+  private constructor(element: HTMLMediaElement, placement: Placement) {
+    super();
+    this.#element = new MediaElement(element, (state) => this.#worker.tell(['element', ...state]));
+    this.#worker = new WorkerClient({
+      calls: placement === 'worker' ? this.#element : new MediaSink(this.#element),
+      onEvent: (name, detail) => this.#receive(name as keyof PlayerEventMap, detail),
+      onStats: (stats) => {
+        this.#stats = stats;
+        this.#dispatch('stats', stats);
+      },
+      onFailure: (error) => {
+        this.#ended = error;
+        this.#element.destroy();
+        this.#fail(error);
+      },
+    });
+  }
+
+  /**
+   * Plays what this manifest describes, instead of whatever was playing. Resolves when the first
+   * frame can play.
+   *
+   * @throws {PlayerError} when playback cannot begin.
+   * @throws {DOMException} `AbortError` when another load, `unload` or `destroy` came before that.
+   */
+  async load(url: string | URL, options: LoadOptions = {}): Promise<void> {
+    this.#alive();
+    const address = parse(url);
+    if (!address) throw invalidArgument(`${String(url)} is not a URL`);
+    const { start } = options;
+    if (start !== undefined && !(Number.isFinite(start) && start >= 0)) {
+      throw invalidArgument('start must be a number of seconds, not negative');
+    }
+    this.#interrupt('another load began');
+    this.#tracks = [];
+    const ready = new Promise<void>((resolve, reject) => {
+      this.#loading = { resolve, reject };
+    });
+    this.#worker.call('load', address.href, options).catch((error) => this.#settle(error));
+    return ready;
+  }
+
+  /** Stops, and gives the element and the memory back. */
+  async unload(): Promise<void> {
+    this.#alive();
+    this.#interrupt('unload() was called');
+    this.#tracks = [];
+    await this.#worker.call('unload');
+  }
+
+  /** Moves the playhead, in seconds: as setting the element's `currentTime`, a little sooner. */
+  seek(position: number): void {
+    this.#alive();
+    if (!Number.isFinite(position)) throw invalidArgument('position must be a number of seconds');
+    void this.#worker.call('seek', position).catch(() => undefined);
+  }
+
+  /**
+   * Changes the fields named, at once and for loads to come.
+   *
+   * @throws {PlayerError} `INVALID_ARGUMENT`; nothing has changed then.
+   */
+  async configure(changes: Config): Promise<void> {
+    this.#alive();
+    await this.#worker.call('configure', changes);
+  }
+
+  /** What there is to choose from; empty until `loaded`. */
+  get tracks(): readonly Track[] {
+    return this.#tracks;
+  }
+
+  /**
+   * Plays one quality and no other; `null` hands the choice back to the player.
+   *
+   * @throws {PlayerError} `INVALID_ARGUMENT` where there is no such quality.
+   */
+  async selectQuality(kind: MediaKind, id: string | null): Promise<void> {
+    this.#alive();
+    const known = (track: Track) => track.kind === kind && track.qualities.some((q) => q.id === id);
+    if (id !== null && !this.#tracks.some(known)) {
+      throw invalidArgument(`there is no ${kind} quality ${id}; see player.tracks`);
+    }
+    await this.#worker.call('selectQuality', kind, id);
+  }
+
+  /**
+   * Plays another track of its kind, such as another language.
+   *
+   * @throws {PlayerError} `INVALID_ARGUMENT` where there is no such track.
+   */
+  async selectTrack(kind: MediaKind, index: number): Promise<void> {
+    this.#alive();
+    if (!this.#tracks.some((track) => track.kind === kind && track.index === index)) {
+      throw invalidArgument(`there is no ${kind} track ${index}; see player.tracks`);
+    }
+    await this.#worker.call('selectTrack', kind, index);
+    this.#tracks = this.#tracks.map((track) =>
+      track.kind === kind ? { ...track, selected: track.index === index } : track,
+    );
+  }
+
+  /** What the player does, has and expects, at most a quarter of a second old. */
+  stats(): Stats {
+    return this.#stats;
+  }
+
+  /** Every input so far, from which {@link replay} repeats the session; empty unless `record` is on. */
+  async sessionLog(): Promise<Uint8Array> {
+    this.#alive();
+    return this.#worker.call('sessionLog');
+  }
+
+  /** Ends the player: the worker, the network, the buffers. The element can be used again. */
+  async destroy(): Promise<void> {
+    this.#ended ??= internal('the player was destroyed');
+    this.#interrupt('the player was destroyed');
+    this.#element.destroy();
+    this.#worker.end(this.#ended);
+    this.#stats = idle();
+    this.#tracks = [];
+  }
+
+  override addEventListener<K extends keyof PlayerEventMap>(
+    type: K,
+    listener: PlayerListener<K> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListenerOrEventListenerObject, options);
+  }
+
+  override removeEventListener<K extends keyof PlayerEventMap>(
+    type: K,
+    listener: PlayerListener<K> | null,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    super.removeEventListener(type, listener as EventListenerOrEventListenerObject, options);
+  }
+
+  #receive(name: keyof PlayerEventMap, detail: unknown): void {
+    switch (name) {
+      case 'error':
+        this.#fail(new PlayerError(detail as PlayerErrorFields));
+        return;
+      case 'loaded':
+        this.#tracks = (detail as PlayerEventMap['loaded']).tracks;
+        break;
+      case 'ready':
+        this.#settle();
+        break;
+    }
+    this.#dispatch(name, detail as never);
+  }
+
+  #fail(error: PlayerError): void {
+    this.#settle(error);
+    this.#dispatch('error', error);
+  }
+
+  #settle(error?: unknown): void {
+    const loading = this.#loading;
+    this.#loading = undefined;
+    if (error) loading?.reject(error);
+    else loading?.resolve();
+  }
+
+  #interrupt(why: string): void {
+    this.#settle(new DOMException(why, 'AbortError'));
+  }
+
+  #alive(): void {
+    if (this.#ended) throw this.#ended;
+  }
+
+  #dispatch<K extends keyof PlayerEventMap>(name: K, detail: PlayerEventMap[K]): void {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+interface MediaSourceClass {
+  isTypeSupported(type: string): boolean;
+  canConstructInDedicatedWorker?: boolean;
+}
+
+function mediaSource(): MediaSourceClass | undefined {
+  const { MediaSource, ManagedMediaSource } = globalThis as {
+    MediaSource?: MediaSourceClass;
+    ManagedMediaSource?: MediaSourceClass;
+  };
+  return MediaSource ?? ManagedMediaSource;
+}
+
+function parse(url: string | URL): URL | null {
+  try {
+    return new URL(url, document.baseURI);
+  } catch {
+    return null;
+  }
+}
+
+function idle(): Stats {
+  return {
+    status: 'idle',
+    position: 0,
+    duration: null,
+    rate: 1,
+    streams: [],
+    throughput: null,
+    timeToFirstByte: null,
+    rule: '',
+    requests: [],
+    timers: [],
+    totals: {
+      startup: null,
+      stalls: 0,
+      stalled: 0,
+      qualityChanges: 0,
+      bytes: 0,
+      requests: 0,
+      retries: 0,
+      droppedFrames: 0,
+    },
+  };
+}

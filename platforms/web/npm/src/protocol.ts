@@ -1,0 +1,98 @@
+// What the page and the worker say to each other. Every message is a tuple that begins with its kind.
+
+import type { MediaSink } from './media-sink.js';
+import type { Config, CreateOptions, LoadOptions, PlayerErrorFields, Stats } from './types.js';
+
+/** What the page may ask of the worker; each answer comes under the question's number. */
+export interface WorkerCalls {
+  start(config: CreateOptions, placement: Placement): void;
+  load(url: string, options: LoadOptions): void;
+  unload(): void;
+  seek(position: number): void;
+  configure(changes: Config): void;
+  selectQuality(kind: string, id: string | null): void;
+  selectTrack(kind: string, index: number): void;
+  sessionLog(): Uint8Array;
+  replay(log: Uint8Array): Uint8Array;
+}
+
+/** Where the media source lives. */
+export type Placement = 'worker' | 'page';
+
+/** What the worker may ask of the page: of the element, or of the whole sink where that is there. */
+export type PageCalls = Pick<MediaElementPort, keyof MediaElementPort> & SinkMethods;
+
+/** The media element, as the sink needs it. */
+export interface MediaElementPort {
+  /** Makes the element play this source. */
+  attach(source: MediaSource | MediaSourceHandle): Promise<void>;
+  /** Takes the source away. */
+  detach(): Promise<void>;
+  seek(position: number): Promise<void>;
+  setRate(rate: number): Promise<void>;
+}
+
+/** The methods of a sink, without its private parts. */
+export type SinkMethods = Pick<MediaSink, keyof MediaSink>;
+
+/** The element's state, in the order of `Session.element`. */
+export type ElementState = [
+  position: number,
+  rate: number,
+  paused: boolean,
+  seeking: boolean,
+  ended: boolean,
+  readyState: number,
+  totalFrames: number,
+  droppedFrames: number,
+  error: string | undefined,
+];
+
+export type ToWorker =
+  | ['call', id: number, method: keyof WorkerCalls, args: unknown[]]
+  | ['element', ...ElementState]
+  | Answer;
+
+export type FromWorker =
+  | ['call', id: number, method: keyof PageCalls, args: unknown[]]
+  | ['event', name: string, detail: unknown]
+  | ['stats', Stats]
+  | ['panic', message: string]
+  | Answer;
+
+export type Answer =
+  | ['answer', id: number, value: unknown]
+  | ['refusal', id: number, reason: unknown];
+
+/** Numbers questions and finds the one an answer belongs to. */
+export class Questions {
+  #last = 0;
+  #open = new Map<number, { resolve: (value: never) => void; reject: (reason: unknown) => void }>();
+
+  /** Asks by `send`, which is given the question's number. */
+  ask<T>(send: (id: number) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const id = ++this.#last;
+      this.#open.set(id, { resolve, reject });
+      send(id);
+    });
+  }
+
+  settle([kind, id, value]: Answer): void {
+    const question = this.#open.get(id);
+    this.#open.delete(id);
+    if (kind === 'answer') question?.resolve(value as never);
+    else question?.reject(value);
+  }
+
+  /** No answer will come any more. */
+  refuseAll(reason: unknown): void {
+    for (const { reject } of this.#open.values()) reject(reason);
+    this.#open.clear();
+  }
+}
+
+/** Whether a reason for refusal has the fields of a player error. */
+export function isErrorFields(reason: unknown): reason is PlayerErrorFields {
+  return typeof reason === 'object' && reason !== null && 'code' in reason && 'category' in reason;
+}

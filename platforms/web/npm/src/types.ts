@@ -1,0 +1,274 @@
+/** Picture, sound or text. Sound muxed into the picture's segments is part of `video`. */
+export type MediaKind = 'video' | 'audio' | 'text';
+
+/** How a player behaves. Absent fields keep their value; the defaults suit video on demand. */
+export interface Config {
+  buffer?: {
+    /** Stop fetching with so much ahead, in seconds. Default 30. */
+    forward?: number;
+    /** Drop what is further behind the playhead than this, in seconds. Default 30. */
+    back?: number;
+  };
+  abr?: {
+    /** Name of the rule that chooses qualities: `throughput`, `bola` or `dynamic`. */
+    rule?: string | null;
+    /** Throughput to reckon with before anything was measured, in bit/s. */
+    initialThroughput?: number | null;
+    /** Never choose a picture taller than this many pixels, unless all are. */
+    maxHeight?: number | null;
+    /** Never choose a peak bit rate above this many bit/s, unless all are. */
+    maxBandwidth?: number | null;
+  };
+  retry?: {
+    /** Attempts at one resource, the first included. Default 4. */
+    attempts?: number;
+    /** Pause before the second attempt, in seconds; it doubles each time. Default 0.5. */
+    baseDelay?: number;
+    /** No pause is longer than this many seconds. Default 8. */
+    maxDelay?: number;
+    /** Give an attempt up when nothing has arrived for so many seconds. Default 10. */
+    stallTimeout?: number;
+  };
+  /** Record every input, so that {@link Player.sessionLog} has something to give. Default false. */
+  record?: boolean;
+}
+
+/** What {@link Player.create} takes: a {@link Config}, and what cannot change afterwards. */
+export interface CreateOptions extends Config {
+  /**
+   * Where the `MediaSource` lives: `auto` is the player's worker where the browser can do that and
+   * the page elsewhere; `page` is always the page. Default `auto`.
+   */
+  mediaSource?: 'auto' | 'page';
+  /** Seed of everything that looks random, such as the jitter of retries. Default: a random one. */
+  seed?: number;
+}
+
+/** What {@link Player.load} takes besides the URL. */
+export interface LoadOptions {
+  /** Where to start, in seconds; the beginning if absent. */
+  start?: number;
+  /** The manifest's format; if absent, its first bytes tell. */
+  format?: 'hls' | 'dash';
+}
+
+/** One representation of a track. */
+export interface Quality {
+  id: string;
+  /** Peak bit rate in bit/s. */
+  bandwidth: number;
+  width: number | null;
+  height: number | null;
+  /** Codecs (RFC 6381), comma-separated. */
+  codecs: string;
+}
+
+/** Alternatives of content, each in one or more qualities. */
+export interface Track {
+  kind: MediaKind;
+  /** Its number among those of its kind, for {@link Player.selectTrack}. */
+  index: number;
+  /** Language (BCP 47), if known. */
+  language: string | null;
+  /** A name for people, if given. */
+  label: string | null;
+  /** Lowest bit rate first. */
+  qualities: Quality[];
+  selected: boolean;
+}
+
+/** Why a quality was chosen. */
+export interface Reasons {
+  /** The rule that decided. */
+  rule: string;
+  /** What tipped the balance: a stable name, such as `throughput-bound`. */
+  reason: string;
+  /** The same in words. */
+  explanation: string;
+  /** Expected throughput in bit/s, and the span it most likely lies in. */
+  throughput: number;
+  throughputLow: number;
+  throughputHigh: number;
+  /** The qualities weighed, lowest first. */
+  candidates: Candidate[];
+}
+
+/** A quality that was weighed. */
+export interface Candidate {
+  /** Its place on the ladder, from 0. */
+  rung: number;
+  /** Expected time to fetch the segment, in seconds. */
+  downloadTime: number;
+  /** Expected buffer once it has arrived, in seconds. */
+  predictedBuffer: number;
+  /** Probability that the buffer runs dry before, from 0 to 1. */
+  stallProbability: number;
+}
+
+/** A choice of quality for one segment. */
+export interface Decision {
+  kind: MediaKind;
+  /** Start of the segment, in seconds. */
+  segmentStart: number;
+  quality: Quality;
+  /** Media ahead of the playhead at that moment, in seconds. */
+  buffer: number;
+  reasons: Reasons;
+}
+
+export interface QualityChange {
+  kind: MediaKind;
+  /** What was shown before; `null` at the start. */
+  from: Quality | null;
+  to: Quality;
+  /** What tipped the balance: a stable name. */
+  reason: string;
+  /** The same in words. */
+  explanation: string;
+}
+
+/** Something went wrong and the player went on. */
+export type Warning =
+  | { type: 'manifest'; url: string; line: number; message: string }
+  | { type: 'retry'; url: string; error: PlayerErrorFields; attempts: number }
+  | { type: 'abandoned'; kind: MediaKind; segmentStart: number }
+  | { type: 'gap-jumped'; from: number; to: number }
+  | { type: 'buffer-full'; kind: MediaKind };
+
+export type ErrorCategory = 'network' | 'manifest' | 'media' | 'player';
+export type ErrorSeverity = 'recoverable' | 'fatal';
+export type ErrorCode =
+  | 'NETWORK_UNREACHABLE'
+  | 'NETWORK_INTERRUPTED'
+  | 'NETWORK_TIMEOUT'
+  | 'HTTP_STATUS'
+  | 'RESPONSE_TOO_LARGE'
+  | 'MANIFEST_UNKNOWN_FORMAT'
+  | 'MANIFEST_INVALID'
+  | 'NOTHING_PLAYABLE'
+  | 'MEDIA_INVALID'
+  | 'MEDIA_NOT_SUPPORTED'
+  | 'MEDIA_DECODE'
+  | 'MEDIA_ELEMENT'
+  | 'BUFFER_TOO_SMALL'
+  | 'INVALID_ARGUMENT'
+  | 'INTERNAL';
+
+/** What is known of an error. */
+export interface PlayerErrorFields {
+  /** The part of the system at fault. */
+  category: ErrorCategory;
+  /** The row of the error table. */
+  code: ErrorCode;
+  /** Whether playback ended. */
+  severity: ErrorSeverity;
+  /** What is wrong and what to do, for an engineer. */
+  message: string;
+  /** What it is about. */
+  url: string | null;
+  /** The status, if an HTTP status is the reason. */
+  httpStatus: number | null;
+}
+
+export interface TimeRange {
+  start: number;
+  end: number;
+}
+
+export type PlaybackStatus =
+  | 'idle'
+  | 'loading'
+  | 'playing'
+  | 'paused'
+  | 'buffering'
+  | 'ended'
+  | 'failed';
+
+/** One kind of media, at one instant. */
+export interface StreamStats {
+  kind: MediaKind;
+  /** What the browser's buffer holds. */
+  buffered: TimeRange[];
+  /** Media ahead of the playhead without a hole, in seconds. */
+  bufferAhead: number;
+  /** What the player fills the buffer to, in seconds. */
+  bufferGoal: number;
+  /** What the viewer sees or hears. */
+  shown: Quality | null;
+  /** What was chosen last, and why. */
+  next: Quality | null;
+  reasons: Reasons | null;
+  /** Everything up to the end has been fetched. */
+  complete: boolean;
+}
+
+/** A request in flight. */
+export interface RequestStats {
+  kind: 'manifest' | 'playlist' | 'init' | 'index' | 'segment';
+  /** The kind of media it serves, if one. */
+  media: MediaKind | null;
+  url: string;
+  /** Seconds since it left. */
+  age: number;
+  /** Bytes so far. */
+  received: number;
+  /** Which attempt it is, from 1. */
+  attempt: number;
+}
+
+/** Everything a support engineer wants to know, at one instant. Times are seconds. */
+export interface Stats {
+  status: PlaybackStatus;
+  position: number;
+  duration: number | null;
+  rate: number;
+  streams: StreamStats[];
+  /** Expected throughput in bit/s; `null` until something was measured or configured. */
+  throughput: number | null;
+  /** Expected time from a request to its first byte. */
+  timeToFirstByte: number | null;
+  /** The rule that chooses qualities. */
+  rule: string;
+  /** Requests in flight, oldest first. */
+  requests: RequestStats[];
+  /** What the player waits for, soonest first. */
+  timers: { reason: string; due: number }[];
+  /** Since the load. */
+  totals: {
+    /** From the load to the first frame that could play. */
+    startup: number | null;
+    /** How often playback ran dry, seeks and the start not counted, and for how long. */
+    stalls: number;
+    stalled: number;
+    qualityChanges: number;
+    bytes: number;
+    requests: number;
+    /** Requests that failed and were repeated. */
+    retries: number;
+    droppedFrames: number;
+  };
+}
+
+/** The events of a {@link Player}, and the type of their `detail`. */
+export interface PlayerEventMap {
+  /** The manifest is understood. */
+  loaded: { duration: number | null; live: boolean; tracks: Track[] };
+  /** The first frame can play. Once for each load. */
+  ready: null;
+  /** The playhead moves. */
+  playing: null;
+  /** The playhead waits for data: after a seek, or because the network was too slow. */
+  buffering: { seeking: boolean };
+  /** The viewer now sees or hears another quality. */
+  qualitychange: QualityChange;
+  /** A segment was chosen for download. */
+  decision: Decision;
+  /** The playhead has reached the end. */
+  ended: null;
+  /** Something went wrong and the player went on. */
+  warning: Warning;
+  /** Playback cannot go on. The detail is a `PlayerError`. */
+  error: import('./error.js').PlayerError;
+  /** New figures for {@link Player.stats}, four times a second. */
+  stats: Stats;
+}

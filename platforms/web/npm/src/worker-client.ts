@@ -1,0 +1,109 @@
+import { PlayerError, internal } from './error.js';
+import {
+  type FromWorker,
+  type PageCalls,
+  Questions,
+  type ToWorker,
+  type WorkerCalls,
+  isErrorFields,
+} from './protocol.js';
+import type { Stats } from './types.js';
+
+/** What the worker's owner wants to hear of. */
+export interface WorkerListener {
+  /** Carries out what the worker asks of the page. */
+  calls: Partial<PageCalls>;
+  onEvent(name: string, detail: unknown): void;
+  onStats(stats: Stats): void;
+  /** The worker broke and is gone. */
+  onFailure(error: PlayerError): void;
+}
+
+/** The page's end of the worker. */
+export class WorkerClient {
+  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), {
+    type: 'module',
+    name: 'kinora',
+  });
+  readonly #questions = new Questions();
+  readonly #listener: WorkerListener;
+  #ended = false;
+
+  constructor(listener: WorkerListener) {
+    this.#listener = listener;
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(event.message || 'its script could not be loaded; is worker.js beside index.js?');
+    };
+  }
+
+  /** Asks the worker. Rejects with a {@link PlayerError}. */
+  async call<M extends keyof WorkerCalls>(
+    method: M,
+    ...args: Parameters<WorkerCalls[M]>
+  ): Promise<ReturnType<WorkerCalls[M]>> {
+    if (this.#ended) throw internal('the player has ended');
+    try {
+      return await this.#questions.ask((id) => this.#post(['call', id, method, args]));
+    } catch (reason) {
+      if (reason instanceof PlayerError) throw reason;
+      if (isErrorFields(reason)) throw new PlayerError(reason);
+      throw internal(reason instanceof Error ? reason.message : String(reason));
+    }
+  }
+
+  /** Tells the worker the element's state. */
+  tell(message: ToWorker & ['element', ...unknown[]]): void {
+    if (!this.#ended) this.#post(message);
+  }
+
+  /** Ends the worker and everything in it; open questions are refused with `reason`. */
+  end(reason: unknown): void {
+    this.#ended = true;
+    this.#worker.terminate();
+    this.#questions.refuseAll(reason);
+  }
+
+  #receive(message: FromWorker): void {
+    if (this.#ended) return;
+    switch (message[0]) {
+      case 'call':
+        void this.#answer(message[1], message[2], message[3]);
+        break;
+      case 'event':
+        this.#listener.onEvent(message[1], message[2]);
+        break;
+      case 'stats':
+        this.#listener.onStats(message[1]);
+        break;
+      case 'panic':
+        this.#fail(message[1]);
+        break;
+      default:
+        this.#questions.settle(message);
+    }
+  }
+
+  async #answer(id: number, method: keyof PageCalls, args: unknown[]): Promise<void> {
+    try {
+      const { calls } = this.#listener;
+      const call = calls[method] as ((...args: unknown[]) => unknown) | undefined;
+      this.#post(['answer', id, await call?.apply(calls, args)]);
+    } catch (reason) {
+      const plain = reason instanceof Error ? { failure: 'state', message: reason.message } : reason;
+      this.#post(['refusal', id, plain]);
+    }
+  }
+
+  #post(message: ToWorker): void {
+    if (!this.#ended) this.#worker.postMessage(message);
+  }
+
+  #fail(message: string): void {
+    if (this.#ended) return;
+    const error = internal(`the player's worker failed: ${message}`);
+    this.end(error);
+    this.#listener.onFailure(error);
+  }
+}

@@ -1,0 +1,127 @@
+// The worker's script: the WebAssembly module, and the messages it lives by.
+
+import init, { Session, replay } from '../wasm/kinora.js';
+import { MediaSink } from './media-sink.js';
+import {
+  type FromWorker,
+  type MediaElementPort,
+  type PageCalls,
+  type Placement,
+  Questions,
+  type SinkMethods,
+  type ToWorker,
+  type WorkerCalls,
+} from './protocol.js';
+
+/** How often figures go to the page while something is loaded, in milliseconds. */
+const STATS_INTERVAL = 250;
+
+const scope = self as unknown as DedicatedWorkerGlobalScope;
+const compiled = init();
+const questions = new Questions();
+let session: Session | undefined;
+let ticking: ReturnType<typeof setInterval> | undefined;
+
+scope.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  switch (data[0]) {
+    case 'call':
+      void answer(data[1], data[2], data[3]);
+      break;
+    case 'element': {
+      const [, ...state] = data;
+      session?.element(...state);
+      break;
+    }
+    default:
+      questions.settle(data);
+  }
+});
+// Whatever nobody caught came out of the module, which cannot be used after that.
+scope.addEventListener('unhandledrejection', ({ reason }) => post(['panic', String(reason)]));
+
+const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) => unknown } = {
+  start(config, placement) {
+    session = new Session(sink(placement), (name, detail) => post(['event', name, detail]), config);
+  },
+  load(url, { format, start }) {
+    running().load(url, format, start);
+    ticking ??= setInterval(sendStats, STATS_INTERVAL);
+  },
+  unload() {
+    running().unload();
+    clearInterval(ticking);
+    ticking = undefined;
+    sendStats();
+  },
+  seek: (position) => running().seek(position),
+  configure: (changes) => running().configure(changes),
+  selectQuality: (kind, id) => running().selectQuality(kind, id ?? undefined),
+  selectTrack: (kind, index) => running().selectTrack(kind, index),
+  sessionLog: () => running().sessionLog(),
+  replay: (log) => replay(log),
+};
+
+async function answer(id: number, method: keyof WorkerCalls, args: unknown[]): Promise<void> {
+  try {
+    await compiled;
+    const value = (calls[method] as (...args: unknown[]) => unknown)(...args);
+    post(['answer', id, value], value instanceof Uint8Array ? [value.buffer] : []);
+  } catch (reason) {
+    post(['refusal', id, reason]);
+  }
+}
+
+function sendStats(): void {
+  if (session) post(['stats', session.stats()]);
+}
+
+function running(): Session {
+  if (!session) throw new Error('the player was not started');
+  return session;
+}
+
+function sink(placement: Placement): SinkMethods {
+  if (placement === 'page') {
+    return {
+      open: () => ask('open'),
+      addBuffer: (...args) => ask('addBuffer', args),
+      changeType: (...args) => ask('changeType', args),
+      append: (kind, offset, start, end, chunks) => {
+        // Copied, so that a refused append can be tried again; the copy moves to the page.
+        const copies = chunks.map((chunk) => chunk.slice());
+        const buffers = copies.map((copy) => copy.buffer);
+        return ask('append', [kind, offset, start, end, copies], buffers);
+      },
+      remove: (...args) => ask('remove', args),
+      setDuration: (...args) => ask('setDuration', args),
+      endOfStream: () => ask('endOfStream'),
+      seek: (...args) => ask('seek', args),
+      setRate: (...args) => ask('setRate', args),
+      close: () => ask('close'),
+    };
+  }
+  const element: MediaElementPort = {
+    attach: (source) => {
+      const { handle } = source as MediaSource & { handle: MediaSourceHandle };
+      return ask('attach', [handle], [handle]);
+    },
+    detach: () => ask('detach'),
+    seek: (...args) => ask('seek', args),
+    setRate: (...args) => ask('setRate', args),
+  };
+  return new MediaSink(element);
+}
+
+function ask<M extends keyof PageCalls>(
+  method: M,
+  args: unknown[] = [],
+  transfer: Transferable[] = [],
+): ReturnType<PageCalls[M]> {
+  return questions.ask((id) => post(['call', id, method, args], transfer)) as ReturnType<
+    PageCalls[M]
+  >;
+}
+
+function post(message: FromWorker, transfer: Transferable[] = []): void {
+  scope.postMessage(message, transfer);
+}

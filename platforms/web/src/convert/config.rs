@@ -1,0 +1,149 @@
+//! What the app configures. JavaScript may say anything, so every field is checked.
+
+use core::time::Duration;
+
+use js_sys::Reflect;
+use kinora_core::Config;
+use kinora_abr::Rule;
+use kinora_core::io::{MediaKind, SourceFormat};
+use wasm_bindgen::prelude::*;
+
+/// No span in a configuration is longer than a day, in seconds.
+const LONGEST_S: f64 = 86_400.0;
+/// The largest integer a JavaScript number holds exactly.
+const LARGEST: f64 = 9_007_199_254_740_991.0;
+
+/// Changes the fields of `config` that `changes` has.
+///
+/// # Errors
+/// Which field makes no sense, and what would.
+pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(), String> {
+    let root = Fields { value: changes.clone(), path: "" };
+    if let Some(buffer) = root.section("buffer")? {
+        buffer.span("forward", &mut config.buffer.forward)?;
+        buffer.span("back", &mut config.buffer.back)?;
+    }
+    if let Some(abr) = root.section("abr")? {
+        if let Some(rule) = abr.nullable("rule", |value| value.as_string(), "a string")? {
+            if let Some(name) = &rule
+                && Rule::from_name(name).is_none()
+            {
+                let names: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+                return Err(abr.complaint("rule", &["one of ", &names.join(", ")].concat()));
+            }
+            config.abr.rule = rule;
+        }
+        let whole = |high: f64| move |value: &JsValue| in_range(value, 0.0, high);
+        if let Some(bps) = abr.nullable("initialThroughput", whole(LARGEST), "bit/s")? {
+            config.abr.initial_throughput_bps = bps;
+        }
+        if let Some(height) = abr.nullable("maxHeight", whole(f64::from(u32::MAX)), "pixels")? {
+            config.abr.max_height = height.map(|height| height as u32);
+        }
+        if let Some(bps) = abr.nullable("maxBandwidth", whole(LARGEST), "bit/s")? {
+            config.abr.max_bandwidth_bps = bps.map(|bps| bps as u64);
+        }
+    }
+    if let Some(retry) = root.section("retry")? {
+        if let Some(attempts) = retry.number("attempts", 1.0, 100.0)? {
+            config.retry.attempts = attempts as u32;
+        }
+        retry.span("baseDelay", &mut config.retry.base_delay)?;
+        retry.span("maxDelay", &mut config.retry.max_delay)?;
+        retry.span("stallTimeout", &mut config.retry.stall_timeout)?;
+    }
+    if let Some(seed) = root.number("seed", 0.0, LARGEST)? {
+        config.seed = seed as u64;
+    }
+    if let Some(record) = root.field("record") {
+        config.record =
+            record.as_bool().ok_or_else(|| root.complaint("record", "true or false"))?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// When it is no kind of media.
+pub(crate) fn media_kind(name: &str) -> Result<MediaKind, String> {
+    [MediaKind::Video, MediaKind::Audio, MediaKind::Text]
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| "kind must be 'video', 'audio' or 'text'".to_owned())
+}
+
+/// # Errors
+/// When it is no format the player knows.
+pub(crate) fn source_format(name: Option<String>) -> Result<Option<SourceFormat>, String> {
+    match name.as_deref() {
+        None => Ok(None),
+        Some("hls") => Ok(Some(SourceFormat::Hls)),
+        Some("dash") => Ok(Some(SourceFormat::Dash)),
+        Some(_) => Err("format must be 'hls' or 'dash'".to_owned()),
+    }
+}
+
+/// An object of the configuration, and what to call it in complaints.
+struct Fields {
+    value: JsValue,
+    path: &'static str,
+}
+
+impl Fields {
+    /// The field, unless it is absent.
+    fn field(&self, name: &str) -> Option<JsValue> {
+        if !self.value.is_object() {
+            return None;
+        }
+        let value = Reflect::get(&self.value, &name.into()).ok()?;
+        (!value.is_undefined()).then_some(value)
+    }
+
+    fn section(&self, name: &'static str) -> Result<Option<Self>, String> {
+        match self.field(name) {
+            None => Ok(None),
+            Some(value) if value.is_object() => Ok(Some(Self { value, path: name })),
+            Some(_) => Err(self.complaint(name, "an object")),
+        }
+    }
+
+    /// A field that `null` resets.
+    fn nullable<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&JsValue) -> Option<T>,
+        wanted: &str,
+    ) -> Result<Option<Option<T>>, String> {
+        match self.field(name) {
+            None => Ok(None),
+            Some(value) if value.is_null() => Ok(Some(None)),
+            Some(value) => match read(&value) {
+                Some(value) => Ok(Some(Some(value))),
+                None => Err(self.complaint(name, wanted)),
+            },
+        }
+    }
+
+    fn number(&self, name: &str, low: f64, high: f64) -> Result<Option<f64>, String> {
+        let Some(value) = self.field(name) else { return Ok(None) };
+        in_range(&value, low, high).map(Some).ok_or_else(|| {
+            let bounds = [(low as u64).to_string(), (high as u64).to_string()];
+            self.complaint(name, &["a number from ", &bounds[0], " to ", &bounds[1]].concat())
+        })
+    }
+
+    fn span(&self, name: &str, span: &mut Duration) -> Result<(), String> {
+        if let Some(seconds) = self.number(name, 0.0, LONGEST_S)? {
+            *span = Duration::from_secs_f64(seconds);
+        }
+        Ok(())
+    }
+
+    fn complaint(&self, name: &str, wanted: &str) -> String {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        ["the configuration's ", self.path, dot, name, " must be ", wanted].concat()
+    }
+}
+
+fn in_range(value: &JsValue, low: f64, high: f64) -> Option<f64> {
+    value.as_f64().filter(|number| (low..=high).contains(number))
+}

@@ -1,0 +1,113 @@
+//! Events, under the names and with the details that the npm package documents.
+
+use kinora_abr::{Candidate, Reasons};
+use kinora_core::io::{Decision, Event, TrackInfo, Warning};
+use wasm_bindgen::prelude::*;
+
+use super::error::error;
+use super::object::{array, count, number, object, option, quality, seconds, text};
+
+/// The event's name and its `detail`; nothing for an event that this package does not know.
+pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
+    Some(match event {
+        Event::Loaded { duration, live, tracks } => (
+            "loaded",
+            object([
+                ("duration", option(*duration, seconds)),
+                ("live", (*live).into()),
+                ("tracks", array(tracks, track)),
+            ]),
+        ),
+        Event::Ready => ("ready", JsValue::NULL),
+        Event::Playing => ("playing", JsValue::NULL),
+        Event::Buffering { seeking } => ("buffering", object([("seeking", (*seeking).into())])),
+        Event::QualityChanged { kind, from, to, reason } => (
+            "qualitychange",
+            object([
+                ("kind", text(kind.name())),
+                ("from", option(from.as_ref(), quality)),
+                ("to", quality(to)),
+                ("reason", text(reason.code())),
+                ("explanation", text(&reason.to_string())),
+            ]),
+        ),
+        Event::Decision(choice) => ("decision", decision(choice)),
+        Event::Ended => ("ended", JsValue::NULL),
+        Event::Warning(warned) => ("warning", warning(warned)?),
+        Event::Error(fatal) => ("error", error(fatal)),
+        _ => return None,
+    })
+}
+
+fn track(track: &TrackInfo) -> JsValue {
+    object([
+        ("kind", text(track.kind.name())),
+        ("index", number(track.index)),
+        ("language", option(track.language.as_deref(), text)),
+        ("label", option(track.label.as_deref(), text)),
+        ("qualities", array(&track.qualities, quality)),
+        ("selected", track.selected.into()),
+    ])
+}
+
+fn decision(decision: &Decision) -> JsValue {
+    object([
+        ("kind", text(decision.kind.name())),
+        ("segmentStart", seconds(decision.segment_start)),
+        ("quality", quality(&decision.quality)),
+        ("buffer", seconds(decision.buffer)),
+        ("reasons", reasons(&decision.reasons)),
+    ])
+}
+
+pub(super) fn reasons(reasons: &Reasons) -> JsValue {
+    object([
+        ("rule", text(reasons.rule.name())),
+        ("reason", text(reasons.cause.code())),
+        ("explanation", text(&reasons.cause.to_string())),
+        ("throughput", number(reasons.estimate.throughput_bps)),
+        ("throughputLow", number(reasons.estimate.low_bps)),
+        ("throughputHigh", number(reasons.estimate.high_bps)),
+        ("candidates", array(&reasons.candidates, candidate)),
+    ])
+}
+
+fn candidate(candidate: &Candidate) -> JsValue {
+    object([
+        ("rung", count(candidate.rung as u64)),
+        ("downloadTime", number(candidate.download_s)),
+        ("predictedBuffer", number(candidate.predicted_buffer_s)),
+        ("stallProbability", number(candidate.stall_probability)),
+    ])
+}
+
+fn warning(warning: &Warning) -> Option<JsValue> {
+    Some(match warning {
+        Warning::Manifest { url, line, message } => object([
+            ("type", text("manifest")),
+            ("url", text(url)),
+            ("line", count(*line)),
+            ("message", text(message)),
+        ]),
+        Warning::Retry { url, error: failed, attempts } => object([
+            ("type", text("retry")),
+            ("url", text(url)),
+            ("error", error(failed)),
+            ("attempts", number(*attempts)),
+        ]),
+        Warning::Abandoned { kind, segment_start } => object([
+            ("type", text("abandoned")),
+            ("kind", text(kind.name())),
+            ("segmentStart", seconds(*segment_start)),
+        ]),
+        Warning::GapJumped { from, to } => object([
+            ("type", text("gap-jumped")),
+            ("from", seconds(*from)),
+            ("to", seconds(*to)),
+        ]),
+        Warning::BufferFull { kind } => {
+            object([("type", text("buffer-full")), ("kind", text(kind.name()))])
+        }
+        _ => return None,
+    })
+}

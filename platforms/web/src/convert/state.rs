@@ -1,0 +1,66 @@
+//! The player's state, as `stats()` gives it.
+
+use kinora_core::telemetry::{RequestState, State, StreamState, TimerState, Totals};
+use kinora_core::time::Timestamp;
+use wasm_bindgen::prelude::*;
+
+use super::event::reasons;
+use super::object::{array, count, duration, number, object, option, quality, range, seconds, text};
+
+/// The fields of the npm package's `Stats`.
+pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
+    object([
+        ("status", text(state.status.name())),
+        ("position", seconds(state.position)),
+        ("duration", option(state.duration, seconds)),
+        ("rate", number(state.rate)),
+        ("streams", array(&state.streams, stream)),
+        ("throughput", option(state.throughput_bps, JsValue::from_f64)),
+        ("timeToFirstByte", option(state.time_to_first_byte, duration)),
+        ("rule", text(&state.rule)),
+        ("requests", array(&state.requests, |each| request(each, now))),
+        ("timers", array(&state.timers, |each| timer(each, now))),
+        ("totals", totals(&state.totals)),
+    ])
+}
+
+fn stream(stream: &StreamState) -> JsValue {
+    object([
+        ("kind", text(stream.kind.name())),
+        ("buffered", array(&stream.buffered, range)),
+        ("bufferAhead", seconds(stream.buffer_ahead)),
+        ("bufferGoal", seconds(stream.buffer_goal)),
+        ("shown", option(stream.shown.as_ref(), quality)),
+        ("next", option(stream.next.as_ref(), quality)),
+        ("reasons", option(stream.reason.as_ref(), reasons)),
+        ("complete", stream.complete.into()),
+    ])
+}
+
+fn request(request: &RequestState, now: Timestamp) -> JsValue {
+    object([
+        ("kind", text(request.kind.name())),
+        ("media", option(request.kind.media(), |kind| text(kind.name()))),
+        ("url", text(&request.url)),
+        ("age", duration(now.since(request.started))),
+        ("received", count(request.received)),
+        ("attempt", number(request.attempt)),
+    ])
+}
+
+fn timer(timer: &TimerState, now: Timestamp) -> JsValue {
+    object([("reason", text(timer.reason.name())), ("due", duration(timer.at.since(now)))])
+}
+
+fn totals(totals: &Totals) -> JsValue {
+    object([
+        ("startup", option(totals.startup, duration)),
+        ("stalls", number(totals.stalls)),
+        ("stalled", duration(totals.stalled)),
+        ("qualityChanges", number(totals.quality_changes)),
+        ("bytes", count(totals.bytes)),
+        ("requests", number(totals.requests)),
+        ("retries", number(totals.retries)),
+        ("droppedFrames", count(totals.dropped_frames)),
+    ])
+}

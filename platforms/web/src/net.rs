@@ -1,0 +1,285 @@
+//! HTTP over `fetch`. Bodies the core wants kept stay JavaScript arrays; of their bytes only the
+//! boxes before the first `mdat` enter the module.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use js_sys::{Array, Promise, Reflect, Uint8Array};
+use kinora_core::io::{
+    BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead,
+};
+use kinora_core::time::Timestamp;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    AbortController, AbortSignal, Headers, ReadableStreamDefaultReader, RequestInit, Response,
+    WorkerGlobalScope,
+};
+
+use crate::driver::Driver;
+
+/// No oftener than this is progress reported, in microseconds.
+const PROGRESS_INTERVAL_US: u64 = 50_000;
+
+/// Requests that run, and bodies kept for an append.
+#[derive(Default)]
+pub(crate) struct Network {
+    running: RefCell<BTreeMap<u64, AbortController>>,
+    kept: KeptBodies,
+}
+
+impl Network {
+    /// Aborts the request if it runs, and forgets its body.
+    pub(crate) fn cancel(&self, id: RequestId) {
+        if let Some(controller) = self.running.borrow_mut().remove(&id.0) {
+            controller.abort();
+        }
+        self.kept.forget(id);
+    }
+
+    pub(crate) fn kept(&self) -> &KeptBodies {
+        &self.kept
+    }
+
+    /// Forgets every kept body.
+    pub(crate) fn forget_kept(&self) {
+        self.kept.0.borrow_mut().clear();
+    }
+
+    fn runs(&self, id: RequestId) -> bool {
+        self.running.borrow().contains_key(&id.0)
+    }
+}
+
+/// Bodies kept for an append, as the chunks they arrived in.
+#[derive(Default)]
+pub(crate) struct KeptBodies(RefCell<BTreeMap<u64, Array>>);
+
+impl KeptBodies {
+    pub(crate) fn chunks(&self, id: RequestId) -> Option<Array> {
+        self.0.borrow().get(&id.0).cloned()
+    }
+
+    pub(crate) fn forget(&self, id: RequestId) {
+        self.0.borrow_mut().remove(&id.0);
+    }
+}
+
+/// Makes the request, and reports on it until it is over or cancelled.
+pub(crate) fn start(driver: &Driver, request: Request) {
+    let driver = driver.clone();
+    let controller = AbortController::new();
+    let signal = controller.as_ref().ok().map(AbortController::signal);
+    if let Ok(controller) = controller {
+        driver.network().running.borrow_mut().insert(request.id.0, controller);
+    }
+    spawn_local(async move {
+        let id = request.id;
+        let failed = transfer(&driver, &request, signal.as_ref()).await;
+        let runs = driver.network().running.borrow_mut().remove(&id.0).is_some();
+        if let (true, Err(failure)) = (runs, failed) {
+            driver.network().kept.forget(id);
+            driver.handle(Input::RequestFailed { id, failure });
+        }
+    });
+}
+
+async fn transfer(
+    driver: &Driver,
+    request: &Request,
+    signal: Option<&AbortSignal>,
+) -> Result<(), RequestFailure> {
+    let id = request.id;
+    let response = respond(driver.scope(), request, signal).await?;
+    if !driver.network().runs(id) {
+        return Ok(());
+    }
+    driver.handle(Input::ResponseHead { id, head: head(&response) });
+    let mut body = Body::new(driver, request);
+    if let Some(stream) = response.body() {
+        let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+        loop {
+            let read = JsFuture::from(reader.read()).await;
+            if !driver.network().runs(id) {
+                return Ok(());
+            }
+            let read: ReadResult = read
+                .map_err(|error| RequestFailure::Interrupted(message(&error)))?
+                .unchecked_into();
+            if read.done() {
+                break;
+            }
+            body.push(&read.value());
+            if !driver.network().runs(id) {
+                return Ok(());
+            }
+        }
+    }
+    body.end(&response.url());
+    Ok(())
+}
+
+async fn respond(
+    scope: &WorkerGlobalScope,
+    request: &Request,
+    signal: Option<&AbortSignal>,
+) -> Result<Response, RequestFailure> {
+    let invalid = |error: JsValue| RequestFailure::Invalid(message(&error));
+    let headers = Headers::new().map_err(invalid)?;
+    for (name, value) in &request.headers {
+        headers.append(name, value).map_err(invalid)?;
+    }
+    if let Some(range) = &request.range {
+        headers.append("Range", &range.header_value()).map_err(invalid)?;
+    }
+    let init = RequestInit::new();
+    init.set_headers(&headers);
+    init.set_signal(signal);
+    let request =
+        web_sys::Request::new_with_str_and_init(&request.url, &init).map_err(invalid)?;
+    let promise: Promise = scope.fetch_with_request(&request);
+    let response = JsFuture::from(promise).await;
+    response
+        .map(JsCast::unchecked_into)
+        .map_err(|error| RequestFailure::Network(message(&error)))
+}
+
+fn head(response: &Response) -> ResponseHead {
+    let headers = response.headers();
+    let field = |name: &str| headers.get(name).ok().flatten();
+    // The length of an encoded body says nothing of the bytes that come out of `fetch`.
+    let encoded = field("content-encoding").is_some_and(|encoding| encoding != "identity");
+    let length = if encoded { None } else { field("content-length") };
+    ResponseHead {
+        status: response.status(),
+        url: response.url(),
+        content_type: field("content-type"),
+        content_length: length.and_then(|length| length.parse().ok()),
+        retry_after: field("retry-after").and_then(|seconds| seconds.parse().ok()),
+    }
+}
+
+/// A body on its way in.
+struct Body<'a> {
+    driver: &'a Driver,
+    id: RequestId,
+    received: u64,
+    /// Where the chunks go if the body is kept, and what is known of its first boxes.
+    kept: Option<(Array, BoxHunt)>,
+    reported: Option<Timestamp>,
+}
+
+impl<'a> Body<'a> {
+    fn new(driver: &'a Driver, request: &Request) -> Self {
+        let kept = match request.body {
+            BodyHandling::Deliver => None,
+            BodyHandling::Keep => {
+                let chunks = Array::new();
+                driver.network().kept.0.borrow_mut().insert(request.id.0, chunks.clone());
+                Some((chunks, BoxHunt::default()))
+            }
+        };
+        Self { driver, id: request.id, received: 0, kept, reported: None }
+    }
+
+    fn push(&mut self, chunk: &Uint8Array) {
+        let id = self.id;
+        self.received += u64::from(chunk.length());
+        let Some((chunks, hunt)) = &mut self.kept else {
+            self.driver.handle(Input::Body { id, data: chunk.to_vec() });
+            return;
+        };
+        chunks.push(chunk);
+        if let Some(data) = hunt.search(chunk) {
+            self.driver.handle(Input::BodyHead { id, data });
+        }
+        let now = self.driver.now();
+        let due = |last: Timestamp| now.micros() >= last.micros() + PROGRESS_INTERVAL_US;
+        if self.reported.is_none_or(due) {
+            self.reported = Some(now);
+            self.driver.handle(Input::BodyProgress { id, received: self.received });
+        }
+    }
+
+    fn end(self, url: &str) {
+        let id = self.id;
+        if let Some((_, hunt)) = self.kept
+            && !hunt.over
+        {
+            self.driver.handle(Input::BodyHead { id, data: Vec::new() });
+        }
+        let from_cache = came_from_cache(self.driver.scope(), url);
+        self.driver.handle(Input::BodyEnd { id, received: self.received, from_cache });
+    }
+}
+
+/// Looks for the boxes before the first `mdat`, copying little more than them into the module.
+#[derive(Default)]
+struct BoxHunt {
+    prefix: Vec<u8>,
+    over: bool,
+}
+
+impl BoxHunt {
+    /// Bytes looked at first; as many again each time they do not suffice.
+    const STEP: u32 = 2048;
+    /// A body without an `mdat` by then is taken for something else.
+    const LIMIT: usize = 1 << 20;
+
+    /// The boxes, once; empty if there are none to find.
+    fn search(&mut self, chunk: &Uint8Array) -> Option<Vec<u8>> {
+        let mut offset = 0;
+        while !self.over && offset < chunk.length() {
+            let step = Self::STEP.max(u32::try_from(self.prefix.len()).unwrap_or(Self::STEP));
+            let end = chunk.length().min(offset.saturating_add(step));
+            self.prefix.extend_from_slice(&chunk.subarray(offset, end).to_vec());
+            offset = end;
+            let found = kinora_core::media::boxes_before_mdat(&self.prefix);
+            if found.is_some() || self.prefix.len() > Self::LIMIT {
+                self.over = true;
+                let mut boxes = core::mem::take(&mut self.prefix);
+                boxes.truncate(found.unwrap_or(0));
+                return Some(boxes);
+            }
+        }
+        None
+    }
+}
+
+/// Whether the browser says that the last transfer from `url` came out of its cache. The record is
+/// dropped afterwards, so that there is always room for the next.
+fn came_from_cache(scope: &WorkerGlobalScope, url: &str) -> bool {
+    let Some(clock) = scope.performance() else { return false };
+    let clock: ResourceTimings = clock.unchecked_into();
+    let last = clock.entries(url, "resource").pop();
+    clock.clear();
+    if last.is_undefined() {
+        return false;
+    }
+    let number = |name: &str| Reflect::get(&last, &name.into()).ok()?.as_f64();
+    // Both are zero where another origin hides them.
+    number("transferSize") == Some(0.0) && number("decodedBodySize").is_some_and(|size| size > 0.0)
+}
+
+/// What the platform says of an error.
+fn message(error: &JsValue) -> String {
+    let message = Reflect::get(error, &"message".into()).ok();
+    message.and_then(|message| message.as_string()).unwrap_or_default()
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// What a stream's reader resolves to.
+    type ReadResult;
+    #[wasm_bindgen(method, getter)]
+    fn done(this: &ReadResult) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &ReadResult) -> Uint8Array;
+
+    /// The part of `Performance` that lists transfers.
+    type ResourceTimings;
+    #[wasm_bindgen(method, js_name = getEntriesByName)]
+    fn entries(this: &ResourceTimings, name: &str, kind: &str) -> Array;
+    #[wasm_bindgen(method, js_name = clearResourceTimings)]
+    fn clear(this: &ResourceTimings);
+}

@@ -1,0 +1,126 @@
+//! What the worker's script calls.
+
+use js_sys::Function;
+use kinora_core::error::Severity;
+use kinora_core::io::{ElementState, Input, ReadyState, Selection, Source};
+use kinora_core::time::MediaTime;
+use kinora_core::{Config, Error};
+use wasm_bindgen::prelude::*;
+
+use crate::driver::Driver;
+use crate::sink::Sink;
+use crate::{convert, panic};
+
+/// One player. Times are seconds, sizes bytes, rates bit/s.
+#[wasm_bindgen]
+pub struct Session {
+    driver: Driver,
+    config: Config,
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// A player that asks `sink` for media operations and calls `emit(name, detail)` for events.
+    /// Throws a player error where `config` makes no sense.
+    #[wasm_bindgen(constructor)]
+    pub fn new(sink: Sink, emit: Function, config: &JsValue) -> Result<Session, JsValue> {
+        panic::install();
+        let mut merged = Config::default();
+        convert::merge_config(&mut merged, config).map_err(invalid)?;
+        let driver = Driver::new(sink, emit, merged.clone());
+        Ok(Self { driver, config: merged })
+    }
+
+    /// Plays this, instead of whatever was playing.
+    pub fn load(&self, url: String, format: Option<String>, start: Option<f64>) -> Result<(), JsValue> {
+        let format = convert::source_format(format).map_err(invalid)?;
+        let start = start.map(MediaTime::from_seconds);
+        self.driver.handle(Input::Load(Source { url, format, start }));
+        Ok(())
+    }
+
+    /// Stops, and gives everything back.
+    pub fn unload(&self) {
+        self.driver.handle(Input::Unload);
+    }
+
+    /// Moves the playhead.
+    pub fn seek(&self, position: f64) {
+        self.driver.handle(Input::Seek(MediaTime::from_seconds(position)));
+    }
+
+    /// Changes the named fields of the configuration. Throws a player error, and changes nothing,
+    /// where one of them makes no sense.
+    pub fn configure(&mut self, changes: &JsValue) -> Result<(), JsValue> {
+        let mut merged = self.config.clone();
+        convert::merge_config(&mut merged, changes).map_err(invalid)?;
+        self.config = merged;
+        self.driver.handle(Input::Configure(Box::new(self.config.clone())));
+        Ok(())
+    }
+
+    /// Plays one representation and no other; without an id the player chooses again.
+    #[wasm_bindgen(js_name = selectQuality)]
+    pub fn select_quality(&self, kind: &str, id: Option<String>) -> Result<(), JsValue> {
+        let kind = convert::media_kind(kind).map_err(invalid)?;
+        self.driver.handle(Input::Select(Selection::Representation { kind, id }));
+        Ok(())
+    }
+
+    /// Plays another track of a kind.
+    #[wasm_bindgen(js_name = selectTrack)]
+    pub fn select_track(&self, kind: &str, index: u32) -> Result<(), JsValue> {
+        let kind = convert::media_kind(kind).map_err(invalid)?;
+        self.driver.handle(Input::Select(Selection::Track { kind, index }));
+        Ok(())
+    }
+
+    /// The state of the media element, field by field as the element has it.
+    #[expect(clippy::too_many_arguments, reason = "an object would be taken apart field by field")]
+    pub fn element(
+        &self,
+        position: f64,
+        rate: f64,
+        paused: bool,
+        seeking: bool,
+        ended: bool,
+        ready_state: u8,
+        total_frames: f64,
+        dropped_frames: f64,
+        error: Option<String>,
+    ) {
+        self.driver.handle(Input::Element(ElementState {
+            position: MediaTime::from_seconds(position),
+            rate,
+            paused,
+            seeking,
+            ended,
+            ready_state: match ready_state {
+                0 => ReadyState::HaveNothing,
+                1 => ReadyState::HaveMetadata,
+                2 => ReadyState::HaveCurrentData,
+                3 => ReadyState::HaveFutureData,
+                _ => ReadyState::HaveEnoughData,
+            },
+            // `as` saturates, and turns NaN into zero.
+            total_frames: total_frames as u64,
+            dropped_frames: dropped_frames as u64,
+            error,
+        }));
+    }
+
+    /// Everything a support engineer wants to know, now.
+    pub fn stats(&self) -> JsValue {
+        convert::state(&self.driver.state(), self.driver.now())
+    }
+
+    /// The session so far, for [`replay`](crate::replay::replay); empty unless recording was asked for.
+    #[wasm_bindgen(js_name = sessionLog)]
+    pub fn session_log(&self) -> Vec<u8> {
+        self.driver.session_log()
+    }
+}
+
+fn invalid(reason: String) -> JsValue {
+    convert::error(&Error::InvalidArgument { reason }.to_player_error(Severity::Recoverable))
+}
