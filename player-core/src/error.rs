@@ -361,6 +361,8 @@ codes! {
     BufferTooSmall = "BUFFER_TOO_SMALL", Media;
     /// The app asked for something that makes no sense.
     InvalidArgument = "INVALID_ARGUMENT", Player;
+    /// The player itself failed, or could not be started on this platform.
+    Internal = "INTERNAL", Player;
 }
 
 #[cfg(test)]
