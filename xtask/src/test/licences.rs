@@ -1,12 +1,14 @@
 //! Everything the project is built of is under a licence that asks for no more than its own does.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 
-use super::purity::metadata;
 use super::{Run, hygiene, no_findings};
+use crate::process;
+use crate::workspace::Workspace;
 
 /// Licences, by SPDX identifier, that a dependency may be under.
 const ALLOWED: &[&str] = &[
@@ -18,17 +20,19 @@ const ALLOWED: &[&str] = &[
     "BSL-1.0",
     "BlueOak-1.0.0",
     "CC0-1.0",
+    "CDLA-Permissive-2.0", // of data: certificates
     "ISC",
     "MIT",
     "MIT-0",
     "MPL-2.0",
     "Unicode-3.0",
+    "Unicode-DFS-2016",
     "Unlicense",
     "Zlib",
 ];
 
 pub(super) fn run(run: &Run<'_>) -> Result<()> {
-    let mut findings = crates(&metadata(run.workspace)?)?;
+    let mut findings: Vec<String> = crates(&tree(run.workspace)?).into_iter().collect();
     for file in hygiene::tracked_files(run.workspace)? {
         if file.file_name().is_some_and(|name| name == "package-lock.json") {
             let text = std::fs::read_to_string(run.workspace.root().join(&file))?;
@@ -38,22 +42,19 @@ pub(super) fn run(run: &Run<'_>) -> Result<()> {
     no_findings(run, "dependencies are under a licence that is not allowed", &findings)
 }
 
-fn crates(metadata: &Value) -> Result<Vec<String>> {
-    let packages = metadata.get("packages").and_then(Value::as_array);
-    let mut findings = Vec::new();
-    for package in packages.context("cargo metadata has no packages")? {
-        if package.get("source").is_none_or(Value::is_null) {
-            continue; // of this workspace
-        }
-        let field = |name| package.get(name).and_then(Value::as_str);
-        let licence = field("license").unwrap_or_default();
-        if !is_allowed(licence) {
-            let (name, version) = (field("name"), field("version"));
-            let (name, version) = (name.unwrap_or_default(), version.unwrap_or_default());
-            findings.push(format!("crate {name} {version}: {licence:?}"));
-        }
-    }
-    Ok(findings)
+/// The crates that are compiled for some target, with what they say of their licence.
+fn tree(workspace: &Workspace) -> Result<String> {
+    let mut command = workspace.cargo("tree");
+    command.args(["--locked", "--workspace", "--target", "all", "--edges", "normal,build,dev"]);
+    process::output(command.args(["--prefix", "none", "--format", "{p}|{l}"]))
+}
+
+fn crates(tree: &str) -> BTreeSet<String> {
+    let line = |line: &str| {
+        let (package, licence) = line.trim_end_matches(" (*)").split_once('|')?;
+        (!is_allowed(licence)).then(|| format!("crate {package}: {licence:?}"))
+    };
+    tree.lines().filter_map(line).collect()
 }
 
 fn npm_packages(file: &Path, lock: &Value) -> Vec<String> {
@@ -169,11 +170,10 @@ mod tests {
 
     #[test]
     fn packages_of_others_are_looked_at_in_both_worlds() {
-        let metadata = json!({"packages": [
-            {"name": "own", "version": "1.0.0", "source": null},
-            {"name": "other", "version": "2.0.0", "source": "registry", "license": "AGPL-3.0-only"},
-        ]});
-        assert_eq!(crates(&metadata).unwrap(), [r#"crate other 2.0.0: "AGPL-3.0-only""#]);
+        let tree =
+            "own v1.0.0 (folder)|MIT\nother v2.0.0|AGPL-3.0-only\nother v2.0.0|AGPL-3.0-only (*)\n";
+        let findings: Vec<String> = crates(tree).into_iter().collect();
+        assert_eq!(findings, [r#"crate other v2.0.0: "AGPL-3.0-only""#]);
 
         let lock = json!({"packages": {
             "": {"name": "own"},

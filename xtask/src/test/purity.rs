@@ -50,7 +50,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<()> {
 }
 
 /// What cargo knows of the workspace and everything it depends on, by the lock file as it stands.
-pub(super) fn metadata(workspace: &Workspace) -> Result<Value> {
+fn metadata(workspace: &Workspace) -> Result<Value> {
     let mut command = workspace.cargo("metadata");
     command.args(["--format-version", "1", "--locked"]);
     serde_json::from_str(&process::output(&mut command)?).context("cargo metadata")
