@@ -1,0 +1,193 @@
+//! The player as an app holds it.
+
+use std::sync::Arc;
+
+use kinora_core::config::Config;
+use kinora_core::error::Severity;
+use kinora_core::io::{Event, Selection, Source, SourceFormat};
+use kinora_core::time::MediaTime;
+use kinora_core::{Error, PlayerError};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::driver::{Command, Driver, Parts, Snapshot};
+use crate::element::{ElementConfig, MediaElement};
+use crate::transport::{HttpTransport, Transport};
+
+/// Events that an app may be behind before it misses the oldest.
+const EVENT_BACKLOG: usize = 1024;
+
+/// Commands that may wait for the player.
+const COMMAND_BACKLOG: usize = 64;
+
+/// A player that runs in a tokio task of its own until it is stopped or dropped.
+///
+/// It starts paused; [`Player::play`] sets it going.
+pub struct Player {
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Receiver<Event>,
+    sender: broadcast::WeakSender<Event>,
+    task: JoinHandle<()>,
+    failed: bool,
+}
+
+/// What to play, and how.
+pub struct Options {
+    /// The core's configuration.
+    pub config: Config,
+    /// Where to start; the beginning (or the live edge) if absent.
+    pub start: Option<MediaTime>,
+    /// The manifest's format, if known; otherwise its first bytes tell.
+    pub format: Option<SourceFormat>,
+    /// What the media element can hold.
+    pub element: ElementConfig,
+    /// Where requests go; over HTTP if absent.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// No body may be larger than so many bytes.
+    pub body_limit: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            start: None,
+            format: None,
+            element: ElementConfig::default(),
+            transport: None,
+            body_limit: 256 << 20,
+        }
+    }
+}
+
+impl Player {
+    /// Opens a manifest, and comes back when the first frame can play or playback has failed.
+    pub async fn open(url: impl Into<String>, config: Config) -> Result<Self, PlayerError> {
+        let player = Self::start(url, Options { config, ..Options::default() })?;
+        let mut events = player.subscribe();
+        loop {
+            match events.recv().await {
+                Ok(Event::Ready) => return Ok(player),
+                Ok(Event::Error(error)) => return Err(error),
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return Err(gone()),
+            }
+        }
+    }
+
+    /// Opens a manifest without waiting for anything: what comes of it is told by events. To be
+    /// called within a tokio runtime.
+    pub fn start(url: impl Into<String>, options: Options) -> Result<Self, PlayerError> {
+        let transport = match options.transport {
+            Some(transport) => transport,
+            None => Arc::new(HttpTransport::new().map_err(|error| element_error(error.to_string()))?),
+        };
+        let (commands, command_receiver) = mpsc::channel(COMMAND_BACKLOG);
+        let (event_sender, events) = broadcast::channel(EVENT_BACKLOG);
+        let sender = event_sender.downgrade();
+        let driver = Driver::new(Parts {
+            config: options.config,
+            element: MediaElement::new(options.element),
+            transport,
+            body_limit: options.body_limit,
+            commands: command_receiver,
+            events: event_sender,
+        });
+        let source =
+            Source { url: url.into(), format: options.format, start: options.start };
+        // The backlog is empty, so there is room.
+        let _ = commands.try_send(Command::Load(source));
+        Ok(Self { commands, events, sender, task: tokio::spawn(driver.run()), failed: false })
+    }
+
+    /// The next event; `None` once playback has failed or the player has been stopped. An app that
+    /// is far behind misses the oldest events.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        loop {
+            if self.failed {
+                return None;
+            }
+            match self.events.recv().await {
+                Ok(event) => {
+                    self.failed = matches!(event, Event::Error(_));
+                    return Some(event);
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// Another listener, for the events from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        match self.sender.upgrade() {
+            Some(sender) => sender.subscribe(),
+            // A stopped player's events are over for everybody.
+            None => self.events.resubscribe(),
+        }
+    }
+
+    /// Lets the playhead move; after the end, from the start again.
+    pub async fn play(&self) {
+        self.send(Command::Play).await;
+    }
+
+    /// Holds the playhead.
+    pub async fn pause(&self) {
+        self.send(Command::Pause).await;
+    }
+
+    /// Moves the playhead.
+    pub async fn seek(&self, position: MediaTime) {
+        self.send(Command::Seek(position)).await;
+    }
+
+    /// Sets the speed; 1.0 is normal.
+    pub async fn set_rate(&self, rate: f64) {
+        self.send(Command::SetRate(rate)).await;
+    }
+
+    /// Chooses a track or a quality.
+    pub async fn select(&self, selection: Selection) {
+        self.send(Command::Select(selection)).await;
+    }
+
+    /// Changes the configuration.
+    pub async fn configure(&self, config: Config) {
+        self.send(Command::Configure(Box::new(config))).await;
+    }
+
+    /// Everything that can be seen of the player now; `None` once it has been stopped.
+    pub async fn state(&self) -> Option<Snapshot> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Snapshot(reply)).await;
+        answer.await.ok()
+    }
+
+    /// The session so far, to be replayed; empty unless the configuration says `record`.
+    pub async fn session_log(&self) -> Vec<u8> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::SessionLog(reply)).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// Stops playback, aborts what is under way and waits for it to be over.
+    pub async fn stop(self) {
+        self.send(Command::Stop).await;
+        // The task ends by itself; if it panicked, there is nothing left to stop.
+        let _ = self.task.await;
+    }
+
+    /// A player that is gone obeys no command, and says so by its events.
+    async fn send(&self, command: Command) {
+        let _ = self.commands.send(command).await;
+    }
+}
+
+fn element_error(reason: String) -> PlayerError {
+    Error::Element { reason }.to_player_error(Severity::Fatal)
+}
+
+fn gone() -> PlayerError {
+    element_error("the player has been stopped".into())
+}
