@@ -1,0 +1,237 @@
+//! What a host tells the player.
+
+use kinora_core::config::Config;
+use kinora_core::io::{
+    ElementState, Input, MediaFailure, MediaKind, OperationId, OperationResult, ReadyState,
+    RequestFailure, RequestId, ResponseHead, Selection, Source, SourceFormat,
+};
+use kinora_core::time::{MediaTime, TimeRange, Timestamp};
+
+/// An input, and when it happened.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct TimedInput {
+    /// When, on the host's monotonic clock.
+    pub at: Timestamp,
+    /// What.
+    pub input: Input,
+}
+
+/// What a host tells the player.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum Input {
+    /// The instant of the last timeout has come.
+    Timeout,
+    /// Play this, instead of whatever was playing.
+    Load(Source),
+    /// Stop, and give everything back.
+    Unload,
+    /// The viewer wants to be here.
+    Seek(MediaTime),
+    /// The viewer wants this speed; 1.0 is normal.
+    SetRate(f64),
+    /// From now on, this configuration.
+    Configure(Box<Config>),
+    /// From now on, this choice of track or quality.
+    Select(Selection),
+    /// A response has begun.
+    ResponseHead {
+        /// Of this request.
+        id: RequestId,
+        /// Its status and header fields.
+        head: ResponseHead,
+    },
+    /// The next bytes of a delivered body.
+    Body {
+        /// Of this request.
+        id: RequestId,
+        /// The bytes that follow those sent before.
+        data: Vec<u8>,
+    },
+    /// The boxes before the first `mdat` of a kept body, whole, from `boxes_before_mdat`. Sent once,
+    /// before `BodyEnd`; empty when the body has no `mdat` or does not look like ISO BMFF.
+    BodyHead {
+        /// Of this request.
+        id: RequestId,
+        /// The boxes.
+        data: Vec<u8>,
+    },
+    /// So much of a kept body has arrived. Sent at the first byte and then no oftener than every
+    /// 50 ms.
+    BodyProgress {
+        /// Of this request.
+        id: RequestId,
+        /// Bytes since the start of the body.
+        received: u64,
+    },
+    /// The body is complete.
+    BodyEnd {
+        /// Of this request.
+        id: RequestId,
+        /// Bytes of the whole body.
+        received: u64,
+        /// The host knows that the bytes came from a cache and say nothing of the network.
+        from_cache: bool,
+    },
+    /// The request came to nothing.
+    RequestFailed {
+        /// This request.
+        id: RequestId,
+        /// Why.
+        failure: RequestFailure,
+    },
+    /// A media operation is over.
+    MediaResult {
+        /// This operation.
+        id: OperationId,
+        /// What came of it.
+        result: OperationResult,
+    },
+    /// The state of the media element: at every event of it that changes a field, and at least four
+    /// times a second while playing.
+    Element(ElementState),
+}
+
+/// What to play.
+#[uniffi::remote(Record)]
+pub struct Source {
+    /// Absolute URL of a multivariant playlist, media playlist or MPD.
+    pub url: String,
+    /// The manifest's format, if the app knows it; otherwise its first bytes tell.
+    pub format: Option<SourceFormat>,
+    /// Where to start; the beginning (or the live edge) if absent.
+    pub start: Option<MediaTime>,
+}
+
+/// The format of a manifest.
+#[uniffi::remote(Enum)]
+pub enum SourceFormat {
+    /// HTTP Live Streaming (RFC 8216bis).
+    Hls,
+    /// MPEG-DASH (ISO/IEC 23009-1).
+    Dash,
+}
+
+/// The kinds of media that have a buffer of their own. Audio muxed into the video's segments is
+/// part of `Video`.
+#[uniffi::remote(Enum)]
+pub enum MediaKind {
+    /// Pictures, or pictures and sound in one.
+    Video,
+    /// Sound.
+    Audio,
+    /// Subtitles and captions.
+    Text,
+}
+
+/// A viewer's or an app's choice.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum Selection {
+    /// Play this representation and no other; without an id, the choice is the player's again.
+    Representation {
+        /// Whose.
+        kind: MediaKind,
+        /// The id of a quality.
+        id: Option<String>,
+    },
+    /// Play this track.
+    Track {
+        /// Whose.
+        kind: MediaKind,
+        /// Its number among those of its kind.
+        index: u32,
+    },
+}
+
+/// Status line and header fields of a response, once they have arrived.
+#[uniffi::remote(Record)]
+pub struct ResponseHead {
+    /// HTTP status code.
+    pub status: u16,
+    /// URL after redirects; relative URLs inside the body resolve against it.
+    pub url: String,
+    /// `Content-Type`, if the host can see it.
+    pub content_type: Option<String>,
+    /// `Content-Length` in bytes, if the host can see it.
+    pub content_length: Option<u64>,
+    /// `Retry-After` in seconds, if given so.
+    pub retry_after: Option<u32>,
+}
+
+/// Why a request came to nothing. Bad statuses are not failures to the host: it reports the head
+/// and the body as usual, and the player judges.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum RequestFailure {
+    /// No response: name resolution, connection, TLS or an offline device.
+    Network(String),
+    /// The body broke off before its end.
+    Interrupted(String),
+    /// The request itself could not be made, such as a URL the host refuses.
+    Invalid(String),
+}
+
+/// What came of a media operation.
+#[uniffi::remote(Enum)]
+pub enum OperationResult {
+    /// Done. For an append or a removal: what the buffer now holds, in order, without overlaps.
+    Done {
+        /// The buffer's ranges; empty for other operations.
+        buffered: Vec<TimeRange>,
+    },
+    /// Not done.
+    Failed(MediaFailure),
+}
+
+/// Why a media operation failed.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum MediaFailure {
+    /// The buffer is full.
+    QuotaExceeded,
+    /// The platform cannot play this type.
+    NotSupported(String),
+    /// The bytes could not be parsed or decoded.
+    Decode(String),
+    /// The element or media source was not in a state to do it.
+    InvalidState(String),
+}
+
+/// The state of the media element, in the terms of HTML.
+#[uniffi::remote(Record)]
+pub struct ElementState {
+    /// `currentTime`.
+    pub position: MediaTime,
+    /// `playbackRate`.
+    pub rate: f64,
+    /// `paused`.
+    pub paused: bool,
+    /// `seeking`.
+    pub seeking: bool,
+    /// `ended`.
+    pub ended: bool,
+    /// `readyState`.
+    pub ready_state: ReadyState,
+    /// Frames presented and dropped since the media source was opened, where the platform counts.
+    pub total_frames: u64,
+    /// Frames dropped of these.
+    pub dropped_frames: u64,
+    /// The element has given up, for this reason.
+    pub error: Option<String>,
+}
+
+/// `HTMLMediaElement.readyState`.
+#[uniffi::remote(Enum)]
+pub enum ReadyState {
+    /// Nothing is known of the media.
+    HaveNothing,
+    /// Duration and dimensions are known.
+    HaveMetadata,
+    /// The frame at the current position is there, but not the next.
+    HaveCurrentData,
+    /// Playback can go on for at least a little.
+    HaveFutureData,
+    /// Playback is expected to go on to the end.
+    HaveEnoughData,
+}

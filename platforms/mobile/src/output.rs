@@ -1,0 +1,400 @@
+//! What the player asks of its host.
+
+use kinora_core::abr::{Candidate, Cause, Reasons};
+use kinora_core::error::PlayerError;
+use kinora_core::io::{
+    AppendBody, BodyHandling, ByteRange, Decision, Event, MediaCommand, MediaKind, MediaOperation,
+    OperationId, Output, PlaybackStatus, Quality, Request, RequestId, RequestKind, TrackInfo,
+    Warning,
+};
+use kinora_core::time::{MediaTime, TimeRange, Timestamp};
+
+/// What the player asks of its host.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum Output {
+    /// Start an HTTP request, and report on it under its id.
+    Request(Request),
+    /// Abort the request if it still runs, and forget the body if it was kept.
+    Cancel(RequestId),
+    /// Do something to the media element or its buffers, and report under the operation's id.
+    Media(MediaOperation),
+    /// Tell the app.
+    Event(Event),
+    /// Nothing more to do before this instant or the next input; if absent, only an input can matter.
+    Timeout(Option<Timestamp>),
+}
+
+/// A GET request for the host to make.
+#[uniffi::remote(Record)]
+pub struct Request {
+    /// Its name in every report on it.
+    pub id: RequestId,
+    /// What it is for.
+    pub kind: RequestKind,
+    /// Absolute URL.
+    pub url: String,
+    /// The part of the resource wanted (RFC 9110 §14); all of it if absent.
+    pub range: Option<ByteRange>,
+    /// Who keeps the body.
+    pub body: BodyHandling,
+    /// Header fields to send besides `Range`.
+    pub headers: Vec<HeaderField>,
+}
+
+/// A header field as the core has it.
+type HeaderField = (String, String);
+
+/// A header field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+uniffi::custom_type!(
+    /// A header field of a request.
+    HeaderField, Header, {
+    remote,
+    lower: |field| Header { name: field.0, value: field.1 },
+    try_lift: |header| Ok((header.name, header.value)),
+});
+
+/// What a request is for.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum RequestKind {
+    /// An HLS multivariant playlist (or a media playlist given directly) or an MPD.
+    Manifest,
+    /// An HLS media playlist.
+    MediaPlaylist(MediaKind),
+    /// An initialisation segment.
+    Initialization(MediaKind),
+    /// A segment index box.
+    Index(MediaKind),
+    /// A media segment.
+    Segment(MediaKind),
+}
+
+/// A span of bytes of a resource.
+#[uniffi::remote(Record)]
+pub struct ByteRange {
+    /// Offset of the first byte.
+    pub start: u64,
+    /// Count of bytes; to the end of the resource if absent.
+    pub length: Option<u64>,
+}
+
+/// Who keeps a response's body.
+#[uniffi::remote(Enum)]
+pub enum BodyHandling {
+    /// The player needs the bytes: send each chunk as a `Body` input.
+    Deliver,
+    /// The host keeps the bytes until an append names the request or a cancel drops it. It reports
+    /// progress and, as soon as it has them, the boxes before the first `mdat`.
+    Keep,
+}
+
+/// One thing to do to the media element or its buffers.
+///
+/// Operations are carried out in the order they were asked for, except that the buffers of
+/// different kinds may work at the same time. Each is answered once, by a `MediaResult`.
+#[uniffi::remote(Record)]
+pub struct MediaOperation {
+    /// Its name in the answer.
+    pub id: OperationId,
+    /// What to do.
+    pub command: MediaCommand,
+}
+
+/// What to do to the media element or its buffers.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum MediaCommand {
+    /// Attach an empty media source to the element, dropping whatever was there.
+    Open,
+    /// `addSourceBuffer`: all buffers are added before anything is appended.
+    AddBuffer {
+        /// The buffer's kind, its name from now on.
+        kind: MediaKind,
+        /// Container and codecs, such as `video/mp4; codecs="avc1.64001f"`.
+        mime_type: String,
+    },
+    /// `changeType`: what is appended from here on is of another type.
+    ChangeType {
+        /// The buffer.
+        kind: MediaKind,
+        /// Container and codecs.
+        mime_type: String,
+    },
+    /// `appendBuffer`.
+    Append {
+        /// The buffer.
+        kind: MediaKind,
+        /// What is added to the media's own timestamps.
+        timestamp_offset: MediaTime,
+        /// What lies outside is dropped.
+        window: TimeRange,
+        /// The bytes.
+        body: AppendBody,
+    },
+    /// `remove`, of a span of the presentation timeline.
+    Remove {
+        /// The buffer.
+        kind: MediaKind,
+        /// What to drop.
+        range: TimeRange,
+    },
+    /// Set the media source's duration.
+    SetDuration(MediaTime),
+    /// `endOfStream`: every buffer holds its last segment.
+    EndOfStream,
+    /// Set the element's `currentTime`.
+    Seek(MediaTime),
+    /// Set the element's `playbackRate`.
+    SetRate(f64),
+    /// Detach the media source and forget every kept body.
+    Close,
+}
+
+/// The bytes of an append.
+#[uniffi::remote(Enum)]
+pub enum AppendBody {
+    /// Bytes from the player: initialisation segments, and media it had to change.
+    Bytes(Vec<u8>),
+    /// The body the host kept for this request; the host may forget it once appended.
+    Kept(RequestId),
+}
+
+/// What the player tells the app.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum Event {
+    /// The manifest is understood: what there is to play.
+    Loaded {
+        /// Length of the presentation; absent while it is live.
+        duration: Option<MediaTime>,
+        /// It is still being made.
+        live: bool,
+        /// Everything that can be selected.
+        tracks: Vec<TrackInfo>,
+    },
+    /// The first frame can play. Once for each load.
+    Ready,
+    /// The playhead moves.
+    Playing,
+    /// The playhead waits for data, because of a seek or because the network was too slow.
+    Buffering {
+        /// The viewer moved; otherwise playback ran dry.
+        seeking: bool,
+    },
+    /// The viewer now sees or hears another quality.
+    QualityChanged {
+        /// Of the picture or of the sound.
+        kind: MediaKind,
+        /// What was shown before; nothing at the start.
+        from: Option<Quality>,
+        /// What is shown now.
+        to: Quality,
+        /// Why it was chosen.
+        reason: Cause,
+    },
+    /// A segment was chosen for download.
+    Decision(Box<Decision>),
+    /// The playhead has reached the end.
+    Ended,
+    /// Something went wrong and the player went on.
+    Warning(Warning),
+    /// Playback cannot go on.
+    Error(PlayerError),
+}
+
+/// A choice of quality for one segment, with the reasons for it.
+#[uniffi::remote(Record)]
+pub struct Decision {
+    /// Picture or sound.
+    pub kind: MediaKind,
+    /// Start of the segment.
+    pub segment_start: MediaTime,
+    /// What will be fetched.
+    pub quality: Quality,
+    /// Media ahead of the playhead at that moment.
+    pub buffer: MediaTime,
+    /// Why.
+    pub reasons: Reasons,
+}
+
+/// Why a decision fell as it did.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct DecisionReasons {
+    /// Name of the rule that decided.
+    pub rule: String,
+    /// What tipped the balance: a stable name.
+    pub cause: Cause,
+    /// The same for people.
+    pub explanation: String,
+    /// Conservative estimate of the network, in bit/s.
+    pub throughput_bps: f64,
+    /// The qualities weighed, lowest first.
+    pub candidates: Vec<DecisionCandidate>,
+}
+
+/// A quality that was weighed.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct DecisionCandidate {
+    /// Its place on the ladder, from 0.
+    pub rung: u32,
+    /// Median time to fetch the segment, in seconds.
+    pub download_s: f64,
+    /// Median buffer once it has arrived, in seconds.
+    pub predicted_buffer_s: f64,
+    /// Probability that playback stalls before it has arrived, 0 to 1.
+    pub stall_probability: f64,
+    /// Its utility as the rule reckons it.
+    pub quality: f64,
+    /// What the rule holds against it; the lowest was preferred unless a safeguard stepped in.
+    pub cost: f64,
+}
+
+impl From<Candidate> for DecisionCandidate {
+    fn from(candidate: Candidate) -> Self {
+        Self {
+            rung: u32::try_from(candidate.rung).unwrap_or(u32::MAX),
+            download_s: candidate.download_s,
+            predicted_buffer_s: candidate.predicted_buffer_s,
+            stall_probability: candidate.stall_probability,
+            quality: candidate.quality,
+            cost: candidate.cost,
+        }
+    }
+}
+
+impl From<Reasons> for DecisionReasons {
+    fn from(reasons: Reasons) -> Self {
+        Self {
+            rule: reasons.rule.name().to_owned(),
+            cause: reasons.cause,
+            explanation: reasons.cause.to_string(),
+            throughput_bps: reasons.estimate.throughput_bps,
+            candidates: reasons.candidates.into_iter().map(DecisionCandidate::from).collect(),
+        }
+    }
+}
+
+uniffi::custom_type!(
+    /// Why a decision fell as it did.
+    Reasons, DecisionReasons, {
+    remote,
+    lower: |reasons| DecisionReasons::from(reasons),
+    try_lift: |_reasons| Err(one_way("Reasons")),
+});
+
+uniffi::custom_type!(
+    /// What tipped the balance of a decision: a stable name, such as `throughput-bound`.
+    Cause, String, {
+    remote,
+    lower: |cause| cause.code().to_owned(),
+    try_lift: |_code| Err(one_way("Cause")),
+});
+
+/// The binding generator wants both directions of every type; the host never sends these.
+fn one_way(name: &str) -> uniffi::deps::anyhow::Error {
+    uniffi::deps::anyhow::anyhow!("{name} only leaves the player")
+}
+
+/// One representation, as an app shows it.
+#[uniffi::remote(Record)]
+pub struct Quality {
+    /// The representation's id.
+    pub id: String,
+    /// Peak bit rate in bit/s.
+    pub bandwidth: u64,
+    /// Width in pixels, if known.
+    pub width: Option<u32>,
+    /// Height in pixels, if known.
+    pub height: Option<u32>,
+    /// Codecs (RFC 6381), comma-separated.
+    pub codecs: String,
+}
+
+/// One track: alternatives of content, each in one or more qualities.
+#[uniffi::remote(Record)]
+pub struct TrackInfo {
+    /// Picture, sound or text.
+    pub kind: MediaKind,
+    /// Its number among those of its kind, for a selection.
+    pub index: u32,
+    /// Language (BCP 47), if known.
+    pub language: Option<String>,
+    /// A name for people, if given.
+    pub label: Option<String>,
+    /// Its qualities, lowest bit rate first.
+    pub qualities: Vec<Quality>,
+    /// Whether it is selected.
+    pub selected: bool,
+}
+
+/// Something went wrong and the player went on.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A manifest breaks its specification in a way that could be mended.
+    Manifest {
+        /// Where the manifest came from.
+        url: String,
+        /// Line (HLS) or byte offset (DASH) of the fault, counted from 1.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// A request failed and is tried again.
+    Retry {
+        /// Of what.
+        url: String,
+        /// What went wrong.
+        error: PlayerError,
+        /// How many attempts there have been.
+        attempts: u32,
+    },
+    /// A download was given up because it would have come too late.
+    Abandoned {
+        /// Picture or sound.
+        kind: MediaKind,
+        /// Start of the segment.
+        segment_start: MediaTime,
+    },
+    /// The playhead jumped over a hole in the media.
+    GapJumped {
+        /// Where the hole begins.
+        from: MediaTime,
+        /// Where playback goes on.
+        to: MediaTime,
+    },
+    /// The platform's buffer is full; the player keeps less ahead from here on.
+    BufferFull {
+        /// Whose.
+        kind: MediaKind,
+    },
+}
+
+/// What playback is doing, in one word.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum PlaybackStatus {
+    /// Nothing is loaded.
+    Idle,
+    /// On the way to the first frame.
+    Loading,
+    /// The playhead moves.
+    Playing,
+    /// The viewer paused.
+    Paused,
+    /// The playhead waits for data.
+    Buffering,
+    /// The end has been reached.
+    Ended,
+    /// Playback cannot go on.
+    Failed,
+}

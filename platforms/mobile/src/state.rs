@@ -1,0 +1,121 @@
+//! Everything a support engineer wants to know of a player, at one instant.
+
+use std::time::Duration;
+
+use kinora_core::abr::Reasons;
+use kinora_core::io::{MediaKind, PlaybackStatus, Quality, RequestId, RequestKind};
+use kinora_core::telemetry::{RequestState, State, StreamState, TimerReason, TimerState, Totals};
+use kinora_core::time::{MediaTime, TimeRange, Timestamp};
+
+/// Everything a support engineer wants to know of a player, at one instant.
+#[uniffi::remote(Record)]
+pub struct State {
+    /// What playback is doing.
+    pub status: PlaybackStatus,
+    /// Where the playhead is.
+    pub position: MediaTime,
+    /// Length of the presentation, if known.
+    pub duration: Option<MediaTime>,
+    /// The speed the viewer asked for.
+    pub rate: f64,
+    /// One for each kind of media that plays.
+    pub streams: Vec<StreamState>,
+    /// Expected throughput in bit/s; absent until something was measured or configured.
+    pub throughput_bps: Option<f64>,
+    /// Expected time from a request to its first byte, if measured.
+    pub time_to_first_byte: Option<Duration>,
+    /// Name of the rule that chooses qualities.
+    pub rule: String,
+    /// Requests in flight, oldest first.
+    pub requests: Vec<RequestState>,
+    /// What the player waits for, soonest first.
+    pub timers: Vec<TimerState>,
+    /// Totals since the load.
+    pub totals: Totals,
+}
+
+/// One kind of media.
+#[uniffi::remote(Record)]
+pub struct StreamState {
+    /// Which.
+    pub kind: MediaKind,
+    /// What the platform's buffer holds.
+    pub buffered: Vec<TimeRange>,
+    /// Media ahead of the playhead without a hole.
+    pub buffer_ahead: MediaTime,
+    /// What the player fills the buffer to.
+    pub buffer_goal: MediaTime,
+    /// What the viewer sees or hears now.
+    pub shown: Option<Quality>,
+    /// What was chosen last.
+    pub next: Option<Quality>,
+    /// Why it was chosen.
+    pub reason: Option<Reasons>,
+    /// Everything up to the end has been fetched.
+    pub complete: bool,
+}
+
+/// A request in flight.
+#[uniffi::remote(Record)]
+pub struct RequestState {
+    /// Its id.
+    pub id: RequestId,
+    /// What it is for.
+    pub kind: RequestKind,
+    /// Of what.
+    pub url: String,
+    /// When it left.
+    pub started: Timestamp,
+    /// Bytes of the body so far.
+    pub received: u64,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
+}
+
+/// Something the player waits for.
+#[uniffi::remote(Record)]
+pub struct TimerState {
+    /// What happens then.
+    pub reason: TimerReason,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why the player wants to be woken.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum TimerReason {
+    /// A failed request is due again.
+    Retry,
+    /// A request may have stopped delivering.
+    StallTimeout,
+    /// Enough is buffered; by then it is not.
+    BufferGoal,
+    /// Old media behind the playhead is due to be dropped.
+    BackBuffer,
+    /// The rule wants to be asked again.
+    Rule,
+    /// The playhead may be stuck before a hole.
+    Gap,
+}
+
+/// Totals since the load.
+#[uniffi::remote(Record)]
+pub struct Totals {
+    /// From the load to the first frame that could play.
+    pub startup: Option<Duration>,
+    /// How often playback ran dry, seeks and the start not counted.
+    pub stalls: u32,
+    /// How long it was dry.
+    pub stalled: Duration,
+    /// Changes of the quality shown.
+    pub quality_changes: u32,
+    /// Bytes of bodies received, whatever for.
+    pub bytes: u64,
+    /// Requests made.
+    pub requests: u32,
+    /// Requests that failed and were repeated.
+    pub retries: u32,
+    /// Frames dropped, as the element counts them.
+    pub dropped_frames: u64,
+}
