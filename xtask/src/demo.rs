@@ -83,11 +83,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     if face == Face::Page {
         install::ensure(workspace, web::TOOLS)?;
     }
-    build_programs(workspace, face)?;
     let film = match &options.film {
         Some(path) => Film::at(path)?,
         None => Film::default(workspace)?,
     };
+    build_programs(workspace, face)?;
     let packaged = package(workspace, &film, options.repackage)?;
     let mut mounts = vec![("/film", packaged)];
     if face == Face::Page {
