@@ -16,6 +16,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Package(commands::package::Package),
+    Serve(commands::serve::Serve),
 }
 
 const EXIT_CODES: &str = "\
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Package(package) => package.run().await,
+            Command::Serve(serve) => serve.run().await,
         }
     });
     match result {

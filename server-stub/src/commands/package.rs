@@ -7,7 +7,7 @@ use kinora_server::{
     Error, Result,
     package::{self, Addressing, Options, Step, ladder::RungSpec, presentation::Presentation, source::Source},
 };
-use std::{path::PathBuf, time::Instant};
+use std::{fmt, io::Write, path::PathBuf, time::Instant};
 
 /// Turn a video file into CMAF segments with HLS and DASH manifests
 ///
@@ -149,22 +149,27 @@ impl Display {
         if self.json {
             return;
         }
-        println!("{:.3} s packaged in {elapsed:.0} s", presentation.duration);
+        print(format_args!("{:.3} s packaged in {elapsed:.0} s", presentation.duration));
         for representation in presentation.video.iter().chain(&presentation.audio) {
-            println!(
+            print(format_args!(
                 "  {:<12} {:<12} {:>4} segments, {:>6} kbit/s on average, {:>6} at the peak",
                 representation.id,
                 representation.codecs,
                 representation.segments.len(),
                 representation.average_bandwidth / 1000,
                 representation.bandwidth / 1000,
-            );
+            ));
         }
     }
 
     fn line(&self, value: serde_json::Value) {
         if self.json {
-            println!("{value}");
+            print(format_args!("{value}"));
         }
     }
+}
+
+/// A line on standard output. A reader that has gone away is no reason to stop.
+fn print(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
