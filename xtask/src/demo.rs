@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: from nothing to the film playing.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, IsTerminal, Read, stderr};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -132,10 +132,15 @@ fn package(workspace: &Workspace, film: &Film, again: bool) -> Result<PathBuf> {
     if packaged.exists() && !again {
         return Ok(packaged);
     }
-    eprintln!("packaging {} ...", film.title);
+    let label = format!("package {}", film.title);
     let mut command = workspace.command(workspace.binary(SERVER));
     command.arg("package").arg(&film.source).arg(&packaged).args(arguments).arg("--force");
-    process::run_visible(&mut command).context("packaging the film")?;
+    if stderr().is_terminal() {
+        eprintln!("{label} ...");
+        process::run_visible(&mut command).context(label)?; // it has a bar of its own
+    } else {
+        process::run(workspace, &label, command.arg("--json"))?;
+    }
     Ok(packaged)
 }
 
@@ -210,7 +215,7 @@ impl Server {
             let status = group.child().wait()?;
             bail!("the server ended before it listened on port {port} ({status})");
         };
-        thread::spawn(move || std::io::copy(&mut output, &mut std::io::stderr()));
+        thread::spawn(move || std::io::copy(&mut output, &mut stderr()));
         Ok(Self { group, url })
     }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask web`: the npm package, from the Rust sources to what a page downloads.
 //!
-//! In order: kinora-web is compiled for size; its bindings are written to `npm/wasm/` (`kinora.js`,
+//! In order: kinora-web is compiled for size; its bindings are written to `npm/bindings/` (`kinora.js`,
 //! `kinora.d.ts`, `kinora_bg.wasm`) and the module is optimised there; the package's own `build`
 //! script makes `npm/dist/` of the TypeScript sources and those bindings; the module is placed
 //! beside them under the name its bindings look for. Steps whose inputs are unchanged are skipped.
@@ -27,6 +27,8 @@ pub(crate) const TOOLS: &[&str] = &["rustc", "node", "npm"];
 
 /// The npm package.
 pub(crate) const NPM_PACKAGE: &str = "platforms/web/npm";
+/// Tools that are programs of npm, apart from what the package itself builds with.
+const BUILD_TOOLS: &str = "xtask/tools";
 const MODULE: &str = "kinora_bg.wasm";
 
 /// Options of `cargo xtask web`.
@@ -58,8 +60,10 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = Lock::acquire(&workspace.state().join("web.lock"))?;
     let package = Package::new(workspace, NPM_PACKAGE);
     let module = compile(workspace)?;
+    let tools = Package::new(workspace, BUILD_TOOLS);
+    tools.install()?;
     package.install()?;
-    let bindings = bind(workspace, &package, &module)?;
+    let bindings = bind(workspace, &package, &tools, &module)?;
     bundle(workspace, &package, &bindings)
 }
 
@@ -100,12 +104,17 @@ fn path_flags(workspace: &Workspace) -> Result<OsString> {
 }
 
 /// Writes the bindings and the optimised module.
-fn bind(workspace: &Workspace, package: &Package, module: &Path) -> Result<PathBuf> {
-    let folder = package.folder().join("wasm");
+fn bind(
+    workspace: &Workspace,
+    package: &Package,
+    tools: &Package,
+    module: &Path,
+) -> Result<PathBuf> {
+    let folder = package.folder().join("bindings");
     let inputs = Inputs::default()
         .value(hash_file(module)?)
         .tree(&workspace.path("platforms/web/bindgen"))?
-        .tree(&package.folder().join("package-lock.json"))?;
+        .tree(&tools.folder().join("package-lock.json"))?;
     let stamp = Stamp::new(workspace, "web-bindings", inputs);
     if stamp.is_fresh(&folder.join(MODULE)) {
         return Ok(folder);
@@ -120,7 +129,7 @@ fn bind(workspace: &Workspace, package: &Package, module: &Path) -> Result<PathB
         .args(["--out-name", "kinora"]);
     process::run(workspace, "write the web bindings", &mut command)?;
 
-    let mut command = package.tool("wasm-opt")?;
+    let mut command = tools.tool("wasm-opt")?;
     command.arg("-Oz").arg(folder.join(MODULE)).arg("-o").arg(folder.join(MODULE));
     process::run(workspace, "optimise the web module", &mut command)?;
     stamp.write()?;
