@@ -50,6 +50,30 @@ pub(crate) fn path(url: &str) -> &str {
     Parts::of(url).path
 }
 
+/// The value of a parameter of a URL's query, percent-decoded (RFC 3986 §2.1); none if it is not
+/// there, or does not decode to UTF-8.
+pub(crate) fn query_parameter(url: &str, name: &str) -> Option<String> {
+    let value = Parts::of(url).query?.split('&').find_map(|parameter| {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        (percent_decoded(key)? == name).then_some(value)
+    })?;
+    percent_decoded(value)
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            (digit()? << 4 | digit()?) as u8
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// The components of a reference (RFC 3986 appendix B); the fragment is gone.
 struct Parts<'a> {
     scheme: Option<&'a str>,
@@ -211,6 +235,16 @@ mod tests {
     fn slashes_in_a_query_are_no_folders() {
         assert_eq!(resolve("https://a/b/main.mpd?u=c/d/e", "1.m4s"), "https://a/b/1.m4s");
         assert_eq!(resolve("https://a?u=c/d", "1.m4s"), "https://a/1.m4s");
+    }
+
+    #[test]
+    fn query_parameters_are_decoded() {
+        let url = "https://a/b?x=1&to%6ben=a%2Fb%c3%a9&flag&bad=%f#frag";
+        assert_eq!(query_parameter(url, "token"), Some("a/b\u{e9}".into()));
+        assert_eq!(query_parameter(url, "flag"), Some(String::new()));
+        assert_eq!(query_parameter(url, "bad"), None);
+        assert_eq!(query_parameter(url, "y"), None);
+        assert_eq!(query_parameter("https://a/b", "x"), None);
     }
 
     #[test]

@@ -62,6 +62,11 @@ pub enum ManifestErrorKind {
         /// Its name.
         name: String,
     },
+    /// A variable is defined twice (RFC 8216bis §4.4.2.3).
+    DefinedTwice {
+        /// Its name.
+        name: String,
+    },
     /// There is no period, variant or segment in it.
     Empty,
     /// It asks for something this player cannot do.
@@ -152,6 +157,7 @@ impl fmt::Display for ManifestErrorKind {
             Self::UndefinedVariable { name } => {
                 write!(f, "the variable {name} is used without EXT-X-DEFINE")
             }
+            Self::DefinedTwice { name } => write!(f, "the variable {name} is defined twice"),
             Self::Empty => f.write_str("there is nothing in it to play"),
             Self::Unsupported { feature } => write!(f, "{feature} cannot be played"),
             Self::Limit { what, most } => write!(f, "it has more than the {most} {what} accepted"),

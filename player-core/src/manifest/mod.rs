@@ -4,6 +4,7 @@
 //! too deep is a [`ManifestErrorKind::Limit`]. What a specification lets a client overlook becomes a
 //! [`ManifestWarning`].
 
+mod codecs;
 pub mod dash;
 mod decimal;
 mod error;

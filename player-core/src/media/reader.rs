@@ -77,8 +77,3 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    /// The box being read.
-    pub(crate) fn within(&self) -> FourCc {
-        self.within
-    }
-}

@@ -1,18 +1,123 @@
 //! HTTP Live Streaming playlists (RFC 8216bis).
 
-mod playlist;
+mod attributes;
+mod lines;
+mod media;
+mod multivariant;
+mod variables;
 
-pub use playlist::{MediaPlaylist, PlaylistType, SegmentFormat};
+pub use media::{MediaPlaylist, PlaylistType, SegmentFormat};
 
 use super::{ManifestError, ManifestErrorKind, Parsed};
-use crate::presentation::Presentation;
+use crate::io::MediaKind;
+use crate::presentation::{Period, Presentation, Representation, Segments, SwitchingSet};
+use crate::time::MediaTime;
+use crate::url as urls;
+use lines::{Content, Lines};
 
-/// Reads a playlist of either kind.
-pub fn parse(_bytes: &[u8], _url: &str) -> Result<Parsed<Presentation>, ManifestError> {
-    Err(ManifestErrorKind::unsupported("HLS").at(1))
+/// Reads a playlist of either kind from `url`, against which its references resolve.
+///
+/// A media playlist becomes a presentation of one representation whose codecs are unknown.
+///
+/// # Errors
+/// As [`parse_multivariant`] and [`parse_media`], and
+/// [`Empty`](ManifestErrorKind::Empty) if it has tags of neither kind.
+pub fn parse(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
+    let text = text(bytes)?;
+    for line in Lines::new(text) {
+        let name = match line.content {
+            Content::Tag { name, .. } => name,
+            Content::Uri(_) => continue,
+        };
+        match name {
+            "EXT-X-STREAM-INF"
+            | "EXT-X-MEDIA"
+            | "EXT-X-I-FRAME-STREAM-INF"
+            | "EXT-X-SESSION-DATA"
+            | "EXT-X-SESSION-KEY"
+            | "EXT-X-CONTENT-STEERING" => return multivariant::parse(text, url),
+            "EXTINF"
+            | "EXT-X-TARGETDURATION"
+            | "EXT-X-MEDIA-SEQUENCE"
+            | "EXT-X-DISCONTINUITY-SEQUENCE"
+            | "EXT-X-PLAYLIST-TYPE"
+            | "EXT-X-MAP"
+            | "EXT-X-ENDLIST" => {
+                let Parsed { value, warnings } = media::parse(text, url)?;
+                return Ok(Parsed { value: alone(value, url), warnings });
+            }
+            _ => {}
+        }
+    }
+    Err(ManifestErrorKind::Empty.at(1))
 }
 
-/// Reads a media playlist.
-pub fn parse_media(_bytes: &[u8], _url: &str) -> Result<Parsed<MediaPlaylist>, ManifestError> {
-    Err(ManifestErrorKind::unsupported("HLS").at(1))
+/// Reads a multivariant playlist (RFC 8216bis §4.4.6) from `url`, against which its references
+/// resolve.
+///
+/// # Errors
+/// If it has no variant that could be played, is a media playlist, or is not understood.
+pub fn parse_multivariant(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
+    multivariant::parse(text(bytes)?, url)
 }
+
+/// Reads a media playlist (RFC 8216bis §4.4.3) from `url`, against which its references resolve.
+///
+/// # Errors
+/// If it has no segments and never will, needs what this player cannot do, is a multivariant
+/// playlist, or is not understood.
+pub fn parse_media(bytes: &[u8], url: &str) -> Result<Parsed<MediaPlaylist>, ManifestError> {
+    media::parse(text(bytes)?, url)
+}
+
+/// The text of a playlist, once it is known to be one (RFC 8216bis §4.1, §4.4.1.1).
+fn text(bytes: &[u8]) -> Result<&str, ManifestError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = core::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        ManifestErrorKind::NotText.at(1 + memchr::memchr_iter(b'\n', before).count() as u64)
+    })?;
+    match Lines::new(text).next().map(|line| line.content) {
+        Some(Content::Tag { name: "EXTM3U", .. }) => Ok(text),
+        _ => Err(ManifestErrorKind::NotPlaylist.at(1)),
+    }
+}
+
+/// A media playlist that was given without a multivariant playlist.
+fn alone(playlist: MediaPlaylist, url: &str) -> Presentation {
+    let names = playlist.index.get(0).map(|first| first.url).unwrap_or_default();
+    let sound_by_name = [".m4a", ".cmfa"].iter().any(|ending| urls::path(&names).ends_with(ending));
+    let (kind, container) = match playlist.format {
+        SegmentFormat::MpegTs => (MediaKind::Video, "video/mp2t"),
+        SegmentFormat::PackedAudio => (MediaKind::Audio, "audio/aac"),
+        SegmentFormat::WebVtt => (MediaKind::Text, "text/vtt"),
+        SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown if sound_by_name => {
+            (MediaKind::Audio, "audio/mp4")
+        }
+        SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => (MediaKind::Video, "video/mp4"),
+    };
+    let duration = (!playlist.live).then(|| playlist.index.end());
+    let representation = Representation {
+        id: url.to_owned(),
+        bandwidth: playlist.bandwidth.unwrap_or(1).max(1),
+        container: container.to_owned(),
+        codecs: String::new(),
+        width: None,
+        height: None,
+        frame_rate: None,
+        segments: Segments::Known(playlist.index),
+    };
+    let set = SwitchingSet {
+        kind,
+        language: None,
+        label: None,
+        roles: Vec::new(),
+        default: true,
+        representations: vec![representation],
+    };
+    let period = Period { id: None, start: MediaTime::ZERO, duration, sets: vec![set] };
+    Presentation { duration, live: playlist.live, periods: vec![period] }
+}
+
+#[cfg(test)]
+mod tests;

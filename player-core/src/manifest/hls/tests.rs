@@ -1,0 +1,576 @@
+//! Playlists as services write them, and as they should not.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::io::ByteRange;
+use crate::presentation::{InitSegment, Segment};
+
+const URL: &str = "https://cdn.example/film/main.m3u8?token=1";
+
+fn media(text: &str) -> Parsed<MediaPlaylist> {
+    parse_media(text.as_bytes(), URL).expect("a sound playlist")
+}
+
+fn fault(text: &str) -> ManifestError {
+    parse(text.as_bytes(), URL).expect_err("a fault")
+}
+
+fn first_period(text: &str) -> (Vec<SwitchingSet>, Vec<String>) {
+    let parsed = parse(text.as_bytes(), URL).expect("a sound playlist");
+    let period = parsed.value.periods.into_iter().next().expect("a period");
+    (period.sets, parsed.warnings.into_iter().map(|warning| warning.message).collect())
+}
+
+/// kind, codecs and bandwidths of every set.
+fn ladder(sets: &[SwitchingSet]) -> Vec<(MediaKind, Vec<(u64, &str)>)> {
+    sets.iter()
+        .map(|set| {
+            let rungs = set.representations.iter();
+            (set.kind, rungs.map(|rung| (rung.bandwidth, rung.codecs.as_str())).collect())
+        })
+        .collect()
+}
+
+fn times(index: &crate::presentation::SegmentIndex) -> Vec<(u64, String, String)> {
+    index.iter().map(|s| (s.number, s.start.to_string(), s.duration.to_string())).collect()
+}
+
+mod media_playlists {
+    use super::*;
+
+    #[test]
+    fn a_film_in_fragments() {
+        let parsed = media(
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:5\n\
+             #EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"init.mp4\"\n\
+             #EXTINF:4.0,\n1.m4s\n#EXTINF:3.5,title\n2.m4s\n#EXT-X-ENDLIST\n",
+        );
+        assert!(parsed.warnings.is_empty());
+        let playlist = parsed.value;
+        assert!(!playlist.live && playlist.independent);
+        assert_eq!(playlist.playlist_type, Some(PlaylistType::Vod));
+        assert_eq!(playlist.target_duration, MediaTime::from_secs(4));
+        assert_eq!(playlist.format, SegmentFormat::FragmentedMp4);
+        assert_eq!(playlist.bandwidth, None);
+        assert_eq!(playlist.index.media_offset(), None);
+        assert_eq!(
+            playlist.index.iter().collect::<Vec<_>>(),
+            [
+                Segment {
+                    number: 5,
+                    start: MediaTime::ZERO,
+                    duration: MediaTime::from_secs(4),
+                    url: "https://cdn.example/film/1.m4s".into(),
+                    range: None,
+                    init: Some(0),
+                    discontinuity: 0,
+                    size: None,
+                    gap: false,
+                },
+                Segment {
+                    number: 6,
+                    start: MediaTime::from_secs(4),
+                    duration: MediaTime::from_millis(3500),
+                    url: "https://cdn.example/film/2.m4s".into(),
+                    range: None,
+                    init: Some(0),
+                    discontinuity: 0,
+                    size: None,
+                    gap: false,
+                },
+            ]
+        );
+        let init = InitSegment { url: "https://cdn.example/film/init.mp4".into(), range: None };
+        assert_eq!(playlist.index.inits(), [init]);
+    }
+
+    #[test]
+    fn durations_add_up_exactly() {
+        let mut text = String::from("#EXTM3U\n#EXT-X-TARGETDURATION:7\n");
+        for _ in 0..1000 {
+            text.push_str("#EXTINF:6.006,\na.ts\n");
+        }
+        text.push_str("#EXT-X-ENDLIST");
+        let playlist = media(&text).value;
+        assert_eq!(playlist.index.end(), MediaTime::from_secs(6006));
+        assert_eq!(playlist.format, SegmentFormat::MpegTs);
+    }
+
+    #[test]
+    fn byte_ranges_go_on_where_the_last_ended() {
+        let playlist = media(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI=\"v.mp4\",BYTERANGE=\"700@10\"\n\
+             #EXT-X-BYTERANGE:1000@710\n#EXTINF:4,\nv.mp4\n#EXTINF:4,\n#EXT-X-BYTERANGE:3000\nv.mp4\n\
+             #EXTINF:2,\n#EXT-X-BYTERANGE:500@0\nw.mp4\n#EXT-X-ENDLIST",
+        )
+        .value;
+        let range = |start, length| Some(ByteRange { start, length: Some(length) });
+        let ranges: Vec<_> = playlist.index.iter().map(|segment| segment.range).collect();
+        assert_eq!(ranges, [range(710, 1000), range(1710, 3000), range(0, 500)]);
+        assert_eq!(playlist.index.inits()[0].range, range(10, 700));
+        assert_eq!(playlist.bandwidth, Some(6000));
+        let sizes: Vec<_> = playlist.index.iter().map(|segment| segment.size).collect();
+        assert_eq!(sizes, [Some(1000), Some(3000), Some(500)]);
+    }
+
+    #[test]
+    fn a_byte_range_without_anything_to_go_on_from_is_refused() {
+        let missing = ManifestErrorKind::missing_attribute("EXT-X-BYTERANGE", "offset");
+        for before in ["", "#EXTINF:4,\nv.mp4\n", "#EXT-X-BYTERANGE:9@0\n#EXTINF:4,\nu.mp4\n"] {
+            let text = format!("#EXTM3U\n{before}#EXT-X-BYTERANGE:1000\n#EXTINF:4,\nv.mp4\n");
+            assert_eq!(fault(&text).kind, missing, "{before}");
+        }
+        let invalid = |text: &str| ManifestErrorKind::invalid("EXT-X-BYTERANGE", text);
+        for value in ["", "x", "1@", "@1", "-1@0", "1@18446744073709551615"] {
+            let text = format!("#EXTM3U\n#EXTINF:4,\n#EXT-X-BYTERANGE:{value}\nv.mp4\n");
+            assert_eq!(fault(&text), invalid(value).at(3));
+        }
+    }
+
+    #[test]
+    fn discontinuities_count_from_their_sequence() {
+        let playlist = media(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-DISCONTINUITY-SEQUENCE:7\n\
+             #EXT-X-MAP:URI=\"a.mp4\"\n#EXTINF:4,\n1\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"b.mp4\"\n\
+             #EXTINF:4,\n2\n#EXTINF:4,\n3\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"a.mp4\"\n#EXTINF:4,\n4\n",
+        )
+        .value;
+        let marks: Vec<_> = playlist.index.iter().map(|s| (s.discontinuity, s.init)).collect();
+        assert_eq!(marks, [(7, Some(0)), (8, Some(1)), (8, Some(1)), (9, Some(0))]);
+        assert_eq!(playlist.index.inits().len(), 2);
+        assert!(playlist.live);
+    }
+
+    #[test]
+    fn gaps_are_marked_and_end_with_their_segment() {
+        let playlist = media(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n#EXT-X-GAP\n1\n#EXTINF:4,\n2\n#EXT-X-ENDLIST",
+        )
+        .value;
+        assert_eq!(playlist.index.iter().map(|s| s.gap).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
+    fn bit_rates_are_kilobits() {
+        let playlist = media(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-BITRATE:800\n#EXTINF:4,\n1\n\
+             #EXT-X-BITRATE:900\n#EXTINF:4,\n2\n#EXT-X-ENDLIST",
+        )
+        .value;
+        assert_eq!(playlist.bandwidth, Some(900_000));
+    }
+
+    #[test]
+    fn tags_after_their_place_are_overlooked() {
+        let parsed = media(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n1\n#EXT-X-MEDIA-SEQUENCE:9\n\
+             #EXT-X-DISCONTINUITY-SEQUENCE:9\n#EXTINF:4,\n2\n",
+        );
+        let lines: Vec<_> = parsed.warnings.iter().map(|warning| warning.line).collect();
+        assert_eq!(lines, [5, 6]);
+        assert_eq!(times(&parsed.value.index)[1].0, 1);
+    }
+
+    #[test]
+    fn wrong_values_are_named_with_their_line() {
+        let parsed = media(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:four\n#EXT-X-MEDIA-SEQUENCE:-1\n#EXT-X-PLAYLIST-TYPE:LIVE\n\
+             1.ts\n#EXT-X-UNHEARD-OF:1\n#EXTINF:4\n2.ts\n#EXT-X-ENDLIST\n",
+        );
+        let warnings: Vec<_> =
+            parsed.warnings.iter().map(|w| (w.line, w.message.as_str())).collect();
+        assert_eq!(
+            warnings,
+            [
+                (2, "\"four\" is no value for EXT-X-TARGETDURATION"),
+                (3, "\"-1\" is no value for EXT-X-MEDIA-SEQUENCE"),
+                (4, "\"LIVE\" is no value for EXT-X-PLAYLIST-TYPE"),
+                (5, "a segment without EXTINF is left out"),
+                (9, "EXT-X-TARGETDURATION is missing"),
+            ]
+        );
+        assert_eq!(parsed.value.target_duration, MediaTime::from_secs(4));
+        assert_eq!(parsed.value.index.len(), 1);
+    }
+
+    #[test]
+    fn carriage_returns_a_mark_and_no_last_line_end() {
+        let parsed = media(
+            "\u{feff}#EXTM3U\r\n#EXT-X-TARGETDURATION:4\r\n\r\n#EXTINF:4,\r\n1.ts \r\n#EXT-X-ENDLIST",
+        );
+        assert!(parsed.warnings.is_empty());
+        assert!(!parsed.value.live);
+        assert_eq!(parsed.value.index.get(0).map(|s| s.url.ends_with("/1.ts")), Some(true));
+    }
+
+    #[test]
+    fn variables_are_replaced() {
+        let playlist = media(
+            "#EXTM3U\n#EXT-X-VERSION:11\n#EXT-X-TARGETDURATION:4\n#EXT-X-DEFINE:NAME=\"d\",VALUE=\"x\"\n\
+             #EXT-X-DEFINE:QUERYPARAM=\"token\"\n#EXT-X-MAP:URI=\"{$d}/i.mp4\"\n#EXTINF:4,\n{$d}/1.m4s?t={$token}\n",
+        )
+        .value;
+        let segment = playlist.index.get(0).expect("a segment");
+        assert_eq!(segment.url, "https://cdn.example/film/x/1.m4s?t=1");
+        assert_eq!(playlist.index.inits()[0].url, "https://cdn.example/film/x/i.mp4");
+        let undefined = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-DEFINE:NAME=\"d\",VALUE=\"x\"\n\
+                         #EXTINF:4,\n{$e}\n";
+        let name = "e".to_owned();
+        assert_eq!(fault(undefined), ManifestErrorKind::UndefinedVariable { name }.at(5));
+    }
+
+    #[test]
+    fn encryption_is_refused_by_name() {
+        let text = |method| {
+            format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-KEY:METHOD={method}\n#EXTINF:4,\n1\n")
+        };
+        let feature = "encryption with METHOD=AES-128";
+        assert_eq!(
+            fault(&text("AES-128,URI=\"k\"")),
+            ManifestErrorKind::unsupported(feature).at(3)
+        );
+        assert_eq!(media(&text("NONE")).value.index.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_media_playlist_is_refused() {
+        use ManifestErrorKind::*;
+        let kind = |text: &str| parse_media(text.as_bytes(), URL).map_err(|error| error.kind);
+        assert_eq!(kind(""), Err(NotPlaylist));
+        assert_eq!(kind("<html>"), Err(NotPlaylist));
+        assert_eq!(kind("#EXTM3U8-ISH\n"), Err(NotPlaylist));
+        assert_eq!(kind("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na\n"), Err(NotMediaPlaylist));
+        assert_eq!(
+            kind("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-STREAM-INF:BANDWIDTH=1\na\n"),
+            Err(MixedPlaylist)
+        );
+        assert_eq!(kind("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-ENDLIST"), Err(Empty));
+        assert_eq!(kind("#EXTM3U\n"), Err(ManifestErrorKind::missing("EXT-X-TARGETDURATION")));
+        assert_eq!(
+            kind("#EXTM3U\n#EXTINF:-1,\na\n"),
+            Err(ManifestErrorKind::invalid("EXTINF", "-1"))
+        );
+        let error = parse_media(b"#EXTM3U\n#EXTINF:4,\n\xff\n", URL).expect_err("no text");
+        assert_eq!(error, NotText.at(3));
+    }
+}
+
+mod multivariant_playlists {
+    use super::*;
+    use MediaKind::{Audio, Text, Video};
+
+    #[test]
+    fn pictures_and_sound_apart() {
+        let (sets, warnings) = first_period(
+            "#EXTM3U\n#EXT-X-VERSION:7\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,URI=\"en.m3u8\",CHANNELS=\"2\"\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Fran\u{e7}ais\",LANGUAGE=\"fr\",URI=\"fr.m3u8\",CHANNELS=\"2\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=3000000,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=23.976,AUDIO=\"a\"\n720/m.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1000000,CODECS=\"avc1.4d401e,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=23.976,AUDIO=\"a\"\n360/m.m3u8\n",
+        );
+        assert!(warnings.is_empty(), "{warnings:?}");
+        assert_eq!(
+            ladder(&sets),
+            [
+                (Video, vec![(872_000, "avc1.4d401e"), (2_872_000, "avc1.64001f")]),
+                (Audio, vec![(128_000, "mp4a.40.2")]),
+                (Audio, vec![(128_000, "mp4a.40.2")]),
+            ]
+        );
+        let best = &sets[0].representations[1];
+        assert_eq!(best.id, "1280x720-3000000");
+        assert_eq!(
+            (best.width, best.height, best.frame_rate),
+            (Some(1280), Some(720), Some(23.976))
+        );
+        assert_eq!(best.mime_type(), "video/mp4; codecs=\"avc1.64001f\"");
+        let url = "https://cdn.example/film/720/m.m3u8".to_owned();
+        assert_eq!(best.segments, Segments::Playlist { url });
+        let tracks: Vec<_> = sets[1..]
+            .iter()
+            .map(|s| (s.language.as_deref(), s.label.as_deref(), s.default, s.roles.len()))
+            .collect();
+        assert_eq!(
+            tracks,
+            [(Some("en"), Some("English"), true, 1), (Some("fr"), Some("Fran\u{e7}ais"), false, 0)]
+        );
+        assert_eq!(sets[1].representations[0].id, "a/English");
+        assert_eq!(sets[1].representations[0].container, "audio/mp4");
+    }
+
+    #[test]
+    fn one_picture_with_several_audio_groups_is_one_representation() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"lo\",NAME=\"English\",LANGUAGE=\"en\",URI=\"lo.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"hi\",NAME=\"English\",LANGUAGE=\"en\",URI=\"hi.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"5.1\",NAME=\"English\",LANGUAGE=\"en\",URI=\"51.m3u8\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1100000,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"lo\"\nv.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1200000,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"hi\"\nv.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1500000,CODECS=\"avc1.4d401e,ec-3\",AUDIO=\"5.1\"\nv.m3u8\n",
+        );
+        assert_eq!(
+            ladder(&sets),
+            [
+                (Video, vec![(972_000, "avc1.4d401e")]),
+                (Audio, vec![(128_000, "mp4a.40.2"), (228_000, "mp4a.40.2")]),
+                (Audio, vec![(528_000, "ec-3")]),
+            ]
+        );
+    }
+
+    #[test]
+    fn muxed_sound_stays_in_the_picture() {
+        for text in [
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2000000,CODECS=\"avc1.4d401e,mp4a.40.2\"\nv.m3u8\n",
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Main\",DEFAULT=YES\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=2000000,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"a\"\nv.m3u8\n",
+        ] {
+            let (sets, warnings) = first_period(text);
+            assert_eq!(ladder(&sets), [(Video, vec![(2_000_000, "avc1.4d401e,mp4a.40.2")])]);
+            assert!(warnings.is_empty());
+        }
+        let (sets, warnings) = first_period(
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Main\",DEFAULT=YES\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Other\",URI=\"o.m3u8\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=2000000,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"a\"\nv.m3u8\n",
+        );
+        assert_eq!(sets.len(), 1);
+        assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn sound_alone() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS=\"mp4a.40.5\"\nlo.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\nhi.m3u8\n",
+        );
+        assert_eq!(ladder(&sets), [(Audio, vec![(64_000, "mp4a.40.5"), (128_000, "mp4a.40.2")])]);
+        assert_eq!(sets[0].representations[0].container, "audio/mp4");
+
+        let (sets, _) = first_period(
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Radio\",URI=\"a.m3u8\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=96000,CODECS=\"mp4a.40.2\",AUDIO=\"a\"\na.m3u8\n",
+        );
+        assert_eq!(ladder(&sets), [(Audio, vec![(96_000, "mp4a.40.2")])]);
+    }
+
+    #[test]
+    fn sound_alone_in_a_ladder_of_pictures_is_left_out() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS=\"mp4a.40.2\"\na.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.4d401e,mp4a.40.2\",RESOLUTION=640x360\nv.m3u8\n",
+        );
+        assert_eq!(ladder(&sets), [(Video, vec![(900_000, "avc1.4d401e,mp4a.40.2")])]);
+    }
+
+    #[test]
+    fn pictures_of_different_coding_are_not_switched_between() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.4d401e\",RESOLUTION=640x360\na\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=700000,CODECS=\"hvc1.1.6.L93.90\",RESOLUTION=640x360\nb\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1900000,CODECS=\"avc3.64001f\",RESOLUTION=1280x720\nc\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1500000,CODECS=\"hvc1.2.4.L93.90\",RESOLUTION=1280x720,VIDEO-RANGE=PQ\nd\n",
+        );
+        let rungs: Vec<_> = sets.iter().map(|set| set.representations.len()).collect();
+        assert_eq!(rungs, [1, 2, 1]);
+        assert_eq!(sets.iter().map(|set| set.default).collect::<Vec<_>>(), [true, false, false]);
+    }
+
+    #[test]
+    fn the_same_quality_from_another_server_is_not_another_quality() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=640x360\nhttps://one/v.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=640x360\nhttps://two/v.m3u8\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=854x480\nhttps://one/w.m3u8\n",
+        );
+        let ids: Vec<_> = sets[0].representations.iter().map(|r| r.id.as_str()).collect();
+        assert_eq!(ids, ["640x360-900000", "854x480-900000"]);
+    }
+
+    #[test]
+    fn bandwidths_never_fall_or_vanish() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"A\",URI=\"a.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"b\",NAME=\"A\",URI=\"b.m3u8\",CHANNELS=\"16/JOC\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=100,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"a\"\n1\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1000000,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"a\",RESOLUTION=1x1\n2\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1000001,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"b\",RESOLUTION=2x2\n3\n\
+             #EXT-X-STREAM-INF:CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"a\"\n0\n",
+        );
+        let bandwidths: Vec<_> = sets[0].representations.iter().map(|r| r.bandwidth).collect();
+        assert!(bandwidths.is_sorted() && bandwidths[0] > 0, "{bandwidths:?}");
+        assert!(sets[1].representations.iter().all(|r| r.bandwidth > 0));
+    }
+
+    #[test]
+    fn subtitles_of_the_variants_are_tracks() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n\
+             #EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"Deutsch\",LANGUAGE=\"de\",FORCED=YES,URI=\"de.m3u8\",CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog\"\n\
+             #EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"unused\",NAME=\"Suomi\",LANGUAGE=\"fi\",URI=\"fi.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"c\",NAME=\"CC\",INSTREAM-ID=\"CC1\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=900000,SUBTITLES=\"s\",CLOSED-CAPTIONS=\"c\"\nv\n",
+        );
+        assert_eq!(sets.iter().map(|set| set.kind).collect::<Vec<_>>(), [Video, Text]);
+        assert_eq!(sets[1].roles, ["forced-subtitle", "caption"]);
+        assert_eq!(sets[1].representations[0].container, "text/vtt");
+    }
+
+    #[test]
+    fn incomplete_tags_are_named_with_their_line() {
+        let parsed = parse(
+            b"#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,NAME=\"x\",URI=\"x\"\n#EXT-X-MEDIA:NAME=\"x\"\n\
+              stray.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=1\n#EXT-X-STREAM-INF:BANDWIDTH=2,AUDIO=\"none\"\nv\n\
+              #EXT-X-STREAM-INF:BANDWIDTH=3\n",
+            URL,
+        )
+        .expect("one variant is sound");
+        let lines: Vec<_> = parsed.warnings.iter().map(|warning| warning.line).collect();
+        assert_eq!(lines, [2, 3, 4, 6, 8, 1]);
+        assert_eq!(parsed.value.periods[0].sets[0].representations.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_multivariant_playlist_is_refused() {
+        use ManifestErrorKind::*;
+        let kind =
+            |text: &str| parse_multivariant(text.as_bytes(), URL).map_err(|error| error.kind);
+        assert_eq!(kind("#EXTM3U\n#EXTINF:4,\na\n"), Err(NotMultivariantPlaylist));
+        assert_eq!(
+            kind("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na\n#EXTINF:4,\na\n"),
+            Err(MixedPlaylist)
+        );
+        assert_eq!(kind("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"), Err(Empty));
+        assert_eq!(fault("#EXTM3U\n#EXT-X-VERSION:3\n").kind, Empty);
+        let many = "#EXT-X-STREAM-INF:BANDWIDTH=1\na\n".repeat(1001);
+        let limit = ManifestErrorKind::limit("variants", 1000);
+        assert_eq!(kind(&format!("#EXTM3U\n{many}")), Err(limit));
+    }
+}
+
+#[test]
+fn a_media_playlist_alone_is_a_presentation() {
+    let text = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI=\"i.mp4\"\n#EXTINF:4,\n1.m4s\n#EXT-X-ENDLIST";
+    let presentation = parse(text.as_bytes(), URL).expect("sound").value;
+    assert_eq!(presentation.duration, Some(MediaTime::from_secs(4)));
+    let set = &presentation.periods[0].sets[0];
+    assert_eq!(
+        (set.kind, set.representations[0].mime_type().as_str()),
+        (MediaKind::Video, "video/mp4")
+    );
+    assert!(matches!(&set.representations[0].segments, Segments::Known(index) if index.len() == 1));
+    for (name, kind, container) in [
+        ("1.ts", MediaKind::Video, "video/mp2t"),
+        ("1.aac", MediaKind::Audio, "audio/aac"),
+        ("1.m4a?x=.ts", MediaKind::Audio, "audio/mp4"),
+        ("1.vtt", MediaKind::Text, "text/vtt"),
+    ] {
+        let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{name}\n");
+        let presentation = parse(text.as_bytes(), URL).expect("sound").value;
+        assert!(presentation.live && presentation.duration.is_none());
+        let set = &presentation.periods[0].sets[0];
+        assert_eq!((set.kind, set.representations[0].container.as_str()), (kind, container));
+    }
+}
+
+/// A segment as a playlist would say it.
+#[derive(Clone, Debug)]
+struct Printed {
+    millis: u32,
+    name: String,
+    range: Option<(u32, u32)>,
+    discontinuity: bool,
+    gap: bool,
+    init: u8,
+}
+
+fn printed() -> impl Strategy<Value = Printed> {
+    let range = proptest::option::of((1u32..5000, 0u32..5000));
+    (1u32..12_000, "[a-z]{1,8}", range, any::<bool>(), any::<bool>(), 0u8..3).prop_map(
+        |(millis, name, range, discontinuity, gap, init)| Printed {
+            millis,
+            name,
+            range,
+            discontinuity,
+            gap,
+            init,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_is_read(segments in proptest::collection::vec(printed(), 1..30), first: u32) {
+        let mut text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:12\n#EXT-X-MEDIA-SEQUENCE:{first}\n");
+        for s in &segments {
+            if s.discontinuity {
+                text.push_str("#EXT-X-DISCONTINUITY\n");
+            }
+            text.push_str(&format!("#EXT-X-MAP:URI=\"i{}.mp4\"\n", s.init));
+            if let Some((length, start)) = s.range {
+                text.push_str(&format!("#EXT-X-BYTERANGE:{length}@{start}\n"));
+            }
+            if s.gap {
+                text.push_str("#EXT-X-GAP\n");
+            }
+            text.push_str(&format!("#EXTINF:{}.{:03},\n{}\n", s.millis / 1000, s.millis % 1000, s.name));
+        }
+        let parsed = media(&text);
+        prop_assert!(parsed.warnings.is_empty());
+        let index = parsed.value.index;
+        prop_assert_eq!(index.len(), segments.len());
+        let (mut millis, mut discontinuity) = (0, 0);
+        for (position, (s, read)) in segments.iter().zip(index.iter()).enumerate() {
+            discontinuity += u64::from(s.discontinuity);
+            prop_assert_eq!(read.start, MediaTime::from_millis(millis));
+            prop_assert_eq!(read.duration, MediaTime::from_millis(s.millis.into()));
+            prop_assert_eq!(read.number, u64::from(first) + position as u64);
+            prop_assert_eq!(&read.url, &format!("https://cdn.example/film/{}", s.name));
+            prop_assert_eq!(read.gap, s.gap);
+            prop_assert_eq!(read.discontinuity, discontinuity);
+            let range = s.range.map(|(length, start)| ByteRange {
+                start: start.into(),
+                length: Some(length.into()),
+            });
+            prop_assert_eq!(read.range, range);
+            let init = index.init(&read).expect("an EXT-X-MAP before each");
+            prop_assert_eq!(&init.url, &format!("https://cdn.example/film/i{}.mp4", s.init));
+            prop_assert_eq!(index.position_at(read.start), Some(position));
+            millis += i64::from(s.millis);
+        }
+        prop_assert_eq!(index.end(), MediaTime::from_millis(millis));
+        prop_assert_eq!(index.position_at(index.end()), None);
+    }
+
+    #[test]
+    fn any_lines_are_answered(lines in proptest::collection::vec(
+        prop_oneof![
+            "#EXT(INF|-X-(BYTERANGE|MAP|KEY|BITRATE|MEDIA-SEQUENCE|DEFINE|GAP|STREAM-INF|MEDIA)):\\PC{0,30}",
+            "#EXT-X-STREAM-INF:BANDWIDTH=[0-9]{1,22},CODECS=\"\\PC{0,9}\",AUDIO=\"[ab]\"",
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"[ab]\",NAME=\"\\PC{0,3}\",URI=\"\\PC{0,3}\"",
+            "#EXTINF:[0-9.]{1,30},",
+            "\\PC{0,20}",
+        ],
+        0..30,
+    )) {
+        let text = format!("#EXTM3U\n{}", lines.join("\n"));
+        if let Ok(parsed) = parse(text.as_bytes(), URL) {
+            for set in &parsed.value.periods[0].sets {
+                prop_assert!(!set.representations.is_empty());
+                prop_assert!(set.representations.is_sorted_by_key(|r| r.bandwidth));
+            }
+        }
+        let _ = parse_media(text.as_bytes(), URL);
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let mut text = b"#EXTM3U\n".to_vec();
+        text.extend(bytes);
+        let _ = parse(&text, URL);
+        let _ = parse_media(&text, URL);
+    }
+}

@@ -1,0 +1,165 @@
+//! Variables (RFC 8216bis §4.3, `EXT-X-DEFINE`).
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use super::attributes::Attributes;
+use crate::manifest::error::excerpt;
+use crate::manifest::{ManifestError, ManifestErrorKind, Warnings};
+use crate::url;
+
+/// The variables defined so far.
+#[derive(Debug)]
+pub(super) struct Variables {
+    defined: Vec<(String, String)>,
+    /// Bytes that replacements may still come to: a variable may be made of others, and used
+    /// thousands of times.
+    budget: Cell<usize>,
+}
+
+impl Default for Variables {
+    fn default() -> Self {
+        Self { defined: Vec::new(), budget: Cell::new(MOST_BYTES) }
+    }
+}
+
+const MOST_BYTES: usize = 4 << 20;
+const MOST_VARIABLES: usize = 1000;
+
+impl Variables {
+    /// Takes in an `EXT-X-DEFINE` (RFC 8216bis §4.4.2.3) of the playlist at `url`.
+    pub(super) fn define(
+        &mut self,
+        value: &str,
+        line: u64,
+        url: &str,
+        warnings: &mut Warnings,
+    ) -> Result<(), ManifestError> {
+        const TAG: &str = "EXT-X-DEFINE";
+        let attributes = Attributes::read(TAG, value, line, warnings);
+        let (name, value) = if let Some(name) = attributes.word("NAME") {
+            (name, attributes.need_text("VALUE", self, warnings)?.into_owned())
+        } else if let Some(name) = attributes.word("QUERYPARAM") {
+            let value = url::query_parameter(url, name)
+                .ok_or_else(|| ManifestErrorKind::invalid("QUERYPARAM", name).at(line))?;
+            (name, value)
+        } else if attributes.word("IMPORT").is_some() {
+            return Err(ManifestErrorKind::unsupported("EXT-X-DEFINE with IMPORT").at(line));
+        } else {
+            return Err(ManifestErrorKind::missing_attribute(TAG, "NAME").at(line));
+        };
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if name.is_empty() || !name.bytes().all(known) {
+            return Err(ManifestErrorKind::invalid("NAME", name).at(line));
+        }
+        if self.find(name).is_some() {
+            return Err(ManifestErrorKind::DefinedTwice { name: excerpt(name).into() }.at(line));
+        }
+        if self.defined.len() >= MOST_VARIABLES {
+            return Err(ManifestErrorKind::limit("variables", MOST_VARIABLES).at(line));
+        }
+        self.defined.push((name.to_owned(), value));
+        Ok(())
+    }
+
+    /// `text` with each `{$name}` replaced.
+    pub(super) fn substitute<'a>(
+        &self,
+        text: &'a str,
+        line: u64,
+    ) -> Result<Cow<'a, str>, ManifestError> {
+        if self.defined.is_empty() || !text.contains("{$") {
+            return Ok(Cow::Borrowed(text));
+        }
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("{$") {
+            out.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                return Err(ManifestErrorKind::invalid("variable", rest).at(line));
+            };
+            let value = self.find(name).ok_or_else(|| {
+                ManifestErrorKind::UndefinedVariable { name: excerpt(name).into() }.at(line)
+            })?;
+            let left = self.budget.get().checked_sub(value.len());
+            self.budget.set(left.ok_or_else(|| {
+                ManifestErrorKind::limit("bytes of replaced variables", MOST_BYTES).at(line)
+            })?);
+            out.push_str(value);
+            rest = after;
+        }
+        out.push_str(rest);
+        Ok(Cow::Owned(out))
+    }
+
+    fn find(&self, name: &str) -> Option<&str> {
+        self.defined.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(definitions: &[&str]) -> Result<Variables, ManifestError> {
+        let mut variables = Variables::default();
+        let mut warnings = Warnings::default();
+        for (line, text) in definitions.iter().enumerate() {
+            variables.define(text, line as u64, "https://a/b?token=x%20y&e=", &mut warnings)?;
+        }
+        Ok(variables)
+    }
+
+    #[test]
+    fn names_are_replaced_everywhere() {
+        let variables = variables(&[
+            r#"NAME="host",VALUE="cdn.example""#,
+            r#"NAME="base",VALUE="https://{$host}/film""#,
+            r#"QUERYPARAM="token""#,
+        ])
+        .expect("sound definitions");
+        let replaced = variables.substitute("{$base}/{$host}?{$token}{", 9);
+        assert_eq!(replaced, Ok("https://cdn.example/film/cdn.example?x y{".into()));
+        assert!(matches!(variables.substitute("plain", 1), Ok(Cow::Borrowed("plain"))));
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let fault = |definitions: &[&str]| variables(definitions).map(|_| ()).map_err(|e| e.kind);
+        let name = "a".to_owned();
+        assert_eq!(
+            fault(&[r#"NAME="a",VALUE="1""#, r#"NAME="a",VALUE="2""#]),
+            Err(ManifestErrorKind::DefinedTwice { name: name.clone() })
+        );
+        assert_eq!(
+            fault(&[r#"NAME="b",VALUE="""#, r#"NAME="c",VALUE="{$a}""#]),
+            Err(ManifestErrorKind::UndefinedVariable { name })
+        );
+        assert_eq!(
+            fault(&[r#"QUERYPARAM="absent""#]),
+            Err(ManifestErrorKind::invalid("QUERYPARAM", "absent"))
+        );
+        assert_eq!(
+            fault(&["VALUE=\"1\""]),
+            Err(ManifestErrorKind::missing_attribute("EXT-X-DEFINE", "NAME"))
+        );
+        assert_eq!(
+            fault(&["NAME=\"a b\",VALUE=\"1\""]),
+            Err(ManifestErrorKind::invalid("NAME", "a b"))
+        );
+        let open = variables(&[r#"NAME="a",VALUE="1""#]).expect("sound").substitute("{$a", 4);
+        assert_eq!(open, Err(ManifestErrorKind::invalid("variable", "{$a").at(4)));
+    }
+
+    #[test]
+    fn variables_of_variables_do_not_explode() {
+        let mut definitions = vec![r#"NAME="v0",VALUE="0123456789""#.to_owned()];
+        for level in 1..40 {
+            let before = level - 1;
+            definitions.push(format!(r#"NAME="v{level}",VALUE="{{$v{before}}}{{$v{before}}}""#));
+        }
+        let definitions: Vec<_> = definitions.iter().map(String::as_str).collect();
+        let fault = variables(&definitions).map(|_| ()).map_err(|error| error.kind);
+        assert_eq!(fault, Err(ManifestErrorKind::limit("bytes of replaced variables", MOST_BYTES)));
+    }
+}
