@@ -76,4 +76,4 @@ impl<'a> Reader<'a> {
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
-
+}
