@@ -2,15 +2,15 @@
 //!
 //! In order: kinora-web is compiled for size; its bindings are written to `npm/bindings/` (`kinora.js`,
 //! `kinora.d.ts`, `kinora_bg.wasm`) and the module is optimised there; the package's own `build`
-//! script makes `npm/dist/` of the TypeScript sources and those bindings; the module is placed
-//! beside them under the name its bindings look for. Steps whose inputs are unchanged are skipped.
+//! script makes `npm/dist/` of the TypeScript sources and those bindings. Steps whose inputs are
+//! unchanged are skipped.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install;
@@ -63,8 +63,8 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let tools = Package::new(workspace, BUILD_TOOLS);
     tools.install()?;
     package.install()?;
-    let bindings = bind(workspace, &package, &tools, &module)?;
-    bundle(workspace, &package, &bindings)
+    bind(workspace, &package, &tools, &module)?;
+    bundle(workspace, &package)
 }
 
 fn compile(workspace: &Workspace) -> Result<PathBuf> {
@@ -104,12 +104,7 @@ fn path_flags(workspace: &Workspace) -> Result<OsString> {
 }
 
 /// Writes the bindings and the optimised module.
-fn bind(
-    workspace: &Workspace,
-    package: &Package,
-    tools: &Package,
-    module: &Path,
-) -> Result<PathBuf> {
+fn bind(workspace: &Workspace, package: &Package, tools: &Package, module: &Path) -> Result<()> {
     let folder = package.folder().join("bindings");
     let inputs = Inputs::default()
         .value(hash_file(module)?)
@@ -117,7 +112,7 @@ fn bind(
         .tree(&tools.folder().join("package-lock.json"))?;
     let stamp = Stamp::new(workspace, "web-bindings", inputs);
     if stamp.is_fresh(&folder.join(MODULE)) {
-        return Ok(folder);
+        return Ok(());
     }
     stamp.clear();
     let mut command = workspace.cargo("run");
@@ -132,11 +127,10 @@ fn bind(
     let mut command = tools.tool("wasm-opt")?;
     command.arg("-Oz").arg(folder.join(MODULE)).arg("-o").arg(folder.join(MODULE));
     process::run(workspace, "optimise the web module", &mut command)?;
-    stamp.write()?;
-    Ok(folder)
+    stamp.write()
 }
 
-fn bundle(workspace: &Workspace, package: &Package, bindings: &Path) -> Result<PathBuf> {
+fn bundle(workspace: &Workspace, package: &Package) -> Result<PathBuf> {
     let dist = package.folder().join("dist");
     let stamp = Stamp::new(workspace, "web-dist", Inputs::default().tree(package.folder())?);
     if stamp.is_fresh(&dist.join("index.js")) && dist.join(MODULE).exists() {
@@ -144,8 +138,11 @@ fn bundle(workspace: &Workspace, package: &Package, bindings: &Path) -> Result<P
     }
     stamp.clear();
     process::run(workspace, "bundle the npm package", &mut package.script("build"))?;
-    fs::copy(bindings.join(MODULE), dist.join(MODULE))
-        .with_context(|| format!("{} has no {MODULE}", bindings.display()))?;
+    for name in ["index.js", MODULE] {
+        if !dist.join(name).exists() {
+            bail!("the build script of {NPM_PACKAGE} left no dist/{name}");
+        }
+    }
     stamp.write()?;
     Ok(dist)
 }
