@@ -11,6 +11,10 @@ use crate::time::{MediaTime, Timestamp};
 
 /// A playhead that waits this long with media close ahead is stuck before a hole.
 const STUCK_AFTER: Duration = Duration::from_millis(250);
+/// An element confirms a seek by a position this close to it.
+const SEEK_SLACK: MediaTime = MediaTime::from_millis(50);
+/// A playhead this far from where it should be has been moved.
+const DRIFT_SLACK: MediaTime = MediaTime::from_secs(1);
 /// Between two reports the playhead is taken to move on, but no longer than this.
 const MAX_EXTRAPOLATION: Duration = Duration::from_millis(500);
 
@@ -84,38 +88,32 @@ impl Playback {
     }
 
     /// Takes the element's word, and tells the app what changed. Where the element went on its own,
-    /// such as by native controls, if it did.
+    /// such as by native controls, if it did. While the host has yet to carry out a seek
+    /// (`seek_pending`), what the element says of its position is out of date.
     pub(crate) fn update(
         &mut self,
         cx: &mut Context<'_>,
         element: ElementState,
+        seek_pending: bool,
     ) -> Result<Option<MediaTime>, Error> {
         if let Some(reason) = &element.error {
             return Err(Error::Element { reason: reason.clone() });
         }
-        let before = self.playhead(cx.now);
+        let expected = self.playhead(cx.now);
         let arrived = !element.seeking && element.ready_state >= ReadyState::HaveMetadata;
-        let confirmed = self
-            .target
-            .is_some_and(|target| (element.position - target).abs() < MediaTime::from_millis(50));
+        let slack = if self.target.is_some() { SEEK_SLACK } else { DRIFT_SLACK };
+        let elsewhere = (element.position - expected).abs() > slack;
         let mut moved = None;
-        match self.target {
-            // A report from before the element carried out the seek says nothing about it.
-            Some(_) if !confirmed && !element.seeking => {}
-            Some(_) if confirmed && arrived => self.target = None,
-            Some(_) if confirmed => {}
-            Some(_) | None if element.seeking => {
-                self.target = None;
-                self.excused = true;
+        if !seek_pending {
+            if elsewhere && (arrived || element.seeking) {
                 moved = Some(element.position);
+                self.excused = true;
             }
-            _ => {}
-        }
-        if moved.is_none()
-            && self.target.is_none()
-            && (element.position - before).abs() > MediaTime::from_secs(1)
-        {
-            moved = Some(element.position);
+            if elsewhere && element.seeking {
+                self.target = Some(element.position);
+            } else if arrived {
+                self.target = None;
+            }
         }
         cx.totals.dropped_frames = element.dropped_frames;
         self.element = element;
@@ -196,8 +194,8 @@ impl Playback {
         self.waiting_since.map(|since| since + STUCK_AFTER)
     }
 
-    /// The player got the playhead out of a hole.
-    pub(crate) fn unstick(&mut self, now: Timestamp, to: MediaTime) {
+    /// The player takes the playhead out of a hole.
+    pub(crate) fn leave_hole(&mut self, now: Timestamp, to: MediaTime) {
         self.target = Some(to);
         self.waiting_since = Some(now);
     }

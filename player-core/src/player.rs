@@ -103,7 +103,7 @@ impl Player {
             return output;
         }
         self.drained = true;
-        let timers = self.session.as_ref().map(|session| session.timers(&self.config.retry));
+        let timers = self.session.as_ref().map(|session| session.timers(self.now, &self.config.retry));
         let first = timers.and_then(|timers| timers.first().map(|timer| timer.at));
         Output::Timeout(first)
     }
@@ -124,7 +124,7 @@ impl Player {
         if let Some(session) = &self.session {
             let goal = MediaTime::from_duration(self.config.buffer.forward);
             session.describe(&mut state, self.now, goal);
-            state.timers = session.timers(&self.config.retry);
+            state.timers = session.timers(self.now, &self.config.retry);
         }
         state
     }

@@ -1,7 +1,6 @@
 //! One load: from the manifest's request to the last frame.
 
-use kinora_abr::Cause;
-
+use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{
@@ -36,6 +35,8 @@ pub(crate) struct Session {
     opening: OperationId,
     /// Operations on the element as a whole that have not been answered.
     operations: Vec<OperationId>,
+    /// The last seek of them.
+    seeking: Option<OperationId>,
     attached: bool,
     end_of_stream: bool,
     rate: f64,
@@ -67,6 +68,7 @@ impl Session {
             streams: Vec::new(),
             opening,
             operations: vec![opening],
+            seeking: None,
             attached: false,
             end_of_stream: false,
             rate,
@@ -242,17 +244,25 @@ impl Session {
         if self.rate != 1.0 {
             self.operations.push(cx.out.media(MediaCommand::SetRate(self.rate)));
         }
-        let start = self.playback.playhead(cx.now);
-        if start > MediaTime::ZERO {
-            self.operations.push(cx.out.media(MediaCommand::Seek(start)));
-        }
         cx.out.event(Event::Loaded {
             duration: presentation.duration,
             live: presentation.live,
             tracks: tracks(presentation, &self.streams),
         });
+        let end = presentation.duration.unwrap_or(MediaTime::MAX);
+        let start = self.playback.playhead(cx.now).min(end);
+        if start > MediaTime::ZERO {
+            self.move_element(cx, start);
+        }
         self.attached = true;
         true
+    }
+
+    fn move_element(&mut self, cx: &mut Context<'_>, to: MediaTime) {
+        let operation = cx.out.media(MediaCommand::Seek(to));
+        self.operations.push(operation);
+        self.seeking = Some(operation);
+        self.playback.seek(to);
     }
 
     fn take_result(
@@ -263,6 +273,9 @@ impl Session {
     ) -> Result<(), Error> {
         if let Some(position) = self.operations.iter().position(|known| *known == id) {
             self.operations.remove(position);
+            if self.seeking == Some(id) {
+                self.seeking = None;
+            }
             return match result {
                 OperationResult::Done { .. } => Ok(()),
                 OperationResult::Failed(MediaFailure::NotSupported(reason))
@@ -295,7 +308,7 @@ impl Session {
 
     fn take_element(&mut self, cx: &mut Context<'_>, element: ElementState) -> Result<(), Error> {
         let (status, ready) = (self.playback.status(), self.playback.is_ready());
-        let moved = self.playback.update(cx, element)?;
+        let moved = self.playback.update(cx, element, self.seeking.is_some())?;
         if !ready && self.playback.is_ready() {
             cx.totals.startup = Some(cx.now.since(self.loaded_at));
         }
@@ -343,8 +356,8 @@ impl Session {
             // A hair inside the range, or rounding could leave the element outside.
             let to = to + MediaTime::from_millis(1);
             cx.out.warn(Warning::GapJumped { from, to });
-            self.operations.push(cx.out.media(MediaCommand::Seek(to)));
-            self.playback.unstick(cx.now, to);
+            self.move_element(cx, to);
+            self.playback.leave_hole(cx.now, to);
         }
     }
 
@@ -353,9 +366,10 @@ impl Session {
     fn seek(&mut self, cx: &mut Context<'_>, to: MediaTime) {
         let end = self.presentation.as_ref().and_then(|presentation| presentation.duration);
         let to = to.max(MediaTime::ZERO).min(end.unwrap_or(MediaTime::MAX));
-        self.playback.seek(to);
         if self.attached {
-            self.operations.push(cx.out.media(MediaCommand::Seek(to)));
+            self.move_element(cx, to);
+        } else {
+            self.playback.seek(to);
         }
         self.end_of_stream = false;
         let sought = self.each_stream(cx, |stream, world| {
@@ -434,16 +448,15 @@ impl Session {
         for stream in &self.streams {
             let Some(held) = stream.buffer.held_at(playhead) else { continue };
             let known = self.shown.iter_mut().find(|(kind, _)| *kind == stream.kind);
-            let reason: Cause = held.cause;
-            let to = held.quality.clone();
             let from = match known {
-                Some((_, shown)) if *shown == to => continue,
-                Some((_, shown)) => Some(core::mem::replace(shown, to.clone())),
+                Some((_, shown)) if *shown == held.quality => continue,
+                Some((_, shown)) => Some(core::mem::replace(shown, held.quality.clone())),
                 None => {
-                    self.shown.push((stream.kind, to.clone()));
+                    self.shown.push((stream.kind, held.quality.clone()));
                     None
                 }
             };
+            let (to, reason) = (held.quality.clone(), held.cause);
             if from.is_some() {
                 cx.totals.quality_changes = cx.totals.quality_changes.saturating_add(1);
             }
@@ -451,14 +464,16 @@ impl Session {
         }
     }
 
-    pub(crate) fn timers(&self, cx_retry: &crate::config::RetryConfig) -> Vec<TimerState> {
+    /// What the session waits for, soonest first.
+    pub(crate) fn timers(&self, now: Timestamp, retry: &RetryConfig) -> Vec<TimerState> {
         if self.playback.status() == PlaybackStatus::Failed {
             return Vec::new();
         }
-        let mut timers: Vec<TimerState> = self.requests.timers(cx_retry).collect();
+        let mut timers: Vec<TimerState> = self.requests.timers(retry).collect();
         timers.extend(self.streams.iter().filter_map(Stream::timer));
+        // A playhead that was looked at and left where it is needs no second look by the clock.
         if self.attached
-            && let Some(at) = self.playback.stuck_at()
+            && let Some(at) = self.playback.stuck_at().filter(|at| *at > now)
         {
             timers.push(TimerState { reason: TimerReason::Gap, at });
         }

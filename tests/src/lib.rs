@@ -1,1 +1,4 @@
-//! Placeholder
+//! What the scenarios, the end-to-end runs and the lab have in common.
+
+pub mod replay;
+pub mod world;

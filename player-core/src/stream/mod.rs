@@ -393,6 +393,13 @@ impl Stream {
                 self.failed.clear();
                 true
             }
+            // Started beyond the end: the last segment is the nearest there is.
+            None if self.last.is_none() && self.mime_type.is_none() => {
+                let end = self.known_end(presentation).unwrap_or(MediaTime::ZERO);
+                self.complete = end == MediaTime::ZERO || self.next < end;
+                self.next = (end - TOLERANCE).max(MediaTime::ZERO);
+                !self.complete
+            }
             None => {
                 self.complete = true;
                 false

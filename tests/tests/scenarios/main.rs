@@ -1,0 +1,67 @@
+//! The whole player against a virtual world, one behaviour a file.
+
+mod adapts;
+mod bad_input;
+mod ends;
+mod failing_server;
+mod full_buffer;
+mod pins;
+mod replays;
+mod seeks;
+mod starts;
+
+use kinora_core::Config;
+use kinora_core::io::{Event, MediaKind, Warning};
+use kinora_core::time::MediaTime;
+use kinora_tests::world::World;
+use kinora_tests::world::content::{Film, Origin};
+use kinora_tests::world::network::Network;
+
+const BASE: &str = "https://cdn.example/film";
+
+fn hls() -> String {
+    format!("{BASE}/master.m3u8")
+}
+
+fn dash() -> String {
+    format!("{BASE}/manifest.mpd")
+}
+
+fn world(film: &Film, network: Network) -> World {
+    world_of(film.publish(BASE), network)
+}
+
+fn world_of(origin: Origin, network: Network) -> World {
+    World::new(Config::default(), origin, network)
+}
+
+/// Heights of the pictures shown, in order.
+fn heights_shown(world: &World) -> Vec<u32> {
+    let shown = |event: &Event| match event {
+        Event::QualityChanged { kind: MediaKind::Video, to, .. } => to.height,
+        _ => None,
+    };
+    world.events.iter().filter_map(|(_, event)| shown(event)).collect()
+}
+
+fn warnings(world: &World) -> Vec<&Warning> {
+    let warning = |event| match event {
+        &Event::Warning(ref warning) => Some(warning),
+        _ => None,
+    };
+    world.events.iter().filter_map(|(_, event)| warning(event)).collect()
+}
+
+/// No segment was asked for twice in one representation.
+fn assert_nothing_fetched_twice(world: &World) {
+    let mut urls: Vec<&str> =
+        world.requests.iter().map(|(_, request)| request.url.as_str()).collect();
+    let all = urls.len();
+    urls.sort_unstable();
+    urls.dedup();
+    assert_eq!(urls.len(), all, "something was asked for twice");
+}
+
+fn millis(millis: i64) -> MediaTime {
+    MediaTime::from_millis(millis)
+}

@@ -1,0 +1,92 @@
+//! The viewer's word on quality beats every rule.
+
+use std::time::Duration;
+
+use kinora_core::io::{Event, Input, MediaKind, Selection};
+use kinora_core::{Config, Player};
+use kinora_tests::world::World;
+use kinora_tests::world::content::Film;
+use kinora_tests::world::network::Network;
+
+use super::{BASE, dash, heights_shown, hls, world};
+
+fn id_of_height(world: &World, height: u32) -> String {
+    let qualities = world.events.iter().find_map(|(_, event)| match event {
+        Event::Loaded { tracks, .. } => {
+            let track = tracks.iter().find(|track| track.kind == MediaKind::Video)?;
+            Some(&track.qualities)
+        }
+        _ => None,
+    });
+    let quality =
+        qualities.and_then(|all| all.iter().find(|quality| quality.height == Some(height)));
+    quality.expect("the height is on offer").id.clone()
+}
+
+fn pin(world: &mut World, height: Option<u32>) {
+    let id = height.map(|height| id_of_height(world, height));
+    world.input(Input::Select(Selection::Representation { kind: MediaKind::Video, id }));
+}
+
+#[test]
+fn a_pin_shows_within_two_segments_and_holds() {
+    for url in [hls(), dash()] {
+        let mut world = world(&Film::default(), Network::constant(20_000));
+        world.load(&url);
+        world.run_for(Duration::from_secs(20));
+        pin(&mut world, Some(360));
+        world.run_for(Duration::from_secs(6));
+        assert_eq!(heights_shown(&world).last(), Some(&360));
+        let changes = heights_shown(&world).len();
+        world.run_to_end(Duration::from_secs(60));
+        assert_eq!(heights_shown(&world).len(), changes, "the pin did not hold");
+        assert_eq!(world.player.state().totals.stalls, 0);
+    }
+}
+
+#[test]
+fn unpinned_it_adapts_again() {
+    let film = Film { seconds: 120, ..Film::default() };
+    let mut world = world(&film, Network::constant(20_000));
+    world.load(&hls());
+    world.run_for(Duration::from_secs(4));
+    pin(&mut world, Some(240));
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(heights_shown(&world).last(), Some(&240));
+    pin(&mut world, None);
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(heights_shown(&world).last(), Some(&1080));
+}
+
+#[test]
+fn a_cap_on_height_holds() {
+    let mut config = Config::default();
+    config.abr.max_height = Some(480);
+    let origin = Film::default().publish(BASE);
+    let mut world = World::new(config, origin, Network::constant(20_000));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(70));
+    assert_eq!(heights_shown(&world).iter().max(), Some(&480));
+}
+
+#[test]
+fn what_cannot_be_selected_is_said() {
+    let mut world = world(&Film::default(), Network::constant(20_000));
+    world.load(&hls());
+    world.run_for(Duration::from_secs(5));
+    let id = Some("no such thing".to_owned());
+    world.input(Input::Select(Selection::Representation { kind: MediaKind::Video, id }));
+    world.input(Input::Select(Selection::Track { kind: MediaKind::Audio, index: 9 }));
+    world.input(Input::SetRate(-1.0));
+    assert_eq!(super::warnings(&world).len(), 3);
+    world.run_to_end(Duration::from_secs(70));
+}
+
+#[test]
+fn nothing_happens_with_nothing_loaded() {
+    let mut player = Player::new(Config::default(), kinora_core::time::Timestamp::default());
+    for input in [Input::Timeout, Input::Unload, Input::SetRate(2.0)] {
+        player.handle_input(kinora_core::time::Timestamp::default(), input);
+        assert_eq!(player.poll_output(), kinora_core::io::Output::Timeout(None));
+    }
+}

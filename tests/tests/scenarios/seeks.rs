@@ -1,0 +1,101 @@
+//! The viewer may go anywhere, at any time.
+
+use std::time::Duration;
+
+use kinora_core::io::{Event, Input, MediaKind};
+use kinora_core::time::MediaTime;
+use kinora_tests::world::content::Film;
+use kinora_tests::world::network::Network;
+use kinora_tests::world::{World, assert_replays, seconds};
+
+use super::{dash, hls, world};
+
+fn playing(url: &str) -> World {
+    let film = Film { seconds: 300, ..Film::default() };
+    let mut world = world(&film, Network::constant(8_000));
+    world.load(url);
+    world.run_for(Duration::from_secs(10));
+    world
+}
+
+fn plays_on_from(world: &mut World, to: MediaTime) {
+    world.run_until("playback after the seek", Duration::from_secs(5), |world| {
+        world.element.position > to + seconds(1) && world.element.position < to + seconds(3)
+    });
+}
+
+#[test]
+fn forward_beyond_the_buffer() {
+    for url in [hls(), dash()] {
+        let mut world = playing(&url);
+        world.input(Input::Seek(seconds(200)));
+        plays_on_from(&mut world, seconds(200));
+        assert_eq!(world.player.state().totals.stalls, 0, "a seek is no stall");
+        assert_eq!(world.requests_for("/50.m4s"), 0, "what was skipped was asked for");
+        world.run_to_end(Duration::from_secs(110));
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn within_the_buffer_nothing_is_fetched_again() {
+    let mut world = playing(&hls());
+    world.run_for(Duration::from_secs(20));
+    world.input(Input::Seek(seconds(20)));
+    plays_on_from(&mut world, seconds(20));
+    world.input(Input::Seek(seconds(40)));
+    plays_on_from(&mut world, seconds(40));
+    super::assert_nothing_fetched_twice(&world);
+}
+
+#[test]
+fn back_to_what_was_dropped() {
+    let mut world = playing(&hls());
+    world.run_for(Duration::from_secs(60));
+    world.input(Input::Seek(seconds(5)));
+    plays_on_from(&mut world, seconds(5));
+    assert_eq!(world.player.state().totals.stalls, 0);
+}
+
+#[test]
+fn to_the_end_and_back_again() {
+    let mut world = playing(&dash());
+    world.input(Input::Seek(seconds(10_000)));
+    world.run_to_end(Duration::from_secs(10));
+    world.input(Input::Seek(seconds(100)));
+    plays_on_from(&mut world, seconds(100));
+}
+
+#[test]
+fn by_the_elements_own_controls() {
+    let mut world = playing(&hls());
+    world.element.position = seconds(150);
+    plays_on_from(&mut world, seconds(150));
+}
+
+#[test]
+fn sixty_times_in_a_minute() {
+    let mut world = playing(&hls());
+    for number in 0..60_i64 {
+        world.input(Input::Seek(seconds(number * 37 % 290)));
+        world.run_for(Duration::from_millis(1_000 - 13 * (number as u64 % 40)));
+    }
+    world.input(Input::Seek(seconds(250)));
+    plays_on_from(&mut world, seconds(250));
+    assert!(!world.events.iter().any(|(_, event)| matches!(event, Event::Error(_))));
+    let kept = world.kept_bodies();
+    assert!(kept <= 8, "{kept} bodies are still kept");
+    assert_replays(&world);
+}
+
+#[test]
+fn before_the_manifest_has_come() {
+    let film = Film { seconds: 300, ..Film::default() };
+    let mut world = world(&film, Network::constant(8_000));
+    world.load(&hls());
+    world.input(Input::Seek(seconds(120)));
+    plays_on_from(&mut world, seconds(120));
+    assert_eq!(world.requests_for("/0.m4s"), 0);
+    let first = world.element.buffered(MediaKind::Video).first().map(|range| range.start);
+    assert_eq!(first, Some(seconds(120)));
+}
