@@ -1,4 +1,4 @@
-// Makes dist/ of src/ and the bindings in wasm/ (kinora.js, kinora.d.ts, kinora_bg.wasm), which
+// Makes dist/ of src/ and the bindings in bindings/ (kinora.js, kinora.d.ts, kinora_bg.wasm), which
 // `cargo xtask web` writes before it calls this script.
 import { spawnSync } from 'node:child_process';
 import { copyFile, readFile, rm } from 'node:fs/promises';
@@ -9,9 +9,8 @@ process.chdir(fileURLToPath(new URL('.', import.meta.url)));
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
 await rm('dist', { recursive: true, force: true });
-for (const project of ['tsconfig.worker.json', 'tsconfig.json']) {
-  tsc(['--project', project, ...(project === 'tsconfig.json' ? ['--emitDeclarationOnly'] : [])]);
-}
+tsc('tsconfig.json');
+tsc('tsconfig.types.json');
 await build({
   entryPoints: ['src/index.ts', 'src/worker.ts'],
   outdir: 'dist',
@@ -23,9 +22,9 @@ await build({
   define: { __VERSION__: JSON.stringify(version) },
   logLevel: 'warning',
 });
-await copyFile('wasm/kinora_bg.wasm', 'dist/kinora_bg.wasm');
+await copyFile('bindings/kinora_bg.wasm', 'dist/kinora_bg.wasm');
 
-function tsc(options) {
-  const { status } = spawnSync('node_modules/.bin/tsc', options, { stdio: 'inherit' });
+function tsc(project) {
+  const { status } = spawnSync('node_modules/.bin/tsc', ['--project', project], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }

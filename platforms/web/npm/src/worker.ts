@@ -1,6 +1,6 @@
 // The worker's script: the WebAssembly module, and the messages it lives by.
 
-import init, { Session, replay } from '../wasm/kinora.js';
+import init, { Session, replay } from '../bindings/kinora.js';
 import { MediaSink } from './media-sink.js';
 import {
   type FromWorker,
@@ -16,13 +16,23 @@ import {
 /** How often figures go to the page while something is loaded, in milliseconds. */
 const STATS_INTERVAL = 250;
 
-const scope = self as unknown as DedicatedWorkerGlobalScope;
+/** The part of a worker's global scope used here; the DOM's types describe a page's. */
+interface WorkerScope {
+  addEventListener(type: 'message', listener: (event: MessageEvent<ToWorker>) => void): void;
+  addEventListener(
+    type: 'unhandledrejection',
+    listener: (event: PromiseRejectionEvent) => void,
+  ): void;
+  postMessage(message: FromWorker, transfer: Transferable[]): void;
+}
+
+const scope = self as unknown as WorkerScope;
 const compiled = init();
 const questions = new Questions();
 let session: Session | undefined;
 let ticking: ReturnType<typeof setInterval> | undefined;
 
-scope.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+scope.addEventListener('message', ({ data }) => {
   switch (data[0]) {
     case 'call':
       void answer(data[1], data[2], data[3]);
@@ -41,7 +51,7 @@ scope.addEventListener('unhandledrejection', ({ reason }) => post(['panic', Stri
 
 const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) => unknown } = {
   start(config, placement) {
-    session = new Session(sink(placement), (name, detail) => post(['event', name, detail]), config);
+    session = new Session(sink(placement), (name: string, detail: unknown) => post(['event', name, detail]), config);
   },
   load(url, { format, start }) {
     running().load(url, format, start);

@@ -1,0 +1,76 @@
+// What figures and codes are called when people read them.
+
+import type { PlayerError, Quality, Warning } from 'kinora';
+
+export function bitrate(bps: number): string {
+  return bps >= 1e6 ? `${(bps / 1e6).toFixed(bps >= 1e7 ? 0 : 1)} Mbit/s` : `${Math.round(bps / 1e3)} kbit/s`;
+}
+
+export function bytes(count: number): string {
+  return count >= 1e6 ? `${(count / 1e6).toFixed(1)} MB` : `${Math.round(count / 1e3)} kB`;
+}
+
+export function seconds(value: number): string {
+  return `${value.toFixed(1)} s`;
+}
+
+export function clock(value: number): string {
+  const whole = Math.max(0, Math.floor(value));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+export function percent(share: number): string {
+  return share > 0 && share < 0.01 ? '< 1 %' : `${Math.round(share * 100)} %`;
+}
+
+export function qualityName(quality: Quality): string {
+  return quality.height ? `${quality.height}p` : bitrate(quality.bandwidth);
+}
+
+export function warningText(warning: Warning): string {
+  switch (warning.type) {
+    case 'manifest':
+      return `The manifest breaks its specification in line ${warning.line}: ${warning.message}`;
+    case 'retry':
+      return `Attempt ${warning.attempts} failed and is repeated: ${warning.error.message}`;
+    case 'abandoned':
+      return `The ${warning.kind} segment at ${clock(warning.segmentStart)} would have come too late and was given up`;
+    case 'gap-jumped':
+      return `Jumped over a hole from ${seconds(warning.from)} to ${seconds(warning.to)}`;
+    case 'buffer-full':
+      return `The browser's ${warning.kind} buffer is full; keeping less ahead`;
+  }
+}
+
+/** A headline and what to do, for the viewer; the engineer's message stands below. */
+export function failureText(error: PlayerError): { title: string; advice: string } {
+  switch (error.code) {
+    case 'NETWORK_UNREACHABLE':
+    case 'NETWORK_INTERRUPTED':
+    case 'NETWORK_TIMEOUT':
+      return { title: 'The server cannot be reached', advice: 'Check the connection, then try again.' };
+    case 'HTTP_STATUS':
+      return error.httpStatus === 404 || error.httpStatus === 410
+        ? { title: 'Part of this film is missing', advice: 'The server does not have what the manifest names.' }
+        : { title: 'The server refused', advice: `It answered with status ${error.httpStatus}.` };
+    case 'RESPONSE_TOO_LARGE':
+    case 'MANIFEST_UNKNOWN_FORMAT':
+      return { title: 'This is not a film', advice: 'The address leads to neither an HLS playlist nor a DASH MPD.' };
+    case 'MANIFEST_INVALID':
+      return { title: 'The manifest is damaged', advice: 'It cannot be understood as it is.' };
+    case 'NOTHING_PLAYABLE':
+      return { title: 'There is nothing to play', advice: 'The manifest holds no picture and no sound.' };
+    case 'MEDIA_NOT_SUPPORTED':
+      return { title: 'This browser cannot play the film', advice: 'It lacks the codecs. Another browser may have them.' };
+    case 'MEDIA_INVALID':
+    case 'MEDIA_DECODE':
+    case 'MEDIA_ELEMENT':
+      return { title: 'The film cannot be decoded', advice: 'A segment is damaged, or not what the manifest says.' };
+    case 'BUFFER_TOO_SMALL':
+      return { title: 'The segments are too large', advice: 'The browser’s buffer does not hold a single one.' };
+    case 'INVALID_ARGUMENT':
+      return { title: 'That cannot be played', advice: 'The address or an option makes no sense.' };
+    case 'INTERNAL':
+      return { title: 'The player failed', advice: 'Reload the page. If it happens again, please report it.' };
+  }
+}
