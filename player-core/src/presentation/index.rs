@@ -7,7 +7,9 @@ mod runs;
 
 pub(crate) use list::{ListBuilder, ListEntry};
 pub(crate) use pattern::{PatternPart, UrlPattern};
-pub(crate) use runs::{Run, Runs};
+pub(crate) use runs::{Run, Timeline};
+
+use std::sync::Arc;
 
 use list::List;
 
@@ -70,7 +72,7 @@ pub struct InitSegment {
 #[derive(Clone, Debug, PartialEq)]
 enum Layout {
     /// Addressed by number or time: a URL pattern, and runs of equal segments.
-    Runs(Runs),
+    Runs { pattern: UrlPattern, timeline: Arc<Timeline> },
     /// Named one by one.
     List(List),
 }
@@ -78,12 +80,13 @@ enum Layout {
 impl SegmentIndex {
     /// Segments addressed by a pattern.
     pub(crate) fn from_runs(
-        runs: Runs,
+        pattern: UrlPattern,
+        timeline: Arc<Timeline>,
         init: Option<InitSegment>,
         media_offset: MediaTime,
     ) -> Self {
         Self {
-            layout: Layout::Runs(runs),
+            layout: Layout::Runs { pattern, timeline },
             inits: init.into_iter().collect(),
             media_offset: Some(media_offset),
         }
@@ -153,7 +156,7 @@ impl SegmentIndex {
     /// How many segments there are.
     pub fn len(&self) -> usize {
         match &self.layout {
-            Layout::Runs(runs) => runs.len(),
+            Layout::Runs { timeline, .. } => timeline.len(),
             Layout::List(list) => list.len(),
         }
     }
@@ -166,9 +169,19 @@ impl SegmentIndex {
     /// The segment at `position`, counted from 0; none past the last.
     pub fn get(&self, position: usize) -> Option<Segment> {
         match &self.layout {
-            Layout::Runs(runs) => {
-                let init = (!self.inits.is_empty()).then_some(0);
-                Some(Segment { init, ..runs.get(position)? })
+            Layout::Runs { pattern, timeline } => {
+                let moment = timeline.get(position)?;
+                Some(Segment {
+                    number: moment.number,
+                    start: moment.start,
+                    duration: moment.end - moment.start,
+                    url: pattern.expand(moment.number, moment.time),
+                    range: None,
+                    init: (!self.inits.is_empty()).then_some(0),
+                    discontinuity: 0,
+                    size: None,
+                    gap: false,
+                })
             }
             Layout::List(list) => list.get(position),
         }
@@ -183,7 +196,7 @@ impl SegmentIndex {
     /// or before the start; none at or after [`end`](Self::end).
     pub fn position_at(&self, time: MediaTime) -> Option<usize> {
         match &self.layout {
-            Layout::Runs(runs) => runs.position_at(time),
+            Layout::Runs { timeline, .. } => timeline.position_at(time),
             Layout::List(list) => list.position_at(time),
         }
     }
@@ -191,7 +204,7 @@ impl SegmentIndex {
     /// Where the first segment begins; zero if there is none.
     pub fn start(&self) -> MediaTime {
         match &self.layout {
-            Layout::Runs(runs) => runs.span(0),
+            Layout::Runs { timeline, .. } => timeline.span(0),
             Layout::List(list) => list.span(0),
         }
         .map_or(MediaTime::ZERO, |(start, _)| start)
@@ -201,7 +214,7 @@ impl SegmentIndex {
     pub fn end(&self) -> MediaTime {
         let last = self.len().wrapping_sub(1);
         match &self.layout {
-            Layout::Runs(runs) => runs.span(last),
+            Layout::Runs { timeline, .. } => timeline.span(last),
             Layout::List(list) => list.span(last),
         }
         .map_or(MediaTime::ZERO, |(_, end)| end)

@@ -1,12 +1,11 @@
-//! Runs of equally long segments, addressed by a pattern.
+//! When segments play that come in runs of equal length.
 
-use super::{Segment, UrlPattern};
 use crate::time::{FLICKS_PER_SECOND, MediaTime};
 
-/// Segments whose URLs follow a pattern, as runs of equal duration.
+/// Numbers and times of segments, as runs of equal duration. Representations that play at the same
+/// times share one.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Runs {
-    pattern: UrlPattern,
+pub(crate) struct Timeline {
     timescale: u32,
     /// The media time, in units of the timescale, that the period begins with.
     origin: u64,
@@ -36,6 +35,17 @@ impl Run {
     }
 }
 
+/// One segment of a [`Timeline`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Moment {
+    pub(super) number: u64,
+    /// Media time, in units of the timescale.
+    pub(super) time: u64,
+    /// On the presentation timeline, cut to the period.
+    pub(super) start: MediaTime,
+    pub(super) end: MediaTime,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Placed {
     /// Position of the run's first segment in the index.
@@ -43,16 +53,15 @@ struct Placed {
     run: Run,
 }
 
-impl Runs {
+impl Timeline {
     /// No runs yet. `period_end` may be [`MediaTime::MAX`].
     pub(crate) fn new(
-        pattern: UrlPattern,
         timescale: u32,
         origin: u64,
         period_start: MediaTime,
         period_end: MediaTime,
     ) -> Self {
-        Self { pattern, timescale, origin, period_start, period_end, runs: Vec::new() }
+        Self { timescale, origin, period_start, period_end, runs: Vec::new() }
     }
 
     /// Adds a run after all others, less what lies outside the period or is too short to have a
@@ -99,27 +108,17 @@ impl Runs {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.runs.last().map_or(0, |last| last.position + last.run.count as usize)
     }
 
-    pub(super) fn get(&self, position: usize) -> Option<Segment> {
+    pub(super) fn get(&self, position: usize) -> Option<Moment> {
         let (number, time, duration) = self.ticks(position)?;
         let (start, end) = self.place(time, duration);
-        Some(Segment {
-            number,
-            start,
-            duration: end - start,
-            url: self.pattern.expand(number, time),
-            range: None,
-            init: None,
-            discontinuity: 0,
-            size: None,
-            gap: false,
-        })
+        Some(Moment { number, time, start, end })
     }
 
-    /// Start and end of a segment, without making its URL.
+    /// Start and end of a segment.
     pub(super) fn span(&self, position: usize) -> Option<(MediaTime, MediaTime)> {
         let (_, time, duration) = self.ticks(position)?;
         Some(self.place(time, duration))
@@ -185,13 +184,11 @@ impl Runs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PatternPart;
     use super::*;
     use proptest::prelude::*;
 
-    fn runs(timescale: u32, origin: u64, start: MediaTime, end: MediaTime) -> Runs {
-        let pattern = UrlPattern::new(vec![PatternPart::Number { width: 1 }]);
-        Runs::new(pattern, timescale, origin, start, end)
+    fn runs(timescale: u32, origin: u64, start: MediaTime, end: MediaTime) -> Timeline {
+        Timeline::new(timescale, origin, start, end)
     }
 
     fn run(number: u64, time: u64, duration: u64, count: u64) -> Run {
@@ -205,7 +202,7 @@ mod tests {
         runs.push(run(1, 80, 15, 10));
         let spans: Vec<_> = (0..runs.len()).filter_map(|position| runs.get(position)).collect();
         let brief: Vec<_> =
-            spans.iter().map(|s| (s.number, s.start.to_string(), s.duration.to_string())).collect();
+            spans.iter().map(|s| (s.number, s.start.to_string(), (s.end - s.start).to_string())).collect();
         assert_eq!(
             brief,
             [
@@ -264,11 +261,11 @@ mod tests {
             for position in 0..runs.len() {
                 let segment = runs.get(position).ok_or_else(|| TestCaseError::fail("missing"))?;
                 prop_assert!(segment.start >= previous);
-                prop_assert!(segment.duration > MediaTime::ZERO);
-                prop_assert!(segment.end() <= end);
-                previous = segment.end();
+                prop_assert!(segment.end > segment.start);
+                prop_assert!(segment.end <= end);
+                previous = segment.end;
                 prop_assert_eq!(runs.position_at(segment.start), Some(position));
-                let last = segment.end() - MediaTime::from_flicks(1);
+                let last = segment.end - MediaTime::from_flicks(1);
                 prop_assert_eq!(runs.position_at(last), Some(position));
             }
             prop_assert_eq!(runs.get(runs.len()), None);
