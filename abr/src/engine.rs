@@ -1,6 +1,6 @@
 //! Joins estimator, rule and prediction into what a player calls.
 
-use crate::math::{clamp, finite_or, micros, seconds};
+use crate::math::{clamp, finite_or, micros, millis};
 use crate::predict::download_s;
 use crate::{
     Action, Candidate, Cause, Choice, Config, Controller, Decision, Download, Estimate, Estimator,
@@ -75,7 +75,7 @@ pub struct Abr {
 
 #[derive(Clone, Copy, Debug)]
 enum Pending {
-    Fetched { at_us: u64, rung: usize, download_s: f64 },
+    Fetched { at_us: u64, rung: usize, download_ms: f64 },
     Abandoned { from: usize, to: usize },
     Seeked,
 }
@@ -86,12 +86,12 @@ const MAX_ABANDONED: u32 = 2;
 const MAX_TRACKED: usize = 32;
 /// A transfer is left alone while it will leave at least this part of the buffer.
 const COMFORTABLE: f64 = 0.5;
-/// When the buffer is full and does not drain, ask again after this time, seconds.
-const RECHECK_S: f64 = 0.5;
-/// A wait shorter than this is not worth a timer, seconds.
-const SHORTEST_WAIT_S: f64 = 0.005;
-/// Gaps between requests shorter than this are the player's own work, seconds.
-const IDLE_S: f64 = 0.05;
+/// When the buffer is full and does not drain, ask again after this time, milliseconds.
+const RECHECK_MS: f64 = 500.0;
+/// A wait shorter than this is not worth a timer, milliseconds.
+const SHORTEST_WAIT_MS: f64 = 5.0;
+/// Gaps between requests shorter than this are the player's own work, milliseconds.
+const IDLE_MS: f64 = 50.0;
 
 impl Abr {
     /// An engine with the configured rule.
@@ -152,8 +152,8 @@ impl Abr {
             }
             Event::RequestEnded { id, .. } => {
                 if let Some((_, rung, started_us)) = self.take_fetch(id) {
-                    let download_s = seconds(now_us.saturating_sub(started_us));
-                    self.remember(Pending::Fetched { at_us: now_us, rung, download_s });
+                    let download_ms = millis(now_us.saturating_sub(started_us));
+                    self.remember(Pending::Fetched { at_us: now_us, rung, download_ms });
                     self.finished_us = Some(now_us);
                     self.abandoning = None;
                 }
@@ -178,24 +178,24 @@ impl Abr {
         let estimate = self.estimator.estimate();
         self.tell(situation, &step);
 
-        let overfull_s = step.buffer_s + step.duration_s - step.capacity_s;
-        if overfull_s > 0.0 {
+        let overfull_ms = step.buffer_ms + step.duration_ms - step.capacity_ms;
+        if overfull_ms > 0.0 {
             self.rule_waits = false;
-            let wait_s = if step.drain > 0.0 { overfull_s / step.drain } else { RECHECK_S };
-            let at_us = situation.now_us.saturating_add(micros(wait_s.max(SHORTEST_WAIT_S)));
+            let wait_ms = if step.drain > 0.0 { overfull_ms / step.drain } else { RECHECK_MS };
+            let at_us = situation.now_us.saturating_add(micros(wait_ms.max(SHORTEST_WAIT_MS)));
             let reasons = self.reasons(Cause::BufferFull, &step, &estimate, &[]);
             return Decision { action: Action::WaitUntil { at_us }, reasons };
         }
 
         let choice = self.controller.choose(&step, &estimate);
-        let Choice { rung, delay_s, cause, ref costs } = choice;
+        let Choice { rung, delay_ms, cause, ref costs } = choice;
         // Waiting must not run the buffer down, and helps only while it drains.
-        let spare_s =
-            if step.drain > 0.0 { (step.buffer_s - step.duration_s) / step.drain } else { 0.0 };
-        let delay_s = clamp(delay_s, 0.0, spare_s.max(0.0));
-        self.rule_waits = delay_s > SHORTEST_WAIT_S;
+        let spare_ms =
+            if step.drain > 0.0 { (step.buffer_ms - step.duration_ms) / step.drain } else { 0.0 };
+        let delay_ms = clamp(delay_ms, 0.0, spare_ms.max(0.0));
+        self.rule_waits = delay_ms > SHORTEST_WAIT_MS;
         let (action, cause) = if self.rule_waits {
-            let at_us = situation.now_us.saturating_add(micros(delay_s));
+            let at_us = situation.now_us.saturating_add(micros(delay_ms));
             (Action::WaitUntil { at_us }, Cause::Ahead)
         } else {
             let only = step.rungs() == 1;
@@ -248,12 +248,12 @@ impl Abr {
         let rung = |original| step.standing_for(original, situation.ladder);
         for pending in core::mem::take(&mut self.pending) {
             match pending {
-                Pending::Fetched { at_us, rung: original, download_s } => {
-                    let since_s = seconds(situation.now_us.saturating_sub(at_us));
+                Pending::Fetched { at_us, rung: original, download_ms } => {
+                    let since_ms = millis(situation.now_us.saturating_sub(at_us));
                     let mut then = step.clone();
-                    then.buffer_s += since_s * step.drain;
+                    then.buffer_ms += since_ms * step.drain;
                     let fetched =
-                        Observation::Fetched { rung: rung(original), download_s, replaced: false };
+                        Observation::Fetched { rung: rung(original), download_ms, replaced: false };
                     self.controller.observe(&fetched, &then);
                 }
                 Pending::Abandoned { from, to } => {
@@ -264,10 +264,10 @@ impl Abr {
             }
         }
         // Time without a request, unless the rule itself wanted it.
-        let idle_s =
-            self.finished_us.map_or(0.0, |at| seconds(situation.now_us.saturating_sub(at)));
-        if idle_s > IDLE_S && !self.rule_waits && situation.phase == Phase::Playing {
-            self.controller.observe(&Observation::Idle { seconds: idle_s }, step);
+        let idle_ms =
+            self.finished_us.map_or(0.0, |at| millis(situation.now_us.saturating_sub(at)));
+        if idle_ms > IDLE_MS && !self.rule_waits && situation.phase == Phase::Playing {
+            self.controller.observe(&Observation::Idle { ms: idle_ms }, step);
         }
         if self.finished_us.is_some() {
             self.finished_us = Some(situation.now_us);
@@ -283,8 +283,8 @@ impl Abr {
         if !self.config.abandon || download.rung == 0 || download.abandoned >= MAX_ABANDONED {
             return (None, Cause::AbandonmentRuledOut);
         }
-        let left_s = download.rate_bps().map(|rate| download.remaining_bits() / rate);
-        if left_s.is_some_and(|left_s| left_s * step.rate <= COMFORTABLE * step.buffer_s) {
+        let left_ms = download.rate_kbps().map(|rate| download.remaining_bits() / rate);
+        if left_ms.is_some_and(|left_ms| left_ms * step.rate <= COMFORTABLE * step.buffer_ms) {
             return (None, Cause::OnTrack);
         }
         match self.controller.abandon(download, step, estimate) {
@@ -296,12 +296,13 @@ impl Abr {
     fn reasons(&self, cause: Cause, step: &Step, estimate: &Estimate, costs: &[f64]) -> Reasons {
         let candidate = |(rung, &bits): (usize, &f64)| {
             let download_s = download_s(estimate, bits);
-            let lasts_s = step.buffer_s / step.rate;
+            let buffer_s = step.buffer_ms / 1000.0;
+            let lasts_s = buffer_s / step.rate;
             let drained = if step.phase == Phase::Paused { 0.0 } else { download_s * step.rate };
             Candidate {
                 rung: step.original(rung),
                 download_s,
-                predicted_buffer_s: (step.buffer_s - drained).max(0.0) + step.duration_s,
+                predicted_buffer_s: (buffer_s - drained).max(0.0) + step.duration_ms / 1000.0,
                 stall_probability: match step.phase {
                     Phase::Playing => estimate.probability_late(bits, lasts_s),
                     Phase::Starting | Phase::Paused | Phase::Stalled => 0.0,

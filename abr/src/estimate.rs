@@ -55,6 +55,16 @@ impl Estimate {
         if transfer_s > 0.0 { self.probability_below(bits / transfer_s) } else { 1.0 }
     }
 
+    /// [`Estimate::throughput_bps`] in bits per millisecond.
+    pub fn throughput_kbps(&self) -> f64 {
+        self.throughput_bps / 1000.0
+    }
+
+    /// [`Estimate::ttfb_s`] in milliseconds.
+    pub fn ttfb_ms(&self) -> f64 {
+        self.ttfb_s * 1000.0
+    }
+
     /// The outcomes a rule may reckon with: logarithmic offset from the median, and weight.
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = (f64, f64)> + use<> {
         let spread = self.spread;

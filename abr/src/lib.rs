@@ -76,6 +76,8 @@ mod link;
 mod math;
 mod predict;
 pub mod rules;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod situation;
 mod step;
 

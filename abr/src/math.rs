@@ -18,9 +18,14 @@ pub(crate) fn clamp(value: f64, low: f64, high: f64) -> f64 {
     }
 }
 
-/// Seconds as whole microseconds, saturating.
-pub(crate) fn micros(seconds: f64) -> u64 {
-    (seconds * 1e6) as u64
+/// Milliseconds as whole microseconds, saturating.
+pub(crate) fn micros(millis: f64) -> u64 {
+    (millis * 1e3) as u64
+}
+
+/// Microseconds as milliseconds.
+pub(crate) fn millis(micros: u64) -> f64 {
+    micros as f64 / 1e3
 }
 
 /// Microseconds as seconds.

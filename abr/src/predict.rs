@@ -33,8 +33,10 @@ const SPEED_STEP: f64 = 0.3;
 /// estimate; the buffer fills at throughput ÷ bitrate and drains at the playback rate.
 pub fn predict_buffer(step: &Step, estimate: &Estimate, rung: usize) -> Trajectory {
     let rung = rung.min(step.top());
-    let bitrate = step.bitrates_bps.get(rung).copied().unwrap_or(1.0);
-    let ceiling = step.capacity_s.max(step.buffer_s);
+    let bitrate = step.bitrates_kbps.get(rung).copied().unwrap_or(1.0) * 1000.0;
+    let [buffer_s, capacity_s, duration_s] =
+        [step.buffer_ms, step.capacity_ms, step.duration_ms].map(|ms| ms / 1000.0);
+    let ceiling = capacity_s.max(buffer_s);
     let width = ceiling / (LEVELS - 1) as f64;
     let drain = if step.phase == Phase::Paused { 0.0 } else { step.rate };
 
@@ -43,20 +45,20 @@ pub fn predict_buffer(step: &Step, estimate: &Estimate, rung: usize) -> Trajecto
         .map(|speed| {
             let offset = (speed as f64 - (SPEEDS / 2) as f64) * SPEED_STEP;
             let throughput = estimate.median_bps * exp(offset);
-            step.duration_s / (estimate.ttfb_s + step.duration_s * bitrate / throughput)
+            duration_s / (estimate.ttfb_s + duration_s * bitrate / throughput)
         })
         .collect();
-    let walk = speed_walk(estimate, clamp(STEP_S / step.duration_s, 0.0, 1.0));
+    let walk = speed_walk(estimate, clamp(STEP_S / duration_s, 0.0, 1.0));
 
     // Mass per (speed, level); level 0 is an empty buffer.
     let mut mass = vec![[0.0_f64; LEVELS]; SPEEDS];
-    deposit(&mut mass[SPEEDS / 2], step.buffer_s / width, 1.0);
+    deposit(&mut mass[SPEEDS / 2], buffer_s / width, 1.0);
     let mut never_dry = mass.clone();
     let mut trajectory = Trajectory { step_s: STEP_S, ..Trajectory::default() };
     record(&mut trajectory, &mass, 0.0, width);
     for _ in 0..STEPS {
         for field in [&mut mass, &mut never_dry] {
-            *field = advance(&diffuse(field, &walk), &gain, drain, step.capacity_s, width);
+            *field = advance(&diffuse(field, &walk), &gain, drain, capacity_s, width);
         }
         // A trajectory that touched the ground has stalled, whatever it does afterwards.
         if drain > 0.0 {

@@ -3,25 +3,25 @@
 use crate::math::{clamp, finite_or, ln};
 use crate::{Objective, Phase, Situation, Utility};
 
-/// A checked decision problem. The rungs are ascending in bitrate, masked and absurd ones are gone,
+/// A checked decision problem, in milliseconds and kbit/s (bits per millisecond). The rungs are ascending in bitrate, masked and absurd ones are gone,
 /// there is at least one, and every number is finite. Rungs are named by their position in *this*
 /// ladder; [`Step::original`] translates back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// What playback is doing.
     pub phase: Phase,
-    /// Buffer level, seconds.
-    pub buffer_s: f64,
-    /// The most the buffer may hold, seconds; at least two segments.
-    pub capacity_s: f64,
-    /// Duration of the segment, seconds of media, above 0.
-    pub duration_s: f64,
-    /// Seconds of media played per second: 0 when paused, stalled or starting.
+    /// Buffer level, milliseconds.
+    pub buffer_ms: f64,
+    /// The most the buffer may hold, milliseconds; at least two segments.
+    pub capacity_ms: f64,
+    /// Duration of the segment, milliseconds of media, above 0.
+    pub duration_ms: f64,
+    /// Media time played per unit of time: 0 when paused, stalled or starting.
     pub drain: f64,
-    /// Seconds of media played per second once playback runs, above 0.
+    /// Media time played per unit of time once playback runs, above 0.
     pub rate: f64,
-    /// Nominal bitrate per rung, bits per second.
-    pub bitrates_bps: Vec<f64>,
+    /// Nominal bitrate per rung, kbit/s (bits per millisecond).
+    pub bitrates_kbps: Vec<f64>,
     /// Size of the segment per rung, bits: real where known, else nominal.
     pub sizes_bits: Vec<f64>,
     /// Utility per rung: 1 for the highest rung's quality (or for the span above the lowest, when
@@ -60,29 +60,30 @@ impl Step {
         let duration_s = clamp(finite_or(situation.segment_duration_s, 4.0), 1e-3, 3600.0);
         let rate = clamp(finite_or(situation.playback_rate, 1.0), 0.0, 16.0);
         let rate = if rate > 0.0 { rate } else { 1.0 };
-        let bitrates_bps: Vec<f64> = ladder.iter().map(|&r| bitrate(r)).collect();
+        let bitrates_kbps: Vec<f64> = ladder.iter().map(|&r| bitrate(r) / 1000.0).collect();
         let sizes_bits = ladder
             .iter()
-            .zip(&bitrates_bps)
-            .map(|(&rung, &bitrate)| {
+            .map(|&rung| {
                 let known = situation.next_bytes.get(rung).copied().flatten().filter(|&b| b > 0);
-                known.map_or(bitrate * duration_s, |bytes| bytes as f64 * 8.0)
+                known.map_or(bitrate(rung) * duration_s, |bytes| bytes as f64 * 8.0)
             })
             .collect();
         // The rung before may be masked by now: its nearest neighbour below stands in for it.
         let previous = situation.current.filter(|&r| r < situation.ladder.len()).map(|current| {
-            let at = bitrate(current);
-            bitrates_bps.iter().rposition(|&b| b <= at).unwrap_or(0)
+            let at = bitrate(current) / 1000.0;
+            bitrates_kbps.iter().rposition(|&b| b <= at).unwrap_or(0)
         });
         Self {
             phase: situation.phase,
-            buffer_s: clamp(situation.buffer_s, 0.0, 1e6),
-            capacity_s: clamp(finite_or(situation.buffer_goal_s, 30.0), 2.0 * duration_s, 1e6),
-            duration_s,
+            buffer_ms: clamp(situation.buffer_s, 0.0, 1e6) * 1000.0,
+            capacity_ms: clamp(finite_or(situation.buffer_goal_s, 30.0), 0.0, 1e6)
+                .max(2.0 * duration_s)
+                * 1000.0,
+            duration_ms: duration_s * 1000.0,
             drain: if situation.phase == Phase::Playing { rate } else { 0.0 },
             rate,
-            qualities: qualities(situation, &ladder, &bitrates_bps, objective.utility),
-            bitrates_bps,
+            qualities: qualities(situation, &ladder, &bitrates_kbps, objective.utility),
+            bitrates_kbps,
             sizes_bits,
             previous,
             remaining: situation.segments_remaining,
@@ -111,15 +112,16 @@ impl Step {
         if let Some(rung) = self.ladder.iter().position(|&r| r == original) {
             return rung;
         }
-        let at = ladder.get(original).map_or(0.0, |r| finite_or(r.bitrate_bps, 0.0));
-        self.bitrates_bps.iter().rposition(|&b| b <= at).unwrap_or(0)
+        let at = ladder.get(original).map_or(0.0, |r| finite_or(r.bitrate_bps, 0.0) / 1000.0);
+        self.bitrates_kbps.iter().rposition(|&b| b <= at).unwrap_or(0)
     }
 
     /// The highest rung whose segments, at nominal size, arrive within their own duration.
-    pub fn sustained(&self, throughput_bps: f64, ttfb_s: f64) -> usize {
-        let fits =
-            |bitrate: f64| ttfb_s + self.duration_s * bitrate / throughput_bps <= self.duration_s;
-        let above = self.bitrates_bps.iter().skip(1).take_while(|&&b| fits(b));
+    pub fn sustained(&self, throughput_kbps: f64, ttfb_ms: f64) -> usize {
+        let fits = |bitrate: f64| {
+            ttfb_ms + self.duration_ms * bitrate / throughput_kbps <= self.duration_ms
+        };
+        let above = self.bitrates_kbps.iter().skip(1).take_while(|&&b| fits(b));
         above.count()
     }
 }
@@ -127,7 +129,7 @@ impl Step {
 fn qualities(
     situation: &Situation<'_>,
     ladder: &[usize],
-    bitrates_bps: &[f64],
+    bitrates_kbps: &[f64],
     utility: Utility,
 ) -> Vec<f64> {
     // Scaled over the whole ladder, so that a mask does not change what a rung is worth.
@@ -136,7 +138,7 @@ fn qualities(
         all()
             .map(|r| r.bitrate_bps)
             .filter(|b| b.is_finite() && *b > 0.0)
-            .map(|b| clamp(b, 1.0, 1e12))
+            .map(|b| clamp(b, 1.0, 1e12) / 1000.0)
     };
     let lowest = bitrates().fold(f64::INFINITY, f64::min);
     let highest = bitrates().fold(0.0, f64::max);
@@ -149,9 +151,9 @@ fn qualities(
             .map(|&r| situation.ladder.get(r).and_then(|r| r.quality).unwrap_or(0.0) / table_top)
             .collect(),
         Utility::LogBitrate if highest > lowest => {
-            bitrates_bps.iter().map(|b| ln(b / lowest) / ln(highest / lowest)).collect()
+            bitrates_kbps.iter().map(|b| ln(b / lowest) / ln(highest / lowest)).collect()
         }
-        _ if highest > 0.0 => bitrates_bps.iter().map(|b| b / highest).collect(),
+        _ if highest > 0.0 => bitrates_kbps.iter().map(|b| b / highest).collect(),
         _ => vec![1.0; ladder.len()],
     }
 }

@@ -12,16 +12,16 @@ use crate::{Cause, Config, Estimate, Source, Step};
 pub struct Bola {
     avoid_oscillation: bool,
     started: bool,
-    placeholder_s: f64,
+    placeholder_ms: f64,
     safety: BufferSafety,
     /// Original bitrate of the segment before, so that a mask does not confuse it.
-    last_bps: f64,
+    last_kbps: f64,
 }
 
-/// The buffer level up to which the lowest rung is right, seconds.
-const MINIMUM_BUFFER_S: f64 = 10.0;
-/// What each rung adds to the level at which the highest is right, seconds.
-const BUFFER_PER_RUNG_S: f64 = 2.0;
+/// The buffer level up to which the lowest rung is right, milliseconds.
+const MINIMUM_BUFFER_MS: f64 = 10_000.0;
+/// What each rung adds to the level at which the highest is right, milliseconds.
+const BUFFER_PER_RUNG_MS: f64 = 2000.0;
 
 /// The parameters V and γp for a ladder, and its utilities.
 struct Score {
@@ -36,14 +36,14 @@ impl Bola {
         Self {
             avoid_oscillation: config.bola_avoid_oscillation,
             started: false,
-            placeholder_s: 0.0,
+            placeholder_ms: 0.0,
             safety: BufferSafety::default(),
-            last_bps: 0.0,
+            last_kbps: 0.0,
         }
     }
 
     fn last_rung(&self, step: &Step) -> usize {
-        step.bitrates_bps.iter().rposition(|&b| b <= self.last_bps).unwrap_or(0)
+        step.bitrates_kbps.iter().rposition(|&b| b <= self.last_kbps).unwrap_or(0)
     }
 }
 
@@ -54,20 +54,20 @@ impl Controller for Bola {
 
     fn choose(&mut self, step: &Step, estimate: &Estimate) -> Choice {
         let score = Score::new(step);
-        let sustained = step.sustained(estimate.throughput_bps, estimate.ttfb_s);
+        let sustained = step.sustained(estimate.throughput_kbps(), estimate.ttfb_ms());
         if !self.started {
             if estimate.source == Source::Default {
                 let rung = self.last_rung(step);
-                return Choice { rung, delay_s: 0.0, cause: Cause::Startup, costs: Vec::new() };
+                return Choice { rung, delay_ms: 0.0, cause: Cause::Startup, costs: Vec::new() };
             }
             self.started = true;
             self.safety = BufferSafety::default();
-            self.placeholder_s = (score.lowest_level(sustained, step) - step.buffer_s).max(0.0);
-            let costs = score.costs(step, step.buffer_s + self.placeholder_s);
-            return Choice { rung: sustained, delay_s: 0.0, cause: Cause::Startup, costs };
+            self.placeholder_ms = (score.lowest_level(sustained, step) - step.buffer_ms).max(0.0);
+            let costs = score.costs(step, step.buffer_ms + self.placeholder_ms);
+            return Choice { rung: sustained, delay_ms: 0.0, cause: Cause::Startup, costs };
         }
 
-        let costs = score.costs(step, step.buffer_s + self.placeholder_s);
+        let costs = score.costs(step, step.buffer_ms + self.placeholder_ms);
         let mut rung = lowest(&costs);
         let mut cause = Cause::BufferBased;
         let last = self.last_rung(step);
@@ -79,27 +79,27 @@ impl Controller for Bola {
             cause = Cause::ClimbHeld;
         }
 
-        let excess_s = step.buffer_s + self.placeholder_s - score.highest_level(rung);
-        let mut delay_s = 0.0;
-        if excess_s > self.placeholder_s {
-            delay_s = excess_s - self.placeholder_s;
-            self.placeholder_s = 0.0;
-        } else if excess_s > 0.0 {
-            self.placeholder_s -= excess_s;
+        let excess_ms = step.buffer_ms + self.placeholder_ms - score.highest_level(rung);
+        let mut delay_ms = 0.0;
+        if excess_ms > self.placeholder_ms {
+            delay_ms = excess_ms - self.placeholder_ms;
+            self.placeholder_ms = 0.0;
+        } else if excess_ms > 0.0 {
+            self.placeholder_ms -= excess_ms;
         }
         if rung == step.top() {
-            delay_s = 0.0;
+            delay_ms = 0.0;
         }
 
         let safe = self.safety.limit(rung, step, estimate);
         if safe < rung {
             rung = safe;
-            delay_s = 0.0;
+            delay_ms = 0.0;
             cause = Cause::BufferLow;
-            let most = (score.lowest_level(rung, step) - step.buffer_s).max(0.0);
-            self.placeholder_s = self.placeholder_s.min(most);
+            let most = (score.lowest_level(rung, step) - step.buffer_ms).max(0.0);
+            self.placeholder_ms = self.placeholder_ms.min(most);
         }
-        Choice { rung, delay_s, cause, costs }
+        Choice { rung, delay_ms, cause, costs }
     }
 
     fn abandon(
@@ -108,15 +108,15 @@ impl Controller for Bola {
         step: &Step,
         _estimate: &Estimate,
     ) -> Option<(usize, Cause)> {
-        let rate = in_flight.rate_bps()?;
+        let rate = in_flight.rate_kbps()?;
         // Another request costs another time to first byte: compare what will be true after it.
-        let left = in_flight.remaining_bits() - in_flight.ttfb_s * rate;
+        let left = in_flight.remaining_bits() - in_flight.ttfb_ms * rate;
         if left <= 0.0 {
             return None;
         }
         let score = Score::new(step);
-        let level_s = (step.buffer_s + self.placeholder_s - in_flight.ttfb_s).max(0.0);
-        let value = |rung: usize, bits: f64| (score.highest_level(rung) - level_s) / bits;
+        let level_ms = (step.buffer_ms + self.placeholder_ms - in_flight.ttfb_ms).max(0.0);
+        let value = |rung: usize, bits: f64| (score.highest_level(rung) - level_ms) / bits;
         let mut best = (value(in_flight.rung, left), None);
         for rung in 0..in_flight.rung {
             let bits = in_flight.bits_in(rung, step);
@@ -130,30 +130,30 @@ impl Controller for Bola {
 
     fn observe(&mut self, observation: &Observation, step: &Step) {
         let score = Score::new(step);
-        let bitrate = |rung: usize| step.bitrates_bps.get(rung).copied().unwrap_or(0.0);
+        let bitrate = |rung: usize| step.bitrates_kbps.get(rung).copied().unwrap_or(0.0);
         match *observation {
-            Observation::Idle { seconds } => self.placeholder_s += seconds,
+            Observation::Idle { ms } => self.placeholder_ms += ms,
             Observation::Seeked => self.started = false,
             Observation::Fetched { rung, replaced: true, .. } => {
-                self.last_bps = bitrate(rung);
-                self.placeholder_s += step.duration_s;
+                self.last_kbps = bitrate(rung);
+                self.placeholder_ms += step.duration_ms;
             }
-            Observation::Fetched { rung, download_s, replaced: false } => {
-                self.last_bps = bitrate(rung);
-                let level_was = step.buffer_s + download_s;
+            Observation::Fetched { rung, download_ms, replaced: false } => {
+                self.last_kbps = bitrate(rung);
+                let level_was = step.buffer_ms + download_ms;
                 let most = (score.highest_level(rung) - level_was).max(0.0);
-                self.placeholder_s = self.placeholder_s.min(most);
+                self.placeholder_ms = self.placeholder_ms.min(most);
                 // The segment may not have been this rule's choice. An empty buffer is no reason to
                 // inflate the placeholder.
-                if step.buffer_s > 0.0 {
+                if step.buffer_ms > 0.0 {
                     let least = score.lowest_level(rung, step) - level_was;
-                    self.placeholder_s = self.placeholder_s.max(least);
+                    self.placeholder_ms = self.placeholder_ms.max(least);
                 }
             }
             Observation::Abandoned { from, to } => {
-                self.last_bps = bitrate(from);
-                let wanted = if to > 0 { score.lowest_level(to, step) } else { MINIMUM_BUFFER_S };
-                self.placeholder_s = self.placeholder_s.min((wanted - step.buffer_s).max(0.0));
+                self.last_kbps = bitrate(from);
+                let wanted = if to > 0 { score.lowest_level(to, step) } else { MINIMUM_BUFFER_MS };
+                self.placeholder_ms = self.placeholder_ms.min((wanted - step.buffer_ms).max(0.0));
             }
         }
     }
@@ -161,14 +161,15 @@ impl Controller for Bola {
 
 impl Score {
     fn new(step: &Step) -> Self {
-        let lowest = step.bitrates_bps.first().copied().unwrap_or(1.0);
-        let utilities: Vec<f64> = step.bitrates_bps.iter().map(|b| 1.0 + ln(b / lowest)).collect();
+        let lowest = step.bitrates_kbps.first().copied().unwrap_or(1.0);
+        let offset = 1.0 - ln(lowest);
+        let utilities: Vec<f64> = step.bitrates_kbps.iter().map(|&b| ln(b) + offset).collect();
         let span = utilities.last().copied().unwrap_or(1.0) - 1.0;
         let rungs = utilities.len() as f64;
-        let buffer_s = (MINIMUM_BUFFER_S + BUFFER_PER_RUNG_S * rungs).max(step.capacity_s);
+        let buffer_ms = (MINIMUM_BUFFER_MS + BUFFER_PER_RUNG_MS * rungs).max(step.capacity_ms);
         // With a single rung (or equal ones) any positive γp gives the same choice.
-        let gp = if span > 0.0 { span / (buffer_s / MINIMUM_BUFFER_S - 1.0) } else { 1.0 };
-        Self { v: MINIMUM_BUFFER_S / gp, gp, utilities }
+        let gp = if span > 0.0 { span / (buffer_ms / MINIMUM_BUFFER_MS - 1.0) } else { 1.0 };
+        Self { v: MINIMUM_BUFFER_MS / gp, gp, utilities }
     }
 
     fn utility(&self, rung: usize) -> f64 {
@@ -182,7 +183,7 @@ impl Score {
 
     /// The level from which this rung is preferred to every lower one.
     fn lowest_level(&self, rung: usize, step: &Step) -> f64 {
-        let bitrate = |r: usize| step.bitrates_bps.get(r).copied().unwrap_or(1.0);
+        let bitrate = |r: usize| step.bitrates_kbps.get(r).copied().unwrap_or(1.0);
         let (here, mine) = (bitrate(rung), self.utility(rung));
         (0..rung)
             .filter(|&lower| self.utility(lower) < mine)
@@ -194,10 +195,10 @@ impl Score {
     }
 
     /// Minus the BOLA score of each rung.
-    fn costs(&self, step: &Step, level_s: f64) -> Vec<f64> {
+    fn costs(&self, step: &Step, level_ms: f64) -> Vec<f64> {
         let cost =
-            |(rung, &bitrate): (usize, &f64)| -(self.highest_level(rung) - level_s) / bitrate;
-        step.bitrates_bps.iter().enumerate().map(cost).collect()
+            |(rung, &bitrate): (usize, &f64)| -(self.highest_level(rung) - level_ms) / bitrate;
+        step.bitrates_kbps.iter().enumerate().map(cost).collect()
     }
 }
 

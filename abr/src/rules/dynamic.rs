@@ -7,13 +7,13 @@ use crate::{Cause, Config, Estimate, Step};
 /// Hands over to BOLA-E above a buffer level and back to the throughput rule below half of it.
 #[derive(Clone, Debug)]
 pub struct Dynamic {
-    threshold_s: Option<f64>,
+    threshold_ms: Option<f64>,
     throughput: Throughput,
     bola: Bola,
     by_buffer: bool,
 }
 
-const THRESHOLD_S: f64 = 10.0;
+const THRESHOLD_MS: f64 = 10_000.0;
 /// Where 10 s is out of reach of the buffer goal, this part of the goal takes its place.
 const THRESHOLD_SHARE: f64 = 0.6;
 
@@ -21,7 +21,7 @@ impl Dynamic {
     /// The rule at its start.
     pub fn new(config: &Config) -> Self {
         Self {
-            threshold_s: config.dynamic_threshold_s,
+            threshold_ms: config.dynamic_threshold_s.map(|s| s * 1000.0),
             throughput: Throughput::new(config),
             bola: Bola::new(config),
             by_buffer: false,
@@ -35,12 +35,12 @@ impl Controller for Dynamic {
     }
 
     fn choose(&mut self, step: &Step, estimate: &Estimate) -> Choice {
-        let threshold_s =
-            self.threshold_s.unwrap_or(THRESHOLD_S.min(THRESHOLD_SHARE * step.capacity_s));
+        let threshold_ms =
+            self.threshold_ms.unwrap_or(THRESHOLD_MS.min(THRESHOLD_SHARE * step.capacity_ms));
         if self.by_buffer {
-            self.by_buffer = step.buffer_s >= threshold_s / 2.0;
+            self.by_buffer = step.buffer_ms >= threshold_ms / 2.0;
         } else {
-            self.by_buffer = step.buffer_s > threshold_s;
+            self.by_buffer = step.buffer_ms > threshold_ms;
         }
         if self.by_buffer {
             self.bola.choose(step, estimate)

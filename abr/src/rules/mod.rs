@@ -50,8 +50,8 @@ pub trait Controller: fmt::Debug + Send {
 pub struct Choice {
     /// Position in the step's ladder.
     pub rung: usize,
-    /// Seconds to wait before requesting it.
-    pub delay_s: f64,
+    /// Milliseconds to wait before requesting it.
+    pub delay_ms: f64,
     /// What tipped the balance.
     pub cause: Cause,
     /// Per rung of the step: what the rule holds against it; may be empty.
@@ -63,10 +63,10 @@ pub struct Choice {
 pub struct Download {
     /// Position in the step's ladder of the rung in flight.
     pub rung: usize,
-    /// Seconds since it was requested.
-    pub elapsed_s: f64,
-    /// Seconds until its first byte.
-    pub ttfb_s: f64,
+    /// Milliseconds since it was requested.
+    pub elapsed_ms: f64,
+    /// Milliseconds until its first byte.
+    pub ttfb_ms: f64,
     /// Bits received.
     pub loaded_bits: f64,
     /// Bits in all.
@@ -78,14 +78,14 @@ pub struct Download {
 impl Download {
     /// Reads an in-flight transfer in the terms of a step.
     pub(crate) fn new(in_flight: &InFlight, rung: usize, now_us: u64, step: &Step) -> Self {
-        let seconds_until = |at: u64| crate::math::seconds(at.saturating_sub(in_flight.started_us));
+        let until = |at: u64| at.saturating_sub(in_flight.started_us) as f64 / 1000.0;
         let loaded_bits = in_flight.bytes_loaded as f64 * 8.0;
         let nominal = step.sizes_bits.get(rung).copied().unwrap_or(1.0);
         let total_bits = in_flight.bytes_total.map_or(nominal, |bytes| bytes as f64 * 8.0);
         Self {
             rung,
-            elapsed_s: seconds_until(now_us),
-            ttfb_s: seconds_until(in_flight.first_byte_us.unwrap_or(now_us)),
+            elapsed_ms: until(now_us),
+            ttfb_ms: until(in_flight.first_byte_us.unwrap_or(now_us)),
             loaded_bits,
             total_bits: total_bits.max(loaded_bits),
             abandoned: in_flight.abandoned,
@@ -97,15 +97,15 @@ impl Download {
         (self.total_bits - self.loaded_bits).max(0.0)
     }
 
-    /// Bits per second since the first byte; `None` before anything arrived.
-    pub fn rate_bps(&self) -> Option<f64> {
-        let transfer_s = self.elapsed_s - self.ttfb_s;
-        (transfer_s > 0.0 && self.loaded_bits > 0.0).then(|| self.loaded_bits / transfer_s)
+    /// Rate since the first byte, kbit/s; `None` before anything arrived.
+    pub fn rate_kbps(&self) -> Option<f64> {
+        let transfer_ms = self.elapsed_ms - self.ttfb_ms;
+        (transfer_ms > 0.0 && self.loaded_bits > 0.0).then(|| self.loaded_bits / transfer_ms)
     }
 
     /// Size of the same segment in another rung, in proportion to the bitrates.
     pub fn bits_in(&self, rung: usize, step: &Step) -> f64 {
-        let bitrate = |r: usize| step.bitrates_bps.get(r).copied().unwrap_or(1.0);
+        let bitrate = |r: usize| step.bitrates_kbps.get(r).copied().unwrap_or(1.0);
         self.total_bits * bitrate(rung) / bitrate(self.rung)
     }
 }
@@ -117,8 +117,8 @@ pub enum Observation {
     Fetched {
         /// Position of its rung in the step's ladder.
         rung: usize,
-        /// Seconds from request to end.
-        download_s: f64,
+        /// Milliseconds from request to end.
+        download_ms: f64,
         /// Whether it took the place of a segment that was there.
         replaced: bool,
     },
@@ -129,10 +129,10 @@ pub enum Observation {
         /// Position of the rung to be fetched instead.
         to: usize,
     },
-    /// Nothing was requested for so many seconds because the buffer was full.
+    /// Nothing was requested for a while because the buffer was full.
     Idle {
-        /// Seconds.
-        seconds: f64,
+        /// Milliseconds.
+        ms: f64,
     },
     /// The buffer was discarded.
     Seeked,
@@ -207,9 +207,9 @@ impl BufferSafety {
 
     /// The highest rung, up to `rung`, whose segment arrives well before the buffer runs dry.
     pub(crate) fn limit(&mut self, rung: usize, step: &Step, estimate: &Estimate) -> usize {
-        let safe_bits = self.0 * (step.buffer_s - estimate.ttfb_s) * estimate.throughput_bps;
+        let safe_bits = self.0 * (step.buffer_ms - estimate.ttfb_ms()) * estimate.throughput_kbps();
         self.0 = (self.0 * Self::INITIAL).max(Self::LEAST);
-        let safe = |bitrate: f64| bitrate * step.duration_s <= safe_bits;
-        step.bitrates_bps.iter().skip(1).take(rung).take_while(|&&bitrate| safe(bitrate)).count()
+        let safe = |bitrate: f64| bitrate * step.duration_ms <= safe_bits;
+        step.bitrates_kbps.iter().skip(1).take(rung).take_while(|&&bitrate| safe(bitrate)).count()
     }
 }
