@@ -670,7 +670,12 @@ impl Stream {
         self.buffer.busy = Some(world.cx.out.media(command));
     }
 
+    /// What lies too far behind. A stream that is complete drops nothing: a removal would take the
+    /// media source out of its ended state (MSE §5.6, `remove`), and nothing more needs the room.
     fn due_for_removal(&self, world: &World<'_, '_>) -> Option<TimeRange> {
+        if self.complete {
+            return None;
+        }
         let back = MediaTime::from_duration(world.cx.config.buffer.back);
         let first = self.buffer.ranges().first()?;
         let due = world.playhead - back - TRIM_STEP > first.start;
