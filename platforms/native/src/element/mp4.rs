@@ -55,6 +55,8 @@ pub(super) struct Sample {
     pub(super) pts: MediaTime,
     pub(super) dts: MediaTime,
     pub(super) duration: MediaTime,
+    /// How long it would last if nothing had cut it short since.
+    pub(super) coded_duration: MediaTime,
     /// A random access point.
     pub(super) sync: bool,
     pub(super) data: Bytes,
@@ -241,12 +243,14 @@ fn read_fragment(
                 let decode_end = decode_time.saturating_add(duration.into());
                 let dts = track.time(decode_time);
                 let pts = track.time(decode_time.saturating_add(entry.cts.unwrap_or(0)));
+                // The difference of rounded times, so that neighbours touch exactly.
+                let duration = track.time(decode_end) - dts;
                 samples.push(Sample {
                     track: track.clone(),
                     pts,
                     dts,
-                    // The difference of rounded times, so that neighbours touch exactly.
-                    duration: track.time(decode_end) - dts,
+                    duration,
+                    coded_duration: duration,
                     sync: track.codec.is_audio() || flags & NON_SYNC == 0,
                     data: data.slice(next_data..end),
                 });

@@ -27,7 +27,7 @@ pub struct PresentedMedia {
     pub audio_silent: MediaTime,
     /// Parts of `played` without sound, although there is an audio track.
     pub audio_missing: MediaTime,
-    /// Sound cut away because the next frame had begun.
+    /// Sound cut away from the ends of frames, because frames appended later begin before.
     pub audio_overlap: MediaTime,
     /// Mean of the squared sound samples, full scale being 1.
     pub audio_mean_square: f64,
@@ -143,12 +143,8 @@ impl Presenter {
         let fresh = decoder.decode(frame)?;
         if fresh {
             self.presented.bytes += frame.data.len() as u64;
-            let decoded = decoder.length();
-            // Half a PCM frame is rounding, not overlap.
-            if decoded - frame.duration > MediaTime::from_scaled(1, decoder.rate.max(1)) {
-                self.presented.audio_overlap =
-                    self.presented.audio_overlap + (decoded - frame.duration);
-            }
+            self.presented.audio_overlap =
+                self.presented.audio_overlap + (frame.coded_duration - frame.duration);
         }
         let pcm = decoder.slice(part.start - frame.pts, part.end - frame.pts);
         let channels = decoder.channels.max(1);
@@ -229,12 +225,6 @@ impl Decoder {
         buffer.copy_to_vec_interleaved(&mut self.pcm);
         self.decoded = Some(frame.pts);
         Ok(true)
-    }
-
-    /// How long the decoded frame lasts.
-    fn length(&self) -> MediaTime {
-        let frames = self.pcm.len() / self.channels.max(1);
-        MediaTime::from_unsigned(frames as u64, self.rate)
     }
 
     /// The PCM between two distances from the start of the decoded frame.

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use kinora_core::io::{Request, RequestFailure, ResponseHead};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RANGE, RETRY_AFTER};
 use reqwest::{Client, redirect};
@@ -32,6 +33,20 @@ impl HttpTransport {
         // unknown issuer.
         let client = builder().build().or_else(|_| builder().tls_certs_only([]).build())?;
         Ok(Self { client })
+    }
+
+    /// A small resource beside the media, such as a title's description: its body, if the server
+    /// has it and it is no larger than `limit` bytes.
+    pub async fn small_resource(&self, url: &str, limit: usize) -> Option<Bytes> {
+        let mut response = self.client.get(url).send().await.ok()?.error_for_status().ok()?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.ok()? {
+            body.extend_from_slice(&chunk);
+            if body.len() > limit {
+                return None;
+            }
+        }
+        Some(body.freeze())
     }
 }
 
