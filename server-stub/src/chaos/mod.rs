@@ -56,7 +56,8 @@ impl Chaos {
         let action = self.faults.take(&path);
         let response = match action {
             Some(Action::Status { status }) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+                let status =
+                    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                 // Pages on other origins must see the status, not a refusal by their browser.
                 let headers = [
                     (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
@@ -122,7 +123,11 @@ impl Chaos {
                 if left == 0 {
                     return match end {
                         End::Quiet => None,
-                        End::Error => Some((Err(axum::Error::new(Aborted)), None)),
+                        End::Error => {
+                            // Lets what came before out; the connection drops what it still holds.
+                            tokio::task::yield_now().await;
+                            Some((Err(axum::Error::new(Aborted)), None))
+                        }
                         End::Wait(faults) => {
                             faults.cleared().await;
                             Some((Err(axum::Error::new(Aborted)), None))

@@ -5,7 +5,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use kinora_server::{
     Error, Result,
-    package::{self, Addressing, Options, Step, ladder::RungSpec, presentation::Presentation, source::Source},
+    package::{
+        self, Addressing, Options, Step, ladder::RungSpec, presentation::Presentation,
+        source::Source,
+    },
 };
 use std::{fmt, io::Write, path::PathBuf, time::Instant};
 
@@ -60,7 +63,15 @@ pub(crate) struct Package {
 }
 
 const PRESETS: [&str; 9] = [
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
 ];
 
 impl Package {

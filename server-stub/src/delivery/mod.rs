@@ -184,13 +184,8 @@ impl Service<Request> for Files {
 }
 
 async fn call(files: &mut ServeDir, request: Request) -> Response {
-    match files.try_call(request).await {
-        Ok(response) => response.map(Body::new),
-        Err(error) => {
-            tracing::warn!(%error, "cannot read");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read\n").into_response()
-        }
-    }
+    let Ok(response) = files.call(request).await;
+    response.map(Body::new)
 }
 
 /// Strong comparison of a validator. A date is never strong enough here: two changes fit into its second.

@@ -7,8 +7,8 @@
 use super::fragmented::{Sample, Track};
 use crate::{Error, Result};
 use mp4_atom::{
-    Codec, Encode, FourCC, Ftyp, Header, Mfhd, Moof, Mvex, SegmentReference, Sidx, Styp, Tfdt, Tfhd,
-    Traf, Trex, Trun, TrunEntry,
+    Codec, Encode, FourCC, Ftyp, Header, Mfhd, Moof, Mvex, SegmentReference, Sidx, Styp, Tfdt,
+    Tfhd, Traf, Trex, Trun, TrunEntry,
 };
 use std::{
     fs::File,
@@ -46,7 +46,8 @@ impl Cut {
             sample.time = sample.time.saturating_sub(first);
             sample.composition = sample.composition.saturating_sub(delay);
         }
-        let mut bounds: Vec<usize> = (0..).zip(&track.samples).filter(|(_, s)| s.sync).map(|(i, _)| i).collect();
+        let mut bounds: Vec<usize> =
+            (0..).zip(&track.samples).filter(|(_, s)| s.sync).map(|(i, _)| i).collect();
         bounds.push(track.samples.len());
         let cut = Self { track, bounds };
         cut.check_starts()?;
@@ -63,7 +64,8 @@ impl Cut {
             sample.time = sample.time.saturating_sub(first);
         }
         let scale = f64::from(track.timescale);
-        let end = track.samples.last().map_or(0.0, |s| (s.time + u64::from(s.duration)) as f64 / scale);
+        let end =
+            track.samples.last().map_or(0.0, |s| (s.time + u64::from(s.duration)) as f64 / scale);
         let mut bounds = vec![0];
         let mut after_video = video_starts.last().copied().unwrap_or(0.0);
         let more = std::iter::from_fn(|| {
@@ -132,7 +134,10 @@ impl Cut {
                 }
             }
         }
-        self.encode(&[&|bytes| ftyp.encode(bytes), &|bytes| moov.encode(bytes)])
+        let mut bytes = Vec::new();
+        self.put(&mut bytes, &ftyp)?;
+        self.put(&mut bytes, &moov)?;
+        Ok(bytes)
     }
 
     /// The box that opens a segment in a file of its own.
@@ -142,7 +147,9 @@ impl Cut {
             minor_version: 0,
             compatible_brands: [b"msdh", b"cmfs"].map(FourCC::new).into(),
         };
-        self.encode(&[&|bytes| styp.encode(bytes)])
+        let mut bytes = Vec::new();
+        self.put(&mut bytes, &styp)?;
+        Ok(bytes)
     }
 
     /// The index of a file that holds all segments (ISO/IEC 14496-12, 8.16.3), given their sizes.
@@ -151,7 +158,9 @@ impl Cut {
             let time = self.time(index);
             Some(SegmentReference {
                 reference_type: false,
-                referenced_size: u32::try_from(*size).ok().filter(|size| *size <= i32::MAX as u32)?,
+                referenced_size: u32::try_from(*size)
+                    .ok()
+                    .filter(|size| *size <= i32::MAX as u32)?,
                 subsegment_duration: u32::try_from(time.end - time.start).ok()?,
                 starts_with_sap: true,
                 sap_type: 1,
@@ -169,7 +178,9 @@ impl Cut {
             first_offset: 0,
             references,
         };
-        self.encode(&[&|bytes| sidx.encode(bytes)])
+        let mut bytes = Vec::new();
+        self.put(&mut bytes, &sidx)?;
+        Ok(bytes)
     }
 
     /// Opens the track's media.
@@ -205,12 +216,8 @@ impl Cut {
         Error::Container { path: self.track.path.clone(), offset, reason: reason.to_owned() }
     }
 
-    fn encode(&self, boxes: &[&dyn Fn(&mut Vec<u8>) -> mp4_atom::Result<()>]) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        for encode in boxes {
-            encode(&mut bytes).map_err(|error| self.malformed(0, &error.to_string()))?;
-        }
-        Ok(bytes)
+    fn put(&self, bytes: &mut Vec<u8>, atom: &impl Encode) -> Result<()> {
+        atom.encode(bytes).map_err(|error| self.malformed(0, &error.to_string()))
     }
 }
 
@@ -225,13 +232,18 @@ impl Writer<'_> {
         // that place.
         let mut moof = movie_fragment(index, samples, time.start);
         let mdat = Header { kind: FourCC::new(b"mdat"), size: Some(size) };
-        let length = self.cut.encode(&[&|bytes| moof.encode(bytes), &|bytes| mdat.encode(bytes)])?.len();
+        let mut bytes = Vec::new();
+        self.cut.put(&mut bytes, &moof)?;
+        self.cut.put(&mut bytes, &mdat)?;
+        let length = bytes.len();
         let media_start = i32::try_from(length)
             .map_err(|_| self.cut.malformed(0, "a fragment with too many samples"))?;
         for run in moof.traf.iter_mut().flat_map(|traf| &mut traf.trun) {
             run.data_offset = Some(media_start);
         }
-        let mut bytes = self.cut.encode(&[&|bytes| moof.encode(bytes), &|bytes| mdat.encode(bytes)])?;
+        bytes.clear();
+        self.cut.put(&mut bytes, &moof)?;
+        self.cut.put(&mut bytes, &mdat)?;
 
         for sample in samples {
             self.file
@@ -277,5 +289,92 @@ fn movie_fragment(index: usize, samples: &[Sample], start: u64) -> Moof {
             trun: vec![Trun { data_offset: Some(0), samples: entries.into() }],
             ..Traf::default()
         }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fragmented::fixture, *};
+    use std::path::PathBuf;
+
+    fn track(bytes: &[u8]) -> (tempfile::TempDir, Track) {
+        let directory = tempfile::tempdir().unwrap();
+        let path: PathBuf = directory.path().join("track.mp4");
+        std::fs::write(&path, bytes).unwrap();
+        let track = Track::read(&path).unwrap();
+        (directory, track)
+    }
+
+    fn times(cut: &Cut) -> Vec<Range<u64>> {
+        (0..cut.len()).map(|i| cut.time(i)).collect()
+    }
+
+    #[test]
+    fn video_is_cut_at_its_random_access_points_and_starts_at_zero() {
+        let (_directory, track) = track(&fixture::video(&[4, 4, 2]));
+        let cut = Cut::video(track).unwrap();
+        assert_eq!(times(&cut), [0..4000, 4000..8000, 8000..10_000]);
+        // Decoded first, shown first, at its decoding time.
+        assert!(cut.track.samples.iter().filter(|s| s.sync).all(|s| s.composition == 0));
+        assert!(cut.track.samples.iter().any(|s| s.composition < 0));
+    }
+
+    #[test]
+    fn what_is_written_reads_back_as_the_same_media() {
+        let source = fixture::video(&[4, 3]);
+        let (_directory, source_track) = track(&source);
+        let cut = Cut::video(source_track).unwrap();
+        let mut file = cut.initialization().unwrap();
+        let mut media = cut.writer().unwrap();
+        for index in 0..cut.len() {
+            file.extend(cut.segment_type().unwrap());
+            file.extend(media.fragment(index).unwrap());
+        }
+        let (_directory, copy) = track(&file);
+        assert_eq!(copy.moov.trak[0].edts, None);
+        assert_eq!(copy.samples.len(), cut.track.samples.len());
+        for (a, b) in cut.track.samples.iter().zip(&copy.samples) {
+            assert_eq!(Sample { offset: 0, ..*a }, Sample { offset: 0, ..*b });
+            let bytes =
+                |file: &[u8], s: &Sample| file[s.offset as usize..][..s.size as usize].to_vec();
+            assert_eq!(bytes(&source, a), bytes(&file, b));
+        }
+    }
+
+    #[test]
+    fn audio_is_cut_at_the_frames_nearest_to_the_video() {
+        let (_directory, track) = track(&fixture::audio(283, 1));
+        // 282 frames, 6.016 s, beside three segments of video.
+        let cut = Cut::audio(track, &[0.0, 2.0, 4.0], 2.0).unwrap();
+        assert_eq!(times(&cut), [0..94 * 1024, 94 * 1024..188 * 1024, 188 * 1024..282 * 1024]);
+    }
+
+    #[test]
+    fn audio_longer_than_the_video_goes_on_in_steps() {
+        let (_directory, track) = track(&fixture::audio(47 * 7, 0));
+        let cut = Cut::audio(track, &[0.0, 2.0], 2.0).unwrap();
+        let lengths: Vec<u64> = times(&cut).iter().map(|t| (t.end - t.start) / 1024).collect();
+        assert_eq!(lengths, [94, 94, 93, 48]);
+        assert_eq!(cut.time(3).end, 47 * 7 * 1024);
+    }
+
+    #[test]
+    fn audio_shorter_than_the_video_just_ends() {
+        let (_directory, track) = track(&fixture::audio(50, 0));
+        let cut = Cut::audio(track, &[0.0, 2.0, 4.0, 6.0], 2.0).unwrap();
+        assert_eq!((cut.len(), cut.time(0)), (1, 0..50 * 1024));
+    }
+
+    #[test]
+    fn the_index_adds_up_to_the_file() {
+        let (_directory, track) = track(&fixture::video(&[4, 3]));
+        let cut = Cut::video(track).unwrap();
+        let bytes = cut.index(&[100, 200]).unwrap();
+        let sidx = <Sidx as mp4_atom::Decode>::decode(&mut bytes.as_slice()).unwrap();
+        let references: Vec<_> =
+            sidx.references.iter().map(|r| (r.referenced_size, r.subsegment_duration)).collect();
+        assert_eq!(references, [(100, 4000), (200, 3000)]);
+        assert_eq!(sidx.first_offset, 0);
+        assert!(matches!(cut.index(&[u64::MAX, 1]), Err(Error::Container { .. })));
     }
 }

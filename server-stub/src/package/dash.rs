@@ -37,7 +37,9 @@ impl Addressing {
     pub(super) fn fits(self, layout: &Layout) -> bool {
         match (self, layout) {
             (Self::List, _) | (Self::Base, Layout::SingleFile { .. }) => true,
-            (Self::Timeline | Self::Number, Layout::Files { names }) => *names == SegmentNames::Number,
+            (Self::Timeline | Self::Number, Layout::Files { names }) => {
+                *names == SegmentNames::Number
+            }
             (Self::Time, Layout::Files { names }) => *names == SegmentNames::Time,
             _ => false,
         }
@@ -103,8 +105,11 @@ pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> R
 }
 
 fn copyright(presentation: &Presentation) -> Option<Copyright> {
-    let parts: Vec<&str> =
-        [&presentation.credit, &presentation.license].into_iter().flatten().map(String::as_str).collect();
+    let parts: Vec<&str> = [&presentation.credit, &presentation.license]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
     (!parts.is_empty()).then(|| Copyright { content: Some(parts.join(", ")) })
 }
 
@@ -179,7 +184,8 @@ fn representation(
                 ),
                 startNumber: (addressing != Addressing::Time).then_some(1),
                 duration: (addressing == Addressing::Number).then(|| nominal.round()),
-                SegmentTimeline: (addressing != Addressing::Number).then(|| timeline(representation)),
+                SegmentTimeline: (addressing != Addressing::Number)
+                    .then(|| timeline(representation)),
                 ..SegmentTemplate::default()
             });
         }
@@ -188,7 +194,11 @@ fn representation(
                 timescale,
                 Initialization: Some(initialization(representation)),
                 SegmentTimeline: Some(timeline(representation)),
-                segment_urls: representation.segments.iter().map(|s| segment_url(representation, s)).collect(),
+                segment_urls: representation
+                    .segments
+                    .iter()
+                    .map(|s| segment_url(representation, s))
+                    .collect(),
                 ..SegmentList::default()
             });
         }
@@ -225,7 +235,10 @@ fn initialization(representation: &Representation) -> Initialization {
     }
 }
 
-fn segment_url(representation: &Representation, segment: &super::presentation::Segment) -> SegmentURL {
+fn segment_url(
+    representation: &Representation,
+    segment: &super::presentation::Segment,
+) -> SegmentURL {
     match representation.layout {
         Layout::Files { .. } => {
             SegmentURL { media: Some(segment.file.clone()), ..SegmentURL::default() }
@@ -267,4 +280,87 @@ fn timeline(representation: &Representation) -> SegmentTimeline {
 /// `xs:duration` is written to the millisecond. Rounded up, so that no end is cut off.
 fn milliseconds(seconds: f64) -> Duration {
     Duration::from_millis((seconds * 1000.0 - 1e-6).ceil().max(0.0) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::presentation::fixture, *};
+
+    fn parsed(single_file: bool, addressing: Addressing) -> MPD {
+        let names = match addressing {
+            Addressing::Time => SegmentNames::Time,
+            _ => SegmentNames::Number,
+        };
+        let text = manifest(&fixture::presentation(single_file, names), addressing).unwrap();
+        dash_mpd_core::parse(&text).unwrap()
+    }
+
+    fn video(mpd: &MPD) -> &dash_mpd_core::Representation {
+        &mpd.periods[0].adaptations[0].representations[0]
+    }
+
+    fn runs(timeline: &Option<SegmentTimeline>) -> Vec<(Option<u64>, u64, Option<i64>)> {
+        timeline.iter().flat_map(|t| &t.segments).map(|s| (s.t, s.d, s.r)).collect()
+    }
+
+    #[test]
+    fn a_manifest_names_the_whole_presentation() {
+        let mpd = parsed(false, Addressing::Timeline);
+        assert_eq!(mpd.mediaPresentationDuration, Some(Duration::from_millis(4171)));
+        let information = &mpd.ProgramInformation[0];
+        assert_eq!(information.Title.as_ref().unwrap().content.as_deref(), Some("A & B"));
+        let copyright = information.Copyright.as_ref().unwrap();
+        assert_eq!(copyright.content.as_deref(), Some("© Someone, CC-BY 3.0"));
+        let representation = video(&mpd);
+        assert_eq!(representation.bandwidth, Some(1_000_000));
+        assert_eq!(representation.frameRate.as_deref(), Some("30000/1001"));
+        assert_eq!(representation.BaseURL[0].base, "video-360p.0a1b2c3d/");
+    }
+
+    #[test]
+    fn templates_with_a_timeline_are_exact() {
+        for (addressing, media) in
+            [(Addressing::Timeline, "seg-$Number%05d$.m4s"), (Addressing::Time, "seg-$Time$.m4s")]
+        {
+            let mpd = parsed(false, addressing);
+            let template = video(&mpd).SegmentTemplate.as_ref().unwrap();
+            assert_eq!(template.media.as_deref(), Some(media));
+            assert_eq!(
+                runs(&template.SegmentTimeline),
+                [(Some(0), 60_060, Some(1)), (None, 5005, None)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_template_with_one_duration_counts_in_its_own_ticks() {
+        let mpd = parsed(false, Addressing::Number);
+        let template = video(&mpd).SegmentTemplate.as_ref().unwrap();
+        assert_eq!((template.duration, template.timescale), (Some(60_060.0), Some(30_000)));
+        assert_eq!(template.SegmentTimeline, None);
+    }
+
+    #[test]
+    fn a_list_names_files_or_ranges() {
+        let urls = |single_file| {
+            let mpd = parsed(single_file, Addressing::List);
+            let list = video(&mpd).SegmentList.clone().unwrap();
+            list.segment_urls
+                .into_iter()
+                .map(|u| u.media.or(u.mediaRange).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(urls(false), ["seg-00001.m4s", "seg-00002.m4s", "seg-00003.m4s"]);
+        assert_eq!(urls(true), ["768-251017", "251018-451217", "451218-511217"]);
+    }
+
+    #[test]
+    fn a_base_points_at_the_index() {
+        let mpd = parsed(true, Addressing::Base);
+        let representation = video(&mpd);
+        assert_eq!(representation.BaseURL[0].base, "video-360p.0a1b2c3d/media.mp4");
+        let base = representation.SegmentBase.as_ref().unwrap();
+        assert_eq!(base.indexRange.as_deref(), Some("700-767"));
+        assert_eq!(base.Initialization.as_ref().unwrap().range.as_deref(), Some("0-699"));
+    }
 }

@@ -78,7 +78,8 @@ impl Job<'_> {
         let deinterlace = if self.probe.interlaced { "yadif=deint=interlaced," } else { "" };
         let count = self.rungs.len();
         let split: String = (0..count).map(|i| format!("[s{i}]")).collect();
-        let mut filters = format!("[{input}]{deinterlace}fps=fps={rate}:start_time=0,split={count}{split}");
+        let mut filters =
+            format!("[{input}]{deinterlace}fps=fps={rate}:start_time=0,split={count}{split}");
         for (i, Rung { width, height, .. }) in self.rungs.iter().enumerate() {
             filters.push_str(&format!(
                 ";[s{i}]scale={width}:{height}:flags=bicubic,setsar=1,format=yuv420p[v{i}]"

@@ -216,7 +216,8 @@ impl Fragment<'_> {
             (None, true) => self.start,
             (None, false) => return Err(self.malformed("sample offsets with no base")),
         };
-        let duration = tfhd.default_sample_duration.or(self.trex.map(|t| t.default_sample_duration));
+        let duration =
+            tfhd.default_sample_duration.or(self.trex.map(|t| t.default_sample_duration));
         let size = tfhd.default_sample_size.or(self.trex.map(|t| t.default_sample_size));
         let flags = tfhd.default_sample_flags.or(self.trex.map(|t| t.default_sample_flags));
         let mut time = self.traf.tfdt.as_ref().map_or(clock, |tfdt| tfdt.base_media_decode_time);
@@ -258,6 +259,212 @@ impl Fragment<'_> {
             path: self.walk.path.clone(),
             offset: self.start,
             reason: reason.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod fixture {
+    //! Small fragmented files, made without an encoder.
+
+    use super::NON_SYNC;
+    use mp4_atom::*;
+
+    pub(crate) const TIMESCALE: u32 = 24_000;
+
+    /// A video file of groups of pictures, one fragment each; a picture lasts 1000 ticks, is shown two
+    /// pictures after it is decoded or the other way round within its pair, and has as many bytes as its
+    /// number says, all of that value.
+    pub(crate) fn video(groups: &[u32]) -> Vec<u8> {
+        let mut file = header(avc1(), None);
+        let mut number = 1_u32;
+        for group in groups {
+            let composition = |i: u32| match i {
+                0 => 2000,
+                i if i % 2 == 1 && i + 1 < *group => 3000,
+                i if i % 2 == 0 => 1000,
+                _ => 2000,
+            };
+            let samples: Vec<TrunEntry> = (0..*group)
+                .map(|i| TrunEntry {
+                    duration: None,
+                    size: Some(number + i),
+                    flags: Some(if i == 0 { 0x0200_0000 } else { NON_SYNC }),
+                    cts: Some(composition(i)),
+                })
+                .collect();
+            fragment(&mut file, u64::from(number - 1) * 1000, 1000, samples, number);
+            number += group;
+        }
+        file
+    }
+
+    /// A track of so many frames, like audio but for its codec, of 1024 ticks at 48 kHz, the first of which are priming.
+    pub(crate) fn audio(frames: u32, priming: u32) -> Vec<u8> {
+        let mut file = header(avc1(), Some(u64::from(priming) * 1024));
+        let samples = (0..frames)
+            .map(|_| TrunEntry { size: Some(3), flags: Some(0x0200_0000), ..TrunEntry::default() })
+            .collect();
+        fragment(&mut file, 0, 1024, samples, 7);
+        file
+    }
+
+    fn avc1() -> Codec {
+        let avcc = Avcc {
+            configuration_version: 1,
+            avc_profile_indication: 0x4d,
+            profile_compatibility: 0x40,
+            avc_level_indication: 0x1e,
+            length_size: 4,
+            sequence_parameter_sets: vec![vec![0x67, 0x4d, 0x40, 0x1e]],
+            picture_parameter_sets: vec![vec![0x68, 0xee]],
+            ext: None,
+        };
+        Codec::Avc1(Avc1 { avcc, ..Avc1::default() })
+    }
+
+    fn header(codec: Codec, media_start: Option<u64>) -> Vec<u8> {
+        let is_audio = media_start.is_some();
+        let timescale = if is_audio { 48_000 } else { TIMESCALE };
+        let edit = |start| ElstEntry {
+            segment_duration: 0,
+            media_time: Some(start),
+            media_rate: 1.into(),
+        };
+        let mut trak = Trak::default();
+        trak.tkhd.track_id = 1;
+        trak.edts =
+            media_start.map(|start| Edts { elst: Some(Elst { entries: vec![edit(start)] }) });
+        trak.mdia.mdhd = Mdhd { timescale, language: "und".into(), ..Mdhd::default() };
+        trak.mdia.hdlr.handler = FourCC::new(if is_audio { b"soun" } else { b"vide" });
+        trak.mdia.minf.stbl.stsd.codecs = vec![codec];
+        trak.mdia.minf.stbl.stco = Some(Stco::default());
+        let trex = Trex { track_id: 1, default_sample_description_index: 1, ..Trex::default() };
+        let moov = Moov {
+            mvhd: Mvhd { timescale: 1000, ..Mvhd::default() },
+            trak: vec![trak],
+            mvex: Some(Mvex { mehd: None, trex: vec![trex] }),
+            ..Moov::default()
+        };
+        let mut file = Vec::new();
+        moov.encode(&mut file).unwrap();
+        file
+    }
+
+    fn fragment(file: &mut Vec<u8>, time: u64, duration: u32, samples: Vec<TrunEntry>, fill: u32) {
+        let sizes: Vec<u32> = samples.iter().filter_map(|s| s.size).collect();
+        let mut moof = Moof {
+            mfhd: Mfhd { sequence_number: 1 },
+            traf: vec![Traf {
+                tfhd: Tfhd {
+                    track_id: 1,
+                    default_sample_duration: Some(duration),
+                    default_base_is_moof: true,
+                    ..Tfhd::default()
+                },
+                tfdt: Some(Tfdt { base_media_decode_time: time }),
+                trun: vec![Trun { data_offset: Some(0), samples: samples.into() }],
+                ..Traf::default()
+            }],
+        };
+        let mut bytes = Vec::new();
+        moof.encode(&mut bytes).unwrap();
+        moof.traf[0].trun[0].data_offset = Some(bytes.len() as i32 + 8);
+        moof.encode(file).unwrap();
+        let data = (fill..).zip(sizes).flat_map(|(n, size)| vec![n as u8; size as usize]).collect();
+        Mdat { data }.encode(file).unwrap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(bytes: &[u8]) -> Result<Track> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("track.mp4");
+        std::fs::write(&path, bytes).unwrap();
+        Track::read(&path)
+    }
+
+    fn reason(bytes: &[u8]) -> String {
+        match read(bytes) {
+            Err(Error::Container { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn samples_lie_where_the_headers_say() {
+        let file = fixture::video(&[4, 3]);
+        let track = read(&file).unwrap();
+        assert_eq!(track.timescale, fixture::TIMESCALE);
+        assert_eq!(track.codecs().unwrap(), "avc1.4d401e");
+        let times: Vec<u64> = track.samples.iter().map(|s| s.time).collect();
+        assert_eq!(times, [0, 1000, 2000, 3000, 4000, 5000, 6000]);
+        let sync: Vec<usize> = (0..7).filter(|i| track.samples[*i].sync).collect();
+        assert_eq!(sync, [0, 4]);
+        for (number, sample) in (1..).zip(&track.samples) {
+            let bytes = &file[sample.offset as usize..][..sample.size as usize];
+            assert_eq!(bytes, vec![number; usize::from(number)]);
+        }
+    }
+
+    #[test]
+    fn sizes_that_lie_are_told_apart() {
+        let good = fixture::video(&[4]);
+        let with_size = |size: u32| {
+            let mut file = good.clone();
+            file[..4].copy_from_slice(&size.to_be_bytes());
+            file
+        };
+        assert!(reason(&with_size(u32::MAX)).contains("box moov of 4294967295 bytes"));
+        assert!(reason(&with_size(7)).contains("box moov of 7 bytes"));
+        let mut large = [0, 0, 0, 1].to_vec();
+        large.extend(b"moov");
+        large.extend(u64::MAX.to_be_bytes());
+        assert!(reason(&large).contains("box moov of 18446744073709551615 bytes"));
+        assert_eq!(reason(&large[..12]), "the file ends inside a box header");
+        assert_eq!(reason(b"abc"), "the file ends inside a box header");
+        assert_eq!(reason(b""), "it has no moov");
+    }
+
+    #[test]
+    fn samples_beyond_the_file_are_refused() {
+        let mut file = fixture::video(&[4]);
+        // The mdat shrinks to nothing and its bytes are gone, but the run still speaks of them.
+        let media = file.len() - 10;
+        file.truncate(media);
+        let mdat = media - 8;
+        file[mdat..mdat + 4].copy_from_slice(&8_u32.to_be_bytes());
+        assert_eq!(reason(&file), "a sample that lies outside the file");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn a_damaged_file_is_an_error_or_stays_within_itself(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            cut in any::<prop::sample::Index>(),
+            cuts in any::<bool>(),
+        ) {
+            let mut file = fixture::video(&[5, 4]);
+            for (index, byte) in damage {
+                let index = index.index(file.len());
+                file[index] = byte;
+            }
+            if cuts {
+                file.truncate(cut.index(file.len()));
+            }
+            if let Ok(track) = read(&file) {
+                for sample in &track.samples {
+                    prop_assert!(sample.offset + u64::from(sample.size) <= file.len() as u64);
+                }
+                // Whatever it now says, cutting it does not panic either.
+                let _ = crate::package::cmaf::Cut::video(track);
+            }
         }
     }
 }

@@ -59,8 +59,11 @@ pub(super) fn multivariant(presentation: &Presentation) -> Result<Vec<u8>> {
 
 /// One representation's media playlist.
 pub(super) fn media(representation: &Representation) -> Result<Vec<u8>> {
-    let longest =
-        representation.segments.iter().map(|s| representation.segment_seconds(s)).fold(0.0, f64::max);
+    let longest = representation
+        .segments
+        .iter()
+        .map(|s| representation.segment_seconds(s))
+        .fold(0.0, f64::max);
     let (map, in_one_file) = match representation.layout {
         Layout::Files { .. } => (Map { uri: "init.mp4".into(), ..Map::default() }, false),
         Layout::SingleFile { initialization, .. } => {
@@ -95,8 +98,66 @@ fn playlist_uri(representation: &Representation) -> String {
 
 fn write(playlist: &Playlist) -> Result<Vec<u8>> {
     let mut text = Vec::new();
-    playlist
-        .write_to(&mut text)
-        .map_err(|error| Error::Manifest { reason: error.to_string() })?;
+    playlist.write_to(&mut text).map_err(|error| Error::Manifest { reason: error.to_string() })?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::presentation::{SegmentNames, fixture},
+        *,
+    };
+
+    fn text(bytes: Result<Vec<u8>>) -> String {
+        String::from_utf8(bytes.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_multivariant_playlist_adds_the_audio_to_each_variant() {
+        let presentation = fixture::presentation(false, SegmentNames::Number);
+        let rates =
+            |f: fn(&Representation) -> u64| f(&presentation.video[0]) + f(&presentation.audio[0]);
+        let (peak, average) = (rates(|r| r.bandwidth), rates(|r| r.average_bandwidth));
+        assert_eq!(
+            text(multivariant(&presentation)),
+            format!(
+                "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+                 #EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio.0a1b2c3d/media.m3u8\",GROUP-ID=\"audio\",\
+                 NAME=\"Main\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\"\n\
+                 #EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},\
+                 CODECS=\"avc1.4d401e,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=29.97,AUDIO=\"audio\"\n\
+                 video-360p.0a1b2c3d/media.m3u8\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_silent_presentation_has_no_audio_group() {
+        let mut presentation = fixture::presentation(false, SegmentNames::Number);
+        presentation.audio.clear();
+        let text = text(multivariant(&presentation));
+        assert!(text.contains("CODECS=\"avc1.4d401e\","), "{text}");
+        assert!(!text.contains("AUDIO"), "{text}");
+    }
+
+    #[test]
+    fn a_media_playlist_tells_real_durations() {
+        let presentation = fixture::presentation(false, SegmentNames::Number);
+        assert_eq!(
+            text(media(&presentation.audio[0])),
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:2\n\
+             #EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI=\"init.mp4\"\n\
+             #EXTINF:2.0053334,\nseg-00001.m4s\n#EXTINF:2.0053334,\nseg-00002.m4s\n\
+             #EXTINF:0.14933333,\nseg-00003.m4s\n#EXT-X-ENDLIST\n"
+        );
+    }
+
+    #[test]
+    fn segments_in_one_file_are_byte_ranges() {
+        let presentation = fixture::presentation(true, SegmentNames::Number);
+        let text = text(media(&presentation.video[0]));
+        assert!(text.contains("#EXT-X-MAP:URI=\"media.mp4\",BYTERANGE=\"700@0\"\n"), "{text}");
+        assert!(text.contains("#EXT-X-BYTERANGE:200200@251018\n"), "{text}");
+    }
 }

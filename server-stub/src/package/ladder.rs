@@ -57,8 +57,8 @@ pub struct RungSpec {
 impl Profile {
     fn for_height(height: u32) -> Self {
         match height {
-            ..=288 => Self::Baseline,
-            ..=480 => Self::Main,
+            0..=288 => Self::Baseline,
+            289..=480 => Self::Main,
             _ => Self::High,
         }
     }
@@ -191,10 +191,7 @@ mod tests {
 
     #[test]
     fn usual_sources_get_the_usual_ladders() {
-        assert_eq!(
-            sizes(1280, 720),
-            [(1280, 720), (960, 540), (768, 432), (640, 360), (480, 270)]
-        );
+        assert_eq!(sizes(1280, 720), [(1280, 720), (960, 540), (768, 432), (640, 360), (480, 270)]);
         let heights = |w, h| sizes(w, h).iter().map(|s| s.1).collect::<Vec<_>>();
         assert_eq!(heights(1920, 1080), [1080, 720, 540, 432, 360, 270]);
         assert_eq!(heights(3840, 2160), [2160, 1440, 1080, 720, 540, 432, 360, 270]);
@@ -204,7 +201,8 @@ mod tests {
     #[test]
     fn a_source_of_low_rate_lowers_the_whole_ladder() {
         let spent = 640_000;
-        let rates: Vec<_> = choose(&probe(1280, 720, Some(spent))).iter().map(|r| r.bitrate).collect();
+        let rates: Vec<_> =
+            choose(&probe(1280, 720, Some(spent))).iter().map(|r| r.bitrate).collect();
         assert_eq!(rates[0], 1_024_000);
         assert!(rates.windows(2).all(|pair| pair[0] as f64 / pair[1] as f64 > 1.3), "{rates:?}");
     }

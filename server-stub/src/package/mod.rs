@@ -146,7 +146,8 @@ pub async fn package(options: &Options, mut report: impl FnMut(Step)) -> Result<
     let encoded = job.run(|progress| report(Step::Encoded(progress))).await?;
 
     report(Step::Writing);
-    let title = options.title.clone().or(probe.title.clone()).unwrap_or_else(|| options.file_stem());
+    let title =
+        options.title.clone().or(probe.title.clone()).unwrap_or_else(|| options.file_stem());
     let mut presentation = Presentation {
         title,
         credit: options.credit.clone(),
@@ -173,8 +174,11 @@ pub async fn package(options: &Options, mut report: impl FnMut(Step)) -> Result<
             let same_height = rungs.iter().filter(|r| r.height == rung.height).count() > 1;
             let suffix = if same_height { format!("-{index}") } else { String::new() };
             let id = format!("video-{}p{suffix}", rung.height);
-            let kind =
-                Kind::Video { width: rung.width, height: rung.height, frame_rate: probe.frame_rate };
+            let kind = Kind::Video {
+                width: rung.width,
+                height: rung.height,
+                frame_rate: probe.frame_rate,
+            };
             presentation.video.push(writer.write(id, kind, &cut)?);
         }
         check_alignment(&presentation)?;

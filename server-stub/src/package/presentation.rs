@@ -152,3 +152,83 @@ impl Representation {
 fn as_text<S: serde::Serializer>(rate: &FrameRate, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(rate)
 }
+
+#[cfg(test)]
+pub(super) mod fixture {
+    //! A small presentation, made up.
+
+    use super::*;
+
+    pub(crate) fn presentation(single_file: bool, names: SegmentNames) -> Presentation {
+        let video = Kind::Video {
+            width: 640,
+            height: 360,
+            frame_rate: FrameRate { frames: 30_000, seconds: 1001 },
+        };
+        let audio = Kind::Audio { sample_rate: 48_000, channels: 2 };
+        let representation = |id: &str, codecs: &str, kind, timescale, segments: &[(u64, u64)]| {
+            let mut representation = Representation {
+                id: id.into(),
+                directory: format!("{id}.0a1b2c3d"),
+                codecs: codecs.into(),
+                kind,
+                timescale,
+                bandwidth: 0,
+                average_bandwidth: 0,
+                layout: match single_file {
+                    true => Layout::SingleFile { initialization: 700, index: 68 },
+                    false => Layout::Files { names },
+                },
+                segments: Vec::new(),
+            };
+            let (mut start, mut offset) = (0, 768);
+            for (index, (duration, size)) in segments.iter().enumerate() {
+                let file = match (single_file, names) {
+                    (true, _) => "media.mp4".into(),
+                    (_, SegmentNames::Number) => format!("seg-{:05}.m4s", index + 1),
+                    (_, SegmentNames::Time) => format!("seg-{start}.m4s"),
+                };
+                let at = if single_file { offset } else { 0 };
+                let (size, duration) = (*size, *duration);
+                representation.segments.push(Segment { file, offset: at, size, start, duration });
+                start += duration;
+                offset += size;
+            }
+            representation.measure();
+            representation
+        };
+        let video_segments = [(60_060, 250_250), (60_060, 200_200), (5005, 60_000)];
+        let audio_segments = [(96_256, 32_000), (96_256, 32_000), (7168, 2400)];
+        Presentation {
+            title: "A & B".into(),
+            credit: Some("© Someone".into()),
+            license: Some("CC-BY 3.0".into()),
+            duration: 125_125.0 / 30_000.0,
+            segment_duration: 2.002,
+            hls: "master.m3u8".into(),
+            dash: vec!["manifest.mpd".into()],
+            video: vec![representation(
+                "video-360p",
+                "avc1.4d401e",
+                video,
+                30_000,
+                &video_segments,
+            )],
+            audio: vec![representation("audio", "mp4a.40.2", audio, 48_000, &audio_segments)],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_measured_over_segments_that_count() {
+        let presentation = fixture::presentation(false, SegmentNames::Number);
+        let video = &presentation.video[0];
+        // 250 250 bytes in 2.002 s; the short last segment costs more a second, and does not count.
+        assert_eq!(video.bandwidth, 1_000_000);
+        assert_eq!(video.average_bandwidth, (510_450_u64 * 8 * 30_000).div_ceil(125_125));
+    }
+}

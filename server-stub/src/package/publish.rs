@@ -164,7 +164,8 @@ impl MediaWriter<'_> {
         };
         // Content names the directory, so that what it holds can be cached for good and a new encode of the
         // same title is never mixed with the old one.
-        let digest: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let directory = format!("{id}.{digest}");
         let target = self.staging.staged().join(&directory);
         fs::rename(&staged, &target).map_err(Error::io("name", &target))?;
@@ -183,75 +184,75 @@ impl MediaWriter<'_> {
         Ok(representation)
     }
 
-fn write_files(
-    &self,
-    directory: &Path,
-    cut: &Cut,
-    hash: &mut Sha256,
-) -> Result<(Layout, Vec<Segment>)> {
-    let initialization = cut.initialization()?;
-    hash.update(&initialization);
-    write_file(&directory.join("init.mp4"), &initialization)?;
-    let mut media = cut.writer()?;
-    let mut segments = Vec::with_capacity(cut.len());
-    for index in 0..cut.len() {
-        self.staging.check_wanted()?;
-        let time = cut.time(index);
-        let file = match self.names {
-            SegmentNames::Number => format!("seg-{:05}.m4s", index + 1),
-            SegmentNames::Time => format!("seg-{}.m4s", time.start),
-        };
-        let mut bytes = cut.segment_type()?;
-        bytes.extend(media.fragment(index)?);
-        hash.update(&bytes);
-        write_file(&directory.join(&file), &bytes)?;
-        let (size, duration) = (bytes.len() as u64, time.end - time.start);
-        segments.push(Segment { file, offset: 0, size, start: time.start, duration });
+    fn write_files(
+        &self,
+        directory: &Path,
+        cut: &Cut,
+        hash: &mut Sha256,
+    ) -> Result<(Layout, Vec<Segment>)> {
+        let initialization = cut.initialization()?;
+        hash.update(&initialization);
+        write_file(&directory.join("init.mp4"), &initialization)?;
+        let mut media = cut.writer()?;
+        let mut segments = Vec::with_capacity(cut.len());
+        for index in 0..cut.len() {
+            self.staging.check_wanted()?;
+            let time = cut.time(index);
+            let file = match self.names {
+                SegmentNames::Number => format!("seg-{:05}.m4s", index + 1),
+                SegmentNames::Time => format!("seg-{}.m4s", time.start),
+            };
+            let mut bytes = cut.segment_type()?;
+            bytes.extend(media.fragment(index)?);
+            hash.update(&bytes);
+            write_file(&directory.join(&file), &bytes)?;
+            let (size, duration) = (bytes.len() as u64, time.end - time.start);
+            segments.push(Segment { file, offset: 0, size, start: time.start, duration });
+        }
+        Ok((Layout::Files { names: self.names }, segments))
     }
-    Ok((Layout::Files { names: self.names }, segments))
-}
 
-fn write_single_file(
-    &self,
-    directory: &Path,
-    cut: &Cut,
-    hash: &mut Sha256,
-) -> Result<(Layout, Vec<Segment>)> {
-    let initialization = cut.initialization()?;
-    // The index has a fixed size for a number of segments; it is written again when their sizes are known.
-    let index_size = cut.index(&vec![0; cut.len()])?.len() as u64;
-    let path = directory.join("media.mp4");
-    let mut out = BufWriter::new(fs::File::create(&path).map_err(Error::io("create", &path))?);
-    let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(Error::io("write", &path));
-    put(&initialization)?;
-    put(&vec![0; index_size as usize])?;
-    let mut media = cut.writer()?;
-    let mut segments: Vec<Segment> = Vec::with_capacity(cut.len());
-    let mut offset = initialization.len() as u64 + index_size;
-    hash.update(&initialization);
-    for number in 0..cut.len() {
-        self.staging.check_wanted()?;
-        let bytes = media.fragment(number)?;
-        hash.update(&bytes);
-        put(&bytes)?;
-        let (time, size) = (cut.time(number), bytes.len() as u64);
-        let (file, duration) = ("media.mp4".into(), time.end - time.start);
-        segments.push(Segment { file, offset, size, start: time.start, duration });
-        offset += size;
+    fn write_single_file(
+        &self,
+        directory: &Path,
+        cut: &Cut,
+        hash: &mut Sha256,
+    ) -> Result<(Layout, Vec<Segment>)> {
+        let initialization = cut.initialization()?;
+        // The index has a fixed size for a number of segments; it is written again when their sizes are known.
+        let index_size = cut.index(&vec![0; cut.len()])?.len() as u64;
+        let path = directory.join("media.mp4");
+        let mut out = BufWriter::new(fs::File::create(&path).map_err(Error::io("create", &path))?);
+        let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(Error::io("write", &path));
+        put(&initialization)?;
+        put(&vec![0; index_size as usize])?;
+        let mut media = cut.writer()?;
+        let mut segments: Vec<Segment> = Vec::with_capacity(cut.len());
+        let mut offset = initialization.len() as u64 + index_size;
+        hash.update(&initialization);
+        for number in 0..cut.len() {
+            self.staging.check_wanted()?;
+            let bytes = media.fragment(number)?;
+            hash.update(&bytes);
+            put(&bytes)?;
+            let (time, size) = (cut.time(number), bytes.len() as u64);
+            let (file, duration) = ("media.mp4".into(), time.end - time.start);
+            segments.push(Segment { file, offset, size, start: time.start, duration });
+            offset += size;
+        }
+        let sizes: Vec<u64> = segments.iter().map(|s| s.size).collect();
+        let index = cut.index(&sizes)?;
+        out.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .and_then(|mut file| {
+                file.seek(SeekFrom::Start(initialization.len() as u64))?;
+                file.write_all(&index)
+            })
+            .map_err(Error::io("write", &path))?;
+        let layout =
+            Layout::SingleFile { initialization: initialization.len() as u64, index: index_size };
+        Ok((layout, segments))
     }
-    let sizes: Vec<u64> = segments.iter().map(|s| s.size).collect();
-    let index = cut.index(&sizes)?;
-    out.into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .and_then(|mut file| {
-            file.seek(SeekFrom::Start(initialization.len() as u64))?;
-            file.write_all(&index)
-        })
-        .map_err(Error::io("write", &path))?;
-    let layout =
-        Layout::SingleFile { initialization: initialization.len() as u64, index: index_size };
-    Ok((layout, segments))
-}
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -104,9 +104,8 @@ impl Source {
                 let args = ["-v", "error", "-of", "json", "-show_format", "-show_streams", "-i"];
                 let mut args: Vec<String> = args.map(String::from).into();
                 args.push(protocol_safe(path));
-                let json = ffmpeg::capture("ffprobe", &args)
-                    .await
-                    .map_err(|error| match error {
+                let json =
+                    ffmpeg::capture("ffprobe", &args).await.map_err(|error| match error {
                         Error::Encoder { message, .. } => self.unusable(message),
                         other => other,
                     })?;
@@ -158,7 +157,9 @@ impl FromStr for Source {
             Some(size) => size
                 .split_once('x')
                 .and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)))
-                .filter(|(w, h)| [*w, *h].iter().all(|n: &u32| (32..=7680).contains(n) && n % 2 == 0))
+                .filter(|(w, h)| {
+                    [*w, *h].iter().all(|n: &u32| (32..=7680).contains(n) && n.is_multiple_of(2))
+                })
                 .ok_or("expected a size such as 1280x720, both even, from 32 to 7680")?,
         };
         let frame_rate = match parts.next() {
@@ -183,7 +184,8 @@ impl Pattern {
                  enable='mod(floor(n/{divisor}),2)'"
             )
         });
-        let picture = format!("testsrc2=size={width}x{height}:rate={frame_rate}:duration={seconds}");
+        let picture =
+            format!("testsrc2=size={width}x{height}:rate={frame_rate}:duration={seconds}");
         let picture = std::iter::once(picture).chain(bits).collect::<String>();
         let mut args = ["-f", "lavfi", "-i", &picture].map(String::from).to_vec();
         if *audio {
@@ -400,7 +402,8 @@ mod tests {
         assert_eq!((pattern.seconds, pattern.width, pattern.height), (6.0, 320, 180));
         assert_eq!(pattern.frame_rate, FrameRate { frames: 30_000, seconds: 1001 });
         assert_eq!("film.mp4".parse(), Ok(Source::File("film.mp4".into())));
-        for bad in ["testsrc:", "testsrc:0", "testsrc:5:1x1", "testsrc:5:321x180", "testsrc:5:64x64:0"]
+        for bad in
+            ["testsrc:", "testsrc:0", "testsrc:5:1x1", "testsrc:5:321x180", "testsrc:5:64x64:0"]
         {
             assert!(bad.parse::<Source>().is_err(), "{bad}");
         }
