@@ -1,8 +1,8 @@
 //! Packaging: one encode of a source, one set of CMAF segments, and the HLS and DASH manifests over it.
 //!
 //! [`source`] says what comes in, [`ladder`] which representations it becomes, and one call to ffmpeg encodes
-//! them all. [`fragmented`] reads what it wrote, [`cmaf`] cuts it, and [`publish`] lays the pieces out in a
-//! directory that appears whole or not at all. [`presentation`] is the result, from which [`hls`] and [`dash`]
+//! them all. `fragmented` reads what it wrote, `cmaf` cuts it, and `publish` lays the pieces out in a
+//! directory that appears whole or not at all. [`presentation`] is the result, from which `hls` and `dash`
 //! write their manifests.
 
 mod cmaf;
