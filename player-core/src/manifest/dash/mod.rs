@@ -1,9 +1,35 @@
 //! Media Presentation Descriptions (ISO/IEC 23009-1).
+//!
+//! Reading takes two steps. [`document`] takes in what is written, in one pass over the XML.
+//! [`resolve`] then works out what it means: where periods begin, what is inherited from level to
+//! level, and which segments there are.
 
-use super::{ManifestError, ManifestErrorKind, Parsed};
+mod document;
+mod duration;
+mod resolve;
+mod template;
+mod timeline;
+mod xml;
+
+use super::{ManifestError, ManifestErrorKind, Parsed, Warnings};
 use crate::presentation::Presentation;
 
-/// Reads an MPD.
-pub fn parse_mpd(_bytes: &[u8], _url: &str) -> Result<Parsed<Presentation>, ManifestError> {
-    Err(ManifestErrorKind::unsupported("DASH").at(1))
+/// Reads an MPD from `url`, against which its references resolve.
+///
+/// # Errors
+/// If it has nothing that could be played, needs what this player cannot do, or is not understood.
+/// A representation that is not understood is left out with a warning as long as others remain.
+pub fn parse_mpd(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = core::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        ManifestErrorKind::NotText.at(1 + memchr::memchr_iter(b'\n', before).count() as u64)
+    })?;
+    let mut warnings = Warnings::default();
+    let mpd = document::read(text, &mut warnings)?;
+    let presentation = resolve::presentation(&mpd, url, text.len(), &mut warnings)?;
+    Ok(warnings.with(presentation))
 }
+
+#[cfg(test)]
+mod tests;

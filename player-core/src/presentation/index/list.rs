@@ -59,6 +59,9 @@ pub(crate) struct ListEntry<'a> {
 }
 
 impl ListBuilder {
+    /// Bytes that one segment takes, besides its reference.
+    pub(crate) const ENTRY_SIZE: usize = size_of::<Entry>() + size_of::<Option<ByteRange>>();
+
     /// An empty list of references relative to `base`, whose first segment has number
     /// `first_number`.
     pub(crate) fn new(base: &str, first_number: u64) -> Self {

@@ -37,13 +37,13 @@ impl Run {
 
 /// One segment of a [`Timeline`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Moment {
-    pub(super) number: u64,
+pub(crate) struct Moment {
+    pub(crate) number: u64,
     /// Media time, in units of the timescale.
-    pub(super) time: u64,
+    pub(crate) time: u64,
     /// On the presentation timeline, cut to the period.
-    pub(super) start: MediaTime,
-    pub(super) end: MediaTime,
+    pub(crate) start: MediaTime,
+    pub(crate) end: MediaTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,6 +116,11 @@ impl Timeline {
         let (number, time, duration) = self.ticks(position)?;
         let (start, end) = self.place(time, duration);
         Some(Moment { number, time, start, end })
+    }
+
+    /// Every segment, in order.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = Moment> + '_ {
+        (0..self.len()).map_while(|position| self.get(position))
     }
 
     /// Start and end of a segment.
@@ -201,8 +206,10 @@ mod tests {
         // 80..220 in media time; the period is 100..140 of it.
         runs.push(run(1, 80, 15, 10));
         let spans: Vec<_> = (0..runs.len()).filter_map(|position| runs.get(position)).collect();
-        let brief: Vec<_> =
-            spans.iter().map(|s| (s.number, s.start.to_string(), (s.end - s.start).to_string())).collect();
+        let brief: Vec<_> = spans
+            .iter()
+            .map(|s| (s.number, s.start.to_string(), (s.end - s.start).to_string()))
+            .collect();
         assert_eq!(
             brief,
             [

@@ -1,0 +1,158 @@
+//! URL templates (ISO/IEC 23009-1 §5.3.9.4.4).
+
+use crate::manifest::ManifestErrorKind;
+use crate::presentation::index::{PatternPart, UrlPattern};
+use crate::url;
+
+/// What the identifiers of a template stand for that are the same in every segment.
+pub(super) struct Context<'a> {
+    /// Absolute URL that the template is relative to.
+    pub(super) base: &'a str,
+    /// `$RepresentationID$`.
+    pub(super) id: &'a str,
+    /// `$Bandwidth$`.
+    pub(super) bandwidth: u64,
+}
+
+/// Turns a template into a pattern of absolute URLs.
+pub(super) fn compile(
+    template: &str,
+    context: &Context<'_>,
+) -> Result<UrlPattern, ManifestErrorKind> {
+    let invalid = || ManifestErrorKind::invalid("SegmentTemplate", template);
+    let mut reference = String::with_capacity(template.len());
+    let mut variables = Vec::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('$') {
+        push_text(&mut reference, before);
+        let (identifier, after) = after.split_once('$').ok_or_else(invalid)?;
+        rest = after;
+        let (name, format) = match identifier.split_once('%') {
+            Some((name, format)) => (name, Some(format)),
+            None => (identifier, None),
+        };
+        let width = match format {
+            None => 1,
+            Some(format) => width(format).ok_or_else(invalid)?,
+        };
+        match name {
+            "" if format.is_none() => reference.push('$'),
+            "RepresentationID" if format.is_none() => push_text(&mut reference, context.id),
+            "Bandwidth" => {
+                let digits = context.bandwidth.to_string();
+                let zeroes = usize::from(width).saturating_sub(digits.len());
+                reference.extend(core::iter::repeat_n('0', zeroes));
+                reference.push_str(&digits);
+            }
+            "Number" | "Time" => {
+                let place = u32::try_from(variables.len()).unwrap_or(u32::MAX);
+                let index =
+                    char::from_u32(FIRST_INDEX.saturating_add(place)).ok_or_else(invalid)?;
+                reference.extend([PLACE, index]);
+                variables.push(match name {
+                    "Number" => PatternPart::Number { width },
+                    _ => PatternPart::Time { width },
+                });
+            }
+            "SubNumber" => return Err(ManifestErrorKind::unsupported("$SubNumber$")),
+            _ => return Err(invalid()),
+        }
+    }
+    push_text(&mut reference, rest);
+
+    // Digits never change how a reference resolves, so resolving once serves every segment.
+    let absolute = url::resolve(context.base, &reference);
+    let mut parts = Vec::with_capacity(2 * variables.len() + 1);
+    for (position, mut literal) in absolute.split(PLACE).enumerate() {
+        if position > 0 {
+            let mut rest = literal.chars();
+            let place = rest.next().and_then(|index| u32::from(index).checked_sub(FIRST_INDEX));
+            let place = place.map(|place| place as usize);
+            parts.extend(place.and_then(|place| variables.get(place)).cloned());
+            literal = rest.as_str();
+        }
+        if !literal.is_empty() {
+            parts.push(PatternPart::Literal(literal.to_owned()));
+        }
+    }
+    Ok(UrlPattern::new(parts))
+}
+
+/// Holds the place of a variable, whose index follows as a character: dots in the reference may
+/// take some of them away. No URL has this character.
+const PLACE: char = '\u{7f}';
+/// The character of index 0, which means nothing in a URL, nor do the thousands after it.
+const FIRST_INDEX: u32 = 0xe000;
+
+fn push_text(out: &mut String, text: &str) {
+    out.extend(text.chars().filter(|&character| character != PLACE));
+}
+
+/// The width in `%0[width]d`.
+fn width(format: &str) -> Option<u8> {
+    let digits = format.strip_prefix('0')?.strip_suffix('d')?;
+    let width = crate::manifest::decimal::integer(digits)?;
+    u8::try_from(width).ok().filter(|&width| width <= WIDEST)
+}
+
+/// More digits than a 64-bit number has are useless.
+const WIDEST: u8 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn expand(template: &str, number: u64, time: u64) -> Result<String, ManifestErrorKind> {
+        let context =
+            Context { base: "https://a/b/c.mpd?q=$Number$", id: "v/1 $x", bandwidth: 64_000 };
+        Ok(compile(template, &context)?.expand(number, time))
+    }
+
+    #[test]
+    fn identifiers_are_replaced() {
+        for (template, expected) in [
+            ("seg-$Number$.m4s", "https://a/b/seg-7.m4s"),
+            ("$Number%05d$/$Time$.m4s", "https://a/b/00007/9000.m4s"),
+            ("$Time%02d$$Number$", "https://a/b/90007"),
+            ("$Bandwidth%08d$-$Bandwidth$-$$", "https://a/b/00064000-64000-$"),
+            ("/$RepresentationID$/$Number$", "https://a/v/1 $x/7"),
+            ("https://$RepresentationID$/", "https://v/1 $x/"),
+            ("../$Number$/../x?t=$Time$", "https://a/x?t=9000"),
+            ("$Number%01d$", "https://a/b/7"),
+            ("\u{7f}$Number$\u{7f}", "https://a/b/7"),
+            ("", "https://a/b/c.mpd?q=$Number$"),
+        ] {
+            assert_eq!(expand(template, 7, 9000).as_deref(), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn faults_are_named() {
+        for template in [
+            "$Number",
+            "$number$",
+            "$Number%5d$",
+            "$Number%0xd$",
+            "$Number%099d$",
+            "$%02d$",
+            "$RepresentationID%02d$",
+        ] {
+            assert_eq!(
+                expand(template, 1, 1),
+                Err(ManifestErrorKind::invalid("SegmentTemplate", template)),
+            );
+        }
+        assert!(matches!(expand("$SubNumber$", 1, 1), Err(ManifestErrorKind::Unsupported { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_template_is_answered(template in "[$%0-9dNumberTi/.\u{7f}]{0,30}", base in "\\PC{0,20}") {
+            let context = Context { base: &base, id: "\u{7f}", bandwidth: 1 };
+            if let Ok(pattern) = compile(&template, &context) {
+                let _ = pattern.expand(1, 2);
+            }
+        }
+    }
+}
