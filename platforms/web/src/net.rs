@@ -2,12 +2,9 @@
 //! boxes before the first `mdat` enter the module.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use js_sys::{Array, Promise, Reflect, Uint8Array};
-use kinora_core::io::{
-    BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead,
-};
+use kinora_core::io::{BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead};
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -21,17 +18,17 @@ use crate::driver::Driver;
 /// No oftener than this is progress reported, in microseconds.
 const PROGRESS_INTERVAL_US: u64 = 50_000;
 
-/// Requests that run, and bodies kept for an append.
+/// Requests that run, and bodies kept for an append: never so many that a list is slow to search.
 #[derive(Default)]
 pub(crate) struct Network {
-    running: RefCell<BTreeMap<u64, AbortController>>,
+    running: RefCell<Vec<(RequestId, AbortController)>>,
     kept: KeptBodies,
 }
 
 impl Network {
     /// Aborts the request if it runs, and forgets its body.
     pub(crate) fn cancel(&self, id: RequestId) {
-        if let Some(controller) = self.running.borrow_mut().remove(&id.0) {
+        if let Some(controller) = self.finish(id) {
             controller.abort();
         }
         self.kept.forget(id);
@@ -47,21 +44,27 @@ impl Network {
     }
 
     fn runs(&self, id: RequestId) -> bool {
-        self.running.borrow().contains_key(&id.0)
+        self.running.borrow().iter().any(|(running, _)| *running == id)
+    }
+
+    fn finish(&self, id: RequestId) -> Option<AbortController> {
+        let mut running = self.running.borrow_mut();
+        let place = running.iter().position(|(running, _)| *running == id)?;
+        Some(running.swap_remove(place).1)
     }
 }
 
 /// Bodies kept for an append, as the chunks they arrived in.
 #[derive(Default)]
-pub(crate) struct KeptBodies(RefCell<BTreeMap<u64, Array>>);
+pub(crate) struct KeptBodies(RefCell<Vec<(RequestId, Array)>>);
 
 impl KeptBodies {
     pub(crate) fn chunks(&self, id: RequestId) -> Option<Array> {
-        self.0.borrow().get(&id.0).cloned()
+        self.0.borrow().iter().find(|(kept, _)| *kept == id).map(|(_, chunks)| chunks.clone())
     }
 
     pub(crate) fn forget(&self, id: RequestId) {
-        self.0.borrow_mut().remove(&id.0);
+        self.0.borrow_mut().retain(|(kept, _)| *kept != id);
     }
 }
 
@@ -71,12 +74,12 @@ pub(crate) fn start(driver: &Driver, request: Request) {
     let controller = AbortController::new();
     let signal = controller.as_ref().ok().map(AbortController::signal);
     if let Ok(controller) = controller {
-        driver.network().running.borrow_mut().insert(request.id.0, controller);
+        driver.network().running.borrow_mut().push((request.id, controller));
     }
     spawn_local(async move {
         let id = request.id;
         let failed = transfer(&driver, &request, signal.as_ref()).await;
-        let runs = driver.network().running.borrow_mut().remove(&id.0).is_some();
+        let runs = driver.network().finish(id).is_some();
         if let (true, Err(failure)) = (runs, failed) {
             driver.network().kept.forget(id);
             driver.handle(Input::RequestFailed { id, failure });
@@ -135,13 +138,10 @@ async fn respond(
     let init = RequestInit::new();
     init.set_headers(&headers);
     init.set_signal(signal);
-    let request =
-        web_sys::Request::new_with_str_and_init(&request.url, &init).map_err(invalid)?;
+    let request = web_sys::Request::new_with_str_and_init(&request.url, &init).map_err(invalid)?;
     let promise: Promise = scope.fetch_with_request(&request);
     let response = JsFuture::from(promise).await;
-    response
-        .map(JsCast::unchecked_into)
-        .map_err(|error| RequestFailure::Network(message(&error)))
+    response.map(JsCast::unchecked_into).map_err(|error| RequestFailure::Network(message(&error)))
 }
 
 fn head(response: &Response) -> ResponseHead {
@@ -175,7 +175,7 @@ impl<'a> Body<'a> {
             BodyHandling::Deliver => None,
             BodyHandling::Keep => {
                 let chunks = Array::new();
-                driver.network().kept.0.borrow_mut().insert(request.id.0, chunks.clone());
+                driver.network().kept.0.borrow_mut().push((request.id, chunks.clone()));
                 Some((chunks, BoxHunt::default()))
             }
         };

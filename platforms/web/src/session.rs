@@ -32,7 +32,12 @@ impl Session {
     }
 
     /// Plays this, instead of whatever was playing.
-    pub fn load(&self, url: String, format: Option<String>, start: Option<f64>) -> Result<(), JsValue> {
+    pub fn load(
+        &self,
+        url: String,
+        format: Option<String>,
+        start: Option<f64>,
+    ) -> Result<(), JsValue> {
         let format = convert::source_format(format).map_err(invalid)?;
         let start = start.map(MediaTime::from_seconds);
         self.driver.handle(Input::Load(Source { url, format, start }));

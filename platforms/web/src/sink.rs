@@ -76,7 +76,9 @@ pub(crate) fn start(
         MediaCommand::Seek(position) => sink.seek(position.seconds()),
         MediaCommand::SetRate(rate) => sink.set_rate(*rate),
         MediaCommand::Close => sink.close(),
-        _ => return Err(MediaFailure::InvalidState("this platform knows no such operation".into())),
+        _ => {
+            return Err(MediaFailure::InvalidState("this platform knows no such operation".into()));
+        }
     })
 }
 

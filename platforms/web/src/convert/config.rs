@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use js_sys::Reflect;
-use kinora_core::Config;
 use kinora_abr::Rule;
+use kinora_core::Config;
 use kinora_core::io::{MediaKind, SourceFormat};
 use wasm_bindgen::prelude::*;
 

@@ -100,11 +100,9 @@ fn warning(warning: &Warning) -> Option<JsValue> {
             ("kind", text(kind.name())),
             ("segmentStart", seconds(*segment_start)),
         ]),
-        Warning::GapJumped { from, to } => object([
-            ("type", text("gap-jumped")),
-            ("from", seconds(*from)),
-            ("to", seconds(*to)),
-        ]),
+        Warning::GapJumped { from, to } => {
+            object([("type", text("gap-jumped")), ("from", seconds(*from)), ("to", seconds(*to))])
+        }
         Warning::BufferFull { kind } => {
             object([("type", text("buffer-full")), ("kind", text(kind.name()))])
         }

@@ -5,7 +5,9 @@ use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
 use super::event::reasons;
-use super::object::{array, count, duration, number, object, option, quality, range, seconds, text};
+use super::object::{
+    array, count, duration, number, object, option, quality, range, seconds, text,
+};
 
 /// The fields of the npm package's `Stats`.
 pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
