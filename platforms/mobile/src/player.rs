@@ -73,7 +73,7 @@ impl Player {
         Ok(self.lock()?.player.state())
     }
 
-    /// Every input so far, for [`replay`](crate::replay()); empty unless the configuration said to
+    /// Every input so far, for `replay`; empty unless the configuration said to
     /// record.
     pub fn session_log(&self) -> Result<Vec<u8>, SdkError> {
         Ok(self.lock()?.player.session_log().to_vec())

@@ -18,16 +18,16 @@ pub struct TimedOutput {
 /// Plays a session log again, through the same player, and gives every output it made. The last
 /// output of each input is a `Timeout`, which a running player only hands out once a batch.
 #[uniffi::export]
-pub fn replay(log: &[u8]) -> Result<Vec<TimedOutput>, SdkError> {
+pub fn replay(session_log: Vec<u8>) -> Result<Vec<TimedOutput>, SdkError> {
     let mut outputs = Vec::new();
-    log::replay(log::Log::parse(log)?, |at, output| outputs.push(TimedOutput { at, output }))?;
+    log::replay(log::Log::parse(&session_log)?, |at, output| outputs.push(TimedOutput { at, output }))?;
     Ok(outputs)
 }
 
 /// As `replay`, as bytes: two platforms agree if and only if these are the same.
 #[uniffi::export]
-pub fn replay_to_bytes(log: &[u8]) -> Result<Vec<u8>, SdkError> {
-    Ok(log::replay_to_bytes(log)?)
+pub fn replay_to_bytes(session_log: Vec<u8>) -> Result<Vec<u8>, SdkError> {
+    Ok(log::replay_to_bytes(&session_log)?)
 }
 
 impl From<log::LogError> for SdkError {

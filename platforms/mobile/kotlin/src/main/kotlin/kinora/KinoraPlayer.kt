@@ -1,15 +1,10 @@
 package kinora
 
 import java.nio.ByteBuffer
-import java.time.Duration
-import java.util.concurrent.CancellationException
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
-
-/** The player wants the element's state at least four times a second while playing. */
-private const val ELEMENT_INTERVAL_NANOS = 200_000_000L
 
 /**
  * An adaptive streaming player: the shared core decides, [transport] fetches, [sink] plays.
@@ -75,14 +70,15 @@ class KinoraPlayer(
     private val exchanges = HashMap<RequestId, Cancellable>()
     private val keptBodies = HashMap<RequestId, ByteBuffer>()
     private var wakeAt: Timestamp? = null
-    private var lastState: ElementState? = null
+    private var reportElementAt: Long? = null
 
     /** Sees every output in order; tests compare them with a replay. */
     @Volatile internal var tap: ((Output) -> Unit)? = null
 
+    private var loading: CompletableFuture<Unit>? = null
+
     private val lock = Any()
     private var closed = false
-    private var loading: CompletableFuture<Unit>? = null
 
     init {
         sink.attach { post(Message.ElementChanged) }
@@ -102,23 +98,18 @@ class KinoraPlayer(
     /**
      * Plays [url], an HLS playlist or a DASH MPD, instead of whatever was playing, from [start].
      * The future is complete when the first frame can play, and fails with a [PlaybackException]
-     * when it never can, or with a [CancellationException] when something else was loaded, or the
+     * when it never can, or with a `CancellationException` when something else was loaded, or the
      * player closed, before.
      */
     fun load(url: String, start: MediaTime? = null, format: SourceFormat? = null): CompletableFuture<Unit> {
         val ready = CompletableFuture<Unit>()
-        val before = synchronized(lock) {
-            check(!closed) { "the player is closed" }
-            loading.also { loading = ready }
-        }
-        before?.completeExceptionally(CancellationException("something else was loaded"))
-        send(Input.Load(Source(url, format, start)))
+        val sent = send(Input.Load(Source(url, format, start)), ready)
+        check(sent) { "the player is closed" }
         return ready
     }
 
     /** Stops, and gives everything back but the player itself. */
     fun unload() {
-        settleLoading { it.completeExceptionally(CancellationException("the player was unloaded")) }
         send(Input.Unload)
     }
 
@@ -129,16 +120,24 @@ class KinoraPlayer(
     fun pause() = sink.pause()
 
     /** Moves the playhead. */
-    fun seek(position: MediaTime) = send(Input.Seek(position))
+    fun seek(position: MediaTime) {
+        send(Input.Seek(position))
+    }
 
     /** Sets the speed; 1.0 is normal. */
-    fun setRate(rate: Double) = send(Input.SetRate(rate))
+    fun setRate(rate: Double) {
+        send(Input.SetRate(rate))
+    }
 
     /** Chooses a track, pins a quality, or hands that choice back. */
-    fun select(selection: Selection) = send(Input.Select(selection))
+    fun select(selection: Selection) {
+        send(Input.Select(selection))
+    }
 
     /** Changes how the player behaves. */
-    fun configure(config: Config) = send(Input.Configure(config))
+    fun configure(config: Config) {
+        send(Input.Configure(config))
+    }
 
     /** What the player thinks and does now. */
     fun state(): State = core.state()
@@ -150,8 +149,8 @@ class KinoraPlayer(
     fun sessionLog(): ByteArray = core.sessionLog()
 
     /**
-     * Stops and gives everything back. Nothing is called after it returns, unless it is called by
-     * a listener. Calling it again does nothing.
+     * Stops and gives everything back. Nothing is called after it returns, unless a listener calls
+     * it. Calling it again does nothing.
      */
     override fun close() {
         synchronized(lock) {
@@ -164,42 +163,45 @@ class KinoraPlayer(
     }
 
     private sealed interface Message {
-        data class Happened(val input: TimedInput) : Message
-        data class Kept(val id: RequestId, val body: ByteBuffer) : Message
+        /** [ready] belongs to a load. */
+        class Happened(val input: TimedInput, val ready: CompletableFuture<Unit>?) : Message
+
+        class Kept(val id: RequestId, val body: ByteBuffer) : Message
+
+        class Appended(val id: RequestId) : Message
+
         data object ElementChanged : Message
+
         data object Close : Message
     }
 
     private fun now(): Timestamp = ((System.nanoTime() - origin) / 1000).toULong()
 
     /** The instant is taken under the lock, so that the inbox is in the order of the clock. */
-    private fun send(input: Input) = synchronized(lock) {
-        if (!closed) inbox.put(Message.Happened(TimedInput(now(), input)))
-    }
+    private fun send(input: Input, ready: CompletableFuture<Unit>? = null): Boolean =
+        synchronized(lock) { post(Message.Happened(TimedInput(now(), input), ready)) }
 
-    private fun post(message: Message) = synchronized(lock) {
+    private fun post(message: Message): Boolean = synchronized(lock) {
         if (!closed) inbox.put(message)
+        !closed
     }
 
     private fun run() {
         try {
-            while (true) {
-                val batch = await()
-                if (!handle(batch)) break
-                core.pollOutputs().forEach(::carryOut)
-            }
+            while (handle(await())) { }
             shutDown()
         } catch (fault: Throwable) {
             synchronized(lock) { closed = true }
             runCatching { shutDown() }.exceptionOrNull()?.let(fault::addSuppressed)
             listeners.forEach { listener -> runCatching { listener.onFault(fault) } }
         } finally {
-            settleLoading { it.completeExceptionally(CancellationException("the player was closed")) }
+            supersedeLoading(null)
+            inbox.forEach { (it as? Message.Happened)?.ready?.cancel(false) }
             core.close()
         }
     }
 
-    /** What has happened since, waiting for it if need be; empty if the time has come for something. */
+    /** What has happened since, waiting for it if need be; empty when the time for something has come. */
     private fun await(): List<Message> {
         val first = inbox.poll(nanosToWait(), TimeUnit.NANOSECONDS) ?: return emptyList()
         return ArrayList<Message>().apply {
@@ -209,49 +211,173 @@ class KinoraPlayer(
     }
 
     private fun nanosToWait(): Long {
-        val untilWake = wakeAt?.let { at ->
-            val now = now()
-            if (at > now) (at - now).coerceAtMost(Long.MAX_VALUE.toULong() / 1000uL).toLong() * 1000 else 0
-        }
-        val moving = lastState?.let { !it.paused && !it.ended } ?: false
-        val untilReport = if (moving) ELEMENT_INTERVAL_NANOS else Long.MAX_VALUE
-        return minOf(untilWake ?: Long.MAX_VALUE, untilReport)
+        val now = now()
+        val untilWake = wakeAt?.let { if (it > now) (it - now).toLong() * 1000 else 0 }
+        val untilReport = reportElementAt?.let { maxOf(it - System.nanoTime(), 0) }
+        return minOf(untilWake ?: LONGEST_WAIT_NANOS, untilReport ?: LONGEST_WAIT_NANOS)
     }
 
-    /** Tells the core what happened; false when it is time to close. */
+    /** Tells the core what happened and does what it asks; false when it is time to close. */
     private fun handle(batch: List<Message>): Boolean {
         val inputs = ArrayList<TimedInput>()
+        var elementChanged = false
         for (message in batch) {
             when (message) {
-                is Message.Happened -> inputs.add(message.input)
-                is Message.Kept -> keptBodies[message.id] = message.body
-                Message.ElementChanged -> Unit
+                is Message.Happened -> {
+                    val input = message.input.input
+                    if (input is Input.Load || input is Input.Unload) {
+                        // Outputs of what was loaded before must not settle this load.
+                        exchange(inputs)
+                        supersedeLoading(message.ready)
+                    }
+                    if (input is Input.BodyEnd) exchanges.remove(input.id)
+                    if (input is Input.RequestFailed) exchanges.remove(input.id)
+                    inputs.add(message.input)
+                }
+                is Message.Kept -> if (message.id in exchanges) keptBodies[message.id] = message.body
+                is Message.Appended -> keptBodies.remove(message.id)
+                Message.ElementChanged -> elementChanged = true
                 Message.Close -> return false
             }
         }
-        // Whatever woke the thread, the playhead may have moved.
-        val state = sink.state()
         val now = now()
-        if (state != lastState) {
-            lastState = state
+        if (elementChanged || reportElementAt.let { it != null && it <= System.nanoTime() }) {
+            val state = sink.state()
             inputs.add(TimedInput(now, Input.Element(state)))
+            val moving = !state.paused && !state.ended
+            reportElementAt = if (moving) System.nanoTime() + ELEMENT_INTERVAL_NANOS else null
         }
         if (wakeAt.let { it != null && it <= now }) inputs.add(TimedInput(now, Input.Timeout))
-        core.handleInputs(inputs)
+        exchange(inputs)
         return true
+    }
+
+    /** One crossing with everything that happened, one back with everything that is to be done. */
+    private fun exchange(inputs: MutableList<TimedInput>) {
+        if (inputs.isEmpty()) return
+        core.handleInputs(inputs)
+        inputs.clear()
+        core.pollOutputs().forEach(::carryOut)
     }
 
     private fun carryOut(output: Output) {
         tap?.invoke(output)
         when (output) {
-            is Output.Request -> start(output.v1)
+            is Output.Request -> start(output.request)
             is Output.Cancel -> {
-                exchanges.remove(output.v1)?.cancel()
-                keptBodies.remove(output.v1)
+                exchanges.remove(output.id)?.cancel()
+                keptBodies.remove(output.id)
             }
-            is Output.Media -> carryOut(output.v1)
-            is Output.Event -> tell(output.v1)
-            is Output.Timeout -> wakeAt = output.v1
+            is Output.Media -> carryOut(output.operation)
+            is Output.Event -> tell(output.event)
+            is Output.Timeout -> wakeAt = output.at
         }
     }
+
+    private fun start(request: Request) {
+        val collector = ResponseCollector(
+            request,
+            now = ::now,
+            send = { send(it) },
+            keep = { post(Message.Kept(request.id, it)) },
+        )
+        // Entered before it starts: it may be over before `start` returns.
+        exchanges[request.id] = Cancellable { }
+        exchanges[request.id] = transport.start(request, collector)
+    }
+
+    private fun carryOut(operation: MediaOperation) {
+        val answer = { result: OperationResult -> send(Input.MediaResult(operation.id, result)); Unit }
+        val done = { answer(OperationResult.Done(emptyList())) }
+        try {
+            when (val command = operation.command) {
+                is MediaCommand.Append -> return append(command, answer)
+                is MediaCommand.Remove -> return sink.remove(command.kind, command.range, answer)
+                MediaCommand.Open -> sink.open()
+                is MediaCommand.AddBuffer -> sink.addBuffer(command.kind, command.mimeType)
+                is MediaCommand.ChangeType -> sink.changeType(command.kind, command.mimeType)
+                is MediaCommand.SetDuration -> sink.setDuration(command.duration)
+                MediaCommand.EndOfStream -> sink.endOfStream()
+                is MediaCommand.Seek -> sink.seek(command.position)
+                is MediaCommand.SetRate -> sink.setRate(command.rate)
+                MediaCommand.Close -> {
+                    keptBodies.clear()
+                    sink.release()
+                }
+            }
+            done()
+        } catch (problem: MediaSinkException) {
+            answer(OperationResult.Failed(problem.failure))
+        }
+    }
+
+    private fun append(command: MediaCommand.Append, answer: (OperationResult) -> Unit) {
+        val body = command.body
+        val bytes = when (body) {
+            is AppendBody.Bytes -> ByteBuffer.allocateDirect(body.bytes.size).put(body.bytes).flip()
+            is AppendBody.Kept -> keptBodies[body.id]
+                ?: throw MediaSinkException(MediaFailure.InvalidState("no body is kept for request ${body.id}"))
+        }
+        sink.append(command.kind, bytes.duplicate(), command.timestampOffset, command.window) { result ->
+            // A buffer that was full may be asked again; otherwise nobody will ask for the bytes.
+            if (body is AppendBody.Kept && result is OperationResult.Done) post(Message.Appended(body.id))
+            answer(result)
+        }
+    }
+
+    private fun tell(event: Event) {
+        when (event) {
+            is Event.Loaded -> listeners.forEach { it.onLoaded(event.duration, event.live, event.tracks) }
+            Event.Ready -> {
+                loading?.complete(Unit)
+                loading = null
+                listeners.forEach(Listener::onReady)
+            }
+            Event.Playing -> listeners.forEach(Listener::onPlaying)
+            is Event.Buffering -> listeners.forEach { it.onBuffering(event.seeking) }
+            is Event.QualityChanged -> listeners.forEach {
+                it.onQualityChanged(event.kind, event.from, event.to, event.reason)
+            }
+            is Event.Decided -> listeners.forEach { it.onDecision(event.decision) }
+            Event.Ended -> listeners.forEach(Listener::onEnded)
+            is Event.Warning -> listeners.forEach { it.onWarning(event.warning) }
+            is Event.Error -> {
+                loading?.completeExceptionally(PlaybackException(event.error))
+                loading = null
+                listeners.forEach { it.onError(event.error) }
+            }
+        }
+    }
+
+    private fun supersedeLoading(ready: CompletableFuture<Unit>?) {
+        loading?.cancel(false)
+        loading = ready
+    }
+
+    /** The core says what there is to give back. */
+    private fun shutDown() {
+        try {
+            core.handleInput(now(), Input.Unload)
+            core.pollOutputs().forEach(::carryOut)
+        } finally {
+            exchanges.values.forEach(Cancellable::cancel)
+            exchanges.clear()
+            keptBodies.clear()
+            try {
+                transport.close()
+            } finally {
+                sink.close()
+            }
+        }
+    }
+
+    private companion object {
+        /** The player wants the element's state at least four times a second while playing. */
+        const val ELEMENT_INTERVAL_NANOS = 200_000_000L
+
+        const val LONGEST_WAIT_NANOS = 3_600_000_000_000L
+    }
 }
+
+/** Playback cannot go on; [error] is a row of the public table, with what it is about. */
+class PlaybackException(val error: PlayerError) : Exception("${error.code}: ${error.message}")

@@ -79,7 +79,7 @@ private class KeptBody {
 
     /** Makes room for what the server announced, within reason: it may announce anything. */
     fun expect(length: ULong?) {
-        if (length != null && length <= LARGEST_ANNOUNCED) reserve(length.toInt())
+        if (length != null && length <= LARGEST_ANNOUNCED.toULong()) reserve(length.toInt())
     }
 
     fun append(bytes: ByteBuffer) {
@@ -98,6 +98,6 @@ private class KeptBody {
     }
 
     private companion object {
-        const val LARGEST_ANNOUNCED = 16uL shl 20
+        const val LARGEST_ANNOUNCED = 16 shl 20
     }
 }

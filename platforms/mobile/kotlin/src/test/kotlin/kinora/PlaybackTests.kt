@@ -1,0 +1,140 @@
+package kinora
+
+import java.nio.file.Files
+import java.nio.file.Path
+import java.util.concurrent.TimeUnit
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import kotlin.test.assertNotNull
+import kotlin.test.assertTrue
+
+/** The clip plays from the real server, and its session replays to the same outputs. */
+fun Tests.playbackTests() {
+    for (manifest in listOf("master.m3u8", "manifest.mpd")) {
+        test("$manifest plays to the end, and the native player decides the same on its log") {
+            KinoraServer().use { server ->
+                Viewer(defaultConfig().copy(record = true)).use { viewer ->
+                    viewer.player.load("${server.url}/$manifest").get(30, TimeUnit.SECONDS)
+                    viewer.player.play()
+                    viewer.hears<Told.Ended>()
+                    assertPlayedWhole(viewer)
+                    assertReplays(viewer)
+                }
+            }
+        }
+    }
+
+    test("seeking forward skips what lies between, and plays on to the end") {
+        KinoraServer().use { server ->
+            Viewer().use { viewer ->
+                viewer.player.load("${server.url}/master.m3u8").get(30, TimeUnit.SECONDS)
+                viewer.player.play()
+                viewer.hears<Told.Playing>()
+                viewer.player.seek(MediaTime.ofSeconds(6.5))
+                viewer.hears<Told.Ended>()
+                assertTrue(viewer.sink.presented.seconds in 1.0..4.0, "${viewer.sink.presented}")
+            }
+        }
+    }
+
+    test("playback starts where it was asked to") {
+        KinoraServer().use { server ->
+            Viewer().use { viewer ->
+                val start = MediaTime.ofSeconds(6.0)
+                viewer.player.load("${server.url}/manifest.mpd", start).get(30, TimeUnit.SECONDS)
+                assertEquals(6.0, viewer.player.state().position.seconds, 0.05)
+                viewer.player.play()
+                viewer.hears<Told.Ended>()
+                assertEquals(2.0, viewer.sink.presented.seconds, 0.2)
+                assertTrue(viewer.choices().all { it.second >= start }, "${viewer.choices()}")
+            }
+        }
+    }
+
+    test("a pinned quality is the only one fetched") {
+        KinoraServer().use { server ->
+            // What the manifest offers is known only once it is loaded: look first, then choose.
+            val lowest = Viewer().use { viewer ->
+                viewer.player.load("${server.url}/master.m3u8").get(30, TimeUnit.SECONDS)
+                val tracks = viewer.told<Told.Loaded>().single().tracks
+                tracks.first { it.kind == MediaKind.VIDEO }.qualities.first()
+            }
+            Viewer(defaultConfig().copy(abr = defaultConfig().abr.copy(initialThroughputBps = 50e6))).use { viewer ->
+                viewer.player.addListener(object : KinoraPlayer.Listener {
+                    override fun onLoaded(duration: MediaTime?, live: Boolean, tracks: List<TrackInfo>) =
+                        viewer.player.select(Selection.Representation(MediaKind.VIDEO, lowest.id))
+                })
+                viewer.player.load("${server.url}/master.m3u8").get(30, TimeUnit.SECONDS)
+                viewer.player.setRate(4.0)
+                viewer.player.play()
+                viewer.hears<Told.Ended>()
+                val shown = viewer.told<Told.QualityChanged>().filter { it.kind == MediaKind.VIDEO }
+                assertEquals(lowest, shown.last().to)
+                // The first segment may have been chosen before the pin came.
+                val later = viewer.choices().filter { it.first == MediaKind.VIDEO && it.second > MediaTime.ZERO }
+                assertEquals(setOf(lowest.id), later.map { it.third }.toSet())
+            }
+        }
+    }
+}
+
+private fun assertPlayedWhole(viewer: Viewer) {
+    val loaded = viewer.told<Told.Loaded>().single()
+    assertEquals(8.0, assertNotNull(loaded.duration).seconds, 0.1)
+    assertEquals(setOf(MediaKind.VIDEO, MediaKind.AUDIO), loaded.tracks.map { it.kind }.toSet())
+    assertEquals(8.0, viewer.sink.presented.seconds, 0.1, "every second was presented")
+    assertEquals(1, viewer.told<Told.Ready>().size)
+    val state = viewer.player.state()
+    assertEquals(PlaybackStatus.ENDED, state.status)
+    assertEquals(0u, state.totals.stalls, "nothing stalled on the loopback")
+    assertEquals(0u, state.totals.retries)
+    assertTrue(state.requests.isEmpty(), "${state.requests}")
+    for (kind in listOf(MediaKind.VIDEO, MediaKind.AUDIO)) {
+        val starts = viewer.choices().filter { it.first == kind }.map { it.second.seconds }
+        assertEquals(starts.sorted().distinct(), starts, "each $kind segment is chosen once, in order")
+        assertTrue(starts.size >= 4, "$starts")
+    }
+}
+
+/** The log gives the outputs this driver was given, here and in the native program. */
+private fun assertReplays(viewer: Viewer) {
+    val log = viewer.player.sessionLog()
+    val replayed = replay(log).map { it.output }.filter { it !is Output.Timeout }
+    val received = synchronized(viewer.outputs) { viewer.outputs.filter { it !is Output.Timeout } }
+    for ((at, pair) in replayed.zip(received).withIndex()) {
+        assertEquals(pair.first.comparable(), pair.second.comparable(), "output $at")
+    }
+    assertEquals(replayed.size, received.size)
+    assertEquals(viewer.choices(), replayed.decisions())
+    assertTrue(viewer.choices().isNotEmpty())
+    assertContentEquals(nativeReplay(log), replayToBytes(log))
+}
+
+private fun List<Output>.decisions() =
+    filterIsInstance<Output.Event>().map { it.event }.filterIsInstance<Event.Decided>().map { it.decision }
+        .map { Triple(it.kind, it.segmentStart, it.quality.id) }
+
+/** Arrays are only equal to themselves; their bytes are what counts. */
+private fun Output.comparable(): Any {
+    val append = (this as? Output.Media)?.operation?.command as? MediaCommand.Append ?: return this
+    val bytes = (append.body as? AppendBody.Bytes)?.bytes ?: return this
+    val rest = append.copy(body = AppendBody.Kept(0uL))
+    return Triple(operation.id, rest, bytes.toList())
+}
+
+/** What the lab, a native build of the same core, makes of a log. */
+private fun nativeReplay(log: ByteArray): ByteArray {
+    val directory = Files.createTempDirectory("kinora-replay")
+    try {
+        val input = Files.write(directory.resolve("session.log"), log)
+        val raw: Path = directory.resolve("outputs")
+        val lab = ProcessBuilder(System.getProperty("kinora.lab"), "replay", "$input", "--raw", "$raw")
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start()
+        assertEquals(0, lab.waitFor(), "kinora-lab replays the log")
+        return Files.readAllBytes(raw)
+    } finally {
+        directory.toFile().deleteRecursively()
+    }
+}

@@ -1,0 +1,81 @@
+package kinora
+
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertNotNull
+import kotlin.test.assertNull
+import kotlin.test.assertTrue
+
+/** Values keep their meaning across the border. */
+fun Tests.valueTests() {
+    test("media times convert exactly and saturate") {
+        assertEquals(MediaTime(705_600_000), MediaTime.ofSeconds(1.0))
+        assertEquals(MediaTime.ofSeconds(0.1), MediaTime.ofNanos(100_000_000))
+        assertEquals(1_500_000_000, MediaTime.ofSeconds(1.5).nanos)
+        assertEquals(MediaTime.ZERO, MediaTime.ofSeconds(Double.NaN))
+        assertEquals(MediaTime.MAX, MediaTime.MAX + MediaTime.ofSeconds(1.0))
+        assertEquals(MediaTime.MIN, MediaTime.MIN - MediaTime.ofSeconds(1.0))
+        assertEquals(Long.MAX_VALUE, MediaTime.MAX.nanos / 1_000_000_000 * 1_000_000_000 + Long.MAX_VALUE % 1_000_000_000)
+        assertEquals("12.345 s", MediaTime.ofSeconds(12.345).toString())
+    }
+
+    test("ranges merge, split and are found") {
+        fun range(start: Double, end: Double) = TimeRange(MediaTime.ofSeconds(start), MediaTime.ofSeconds(end))
+        val ranges = Ranges()
+        ranges.add(range(4.0, 6.0))
+        ranges.add(range(0.0, 2.0))
+        assertEquals(listOf(range(0.0, 2.0), range(4.0, 6.0)), ranges.all)
+        ranges.add(range(2.02, 3.99))
+        assertEquals(listOf(range(0.0, 6.0)), ranges.all)
+        ranges.remove(range(1.0, 2.0))
+        assertEquals(listOf(range(0.0, 1.0), range(2.0, 6.0)), ranges.all)
+        assertEquals(MediaTime.ofSeconds(6.0), ranges.endAround(MediaTime.ofSeconds(3.0)))
+        assertNull(ranges.endAround(MediaTime.ofSeconds(1.5)))
+    }
+
+    test("the default configuration is the core's") {
+        val config = defaultConfig()
+        assertEquals(30, config.buffer.forward.seconds)
+        assertEquals(false, config.record)
+        assertNull(config.abr.rule)
+    }
+
+    test("an idle player has a state, nothing to do and no log") {
+        Player(defaultConfig(), 0uL).use { player ->
+            assertEquals(listOf<Output>(Output.Timeout(null)), player.pollOutputs())
+            assertEquals(PlaybackStatus.IDLE, player.state().status)
+            assertEquals(0, player.sessionLog().size)
+        }
+    }
+
+    test("a batch of inputs gives all outputs and one timeout, the last") {
+        Player(defaultConfig(), 0uL).use { player ->
+            val load = Input.Load(Source("https://cdn.example/master.m3u8", null, null))
+            player.handleInputs(listOf(TimedInput(5uL, load), TimedInput(9uL, load)))
+            val outputs = player.pollOutputs()
+            val requests = outputs.filterIsInstance<Output.Request>().map { it.request }
+            assertEquals(listOf(RequestKind.Manifest, RequestKind.Manifest), requests.map { it.kind })
+            assertTrue(Output.Cancel(requests[0].id) in outputs, "the first load's request is called off")
+            assertEquals(listOf(outputs.lastIndex), outputs.indices.filter { outputs[it] is Output.Timeout })
+            assertNotNull((outputs.last() as Output.Timeout).at)
+            assertEquals(listOf(requests[1].id), player.state().requests.map { it.id })
+        }
+    }
+
+    test("garbage is no session log") {
+        val problem = assertFailsWith<SdkException.InvalidLog> { replay(ByteArray(64) { 7 }) }
+        assertTrue("session log" in problem.reason, problem.reason)
+        assertFailsWith<SdkException.InvalidLog> { replayToBytes(ByteArray(0)) }
+    }
+
+    test("a log that breaks off is refused") {
+        Player(defaultConfig().copy(record = true), 0uL).use { player ->
+            player.handleInput(1uL, Input.Load(Source("https://cdn.example/a.mpd", null, null)))
+            val log = player.sessionLog()
+            assertTrue(replay(log).isNotEmpty())
+            assertContentEquals(replayToBytes(log), replayToBytes(log))
+            assertFailsWith<SdkException.InvalidLog> { replay(log.copyOf(log.size - 1)) }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package kinora
+
+import java.util.concurrent.LinkedBlockingQueue
+
+/** Something a player told its listener. */
+sealed interface Told {
+    data class Loaded(val duration: MediaTime?, val tracks: List<TrackInfo>) : Told
+
+    data object Ready : Told
+
+    data object Playing : Told
+
+    data class Buffering(val seeking: Boolean) : Told
+
+    data class QualityChanged(val kind: MediaKind, val from: Quality?, val to: Quality) : Told
+
+    data class Decided(val decision: Decision) : Told
+
+    data object Ended : Told
+
+    data class Warned(val warning: Warning) : Told
+
+    data class Failed(val error: PlayerError) : Told
+
+    data class Broken(val fault: Throwable) : Told
+}
+
+/** A player with a headless sink, and everything it said. */
+class Viewer(config: Config = defaultConfig(), transport: HttpTransport = JdkTransport()) : AutoCloseable {
+    val sink = HeadlessSink()
+    val player = KinoraPlayer(sink, config, transport)
+
+    /** Everything the core asked of the driver, in order. */
+    val outputs = java.util.Collections.synchronizedList(ArrayList<Output>())
+
+    private val unheard = LinkedBlockingQueue<Told>()
+    private val all = java.util.Collections.synchronizedList(ArrayList<Told>())
+
+    init {
+        player.tap = outputs::add
+        player.addListener(object : KinoraPlayer.Listener {
+            override fun onLoaded(duration: MediaTime?, live: Boolean, tracks: List<TrackInfo>) =
+                hear(Told.Loaded(duration, tracks))
+
+            override fun onReady() = hear(Told.Ready)
+
+            override fun onPlaying() = hear(Told.Playing)
+
+            override fun onBuffering(seeking: Boolean) = hear(Told.Buffering(seeking))
+
+            override fun onQualityChanged(kind: MediaKind, from: Quality?, to: Quality, reason: String) =
+                hear(Told.QualityChanged(kind, from, to))
+
+            override fun onDecision(decision: Decision) = hear(Told.Decided(decision))
+
+            override fun onEnded() = hear(Told.Ended)
+
+            override fun onWarning(warning: Warning) = hear(Told.Warned(warning))
+
+            override fun onError(error: PlayerError) = hear(Told.Failed(error))
+
+            override fun onFault(fault: Throwable) = hear(Told.Broken(fault))
+        })
+    }
+
+    private fun hear(told: Told) {
+        all.add(told)
+        unheard.put(told)
+    }
+
+    /** Waits for the next thing of a kind to be said, and fails if playback does first. */
+    inline fun <reified T : Told> hears(): T = heard { it is T } as T
+
+    /** Waits for the next thing said that fits. */
+    fun heard(fits: (Told) -> Boolean): Told = unheard.await { told ->
+        if (!fits(told)) {
+            if (told is Told.Broken) throw AssertionError("the player broke", told.fault)
+            if (told is Told.Failed) throw AssertionError("playback failed: ${told.error}")
+        }
+        fits(told)
+    }
+
+    /** Everything of a kind that was said so far. */
+    inline fun <reified T : Told> told(): List<T> = everything().filterIsInstance<T>()
+
+    fun everything(): List<Told> = synchronized(all) { all.toList() }
+
+    /** The segments asked for: kind, start and quality of each, in order. */
+    fun choices(): List<Triple<MediaKind, MediaTime, String>> =
+        told<Told.Decided>().map { it.decision }.map { Triple(it.kind, it.segmentStart, it.quality.id) }
+
+    override fun close() = player.close()
+}
