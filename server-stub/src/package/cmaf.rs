@@ -72,9 +72,11 @@ impl Cut {
             after_video += step;
             Some(after_video)
         });
-        // A rest of less than half a step stays with the segment before it.
-        let starts = video_starts.iter().skip(1).copied().chain(more);
-        for start in starts.take_while(|start| start + step / 2.0 <= end) {
+        // Wherever there is a video segment there is an audio segment, however short; after the video, a rest
+        // of less than half a step stays with the segment before it.
+        let within = video_starts.iter().skip(1).copied().take_while(|start| *start < end);
+        let after = more.take_while(|start| start + step / 2.0 <= end);
+        for start in within.chain(after) {
             let index = track.samples.partition_point(|s| {
                 (s.time as f64 + f64::from(s.duration) / 2.0) / scale <= start
             });
@@ -356,6 +358,13 @@ mod tests {
         let lengths: Vec<u64> = times(&cut).iter().map(|t| (t.end - t.start) / 1024).collect();
         assert_eq!(lengths, [94, 94, 93, 48]);
         assert_eq!(cut.time(3).end, 47 * 7 * 1024);
+    }
+
+    #[test]
+    fn the_last_video_segment_has_its_audio_however_short() {
+        let (_directory, track) = track(&fixture::audio(94 + 10, 0));
+        let cut = Cut::audio(track, &[0.0, 2.0], 2.0).unwrap();
+        assert_eq!(times(&cut), [0..94 * 1024, 94 * 1024..104 * 1024]);
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> R
         xmlns: Some("urn:mpeg:dash:schema:mpd:2011".into()),
         profiles: Some(profiles.into()),
         mpdtype: Some("static".into()),
-        mediaPresentationDuration: Some(milliseconds(presentation.duration)),
+        mediaPresentationDuration: Some(milliseconds(duration(presentation, addressing))),
         minBufferTime: Some(milliseconds(presentation.segment_duration * 2.0)),
         maxSegmentDuration: Some(milliseconds(longest)),
         ProgramInformation: vec![ProgramInformation {
@@ -102,6 +102,19 @@ pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> R
         .map_err(|error| Error::Manifest { reason: error.to_string() })?;
     text.push('\n');
     Ok(text)
+}
+
+/// Seconds. With one nominal duration a player counts segments by dividing, so an audio track that outlasts
+/// its last segment's share by a few samples must not make it look for one more.
+fn duration(presentation: &Presentation, addressing: Addressing) -> f64 {
+    let counts = presentation.video.iter().chain(&presentation.audio).map(|r| r.segments.len());
+    match addressing {
+        Addressing::Number => {
+            let counted = counts.max().unwrap_or(0) as f64 * presentation.segment_duration;
+            presentation.duration.min(counted)
+        }
+        _ => presentation.duration,
+    }
 }
 
 fn copyright(presentation: &Presentation) -> Option<Copyright> {
@@ -183,6 +196,8 @@ fn representation(
                     .into(),
                 ),
                 startNumber: (addressing != Addressing::Time).then_some(1),
+                endNumber: (addressing == Addressing::Number)
+                    .then_some(representation.segments.len() as u64),
                 duration: (addressing == Addressing::Number).then(|| nominal.round()),
                 SegmentTimeline: (addressing != Addressing::Number)
                     .then(|| timeline(representation)),
@@ -338,6 +353,22 @@ mod tests {
         let template = video(&mpd).SegmentTemplate.as_ref().unwrap();
         assert_eq!((template.duration, template.timescale), (Some(60_060.0), Some(30_000)));
         assert_eq!(template.SegmentTimeline, None);
+        assert_eq!(template.endNumber, Some(3));
+    }
+
+    #[test]
+    fn counting_by_division_never_finds_a_segment_too_many() {
+        let mut presentation = fixture::presentation(false, SegmentNames::Number);
+        for representation in presentation.video.iter_mut().chain(&mut presentation.audio) {
+            representation.segments.pop();
+        }
+        presentation.duration = 2.0 * 96_256.0 / 48_000.0;
+        let length = |addressing| {
+            let text = manifest(&presentation, addressing).unwrap();
+            dash_mpd_core::parse(&text).unwrap().mediaPresentationDuration
+        };
+        assert_eq!(length(Addressing::Number), Some(Duration::from_millis(4004)));
+        assert_eq!(length(Addressing::Timeline), Some(Duration::from_millis(4011)));
     }
 
     #[test]
