@@ -1,1 +1,70 @@
-fn main() {}
+//! Kinora in a terminal: plays a manifest and shows what the player does and why.
+
+mod app;
+mod keys;
+mod screen;
+#[cfg(test)]
+mod screen_tests;
+mod title;
+mod view;
+
+use std::io::{IsTerminal, stdout};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Plays an HLS or DASH presentation in the terminal and shows what the player does and why: the
+/// buffers, the network, the qualities and every decision.
+#[derive(Parser)]
+#[command(name = "kinora-tui", version, after_help = AFTER_HELP)]
+struct Arguments {
+    /// URL of an HLS multivariant or media playlist, or of a DASH MPD.
+    url: String,
+    /// Start so many seconds into the media.
+    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    start: f64,
+}
+
+const AFTER_HELP: &str = "\
+Keys:
+  space           pause and play
+  left, right     10 seconds back and forth
+  1 to 9          pin a quality, lowest first
+  a               choose the quality automatically again
+  up, down, page up, page down, end
+                  scroll the log
+  q, Esc, Ctrl-C  quit
+
+Exit codes:
+  0  quit by the viewer
+  1  playback failed
+  2  the command line makes no sense, or there is no terminal";
+
+const FAILED: u8 = 1;
+const NO_TERMINAL: u8 = 2;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if !stdout().is_terminal() {
+        eprintln!("kinora-tui: the output is not a terminal; try kinora-headless");
+        return ExitCode::from(NO_TERMINAL);
+    }
+    // Also sees to it that a panic gives the terminal back before it is reported.
+    let terminal = match ratatui::try_init() {
+        Ok(terminal) => terminal,
+        Err(error) => {
+            eprintln!("kinora-tui: the terminal cannot be set up: {error}");
+            return ExitCode::from(NO_TERMINAL);
+        }
+    };
+    let outcome = app::run(terminal, &arguments.url, arguments.start).await;
+    ratatui::restore();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kinora-tui: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The loop: keys and events in, frames out.
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::{Event as TerminalEvent, EventStream};
+use futures_util::StreamExt;
+use kinora_native::core::io::PlaybackStatus;
+use kinora_native::transport::HttpTransport;
+use kinora_native::{Event, MediaTime, Options, Player, PlayerError, Selection};
+use ratatui::DefaultTerminal;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::keys::{Action, action};
+use crate::screen;
+use crate::title::Title;
+use crate::view::{LogLine, Tone, View};
+
+/// How often the screen is brought up to date.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Why the viewer did not quit of their own accord.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppError {
+    #[error(transparent)]
+    Playback(#[from] PlayerError),
+    #[error("the terminal failed: {0}")]
+    Terminal(#[from] io::Error),
+    #[error(transparent)]
+    Transport(#[from] kinora_native::transport::HttpTransportError),
+}
+
+/// Plays `url` until the viewer has enough. After a fatal error the screen stays until they quit.
+pub(crate) async fn run(
+    mut terminal: DefaultTerminal,
+    url: &str,
+    start: f64,
+) -> Result<(), AppError> {
+    let transport = HttpTransport::new()?;
+    let options = Options {
+        start: (start > 0.0).then(|| MediaTime::from_seconds(start)),
+        transport: Some(std::sync::Arc::new(transport.clone())),
+        ..Options::default()
+    };
+    let player = Player::start(url, options)?;
+    player.play().await;
+    let mut app = App {
+        player,
+        view: View::new(url),
+        started: Instant::now(),
+        error: None,
+        over: false,
+    };
+    let outcome = app.play(&mut terminal, &transport, url).await;
+    let App { player, error, .. } = app;
+    player.stop().await;
+    outcome?;
+    error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+struct App {
+    player: Player,
+    view: View,
+    started: Instant,
+    /// What ended playback.
+    error: Option<PlayerError>,
+    /// There will be no more events.
+    over: bool,
+}
+
+impl App {
+    async fn play(
+        &mut self,
+        terminal: &mut DefaultTerminal,
+        transport: &HttpTransport,
+        url: &str,
+    ) -> Result<(), AppError> {
+        let mut input = EventStream::new();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut title = std::pin::pin!(Title::fetch(transport, url));
+        let mut titled = false;
+        loop {
+            let quit = tokio::select! {
+                _ = ticks.tick() => {
+                    if let Some(snapshot) = self.player.state().await {
+                        self.view.update(&snapshot);
+                    }
+                    terminal.draw(|frame| screen::draw(frame, &self.view))?;
+                    false
+                }
+                event = self.player.next_event(), if !self.over => {
+                    self.take(event);
+                    false
+                }
+                title = &mut title, if !titled => {
+                    titled = true;
+                    if let Some(title) = title {
+                        self.view.title = title;
+                    }
+                    false
+                }
+                event = input.next() => match event {
+                    Some(event) => self.obey(&event?).await,
+                    None => true,
+                },
+                _ = terminate.recv() => true,
+                _ = hangup.recv() => true,
+            };
+            if quit {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, event: Option<Event>) {
+        match event {
+            Some(event) => {
+                self.view.note(self.started.elapsed(), &event);
+                if let Event::Error(error) = event {
+                    self.error = Some(error);
+                }
+            }
+            None => self.over = true,
+        }
+    }
+
+    /// Does what a key says; says whether that is to quit.
+    async fn obey(&mut self, event: &TerminalEvent) -> bool {
+        let TerminalEvent::Key(key) = event else { return false };
+        match action(*key) {
+            Some(Action::Quit) => return true,
+            Some(Action::TogglePause) if self.view.paused || self.has_ended() => {
+                self.player.play().await;
+            }
+            Some(Action::TogglePause) => self.player.pause().await,
+            Some(Action::SeekBy(seconds)) => {
+                let latest = self.view.duration.unwrap_or(MediaTime::MAX);
+                let target = self.view.position + MediaTime::from_secs(seconds);
+                let target = target.min(latest).max(MediaTime::ZERO);
+                // The next press counts from here, even if the player has not moved yet.
+                self.view.position = target;
+                self.player.seek(target).await;
+            }
+            Some(Action::Pin(number)) => self.pin(Some(number)).await,
+            Some(Action::Automatic) => self.pin(None).await,
+            Some(Action::ScrollBy(lines)) => self.view.scroll_by(lines),
+            None => {}
+        }
+        false
+    }
+
+    fn has_ended(&self) -> bool {
+        self.view.status == PlaybackStatus::Ended
+    }
+
+    async fn pin(&mut self, number: Option<usize>) {
+        let quality = number.and_then(|number| self.view.qualities.get(number));
+        if number.is_some() && quality.is_none() {
+            return;
+        }
+        let text = quality.map_or("the quality is chosen automatically".to_owned(), |quality| {
+            format!("pinned to {}", crate::view::quality_text(quality))
+        });
+        let id = quality.map(|quality| quality.id.clone());
+        self.view.pinned = number;
+        self.view.log_line(LogLine { at: self.started.elapsed(), tone: Tone::Plain, text });
+        let kind = self.view.pinnable;
+        self.player.select(Selection::Representation { kind, id }).await;
+    }
+}
