@@ -47,11 +47,6 @@ pub(crate) fn of_kind(codecs: &str, wanted: MediaKind) -> String {
     out
 }
 
-/// Whether a list has a codec of this kind.
-pub(crate) fn has(codecs: &str, wanted: MediaKind) -> bool {
-    list(codecs).any(|codec| kind(codec) == Some(wanted))
-}
-
 /// The codecs of a comma-separated list.
 pub(crate) fn list(codecs: &str) -> impl Iterator<Item = &str> {
     codecs.split(',').map(str::trim).filter(|codec| !codec.is_empty())
@@ -66,7 +61,6 @@ mod tests {
         let codecs = " avc1.64001f , mp4a.40.2,ec-3,wvtt, xyz0 ";
         assert_eq!(of_kind(codecs, MediaKind::Video), "avc1.64001f");
         assert_eq!(of_kind(codecs, MediaKind::Audio), "mp4a.40.2,ec-3");
-        assert!(has(codecs, MediaKind::Text));
-        assert!(!has("xyz0", MediaKind::Video));
+        assert_eq!(of_kind(codecs, MediaKind::Text), "wvtt");
     }
 }

@@ -341,7 +341,9 @@ mod inheritance {
 mod periods {
     use super::*;
 
-    fn spans(periods: &str, whole: &str) -> (Vec<(String, Option<String>)>, Option<String>, usize) {
+    type Span = (String, Option<String>);
+
+    fn spans(periods: &str, whole: &str) -> (Vec<Span>, Option<String>, usize) {
         let periods = periods.replace(
             "/>",
             "><AdaptationSet mimeType='video/mp4'><Representation id='v' bandwidth='1'><SegmentTemplate media='$Number$'><SegmentTimeline><S d='5'/></SegmentTimeline></SegmentTemplate></Representation></AdaptationSet></Period>",
@@ -354,7 +356,7 @@ mod periods {
         (spans.collect(), duration, parsed.warnings.len())
     }
 
-    fn span(start: &str, duration: &str) -> (String, Option<String>) {
+    fn span(start: &str, duration: &str) -> Span {
         (start.into(), Some(duration.into()))
     }
 

@@ -62,7 +62,7 @@ const MOST_INITS: usize = 10_000;
 pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<MediaPlaylist>, ManifestError> {
     let mut reader = MediaReader::new(url);
     let mut lines = Lines::new(text);
-    while let Some(line) = lines.next() {
+    for line in lines.by_ref() {
         match line.content {
             Content::Tag { name, value } => reader.tag(name, value, line.number)?,
             Content::Uri(reference) => reader.segment(reference, line.number)?,

@@ -44,7 +44,7 @@ pub fn parse(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestEr
             | "EXT-X-MAP"
             | "EXT-X-ENDLIST" => {
                 let Parsed { value, warnings } = media::parse(text, url)?;
-                return Ok(Parsed { value: alone(value, url), warnings });
+                return Ok(Parsed { value: alone(value), warnings });
             }
             _ => {}
         }
@@ -84,7 +84,7 @@ fn text(bytes: &[u8]) -> Result<&str, ManifestError> {
 }
 
 /// A media playlist that was given without a multivariant playlist.
-fn alone(playlist: MediaPlaylist, url: &str) -> Presentation {
+fn alone(playlist: MediaPlaylist) -> Presentation {
     let names = playlist.index.get(0).map(|first| first.url).unwrap_or_default();
     let sound_by_name = [".m4a", ".cmfa"].iter().any(|ending| urls::path(&names).ends_with(ending));
     let (kind, container) = match playlist.format {
@@ -98,7 +98,7 @@ fn alone(playlist: MediaPlaylist, url: &str) -> Presentation {
     };
     let duration = (!playlist.live).then(|| playlist.index.end());
     let representation = Representation {
-        id: url.to_owned(),
+        id: "media".to_owned(),
         bandwidth: playlist.bandwidth.unwrap_or(1).max(1),
         container: container.to_owned(),
         codecs: String::new(),

@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, Manif
         warnings: Warnings::default(),
     };
     let mut lines = Lines::new(text);
-    while let Some(line) = lines.next() {
+    for line in lines.by_ref() {
         match line.content {
             Content::Tag { name, value } => reader.tag(name, value, line.number)?,
             Content::Uri(reference) => reader.uri(reference, line.number)?,
