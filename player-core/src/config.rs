@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// How a player behaves. Every field has a default that suits video on demand.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
     /// How much media to have ahead of the playhead.
@@ -19,18 +19,6 @@ pub struct Config {
     /// Record every input, so that the session can be replayed
     /// ([`Player::session_log`](crate::Player::session_log)).
     pub record: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            buffer: BufferConfig::default(),
-            abr: AbrConfig::default(),
-            retry: RetryConfig::default(),
-            seed: 0,
-            record: false,
-        }
-    }
 }
 
 /// How much media to have ahead of and behind the playhead.
@@ -50,7 +38,7 @@ impl Default for BufferConfig {
 }
 
 /// How qualities are chosen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AbrConfig {
     /// Name of the rule, as `kinora-abr` knows it; its default rule if absent.
@@ -61,12 +49,6 @@ pub struct AbrConfig {
     pub max_height: Option<u32>,
     /// Never choose a peak bit rate above this many bit/s (unless all are).
     pub max_bandwidth_bps: Option<u64>,
-}
-
-impl Default for AbrConfig {
-    fn default() -> Self {
-        Self { rule: None, initial_throughput_bps: None, max_height: None, max_bandwidth_bps: None }
-    }
 }
 
 /// How failed requests are repeated.

@@ -53,8 +53,4 @@ impl Outbox {
     pub(crate) fn pop(&mut self) -> Option<Output> {
         self.queue.pop_front()
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
 }

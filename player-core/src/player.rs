@@ -103,7 +103,8 @@ impl Player {
             return output;
         }
         self.drained = true;
-        let timers = self.session.as_ref().map(|session| session.timers(self.now, &self.config.retry));
+        let timers =
+            self.session.as_ref().map(|session| session.timers(self.now, &self.config.retry));
         let first = timers.and_then(|timers| timers.first().map(|timer| timer.at));
         Output::Timeout(first)
     }

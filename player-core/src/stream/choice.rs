@@ -68,7 +68,7 @@ impl Moment<'_> {
         let affordable =
             |index: &usize| (self.set.representations[*index].bandwidth as f64) <= share;
         let lowest = candidates().next().unwrap_or(0);
-        let representation = candidates().filter(affordable).next_back().unwrap_or(lowest);
+        let representation = candidates().rfind(affordable).unwrap_or(lowest);
         let cause = if candidates().count() > 1 { Cause::ThroughputBound } else { Cause::OnlyRung };
         let reasons = Reasons { rule: Rule::Throughput, cause, estimate, candidates: Vec::new() };
         Choice::Fetch { representation, reasons }

@@ -39,7 +39,7 @@ pub(crate) enum Outcome {
     /// A delivered body is complete.
     Delivered { ticket: Ticket, body: Vec<u8>, url: String, content_type: Option<String> },
     /// A kept body is complete; `id` names it to the host, `head` is what precedes its `mdat`.
-    Kept { ticket: Ticket, id: RequestId, received: u64, head: Vec<u8> },
+    Kept { ticket: Ticket, id: RequestId, head: Vec<u8> },
     /// More of a kept body has arrived.
     Progress { ticket: Ticket },
     /// There is no getting it.
@@ -365,9 +365,7 @@ impl Active {
     fn complete(self) -> Outcome {
         let ticket = self.ticket;
         match self.wish.body {
-            BodyHandling::Keep => {
-                Outcome::Kept { ticket, id: self.id, received: self.received, head: self.head }
-            }
+            BodyHandling::Keep => Outcome::Kept { ticket, id: self.id, head: self.head },
             BodyHandling::Deliver => {
                 let response = self.response;
                 Outcome::Delivered {

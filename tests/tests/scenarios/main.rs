@@ -45,11 +45,13 @@ fn heights_shown(world: &World) -> Vec<u32> {
 }
 
 fn warnings(world: &World) -> Vec<&Warning> {
-    let warning = |event| match event {
-        &Event::Warning(ref warning) => Some(warning),
-        _ => None,
-    };
-    world.events.iter().filter_map(|(_, event)| warning(event)).collect()
+    let mut warnings = Vec::new();
+    for (_, event) in &world.events {
+        if let Event::Warning(warning) = event {
+            warnings.push(warning);
+        }
+    }
+    warnings
 }
 
 /// No segment was asked for twice in one representation.
