@@ -1,0 +1,57 @@
+import { chromium } from 'playwright-core';
+import { Server } from './server.js';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+/** Server and browser for the tests of a file. */
+export class Stage {
+  server;
+  #browser;
+
+  static async open(mounts) {
+    const stage = new Stage();
+    stage.server = await Server.start(mounts);
+    stage.#browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: FLAGS,
+    });
+    return stage;
+  }
+
+  /**
+   * A fresh page with its own cache. What goes wrong in it unnoticed fails the test that looks at
+   * `page.faults`.
+   */
+  async page(path = '/test/player.html') {
+    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 } });
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    page.faults = [];
+    page.on('pageerror', (error) => page.faults.push(String(error)));
+    await page.goto(this.server.url + path);
+    return page;
+  }
+
+  /** A page with a player that has been created. */
+  async player(options = {}) {
+    const page = await this.page();
+    await page.waitForFunction(() => window.film);
+    await page.evaluate((options) => film.create(options).then(() => undefined), options);
+    return page;
+  }
+
+  async close() {
+    await this.#browser.close();
+    await this.server.kill();
+  }
+}

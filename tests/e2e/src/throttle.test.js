@@ -1,0 +1,53 @@
+// The network changes while a film plays.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { film } from './support/film.js';
+import { Stage } from './support/stage.js';
+
+const SECONDS = 60;
+
+let stage;
+before(async () => {
+  const { packaged } = await film(SECONDS);
+  stage = await Stage.open({ '/film': packaged });
+});
+after(() => stage?.close());
+
+for (const manifest of ['master.m3u8', 'manifest.mpd']) {
+  test(`${manifest}: a slow server is survived by switching down, and a fast one used by switching up`, async () => {
+    const page = await stage.player({ buffer: { forward: 10 } });
+    const top = page.evaluate(() =>
+      film.next('qualitychange', ({ kind, to }) => kind === 'video' && to.height === 360),
+    );
+    assert.equal(await page.evaluate((url) => film.play(url), `/film/${manifest}`), null);
+    await top;
+
+    const shown = (way) =>
+      page.evaluate(
+        (way) =>
+          film.next('qualitychange', ({ kind, from, to }) => {
+            const change = from ? to.bandwidth - from.bandwidth : 0;
+            return kind === 'video' && (way === 'down' ? change < 0 : change > 0);
+          }),
+        way,
+      );
+    const down = shown('down');
+    await stage.server.throttle(450);
+    const { reason: whyDown } = await down;
+    const up = shown('up');
+    await stage.server.heal();
+    const { reason: whyUp } = await up;
+    assert.ok(whyDown && whyUp);
+
+    const { stats, errors } = await page.evaluate(() => ({
+      stats: film.player.stats(),
+      errors: film.events.filter(({ name }) => name === 'error'),
+    }));
+    assert.deepEqual(errors, []);
+    assert.equal(stats.totals.stalls, 0, `${stats.totals.stalled} s of stalls`);
+    assert.ok(stats.totals.qualityChanges >= 2);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+}
