@@ -2,6 +2,7 @@
 //! `dash-mpd-core`, and for references the WHATWG's `url`.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use dash_mpd_core::{AdaptationSet, BaseURL, MPD, SegmentTimeline};
 use kinora_core::io::{ByteRange, SourceFormat};
@@ -59,6 +60,42 @@ fn every_manifest_of_the_corpus_is_answered_as_its_name_says() {
                 SourceFormat::Dash => dash::parse_mpd(&bytes, BASE),
             };
             assert_eq!(answer.is_err(), is_refused(&name), "{name}: {answer:?}");
+        }
+    }
+}
+
+proptest! {
+    /// A manifest that was cut, spliced or overwritten somewhere gets an answer, whatever it is.
+    #[test]
+    fn damaged_manifests_are_answered(
+        file: prop::sample::Index,
+        cuts in proptest::collection::vec(
+            (any::<prop::sample::Index>(), 0usize..40, proptest::collection::vec(any::<u8>(), 0..6)),
+            1..6,
+        ),
+    ) {
+        static FILES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+        let files = FILES.get_or_init(|| {
+            let all = corpus("hls").into_iter().chain(corpus("dash"));
+            all.map(|(_, bytes)| bytes).collect()
+        });
+        let mut bytes = file.get(files).clone();
+        for (at, length, replacement) in cuts {
+            let start = at.index(bytes.len() + 1);
+            let end = bytes.len().min(start + length);
+            bytes.splice(start..end, replacement);
+        }
+        let _ = manifest::sniff(&bytes, None);
+        let _ = hls::parse_media(&bytes, BASE);
+        for parsed in [hls::parse(&bytes, BASE), dash::parse_mpd(&bytes, BASE)].into_iter().flatten() {
+            for representation in representations(&parsed.value) {
+                prop_assert!(representation.bandwidth > 0);
+                let Segments::Known(index) = &representation.segments else { continue };
+                for position in [0, index.len().saturating_sub(1)] {
+                    let Some(segment) = index.get(position) else { continue };
+                    prop_assert!(segment.start >= index.start() && segment.end() <= index.end());
+                }
+            }
         }
     }
 }

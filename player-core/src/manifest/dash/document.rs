@@ -193,6 +193,8 @@ impl DocumentReader<'_, '_> {
                 _ => self.addressing(&child, &mut period.addressing)?,
             }
         }
+        // Ten thousand periods with one set each are not meant to take room for four.
+        period.sets.shrink_to_fit();
         Ok((!remote).then_some(period))
     }
 
@@ -251,6 +253,7 @@ impl DocumentReader<'_, '_> {
                 _ => self.addressing(&child, &mut set.addressing)?,
             }
         }
+        set.representations.shrink_to_fit();
         Ok((!remote).then_some(set))
     }
 

@@ -48,8 +48,11 @@ pub(super) fn presentation(
 
 /// What a document may unfold to is bounded by its size: `FREE_BYTES`, and so many for each of its
 /// own. Inheritance could otherwise multiply a long list by a long list.
-const FREE_BYTES: usize = 4 << 20;
-const BYTES_FOR_BYTE: usize = 8;
+const FREE_BYTES: usize = 2 << 20;
+const BYTES_FOR_BYTE: usize = 6;
+
+/// Representations that share a timeline stand together, so that a few are enough to look through.
+const TIMELINES_LOOKED_AT: usize = 32;
 
 /// The end of the longest representation of a period.
 fn last_end(period: &Period) -> Option<MediaTime> {
@@ -154,6 +157,7 @@ impl Resolver<'_> {
         for set in &period.sets {
             self.adaptation_set(set, &base, &mut context, &mut sets)?;
         }
+        sets.shrink_to_fit();
         Ok(Period { id: period.id.clone(), start, duration: end.map(|end| end - start), sets })
     }
 
@@ -359,7 +363,8 @@ impl Resolver<'_> {
             start_number: times.start_number,
             end_number: times.end_number,
         };
-        if let Some((_, known)) = period.timelines.iter().find(|(known, _)| *known == key) {
+        let recent = period.timelines.iter().rev().take(TIMELINES_LOOKED_AT);
+        if let Some((_, known)) = recent.into_iter().find(|(known, _)| *known == key) {
             return Ok(known.clone());
         }
         self.spend(list.len().saturating_mul(size_of::<Run>() + size_of::<usize>()), line)?;

@@ -45,10 +45,14 @@ pub(super) fn compile(
                 reference.push_str(&digits);
             }
             "Number" | "Time" => {
-                let place = u32::try_from(variables.len()).unwrap_or(u32::MAX);
-                let index =
-                    char::from_u32(FIRST_INDEX.saturating_add(place)).ok_or_else(invalid)?;
-                reference.extend([PLACE, index]);
+                if variables.len() >= MOST_VARIABLES {
+                    return Err(ManifestErrorKind::limit(
+                        "variables in a template",
+                        MOST_VARIABLES,
+                    ));
+                }
+                let index = char::from_u32(FIRST_INDEX + variables.len() as u32);
+                reference.extend([Some(PLACE), index].into_iter().flatten());
                 variables.push(match name {
                     "Number" => PatternPart::Number { width },
                     _ => PatternPart::Time { width },
@@ -81,7 +85,7 @@ pub(super) fn compile(
 /// Holds the place of a variable, whose index follows as a character: dots in the reference may
 /// take some of them away. No URL has this character.
 const PLACE: char = '\u{7f}';
-/// The character of index 0, which means nothing in a URL, nor do the thousands after it.
+/// The character of index 0, which means nothing in a URL, nor do those after it.
 const FIRST_INDEX: u32 = 0xe000;
 
 fn push_text(out: &mut String, text: &str) {
@@ -94,6 +98,9 @@ fn width(format: &str) -> Option<u8> {
     let width = crate::manifest::decimal::integer(digits)?;
     u8::try_from(width).ok().filter(|&width| width <= WIDEST)
 }
+
+/// Each is useful once.
+const MOST_VARIABLES: usize = 64;
 
 /// More digits than a 64-bit number has are useless.
 const WIDEST: u8 = 32;

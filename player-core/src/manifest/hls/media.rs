@@ -55,8 +55,9 @@ pub enum SegmentFormat {
 
 /// The most segments of a playlist: eleven days of one a second.
 const MOST_SEGMENTS: usize = 1_000_000;
-/// The most initialisation segments.
+/// The most initialisation segments, and the most bytes in their URLs.
 const MOST_INITS: usize = 10_000;
+const MOST_INIT_BYTES: usize = 4 << 20;
 
 /// Reads a media playlist whose text has been checked for its first line.
 pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<MediaPlaylist>, ManifestError> {
@@ -75,6 +76,7 @@ struct MediaReader<'a> {
     url: &'a str,
     list: ListBuilder,
     inits: Vec<InitSegment>,
+    init_bytes: usize,
     variables: Variables,
     warnings: Warnings,
 
@@ -108,6 +110,7 @@ impl<'a> MediaReader<'a> {
             url,
             list: ListBuilder::new(url, 0),
             inits: Vec::new(),
+            init_bytes: 0,
             variables: Variables::default(),
             warnings: Warnings::default(),
             target_duration: None,
@@ -215,6 +218,11 @@ impl<'a> MediaReader<'a> {
                 return Err(ManifestErrorKind::limit("EXT-X-MAP tags", MOST_INITS).at(line));
             }
             None => {
+                self.init_bytes += init.url.len();
+                if self.init_bytes > MOST_INIT_BYTES {
+                    let what = "bytes in the URLs of EXT-X-MAP tags";
+                    return Err(ManifestErrorKind::limit(what, MOST_INIT_BYTES).at(line));
+                }
                 self.inits.push(init);
                 self.inits.len() - 1
             }

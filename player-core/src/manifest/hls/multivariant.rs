@@ -1,6 +1,6 @@
 //! Multivariant playlists (RFC 8216bis §4.4.6).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::Attributes;
 use super::lines::{Content, Lines};
@@ -268,13 +268,12 @@ fn add_variants<'a>(
     sets: &mut Vec<SwitchingSet>,
 ) {
     let mut keys: Vec<(String, usize)> = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for variant in variants {
         // The same stream with another audio group.
-        if seen.contains(&variant.url.as_str()) {
+        if !seen.insert(&variant.url) {
             continue;
         }
-        seen.push(&variant.url);
         let apart = variant.audio.as_deref().and_then(|group| groups.separate(group));
         let codecs = match apart {
             Some(_) => codecs::of_kind(&variant.codecs, MediaKind::Video),
@@ -364,7 +363,9 @@ impl<'a> AudioGroups<'a> {
         warnings: &mut Warnings,
     ) -> Self {
         let mut groups: Vec<AudioGroup<'a>> = Vec::new();
-        for (position, variant) in variants.iter().enumerate() {
+        let mut first_of_url: BTreeMap<&str, &Variant> = BTreeMap::new();
+        for variant in variants {
+            let other = *first_of_url.entry(&variant.url).or_insert(variant);
             let Some(id) = variant.audio.as_deref() else { continue };
             if (has_picture && variant.is_audio_only()) || groups.iter().any(|known| known.id == id)
             {
@@ -398,11 +399,8 @@ impl<'a> AudioGroups<'a> {
                 .filter(|rendition| rendition.group == id)
                 .find_map(|rendition| rendition.channels);
             // What the same picture needs more with this group than with another is exact.
-            let other = variants.iter().take(position).find(|other| other.url == variant.url);
-            let other = other.and_then(|other| {
-                let group = groups.iter().find(|known| Some(known.id) == other.audio.as_deref())?;
-                Some((group.bandwidth, other.bandwidth))
-            });
+            let group = groups.iter().find(|known| Some(known.id) == other.audio.as_deref());
+            let other = group.map(|group| (group.bandwidth, other.bandwidth));
             let bandwidth = match other {
                 _ if !has_picture => variant.bandwidth,
                 Some((audio, whole)) => {
