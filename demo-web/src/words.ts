@@ -53,6 +53,10 @@ export function failureText(error: PlayerError): { title: string; advice: string
       return error.httpStatus === 404 || error.httpStatus === 410
         ? { title: 'Part of this film is missing', advice: 'The server does not have what the manifest names.' }
         : { title: 'The server refused', advice: `It answered with status ${error.httpStatus}.` };
+    case 'RANGE_IGNORED':
+      return { title: 'The server misunderstood', advice: 'It cannot serve parts of a file, and this film needs that.' };
+    case 'FEATURE_UNSUPPORTED':
+      return { title: 'This film is ahead of the player', advice: 'It uses a feature that is not there yet.' };
     case 'RESPONSE_TOO_LARGE':
     case 'MANIFEST_UNKNOWN_FORMAT':
       return { title: 'This is not a film', advice: 'The address leads to neither an HLS playlist nor a DASH MPD.' };
