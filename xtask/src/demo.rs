@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: from nothing to the film playing.
 
+use std::env;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read, stderr};
 use std::net::TcpListener;
@@ -204,6 +205,9 @@ impl Server {
         let port = port.unwrap_or_else(free_port);
         command.args(["--listen", &format!("127.0.0.1:{port}")]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
+        if env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", "warn"); // a line for each segment would hide the address
+        }
         if face != Face::Page {
             // What the server says would run through the player's screen.
             command.stderr(File::create(process::log_path(workspace, "serve")?)?);
