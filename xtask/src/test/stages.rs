@@ -159,7 +159,10 @@ fn end_to_end(run: &Run<'_>) -> Result<()> {
     let tests = Package::new(run.workspace, END_TO_END);
     tests.install()?;
     let mut command = tests.script("test");
-    run.step(command.env("KINORA_SERVER", run.workspace.binary("kinora-server")))
+    command
+        .env("KINORA_SERVER", run.workspace.binary("kinora-server"))
+        .env("KINORA_LAB", run.workspace.binary("kinora-lab"));
+    run.step(&mut command)
 }
 
 fn kotlin(run: &Run<'_>) -> Result<()> {
