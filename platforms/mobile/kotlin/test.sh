@@ -4,12 +4,13 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Usage: test.sh [--compile-only] [FILTER...]
+Usage: test.sh [--no-build] [--compile-only] [FILTER...]
 
 Builds the native library, generates the Kotlin and Swift sources that call it, compiles the Kotlin
 library and its tests, and runs those whose name contains a FILTER, or all of them. The tests play a
 generated clip from a real kinora-server. Ends with a line "N passed, N failed".
 
+  --no-build       take the Rust programs and the library as Cargo left them last
   --compile-only   stop before running the tests
 
 Everything lands in kotlin/ of Cargo's target directory, and is only made again when it must be.
@@ -36,10 +37,11 @@ binaries=$target/debug
 jna=${JNA_JAR:-/usr/share/java/jna.jar}
 
 main() {
-    local compile_only=false filters=()
+    local build=true compile_only=false filters=()
     while (($#)); do
         case $1 in
             -h | --help) usage && exit 0 ;;
+            --no-build) build=false ;;
             --compile-only) compile_only=true ;;
             -*) usage >&2 && exit 2 ;;
             *) filters+=("$1") ;;
@@ -49,7 +51,7 @@ main() {
 
     check_requirements
     mkdir -p "$out"
-    build_native
+    if $build; then build_native; fi
     fetch_compiler
     generate_sources
     compile library "$out/kinora.jar" "$jna" "$here/src/main" "$out/generated/kotlin"

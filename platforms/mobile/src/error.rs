@@ -97,6 +97,10 @@ pub enum ErrorCode {
     HttpStatus,
     /// A body is larger than accepted.
     ResponseTooLarge,
+    /// The server does not support byte ranges.
+    RangeIgnored,
+    /// The presentation needs something the player does not do.
+    FeatureUnsupported,
     /// The manifest is neither HLS nor DASH.
     ManifestUnknownFormat,
     /// The manifest cannot be understood.
@@ -115,4 +119,6 @@ pub enum ErrorCode {
     BufferTooSmall,
     /// The app asked for something that makes no sense.
     InvalidArgument,
+    /// The player itself failed, or could not be started on this platform.
+    Internal,
 }

@@ -372,6 +372,11 @@ pub enum Warning {
         /// Where playback goes on.
         to: MediaTime,
     },
+    /// The app asked for something that makes no sense, and it was ignored.
+    InvalidArgument {
+        /// What, and what would make sense.
+        message: String,
+    },
     /// The platform's buffer is full; the player keeps less ahead from here on.
     BufferFull {
         /// Whose.

@@ -98,3 +98,45 @@ impl Inner {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kinora_core::io::Source;
+
+    fn player() -> Arc<Player> {
+        Player::new(Config::default(), Timestamp::default()).expect("nothing can go wrong")
+    }
+
+    fn load(at: u64) -> TimedInput {
+        let source =
+            Source { url: "https://cdn.example/a.mpd".to_owned(), format: None, start: None };
+        TimedInput { at: Timestamp::from_micros(at), input: Input::Load(source) }
+    }
+
+    #[test]
+    fn a_batch_is_drained_input_by_input_and_ends_with_one_timeout() {
+        let player = player();
+        player.handle_inputs(vec![load(5), load(9)]).expect("whole");
+        let outputs = player.poll_outputs().expect("whole");
+        let requests = outputs.iter().filter(|output| matches!(output, Output::Request(_))).count();
+        assert_eq!(requests, 2);
+        let timeouts: Vec<_> =
+            outputs.iter().filter(|output| matches!(output, Output::Timeout(_))).collect();
+        assert_eq!(timeouts, outputs.last().as_slice());
+        assert_eq!(player.poll_outputs().expect("whole").len(), 1, "nothing is handed out twice");
+    }
+
+    #[test]
+    fn a_player_that_broke_says_so() {
+        let player = player();
+        let shared = Arc::clone(&player);
+        let fault = std::thread::spawn(move || {
+            let _held = shared.lock();
+            panic!("a fault in the middle of a call");
+        });
+        assert!(fault.join().is_err());
+        assert_eq!(player.handle_inputs(vec![load(1)]), Err(SdkError::Broken));
+        assert_eq!(player.state(), Err(SdkError::Broken));
+    }
+}

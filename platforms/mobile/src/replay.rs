@@ -20,7 +20,9 @@ pub struct TimedOutput {
 #[uniffi::export]
 pub fn replay(session_log: Vec<u8>) -> Result<Vec<TimedOutput>, SdkError> {
     let mut outputs = Vec::new();
-    log::replay(log::Log::parse(&session_log)?, |at, output| outputs.push(TimedOutput { at, output }))?;
+    log::replay(log::Log::parse(&session_log)?, |at, output| {
+        outputs.push(TimedOutput { at, output })
+    })?;
     Ok(outputs)
 }
 

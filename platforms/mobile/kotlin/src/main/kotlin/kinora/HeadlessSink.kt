@@ -37,7 +37,11 @@ class HeadlessSink(
     private var moving = false
 
     /** How much media the playhead has gone through. */
-    val presented: MediaTime @Synchronized get() = advance().let { played }
+    val presented: MediaTime
+        @Synchronized get() {
+            advance()
+            return played
+        }
     private var played = MediaTime.ZERO
 
     override fun attach(changed: () -> Unit) {

@@ -75,7 +75,14 @@ private class BodyReader(private val receiver: HttpTransport.Receiver) :
     }
 
     override fun onNext(buffers: List<ByteBuffer>) {
-        buffers.forEach(receiver::data)
+        try {
+            buffers.forEach(receiver::data)
+        } catch (problem: Throwable) {
+            // Most likely there is no memory for a body so large; the client would swallow it.
+            cancel()
+            receiver.failed(RequestFailure.Interrupted(describe(problem)))
+            return
+        }
         subscription?.request(1)
     }
 

@@ -53,11 +53,12 @@ class KinoraPlayer(
         /** Something went wrong and the player went on. */
         fun onWarning(warning: Warning) = Unit
 
-        /** Playback cannot go on. Another [load] may follow. */
+        /**
+         * Playback cannot go on. Another [load] may follow, except after [ErrorCode.INTERNAL]: a
+         * fault of the SDK, the sink, the transport or a listener, after which the player has
+         * closed itself.
+         */
         fun onError(error: PlayerError) = Unit
-
-        /** A fault inside the SDK, the sink or a listener: the player has closed itself. */
-        fun onFault(fault: Throwable) = Unit
     }
 
     private val origin = System.nanoTime()
@@ -139,7 +140,7 @@ class KinoraPlayer(
         send(Input.Configure(config))
     }
 
-    /** What the player thinks and does now. */
+    /** What the player thinks and does now. Neither this nor the log can be had once it is closed. */
     fun state(): State = core.state()
 
     /**
@@ -193,12 +194,19 @@ class KinoraPlayer(
         } catch (fault: Throwable) {
             synchronized(lock) { closed = true }
             runCatching { shutDown() }.exceptionOrNull()?.let(fault::addSuppressed)
-            listeners.forEach { listener -> runCatching { listener.onFault(fault) } }
+            fail(fault)
         } finally {
             supersedeLoading(null)
             inbox.forEach { (it as? Message.Happened)?.ready?.cancel(false) }
             core.close()
         }
+    }
+
+    private fun fail(fault: Throwable) {
+        val message = "the player failed, and is closed: $fault"
+        val error = PlayerError(ErrorCategory.PLAYER, ErrorCode.INTERNAL, Severity.FATAL, message, null, null)
+        loading?.completeExceptionally(PlaybackException(error, fault))
+        listeners.forEach { listener -> runCatching { listener.onError(error) } }
     }
 
     /** What has happened since, waiting for it if need be; empty when the time for something has come. */
@@ -380,4 +388,5 @@ class KinoraPlayer(
 }
 
 /** Playback cannot go on; [error] is a row of the public table, with what it is about. */
-class PlaybackException(val error: PlayerError) : Exception("${error.code}: ${error.message}")
+class PlaybackException(val error: PlayerError, cause: Throwable? = null) :
+    Exception("${error.code}: ${error.message}", cause)

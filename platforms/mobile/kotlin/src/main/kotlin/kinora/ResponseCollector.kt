@@ -84,7 +84,8 @@ private class KeptBody {
 
     fun append(bytes: ByteBuffer) {
         if (bytes.remaining() > buffer.remaining()) {
-            reserve(maxOf(size + bytes.remaining(), buffer.capacity() * 2))
+            val wanted = maxOf(size.toLong() + bytes.remaining(), buffer.capacity() * 2L)
+            reserve(wanted.coerceAtMost(Int.MAX_VALUE.toLong()).toInt())
         }
         buffer.put(bytes)
     }

@@ -42,7 +42,7 @@ fun Tests.failureTests() {
     test("segments that are not there are HTTP_STATUS, after the manifest was loaded") {
         FakeServer { it.requestURI.path.endsWith(".m4s") && it.reply(404, "gone") }.use { server ->
             Viewer(impatient()).use { viewer ->
-                val ready = viewer.player.load("${server.url}/master.m3u8")
+                val ready = viewer.player.load("${server.url}/manifest.mpd")
                 viewer.hears<Told.Loaded>()
                 val error = assertIs<Told.Failed>(viewer.heard { it is Told.Failed }).error
                 assertEquals(ErrorCode.HTTP_STATUS, error.code)
@@ -101,7 +101,7 @@ fun Tests.failureTests() {
             assertFailsWith<IllegalStateException> { viewer.player.load("${server.url}/film.mpd") }
             val input = connection.getInputStream()
             while (input.read() >= 0) { }
-            assertTrue(viewer.told<Told.Broken>().isEmpty(), "${viewer.everything()}")
+            assertTrue(viewer.everything().isEmpty(), "${viewer.everything()}")
         }
     }
 
@@ -122,8 +122,10 @@ fun Tests.failureTests() {
         SilentServer().use { silent ->
             Viewer().use { viewer ->
                 val ready = viewer.player.load("${silent.url}/film.mpd")
+                val input = silent.connections.poll(20, TimeUnit.SECONDS)!!.getInputStream()
                 viewer.player.unload()
                 assertFailsWith<CancellationException> { ready.get(20, TimeUnit.SECONDS) }
+                while (input.read() >= 0) { }
                 assertEquals(PlaybackStatus.IDLE, viewer.player.state().status)
             }
         }
@@ -137,9 +139,11 @@ fun Tests.failureTests() {
                         throw UnsupportedOperationException("a fault of the app")
                 })
                 val ready = viewer.player.load("${server.url}/master.m3u8")
-                val fault = assertIs<Told.Broken>(viewer.heard { it is Told.Broken }).fault
-                assertEquals("a fault of the app", fault.message)
-                assertFailsWith<CancellationException> { ready.get(20, TimeUnit.SECONDS) }
+                val error = playbackError { ready.get(20, TimeUnit.SECONDS) }
+                assertEquals(ErrorCode.INTERNAL, error.code)
+                assertTrue("a fault of the app" in error.message, error.message)
+                assertEquals(error, assertIs<Told.Failed>(viewer.heard { it is Told.Failed }).error)
+                assertFailsWith<IllegalStateException> { viewer.player.load(server.url) }
             }
         }
     }

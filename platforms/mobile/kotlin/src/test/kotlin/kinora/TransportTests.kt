@@ -1,6 +1,7 @@
 package kinora
 
 import java.nio.ByteBuffer
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import kotlin.test.assertEquals
@@ -65,6 +66,28 @@ fun Tests.transportTests() {
             val heard = fetch(request("${server.url}/a"))
             assertIs<Heard.Head>(heard.first())
             assertIs<RequestFailure.Interrupted>(assertIs<Heard.Failed>(heard.last()).failure)
+        }
+    }
+
+    test("a body there is no room for is an interruption, and its connection is closed") {
+        val sent = CompletableFuture<Throwable>()
+        FakeServer { exchange ->
+            exchange.sendResponseHeaders(200, 0)
+            try {
+                while (true) exchange.responseBody.write(ByteArray(100_000))
+            } catch (problem: java.io.IOException) {
+                sent.complete(problem)
+            }
+            true
+        }.use { server ->
+            val heard = LinkedBlockingQueue<Heard>()
+            val full = object : HttpTransport.Receiver by Ear(heard) {
+                override fun data(bytes: ByteBuffer) = throw OutOfMemoryError("no room")
+            }
+            JdkTransport().start(request(server.url), full)
+            val failed = heard.await { it is Heard.Failed } as Heard.Failed
+            assertTrue("no room" in assertIs<RequestFailure.Interrupted>(failed.failure).reason)
+            sent.get(20, TimeUnit.SECONDS)
         }
     }
 
