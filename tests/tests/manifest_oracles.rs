@@ -291,7 +291,7 @@ mod dash_against_dash_mpd {
         let media = levels.iter().find_map(|level| level.media.clone())?;
         let timescale = levels.iter().find_map(|level| level.timescale).unwrap_or(1) as f64;
         let offset = levels.iter().find_map(|level| level.presentationTimeOffset).unwrap_or(0);
-        let mut number = levels.iter().find_map(|level| level.startNumber).unwrap_or(1);
+        let first = levels.iter().find_map(|level| level.startNumber).unwrap_or(1);
         let timeline = levels.iter().find_map(|level| level.SegmentTimeline.as_ref());
         let end_ticks = end.map(|end| (end - start) * timescale + offset as f64);
         let moments = match timeline {
@@ -303,7 +303,7 @@ mod dash_against_dash_mpd {
             }
         };
         let mut accounts = Vec::new();
-        for (time, duration) in moments {
+        for (number, (time, duration)) in (first..).zip(moments) {
             let here = start + (time as f64 - offset as f64) / timescale;
             let length = duration as f64 / timescale;
             let ends = here + length;
@@ -319,7 +319,6 @@ mod dash_against_dash_mpd {
                 let (from, until) = (here.max(start), end.map_or(ends, |end| ends.min(end)));
                 accounts.push((number, from, until - from, join(&base, &name)));
             }
-            number += 1;
         }
         Some(accounts)
     }

@@ -78,6 +78,19 @@ fn begins_root(text: &[u8], at: usize) -> bool {
     ends && prefixed && before.get(..before.len() - prefix).is_some_and(|b| b.ends_with(b"<"))
 }
 
+/// Sorts representations by bandwidth; equals keep their order. Only keys are sorted by the
+/// standard library: its sorts are large, and would be there once for each type.
+pub(crate) fn sort_by_bandwidth<T>(items: &mut Vec<T>, bandwidth: impl Fn(&T) -> u64) {
+    if items.is_sorted_by_key(&bandwidth) {
+        return;
+    }
+    let mut order: Vec<(u64, usize)> =
+        items.iter().enumerate().map(|(position, item)| (bandwidth(item), position)).collect();
+    order.sort_unstable();
+    let mut slots: Vec<Option<T>> = items.drain(..).map(Some).collect();
+    items.extend(order.iter().filter_map(|&(_, position)| slots.get_mut(position)?.take()));
+}
+
 /// Gathers warnings, up to a number that still says all a person wants to read.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings(Vec<ManifestWarning>);

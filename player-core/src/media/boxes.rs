@@ -132,14 +132,15 @@ struct Header {
 impl Header {
     fn read(data: &[u8], offset: u64) -> Result<Self, BoxError> {
         let mut reader = Reader::new(data, offset, FourCc(*b"????"));
-        let size = reader.u32()?;
-        let kind = FourCc(reader.array()?);
+        let size = reader.u32();
+        let kind = FourCc(reader.array());
         reader.name(kind);
         let (length, size) = match size {
             0 => (8, None),
-            1 => (16, Some(reader.u64()?)),
+            1 => (16, Some(reader.u64())),
             size => (8, Some(u64::from(size))),
         };
+        reader.check()?;
         if size.is_some_and(|size| size < length) {
             return Err(BoxError { offset, kind: BoxErrorKind::InvalidSize { within: kind } });
         }

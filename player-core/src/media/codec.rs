@@ -1,5 +1,6 @@
 //! Codec strings from sample entries: RFC 6381, and what each codec's own mapping adds.
 
+use super::reader::Reader;
 use super::{BoxError, Boxes, FourCc, Mp4Box};
 
 /// What a sample entry says.
@@ -13,23 +14,23 @@ pub(super) struct Description {
 /// Reads a sample entry (ISO/IEC 14496-12 §8.5.2) of a track with this handler.
 pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Description, BoxError> {
     let mut reader = entry.reader();
-    reader.skip(8)?;
+    reader.skip(8);
     let mut size = None;
     match &handler.0 {
         b"vide" => {
-            reader.skip(16)?;
-            size = Some((reader.u16()?, reader.u16()?));
-            reader.skip(50)?;
+            reader.skip(16);
+            size = Some((reader.u16(), reader.u16()));
+            reader.skip(50);
         }
         b"soun" => {
-            let version = reader.u16()?;
-            reader.skip(18)?;
+            let version = reader.u16();
+            reader.skip(18);
             // QuickTime's longer forms.
             reader.skip(match version {
                 1 => 16,
                 2 => 36,
                 _ => 0,
-            })?;
+            });
         }
         _ => {
             let sample_entry = entry.kind;
@@ -37,6 +38,7 @@ pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Descriptio
             return Ok(Description { sample_entry, encrypted: false, codecs, size });
         }
     }
+    reader.check()?;
     let inside = Boxes::new(reader.rest(), reader.offset());
     let encrypted = entry.is(b"encv") || entry.is(b"enca");
     let mut sample_entry = entry.kind;
@@ -44,7 +46,9 @@ pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Descriptio
         && let Some(sinf) = inside.clone().find_kind(b"sinf")?
         && let Some(frma) = sinf.child(b"frma")?
     {
-        sample_entry = FourCc(frma.reader().array()?);
+        let mut reader = frma.reader();
+        sample_entry = FourCc(reader.array());
+        reader.check()?;
     }
     let codecs = match configuration(sample_entry, inside)? {
         Some(codecs) => codecs,
@@ -55,25 +59,31 @@ pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Descriptio
 
 /// The codec string, if the sample entry's configuration box tells more than its type.
 fn configuration(kind: FourCc, inside: Boxes<'_>) -> Result<Option<String>, BoxError> {
-    let find = |name: &[u8; 4]| inside.clone().find_kind(name);
+    let name = match &kind.0 {
+        b"avc1" | b"avc2" | b"avc3" | b"avc4" => b"avcC",
+        b"hvc1" | b"hev1" => b"hvcC",
+        b"mp4a" => b"esds",
+        b"av01" => b"av1C",
+        b"vp08" | b"vp09" => b"vpcC",
+        // As media source implementations name them.
+        b"Opus" => return Ok(Some("opus".into())),
+        b"fLaC" => return Ok(Some("flac".into())),
+        _ => return Ok(None),
+    };
+    let Some(found) = inside.find_kind(name)? else { return Ok(None) };
+    let mut reader = found.reader();
     let mut text = Text(kind.to_string());
-    match &kind.0 {
-        b"avc1" | b"avc2" | b"avc3" | b"avc4" => {
-            let Some(avcc) = find(b"avcC")? else { return Ok(None) };
-            let [_, profile, constraints, level] = avcc.reader().array()?;
+    match name {
+        b"avcC" => {
+            let [_, profile, constraints, level] = reader.array();
             text.dot();
             text.hex(profile, 2);
             text.hex(constraints, 2);
             text.hex(level, 2);
         }
-        b"hvc1" | b"hev1" => {
-            let Some(hvcc) = find(b"hvcC")? else { return Ok(None) };
-            let fields = hvcc.reader().array::<13>()?;
-            hevc(&mut text, fields);
-        }
-        b"mp4a" => {
-            let Some(esds) = find(b"esds")? else { return Ok(None) };
-            let Some((object, audio)) = elementary_stream(&esds)? else { return Ok(None) };
+        b"hvcC" => hevc(&mut text, reader.array()),
+        b"esds" => {
+            let Some((object, audio)) = elementary_stream(&mut reader) else { return Ok(None) };
             text.dot();
             text.hex(object, 2);
             if let Some(audio) = audio {
@@ -81,9 +91,8 @@ fn configuration(kind: FourCc, inside: Boxes<'_>) -> Result<Option<String>, BoxE
                 text.decimal(audio, 1);
             }
         }
-        b"av01" => {
-            let Some(av1c) = find(b"av1C")? else { return Ok(None) };
-            let [_, profile_level, flags] = av1c.reader().array()?;
+        b"av1C" => {
+            let [_, profile_level, flags] = reader.array();
             text.dot();
             text.decimal(profile_level >> 5, 1);
             text.dot();
@@ -97,21 +106,16 @@ fn configuration(kind: FourCc, inside: Boxes<'_>) -> Result<Option<String>, BoxE
             };
             text.decimal(depth, 2);
         }
-        b"vp08" | b"vp09" => {
-            let Some(vpcc) = find(b"vpcC")? else { return Ok(None) };
-            let mut reader = vpcc.reader();
-            reader.full()?;
-            let [profile, level, depth] = reader.array()?;
+        _ => {
+            reader.full();
+            let [profile, level, depth] = reader.array();
             for value in [profile, level, depth >> 4] {
                 text.dot();
                 text.decimal(value, 2);
             }
         }
-        // As media source implementations name them.
-        b"Opus" => return Ok(Some("opus".into())),
-        b"fLaC" => return Ok(Some("flac".into())),
-        _ => return Ok(None),
     }
+    reader.check()?;
     Ok(Some(text.0))
 }
 
@@ -137,51 +141,48 @@ fn hevc(text: &mut Text, fields: [u8; 13]) {
     }
 }
 
-/// Object type, and audio object type if it is MPEG-4 audio (ISO/IEC 14496-1 §7.2.6).
-fn elementary_stream(esds: &Mp4Box<'_>) -> Result<Option<(u8, Option<u8>)>, BoxError> {
-    let mut reader = esds.reader();
-    reader.full()?;
-    let length = |reader: &mut super::reader::Reader<'_>| -> Result<(), BoxError> {
-        // At most four bytes of seven bits; the lengths themselves are not needed.
-        for _ in 0..4 {
-            if reader.u8()? & 0x80 == 0 {
-                break;
-            }
-        }
-        Ok(())
-    };
-    if reader.u8()? != 3 {
-        return Ok(None);
-    }
-    length(&mut reader)?;
-    reader.skip(2)?;
-    let flags = reader.u8()?;
+/// Object type, and audio object type if it is MPEG-4 audio (ISO/IEC 14496-1 §7.2.6), from `esds`.
+fn elementary_stream(reader: &mut Reader<'_>) -> Option<(u8, Option<u8>)> {
+    reader.full();
+    descriptor(reader, 3)?;
+    reader.skip(2);
+    let flags = reader.u8();
     if flags & 0x80 != 0 {
-        reader.skip(2)?;
+        reader.skip(2);
     }
     if flags & 0x40 != 0 {
-        let url = reader.u8()?;
-        reader.skip(url.into())?;
+        let url = reader.u8();
+        reader.skip(url.into());
     }
     if flags & 0x20 != 0 {
-        reader.skip(2)?;
+        reader.skip(2);
     }
-    if reader.u8()? != 4 {
-        return Ok(None);
+    descriptor(reader, 4)?;
+    let object = reader.u8();
+    reader.skip(12);
+    if object != 0x40 || reader.rest().is_empty() || descriptor(reader, 5).is_none() {
+        return Some((object, None));
     }
-    length(&mut reader)?;
-    let object = reader.u8()?;
-    reader.skip(12)?;
-    if object != 0x40 || reader.rest().is_empty() || reader.u8()? != 5 {
-        return Ok(Some((object, None)));
-    }
-    length(&mut reader)?;
-    let first = reader.u8()?;
+    let first = reader.u8();
     let audio = match first >> 3 {
-        31 => 32 + ((first & 7) << 3 | reader.u8()? >> 5),
+        31 => 32 + ((first & 7) << 3 | reader.u8() >> 5),
         audio => audio,
     };
-    Ok(Some((object, Some(audio))))
+    Some((object, Some(audio)))
+}
+
+/// Passes over the head of a descriptor, if it has this tag.
+fn descriptor(reader: &mut Reader<'_>, tag: u8) -> Option<()> {
+    if reader.u8() != tag {
+        return None;
+    }
+    // At most four bytes of seven bits; the lengths themselves are not needed.
+    for _ in 0..4 {
+        if reader.u8() & 0x80 == 0 {
+            break;
+        }
+    }
+    Some(())
 }
 
 /// Writes numbers as codec strings have them.

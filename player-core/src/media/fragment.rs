@@ -93,31 +93,34 @@ fn track_fragment<'a>(
 ) -> Result<Option<(&'a Track, TrackFragment)>, BoxError> {
     let tfhd = traf.need(b"tfhd")?;
     let mut reader = tfhd.reader();
-    let (_, flags) = reader.full()?;
-    let track_id = reader.u32()?;
+    let (_, flags) = reader.full();
+    let track_id = reader.u32();
+    reader.check()?;
     let track =
         init.track(track_id).ok_or_else(|| BoxError::invalid(tfhd.start, tfhd.kind, "track_ID"))?;
     let mut default_duration = track.default_sample_duration;
     let mut default_flags = track.default_sample_flags;
     if flags & 0x01 != 0 {
-        reader.skip(8)?;
+        reader.skip(8);
     }
     if flags & 0x02 != 0 {
-        reader.skip(4)?;
+        reader.skip(4);
     }
     if flags & 0x08 != 0 {
-        default_duration = reader.u32()?;
+        default_duration = reader.u32();
     }
     if flags & 0x10 != 0 {
-        reader.skip(4)?;
+        reader.skip(4);
     }
     if flags & 0x20 != 0 {
-        default_flags = reader.u32()?;
+        default_flags = reader.u32();
     }
+    reader.check()?;
 
     let mut tfdt = traf.need(b"tfdt")?.reader();
-    let (version, _) = tfdt.full()?;
-    let decode_time = tfdt.versioned(version)?;
+    let (version, _) = tfdt.full();
+    let decode_time = tfdt.versioned(version);
+    tfdt.check()?;
 
     let mut fragment = TrackFragment {
         track_id,
@@ -144,13 +147,14 @@ fn add_run(
     fragment: &mut TrackFragment,
 ) -> Result<(), BoxError> {
     let mut reader = trun.reader();
-    let (version, flags) = reader.full()?;
-    let count = reader.u32()?;
+    let (version, flags) = reader.full();
+    let count = reader.u32();
     let has = |flag: u32| flags & flag != 0;
     if has(0x001) {
-        reader.skip(4)?;
+        reader.skip(4);
     }
-    let first_flags = if has(0x004) { Some(reader.u32()?) } else { None };
+    let first_flags = if has(0x004) { Some(reader.u32()) } else { None };
+    reader.check()?;
     if count == 0 {
         return Ok(());
     }
@@ -171,15 +175,18 @@ fn add_run(
         return Ok(());
     }
     for sample in 0..count {
-        let duration = if durations { reader.u32()? } else { default_duration };
-        if sizes {
-            reader.skip(4)?;
+        if !reader.is_whole() {
+            break;
         }
-        let own_flags = if sample_flags { Some(reader.u32()?) } else { None };
+        let duration = if durations { reader.u32() } else { default_duration };
+        if sizes {
+            reader.skip(4);
+        }
+        let own_flags = if sample_flags { Some(reader.u32()) } else { None };
         let offset = match (offsets, version) {
             (false, _) => 0,
-            (true, 0) => i64::from(reader.u32()?),
-            (true, _) => i64::from(reader.u32()? as i32),
+            (true, 0) => i64::from(reader.u32()),
+            (true, _) => i64::from(reader.u32() as i32),
         };
         if sample == 0 && first_in_fragment {
             let flags = first_flags.or(own_flags).unwrap_or(default_flags);
@@ -190,7 +197,7 @@ fn add_run(
             fragment.earliest_composition.min(decode.saturating_add(offset));
         fragment.duration = fragment.duration.saturating_add(u64::from(duration));
     }
-    Ok(())
+    reader.check()
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Initialisation segments: the `moov` box (ISO/IEC 14496-12 §8.2).
 
-use super::reader::Reader;
 use super::{BoxError, Boxes, FourCc, Mp4Box, codec};
 
 /// What an initialisation segment says of the media after it.
@@ -92,27 +91,31 @@ pub fn parse(data: &[u8]) -> Result<InitInfo, BoxError> {
 
 fn track(trak: &Mp4Box<'_>) -> Result<Track, BoxError> {
     let mut tkhd = trak.need(b"tkhd")?.reader();
-    let (version, _) = tkhd.full()?;
-    tkhd.skip(if version == 0 { 8 } else { 16 })?;
-    let id = tkhd.u32()?;
+    let (version, _) = tkhd.full();
+    tkhd.skip(if version == 0 { 8 } else { 16 });
+    let id = tkhd.u32();
+    tkhd.check()?;
 
     let mdia = trak.need(b"mdia")?;
     let mdhd = mdia.need(b"mdhd")?;
     let mut reader = mdhd.reader();
-    let (version, _) = reader.full()?;
-    reader.skip(if version == 0 { 8 } else { 16 })?;
-    let timescale = reader.u32()?;
+    let (version, _) = reader.full();
+    reader.skip(if version == 0 { 8 } else { 16 });
+    let timescale = reader.u32();
+    reader.check()?;
     if timescale == 0 {
         return Err(BoxError::invalid(mdhd.start, mdhd.kind, "timescale"));
     }
 
     let mut hdlr = mdia.need(b"hdlr")?.reader();
-    hdlr.skip(8)?;
-    let handler = FourCc(hdlr.array()?);
+    hdlr.skip(8);
+    let handler = FourCc(hdlr.array());
+    hdlr.check()?;
 
     let stsd = mdia.need(b"minf")?.need(b"stbl")?.need(b"stsd")?;
     let mut reader = stsd.reader();
-    reader.skip(8)?;
+    reader.skip(8);
+    reader.check()?;
     let entry = Boxes::new(reader.rest(), reader.offset())
         .next()
         .unwrap_or_else(|| Err(BoxError::invalid(stsd.start, stsd.kind, "entry count")))?;
@@ -138,13 +141,14 @@ fn edit_start(trak: &Mp4Box<'_>) -> Result<i64, BoxError> {
     let Some(edts) = trak.child(b"edts")? else { return Ok(0) };
     let Some(elst) = edts.child(b"elst")? else { return Ok(0) };
     let mut reader = elst.reader();
-    let (version, _) = reader.full()?;
-    let count = reader.u32()?;
+    let (version, _) = reader.full();
+    let count = reader.u32();
     for _ in 0..count {
-        let _duration = reader.versioned(version)?;
+        let _duration = reader.versioned(version);
         let media_time =
-            if version == 0 { i64::from(reader.u32()? as i32) } else { reader.u64()? as i64 };
-        reader.skip(4)?;
+            if version == 0 { i64::from(reader.u32() as i32) } else { reader.u64() as i64 };
+        reader.skip(4);
+        reader.check()?;
         // -1 is an empty edit: a pause before the media.
         if media_time >= 0 {
             return Ok(media_time);
@@ -154,13 +158,14 @@ fn edit_start(trak: &Mp4Box<'_>) -> Result<i64, BoxError> {
 }
 
 fn read_defaults(trex: &Mp4Box<'_>, tracks: &mut [Track]) -> Result<(), BoxError> {
-    let mut reader: Reader<'_> = trex.reader();
-    reader.full()?;
-    let id = reader.u32()?;
-    let _description = reader.u32()?;
-    let duration = reader.u32()?;
-    let _size = reader.u32()?;
-    let flags = reader.u32()?;
+    let mut reader = trex.reader();
+    reader.full();
+    let id = reader.u32();
+    let _description = reader.u32();
+    let duration = reader.u32();
+    let _size = reader.u32();
+    let flags = reader.u32();
+    reader.check()?;
     for track in tracks.iter_mut().filter(|track| track.id == id) {
         track.default_sample_duration = duration;
         track.default_sample_flags = flags;

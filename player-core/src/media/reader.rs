@@ -3,17 +3,22 @@
 use super::{BoxError, FourCc};
 
 /// Reads big-endian fields from a box and never beyond its end.
+///
+/// What is missing reads as zero and is remembered: whoever has read all it needs asks
+/// [`check`](Self::check). One test for many fields keeps the parsers small.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     offset: u64,
     within: FourCc,
+    /// Where the data ended too early, and in which box.
+    missing: Option<(u64, FourCc)>,
 }
 
 impl<'a> Reader<'a> {
     /// Reads `data`, which lies at `offset` and belongs to the box `within`.
     pub(crate) fn new(data: &'a [u8], offset: u64, within: FourCc) -> Self {
-        Self { rest: data, offset, within }
+        Self { rest: data, offset, within, missing: None }
     }
 
     /// Errors name this box from now on.
@@ -21,50 +26,70 @@ impl<'a> Reader<'a> {
         self.within = within;
     }
 
-    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], BoxError> {
-        let Some((bytes, rest)) = self.rest.split_at_checked(count) else {
-            return Err(BoxError::truncated(self.offset, self.within));
-        };
-        self.rest = rest;
-        self.offset = self.offset.saturating_add(count as u64);
-        Ok(bytes)
+    /// Whether everything asked for so far was there.
+    pub(crate) fn check(&self) -> Result<(), BoxError> {
+        match self.missing {
+            None => Ok(()),
+            Some((offset, within)) => Err(BoxError::truncated(offset, within)),
+        }
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], BoxError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.bytes(N)?);
-        Ok(array)
+    /// As [`check`](Self::check), to end loops whose count comes from outside.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.missing.is_none()
     }
 
-    pub(crate) fn skip(&mut self, count: usize) -> Result<(), BoxError> {
-        self.bytes(count).map(|_| ())
+    #[inline(never)]
+    fn bytes(&mut self, count: usize) -> &'a [u8] {
+        match self.rest.split_at_checked(count) {
+            Some((bytes, rest)) if self.missing.is_none() => {
+                self.rest = rest;
+                self.offset = self.offset.saturating_add(count as u64);
+                bytes
+            }
+            _ => {
+                self.missing.get_or_insert((self.offset, self.within));
+                self.rest = &[];
+                &[]
+            }
+        }
     }
 
-    pub(crate) fn u8(&mut self) -> Result<u8, BoxError> {
-        self.array().map(u8::from_be_bytes)
+    pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
+        self.bytes(N).try_into().unwrap_or([0; N])
     }
 
-    pub(crate) fn u16(&mut self) -> Result<u16, BoxError> {
-        self.array().map(u16::from_be_bytes)
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.bytes(count);
     }
 
-    pub(crate) fn u32(&mut self) -> Result<u32, BoxError> {
-        self.array().map(u32::from_be_bytes)
+    pub(crate) fn u8(&mut self) -> u8 {
+        u8::from_be_bytes(self.array())
     }
 
-    pub(crate) fn u64(&mut self) -> Result<u64, BoxError> {
-        self.array().map(u64::from_be_bytes)
+    pub(crate) fn u16(&mut self) -> u16 {
+        u16::from_be_bytes(self.array())
+    }
+
+    #[inline(never)]
+    pub(crate) fn u32(&mut self) -> u32 {
+        u32::from_be_bytes(self.array())
+    }
+
+    #[inline(never)]
+    pub(crate) fn u64(&mut self) -> u64 {
+        u64::from_be_bytes(self.array())
     }
 
     /// A 64-bit field in version 1 of a box, a 32-bit field in version 0.
-    pub(crate) fn versioned(&mut self, version: u8) -> Result<u64, BoxError> {
-        if version == 0 { self.u32().map(u64::from) } else { self.u64() }
+    pub(crate) fn versioned(&mut self, version: u8) -> u64 {
+        if version == 0 { self.u32().into() } else { self.u64() }
     }
 
     /// Version and flags of a full box (ISO/IEC 14496-12 §4.2.2).
-    pub(crate) fn full(&mut self) -> Result<(u8, u32), BoxError> {
-        let word = self.u32()?;
-        Ok(((word >> 24) as u8, word & 0x00ff_ffff))
+    pub(crate) fn full(&mut self) -> (u8, u32) {
+        let word = self.u32();
+        ((word >> 24) as u8, word & 0x00ff_ffff)
     }
 
     /// Where it is now.

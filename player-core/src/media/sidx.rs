@@ -45,22 +45,23 @@ pub fn parse(data: &[u8], offset: u64) -> Result<SegmentIndexBox, BoxError> {
             continue;
         }
         let mut reader = found.reader();
-        let (version, _) = reader.full()?;
-        let _reference_id = reader.u32()?;
-        let timescale = reader.u32()?;
+        let (version, _) = reader.full();
+        let _reference_id = reader.u32();
+        let timescale = reader.u32();
+        let earliest_presentation_time = reader.versioned(version);
+        let first_offset = reader.versioned(version);
+        let _reserved = reader.u16();
+        let count = reader.u16();
+        reader.check()?;
         if timescale == 0 {
             return Err(BoxError::invalid(found.start, found.kind, "timescale"));
         }
-        let earliest_presentation_time = reader.versioned(version)?;
-        let first_offset = reader.versioned(version)?;
-        let _reserved = reader.u16()?;
-        let count = reader.u16()?;
         let mut start = found.end().saturating_add(first_offset);
         let mut references = Vec::with_capacity(count.into());
         for _ in 0..count {
-            let word = reader.u32()?;
-            let duration = reader.u32()?;
-            let access = reader.u32()?;
+            let word = reader.u32();
+            let duration = reader.u32();
+            let access = reader.u32();
             let size = u64::from(word & 0x7fff_ffff);
             references.push(Reference {
                 is_index: word >> 31 == 1,
@@ -71,6 +72,7 @@ pub fn parse(data: &[u8], offset: u64) -> Result<SegmentIndexBox, BoxError> {
             });
             start = start.saturating_add(size);
         }
+        reader.check()?;
         return Ok(SegmentIndexBox {
             start: found.start,
             timescale,

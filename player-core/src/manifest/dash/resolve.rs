@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::document::{self, Addressing, Levels, Location, Mpd};
 use super::{template, timeline};
 use crate::io::MediaKind;
-use crate::manifest::{ManifestError, ManifestErrorKind, Warnings, codecs};
+use crate::manifest::{ManifestError, ManifestErrorKind, Warnings, codecs, sort_by_bandwidth};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
 use crate::presentation::{
     InitSegment, Period, Presentation, Representation, SegmentIndex, Segments, SwitchingSet,
@@ -222,7 +222,7 @@ impl Resolver<'_> {
             }
         }
         for set in sets.iter_mut().skip(first) {
-            set.representations.sort_by_key(|representation| representation.bandwidth);
+            sort_by_bandwidth(&mut set.representations, |representation| representation.bandwidth);
         }
         Ok(())
     }

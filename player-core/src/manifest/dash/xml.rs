@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use quick_xml::errors::Error;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -103,9 +104,9 @@ impl<'a> Xml<'a> {
                     Ok(Some(character)) => content.push(character),
                     Ok(None) => match quick_xml::escape::resolve_xml_entity(&name) {
                         Some(text) => content.push_str(text),
-                        None => return Err(xml_error(&"an entity that is not defined", line)),
+                        None => return Err(xml_error(UNKNOWN_ENTITY, line)),
                     },
-                    Err(error) => return Err(xml_error(&error, line)),
+                    Err(_) => return Err(xml_error(UNKNOWN_ENTITY, line)),
                 },
                 Event::Start(_) => {
                     self.enter(line)?;
@@ -127,7 +128,7 @@ impl<'a> Xml<'a> {
             let line = self.line;
             match self.event()? {
                 Event::Eof => return Ok(()),
-                Event::Start(_) => return Err(xml_error(&"there are two root elements", line)),
+                Event::Start(_) => return Err(xml_error("two root elements", line)),
                 _ => {}
             }
         }
@@ -144,7 +145,7 @@ impl<'a> Xml<'a> {
     fn event(&mut self) -> Result<Event<'a>, ManifestError> {
         let line = self.line;
         let from = self.reader.buffer_position();
-        let event = self.reader.read_event().map_err(|error| xml_error(&error, line))?;
+        let event = self.reader.read_event().map_err(|error| reader_error(error, line))?;
         let to = self.reader.buffer_position();
         let passed = self.text.as_bytes().get(from as usize..to as usize).unwrap_or_default();
         self.line += memchr::memchr_iter(b'\n', passed).count() as u64;
@@ -162,26 +163,61 @@ impl Element<'_> {
     }
 
     /// Attributes in order: name, with its prefix if it has one, and value.
-    pub(super) fn attributes(
-        &self,
-    ) -> impl Iterator<Item = Result<(&str, Cow<'_, str>), ManifestError>> {
-        // Looking for duplicates would cost more than everything else.
-        let mut attributes = self.start.attributes();
-        attributes.with_checks(false);
-        attributes.map(|attribute| {
-            let attribute = attribute.map_err(|error| xml_error(&error, self.line))?;
-            let value = if attribute.value.contains('&') {
-                let text = quick_xml::escape::unescape(&attribute.value);
-                Cow::Owned(text.map_err(|error| xml_error(&error, self.line))?.into_owned())
-            } else {
-                attribute.value
-            };
-            Ok((attribute.key.into_inner(), value))
+    pub(super) fn attributes(&self) -> Attributes<'_> {
+        Attributes { rest: self.start.attributes_raw(), line: self.line }
+    }
+}
+
+/// Iterates over the attributes of an element (XML 1.0 §3.1), without looking for duplicates, which
+/// would cost more than everything else. After an error it ends.
+pub(super) struct Attributes<'a> {
+    rest: &'a str,
+    line: u64,
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Result<(&'a str, Cow<'a, str>), ManifestError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = core::mem::take(&mut self.rest).trim_ascii_start();
+        if rest.is_empty() {
+            return None;
+        }
+        let parts = || {
+            let (name, rest) = rest.split_once('=')?;
+            let rest = rest.trim_ascii_start();
+            let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+            let (value, rest) = rest.strip_prefix(quote)?.split_once(quote)?;
+            let name = name.trim_ascii_end();
+            (!name.is_empty() && !name.contains([' ', '"', '\''])).then_some((name, value, rest))
+        };
+        let Some((name, value, rest)) = parts() else {
+            return Some(Err(xml_error("an attribute without a value in quotes", self.line)));
+        };
+        self.rest = rest;
+        Some(if value.contains('&') {
+            match quick_xml::escape::unescape(value) {
+                Ok(value) => Ok((name, value)),
+                Err(_) => Err(xml_error(UNKNOWN_ENTITY, self.line)),
+            }
+        } else {
+            Ok((name, Cow::Borrowed(value)))
         })
     }
 }
 
-fn xml_error(reason: &dyn core::fmt::Display, line: u64) -> ManifestError {
-    let reason = reason.to_string();
-    ManifestErrorKind::Xml { reason: crate::manifest::error::excerpt(&reason).to_owned() }.at(line)
+const UNKNOWN_ENTITY: &str = "an entity that is not defined";
+
+fn reader_error(error: Error, line: u64) -> ManifestError {
+    // Their own texts would bring along formatting for everything XML can get wrong.
+    let reason = match error {
+        Error::Syntax(_) => "markup that does not end",
+        Error::IllFormed(_) => "an end tag that does not match the start tag",
+        _ => "it cannot be read",
+    };
+    xml_error(reason, line)
+}
+
+fn xml_error(reason: &str, line: u64) -> ManifestError {
+    ManifestErrorKind::Xml { reason: reason.to_owned() }.at(line)
 }

@@ -6,7 +6,9 @@ use super::attributes::Attributes;
 use super::lines::{Content, Lines};
 use super::variables::Variables;
 use crate::io::MediaKind;
-use crate::manifest::{ManifestError, ManifestErrorKind, Parsed, Warnings, codecs};
+use crate::manifest::{
+    ManifestError, ManifestErrorKind, Parsed, Warnings, codecs, sort_by_bandwidth,
+};
 use crate::presentation::{Period, Presentation, Representation, Segments, SwitchingSet};
 use crate::time::MediaTime;
 use crate::url;
@@ -228,7 +230,7 @@ fn sets(
     warnings: &mut Warnings,
 ) -> Vec<SwitchingSet> {
     // The lowest bandwidth first; equals in the order the author prefers them.
-    variants.sort_by_key(|variant| variant.bandwidth);
+    sort_by_bandwidth(&mut variants, |variant| variant.bandwidth);
     let has_picture = variants.iter().any(|variant| !variant.is_audio_only());
     let groups = AudioGroups::new(&variants, renditions, has_picture, warnings);
 
@@ -250,7 +252,7 @@ fn sets(
         }
     }
     for set in &mut sets {
-        set.representations.sort_by_key(|representation| representation.bandwidth);
+        sort_by_bandwidth(&mut set.representations, |representation| representation.bandwidth);
         name_apart(&mut set.representations);
     }
     // Of pictures in several codecs, the first that can be played is as good as the next.
