@@ -172,6 +172,31 @@ test('a server that is gone mid-play is named by the error', async () => {
   await page.context().close();
 });
 
+for (const [what, breakIt] of [
+  ['panics', () => postMessage(['panic', 'on purpose'])],
+  ['throws', () => void setTimeout(() => { throw new Error('on purpose'); })],
+]) {
+  test(`a worker that ${what} is an error of the player, and gives the element back`, async () => {
+    const page = await stage.player();
+    assert.equal(await page.evaluate(() => film.play('/film/master.m3u8')), null);
+    const failed = page.evaluate(() => film.next('error'));
+    const [worker] = page.workers();
+    const closed = worker.waitForEvent('close');
+    await worker.evaluate(breakIt);
+    const error = await failed;
+    await closed;
+    assert.equal(error.code, 'INTERNAL');
+    assert.equal(error.severity, 'fatal');
+    assert.match(error.message, /on purpose/);
+    const left = await page.evaluate(async () => ({
+      readyState: film.video.readyState,
+      next: await film.player.load('/film/master.m3u8').catch(({ code }) => code),
+    }));
+    assert.deepEqual(left, { readyState: 0, next: 'INTERNAL' });
+    await page.context().close();
+  });
+}
+
 describe('the page', () => {
   test('shows an error in words, and plays when asked to try again', async () => {
     await stage.server.fault('master.m3u8', 'status', { status: 503 });

@@ -7,7 +7,7 @@ import { Stage } from './support/stage.js';
 
 let stage;
 before(async () => {
-  const { packaged } = await film(12);
+  const { packaged } = await film(60);
   stage = await Stage.open({ '/film': packaged });
 });
 after(() => stage?.close());
@@ -34,7 +34,7 @@ test('switches to DASH and to a pinned quality', async () => {
   assert.match(page.url(), /url=%2Ffilm%2Fmanifest\.mpd/);
   const lowest = (await page.locator('#quality option').all()).at(-1);
   await page.locator('#quality').selectOption(await lowest.getAttribute('value'));
-  await page.evaluate(() => (document.querySelector('video').currentTime = 9));
+  await page.evaluate(() => (document.querySelector('video').currentTime = 50));
   await page.waitForFunction(() => document.querySelector('video').videoHeight === 180);
   await page.context().close();
 });

@@ -180,7 +180,8 @@ function setWindow(buffer: SourceBuffer, start: number, end: number): void {
   buffer.appendWindowStart = start;
 }
 
-function joined(chunks: Chunks): Uint8Array<ArrayBuffer> {
+/** One array of several; the array itself where there is only one. */
+export function joined(chunks: Chunks): Uint8Array<ArrayBuffer> {
   const [first] = chunks;
   if (first && chunks.length === 1) return first;
   const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0));

@@ -31,6 +31,8 @@ export class Player extends EventTarget {
 
   readonly #element: MediaElement;
   readonly #worker: WorkerClient;
+  /** The number of the current load. */
+  #load = 0;
   #loading: { resolve: () => void; reject: (reason: unknown) => void } | undefined;
   #tracks: Track[] = [];
   #stats = idle();
@@ -77,7 +79,9 @@ export class Player extends EventTarget {
     this.#element = new MediaElement(element, (state) => this.#worker.tell(['element', ...state]));
     this.#worker = new WorkerClient({
       calls: placement === 'worker' ? this.#element : new MediaSink(this.#element),
-      onEvent: (name, detail) => this.#receive(name as keyof PlayerEventMap, detail),
+      onEvent: (load, name, detail) => {
+        if (load === this.#load) this.#receive(name as keyof PlayerEventMap, detail);
+      },
       onStats: (stats) => {
         this.#stats = stats;
         this.#dispatch('stats', stats);
@@ -110,7 +114,10 @@ export class Player extends EventTarget {
     const ready = new Promise<void>((resolve, reject) => {
       this.#loading = { resolve, reject };
     });
-    this.#worker.call('load', address.href, options).catch((error) => this.#settle(error));
+    const number = ++this.#load;
+    this.#worker.call('load', number, address.href, options).catch((error) => {
+      if (number === this.#load) this.#settle(error);
+    });
     return ready;
   }
 
@@ -119,7 +126,7 @@ export class Player extends EventTarget {
     this.#alive();
     this.#interrupt('unload() was called');
     this.#tracks = [];
-    await this.#worker.call('unload');
+    await this.#worker.call('unload', ++this.#load);
   }
 
   /** Moves the playhead, in seconds: as setting the element's `currentTime`, a little sooner. */

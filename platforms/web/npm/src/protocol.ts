@@ -6,8 +6,9 @@ import type { Config, CreateOptions, LoadOptions, PlayerErrorFields, Stats } fro
 /** What the page may ask of the worker; each answer comes under the question's number. */
 export interface WorkerCalls {
   start(config: CreateOptions, placement: Placement): void;
-  load(url: string, options: LoadOptions): void;
-  unload(): void;
+  /** Events after this call carry its number, so that those of the load before are told apart. */
+  load(number: number, url: string, options: LoadOptions): void;
+  unload(number: number): void;
   seek(position: number): void;
   configure(changes: Config): void;
   selectQuality(kind: string, id: string | null): void;
@@ -55,7 +56,7 @@ export type ToWorker =
 
 export type FromWorker =
   | ['call', id: number, method: keyof PageCalls, args: unknown[]]
-  | ['event', name: string, detail: unknown]
+  | ['event', load: number, name: string, detail: unknown]
   | ['stats', Stats]
   | ['panic', message: string]
   | Answer;

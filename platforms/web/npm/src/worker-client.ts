@@ -13,7 +13,8 @@ import type { Stats } from './types.js';
 export interface WorkerListener {
   /** Carries out what the worker asks of the page. */
   calls: Partial<PageCalls>;
-  onEvent(name: string, detail: unknown): void;
+  /** `load` is the number of the load that it belongs to. */
+  onEvent(load: number, name: string, detail: unknown): void;
   onStats(stats: Stats): void;
   /** The worker broke and is gone. */
   onFailure(error: PlayerError): void;
@@ -21,10 +22,7 @@ export interface WorkerListener {
 
 /** The page's end of the worker. */
 export class WorkerClient {
-  readonly #worker = new Worker(new URL('./worker.js', import.meta.url), {
-    type: 'module',
-    name: 'kinora',
-  });
+  readonly #worker = startWorker();
   readonly #questions = new Questions();
   readonly #listener: WorkerListener;
   #ended = false;
@@ -72,7 +70,7 @@ export class WorkerClient {
         void this.#answer(message[1], message[2], message[3]);
         break;
       case 'event':
-        this.#listener.onEvent(message[1], message[2]);
+        this.#listener.onEvent(message[1], message[2], message[3]);
         break;
       case 'stats':
         this.#listener.onStats(message[1]);
@@ -105,5 +103,19 @@ export class WorkerClient {
     const error = internal(`the player's worker failed: ${message}`);
     this.end(error);
     this.#listener.onFailure(error);
+  }
+}
+
+function startWorker(): Worker {
+  try {
+    // In one piece, because bundlers look for just this expression.
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'kinora' });
+  } catch {
+    // The package lies on another origin, whose scripts may be imported but not be a worker.
+    const script = `import ${JSON.stringify(new URL('./worker.js', import.meta.url).href)}`;
+    const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+    const worker = new Worker(url, { type: 'module', name: 'kinora' });
+    URL.revokeObjectURL(url);
+    return worker;
   }
 }

@@ -1,7 +1,7 @@
 // The worker's script: the WebAssembly module, and the messages it lives by.
 
 import init, { Session, replay } from '../bindings/kinora.js';
-import { MediaSink } from './media-sink.js';
+import { MediaSink, joined } from './media-sink.js';
 import {
   type FromWorker,
   type MediaElementPort,
@@ -30,6 +30,7 @@ const scope = self as unknown as WorkerScope;
 const compiled = init();
 const questions = new Questions();
 let session: Session | undefined;
+let currentLoad = 0;
 let ticking: ReturnType<typeof setInterval> | undefined;
 
 scope.addEventListener('message', ({ data }) => {
@@ -51,13 +52,16 @@ scope.addEventListener('unhandledrejection', ({ reason }) => post(['panic', Stri
 
 const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) => unknown } = {
   start(config, placement) {
-    session = new Session(sink(placement), (name: string, detail: unknown) => post(['event', name, detail]), config);
+    const emit = (name: string, detail: unknown) => post(['event', currentLoad, name, detail]);
+    session = new Session(sink(placement), emit, config);
   },
-  load(url, { format, start }) {
+  load(number, url, { format, start }) {
+    currentLoad = number;
     running().load(url, format, start);
     ticking ??= setInterval(sendStats, STATS_INTERVAL);
   },
-  unload() {
+  unload(number) {
+    currentLoad = number;
     running().unload();
     clearInterval(ticking);
     ticking = undefined;
@@ -97,10 +101,9 @@ function sink(placement: Placement): SinkMethods {
       addBuffer: (...args) => ask('addBuffer', args),
       changeType: (...args) => ask('changeType', args),
       append: (kind, offset, start, end, chunks) => {
-        // Copied, so that a refused append can be tried again; the copy moves to the page.
-        const copies = chunks.map((chunk) => chunk.slice());
-        const buffers = copies.map((copy) => copy.buffer);
-        return ask('append', [kind, offset, start, end, copies], buffers);
+        // A copy moves to the page, so that a refused append can be tried again.
+        const copy = chunks.length === 1 ? joined(chunks).slice() : joined(chunks);
+        return ask('append', [kind, offset, start, end, [copy]], [copy.buffer]);
       },
       remove: (...args) => ask('remove', args),
       setDuration: (...args) => ask('setDuration', args),

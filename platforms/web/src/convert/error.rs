@@ -7,7 +7,7 @@ use super::object::{number, object, option, text};
 
 /// The fields of the npm package's `PlayerError`.
 pub(crate) fn error(error: &PlayerError) -> JsValue {
-    object([
+    object(&[
         ("category", text(error.category.name())),
         ("code", text(error.code.name())),
         ("severity", text(error.severity.name())),

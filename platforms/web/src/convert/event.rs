@@ -12,7 +12,7 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
     Some(match event {
         Event::Loaded { duration, live, tracks } => (
             "loaded",
-            object([
+            object(&[
                 ("duration", option(*duration, seconds)),
                 ("live", (*live).into()),
                 ("tracks", array(tracks, track)),
@@ -20,10 +20,10 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
         ),
         Event::Ready => ("ready", JsValue::NULL),
         Event::Playing => ("playing", JsValue::NULL),
-        Event::Buffering { seeking } => ("buffering", object([("seeking", (*seeking).into())])),
+        Event::Buffering { seeking } => ("buffering", object(&[("seeking", (*seeking).into())])),
         Event::QualityChanged { kind, from, to, reason } => (
             "qualitychange",
-            object([
+            object(&[
                 ("kind", text(kind.name())),
                 ("from", option(from.as_ref(), quality)),
                 ("to", quality(to)),
@@ -40,7 +40,7 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
 }
 
 fn track(track: &TrackInfo) -> JsValue {
-    object([
+    object(&[
         ("kind", text(track.kind.name())),
         ("index", number(track.index)),
         ("language", option(track.language.as_deref(), text)),
@@ -51,7 +51,7 @@ fn track(track: &TrackInfo) -> JsValue {
 }
 
 fn decision(decision: &Decision) -> JsValue {
-    object([
+    object(&[
         ("kind", text(decision.kind.name())),
         ("segmentStart", seconds(decision.segment_start)),
         ("quality", quality(&decision.quality)),
@@ -61,7 +61,7 @@ fn decision(decision: &Decision) -> JsValue {
 }
 
 pub(super) fn reasons(reasons: &Reasons) -> JsValue {
-    object([
+    object(&[
         ("rule", text(reasons.rule.name())),
         ("reason", text(reasons.cause.code())),
         ("explanation", text(&reasons.cause.to_string())),
@@ -73,7 +73,7 @@ pub(super) fn reasons(reasons: &Reasons) -> JsValue {
 }
 
 fn candidate(candidate: &Candidate) -> JsValue {
-    object([
+    object(&[
         ("rung", count(candidate.rung as u64)),
         ("downloadTime", number(candidate.download_s)),
         ("predictedBuffer", number(candidate.predicted_buffer_s)),
@@ -83,28 +83,28 @@ fn candidate(candidate: &Candidate) -> JsValue {
 
 fn warning(warning: &Warning) -> Option<JsValue> {
     Some(match warning {
-        Warning::Manifest { url, line, message } => object([
+        Warning::Manifest { url, line, message } => object(&[
             ("type", text("manifest")),
             ("url", text(url)),
             ("line", count(*line)),
             ("message", text(message)),
         ]),
-        Warning::Retry { url, error: failed, attempts } => object([
+        Warning::Retry { url, error: failed, attempts } => object(&[
             ("type", text("retry")),
             ("url", text(url)),
             ("error", error(failed)),
             ("attempts", number(*attempts)),
         ]),
-        Warning::Abandoned { kind, segment_start } => object([
+        Warning::Abandoned { kind, segment_start } => object(&[
             ("type", text("abandoned")),
             ("kind", text(kind.name())),
             ("segmentStart", seconds(*segment_start)),
         ]),
         Warning::GapJumped { from, to } => {
-            object([("type", text("gap-jumped")), ("from", seconds(*from)), ("to", seconds(*to))])
+            object(&[("type", text("gap-jumped")), ("from", seconds(*from)), ("to", seconds(*to))])
         }
         Warning::BufferFull { kind } => {
-            object([("type", text("buffer-full")), ("kind", text(kind.name()))])
+            object(&[("type", text("buffer-full")), ("kind", text(kind.name()))])
         }
         _ => return None,
     })

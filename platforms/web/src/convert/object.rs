@@ -8,11 +8,11 @@ use kinora_core::time::{MediaTime, TimeRange};
 use wasm_bindgen::prelude::*;
 
 /// An object with these fields.
-pub(super) fn object<const N: usize>(fields: [(&str, JsValue); N]) -> JsValue {
+pub(super) fn object(fields: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in fields {
         // Setting a field of a fresh, ordinary object cannot fail.
-        let _ = Reflect::set(&object, &name.into(), &value);
+        let _ = Reflect::set(&object, &(*name).into(), value);
     }
     object.into()
 }
@@ -53,11 +53,11 @@ pub(super) fn duration(duration: Duration) -> JsValue {
 }
 
 pub(super) fn range(range: &TimeRange) -> JsValue {
-    object([("start", seconds(range.start)), ("end", seconds(range.end))])
+    object(&[("start", seconds(range.start)), ("end", seconds(range.end))])
 }
 
 pub(super) fn quality(quality: &Quality) -> JsValue {
-    object([
+    object(&[
         ("id", text(&quality.id)),
         ("bandwidth", count(quality.bandwidth)),
         ("width", option(quality.width, number)),

@@ -11,7 +11,7 @@ use super::object::{
 
 /// The fields of the npm package's `Stats`.
 pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
-    object([
+    object(&[
         ("status", text(state.status.name())),
         ("position", seconds(state.position)),
         ("duration", option(state.duration, seconds)),
@@ -27,7 +27,7 @@ pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
 }
 
 fn stream(stream: &StreamState) -> JsValue {
-    object([
+    object(&[
         ("kind", text(stream.kind.name())),
         ("buffered", array(&stream.buffered, range)),
         ("bufferAhead", seconds(stream.buffer_ahead)),
@@ -40,7 +40,7 @@ fn stream(stream: &StreamState) -> JsValue {
 }
 
 fn request(request: &RequestState, now: Timestamp) -> JsValue {
-    object([
+    object(&[
         ("kind", text(request.kind.name())),
         ("media", option(request.kind.media(), |kind| text(kind.name()))),
         ("url", text(&request.url)),
@@ -51,11 +51,11 @@ fn request(request: &RequestState, now: Timestamp) -> JsValue {
 }
 
 fn timer(timer: &TimerState, now: Timestamp) -> JsValue {
-    object([("reason", text(timer.reason.name())), ("due", duration(timer.at.since(now)))])
+    object(&[("reason", text(timer.reason.name())), ("due", duration(timer.at.since(now)))])
 }
 
 fn totals(totals: &Totals) -> JsValue {
-    object([
+    object(&[
         ("startup", option(totals.startup, duration)),
         ("stalls", number(totals.stalls)),
         ("stalled", duration(totals.stalled)),
