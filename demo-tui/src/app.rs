@@ -45,13 +45,8 @@ pub(crate) async fn run(
     };
     let player = Player::start(url, options)?;
     player.play().await;
-    let mut app = App {
-        player,
-        view: View::new(url),
-        started: Instant::now(),
-        error: None,
-        over: false,
-    };
+    let mut app =
+        App { player, view: View::new(url), started: Instant::now(), error: None, over: false };
     let outcome = app.play(&mut terminal, &transport, url).await;
     let App { player, error, .. } = app;
     player.stop().await;

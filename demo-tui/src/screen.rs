@@ -182,12 +182,10 @@ fn rates(frame: &mut Frame<'_>, area: Rect, view: &View) {
     };
     let (throughput, bitrate) = (points(&view.throughput), points(&view.bitrate));
     let lowest = LOWEST_RATE.log10();
-    let highest = throughput
-        .iter()
-        .chain(&bitrate)
-        .map(|(_, rate)| rate.ceil())
-        .fold(lowest + 2.0, f64::max);
-    let decades: Vec<_> = (lowest as i32..=highest as i32).map(|at| bit_rate(10f64.powi(at))).collect();
+    let highest =
+        throughput.iter().chain(&bitrate).map(|(_, rate)| rate.ceil()).fold(lowest + 2.0, f64::max);
+    let decades: Vec<_> =
+        (lowest as i32..=highest as i32).map(|at| bit_rate(10f64.powi(at))).collect();
     let dataset = |data, color| {
         Dataset::default()
             .marker(Marker::Braille)
@@ -201,12 +199,7 @@ fn rates(frame: &mut Frame<'_>, area: Rect, view: &View) {
         .x_axis(
             Axis::default().bounds([0.0, (HISTORY - 1) as f64]).labels(["2 min ago", "now"]).dim(),
         )
-        .y_axis(
-            Axis::default()
-                .bounds([lowest, highest])
-                .labels(decades)
-                .dim(),
-        );
+        .y_axis(Axis::default().bounds([lowest, highest]).labels(decades).dim());
     frame.render_widget(chart, area);
 }
 
@@ -221,9 +214,7 @@ fn qualities(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let stream = chosen_stream(view);
     let mut lines = Vec::new();
     for (number, quality) in view.qualities.iter().enumerate().rev() {
-        let is = |other: Option<&Quality>| {
-            other.is_some_and(|other| other.id == quality.id)
-        };
+        let is = |other: Option<&Quality>| other.is_some_and(|other| other.id == quality.id);
         let shown = is(stream.and_then(|stream| stream.shown.as_ref()));
         let next = is(stream.and_then(|stream| stream.next.as_ref()));
         let mark = match (shown, next) {
@@ -244,12 +235,9 @@ fn qualities(frame: &mut Frame<'_>, area: Rect, view: &View) {
     );
     let why = stream.and_then(|stream| stream.why.as_deref()).unwrap_or("nothing decided yet");
     let rungs = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    let [ladder, reason, counts] = Layout::vertical([
-        Constraint::Max(rungs),
-        Constraint::Min(1),
-        Constraint::Length(1),
-    ])
-    .areas(inside);
+    let [ladder, reason, counts] =
+        Layout::vertical([Constraint::Max(rungs), Constraint::Min(1), Constraint::Length(1)])
+            .areas(inside);
     frame.render_widget(Paragraph::new(Text::from(lines)), ladder);
     let reason_text = match &view.error {
         Some(error) => Line::from(error.as_str()).fg(Color::Red),

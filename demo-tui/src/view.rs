@@ -128,8 +128,7 @@ impl View {
                 why: stream.reason.as_ref().map(|reasons| reasons.cause.to_string()),
             })
             .collect();
-        let due =
-            self.sampled.is_none_or(|sampled| snapshot.now.since(sampled) >= SAMPLE_INTERVAL);
+        let due = self.sampled.is_none_or(|sampled| snapshot.now.since(sampled) >= SAMPLE_INTERVAL);
         if due {
             self.sampled = Some(snapshot.now);
             let shown = self.streams.iter().filter_map(|stream| stream.shown.as_ref());
@@ -157,7 +156,9 @@ impl View {
             }
             Event::Ready => (Tone::Good, "the first frame can play".to_owned()),
             Event::Playing => (Tone::Plain, "playing".to_owned()),
-            Event::Buffering { seeking: true } => (Tone::Plain, "buffering after a seek".to_owned()),
+            Event::Buffering { seeking: true } => {
+                (Tone::Plain, "buffering after a seek".to_owned())
+            }
             Event::Buffering { seeking: false } => {
                 (Tone::Warning, "buffering: playback ran dry".to_owned())
             }
@@ -214,7 +215,11 @@ fn warning_text(warning: &Warning) -> String {
         Warning::Manifest { url, line, message } => format!("{url}, {line}: {message}"),
         Warning::Retry { error, attempts, .. } => format!("attempt {attempts} failed: {error}"),
         Warning::Abandoned { kind, segment_start } => {
-            format!("{} {} given up: it would have come too late", kind.name(), clock(*segment_start))
+            format!(
+                "{} {} given up: it would have come too late",
+                kind.name(),
+                clock(*segment_start)
+            )
         }
         Warning::GapJumped { from, to } => format!("jumped a hole from {from} s to {to} s"),
         Warning::BufferFull { kind } => format!("the {} buffer is full", kind.name()),

@@ -135,8 +135,7 @@ impl Driver {
     }
 
     fn next_wake(&self) -> Option<Timestamp> {
-        let position =
-            self.element.is_moving().then(|| self.reported_at + POSITION_INTERVAL);
+        let position = self.element.is_moving().then(|| self.reported_at + POSITION_INTERVAL);
         [self.timeout, self.element.next_change(), position].into_iter().flatten().min()
     }
 

@@ -80,7 +80,9 @@ impl Player {
     pub fn start(url: impl Into<String>, options: Options) -> Result<Self, PlayerError> {
         let transport = match options.transport {
             Some(transport) => transport,
-            None => Arc::new(HttpTransport::new().map_err(|error| element_error(error.to_string()))?),
+            None => {
+                Arc::new(HttpTransport::new().map_err(|error| element_error(error.to_string()))?)
+            }
         };
         let (commands, command_receiver) = mpsc::channel(COMMAND_BACKLOG);
         let (event_sender, events) = broadcast::channel(EVENT_BACKLOG);
@@ -93,8 +95,7 @@ impl Player {
             commands: command_receiver,
             events: event_sender,
         });
-        let source =
-            Source { url: url.into(), format: options.format, start: options.start };
+        let source = Source { url: url.into(), format: options.format, start: options.start };
         // The backlog is empty, so there is room.
         let _ = commands.try_send(Command::Load(source));
         Ok(Self { commands, events, sender, task: tokio::spawn(driver.run()), failed: false })

@@ -26,10 +26,8 @@ async fn serve() -> String {
 #[tokio::test]
 async fn one_second_plays_in_one_second() {
     let url = format!("{}/multivariant.m3u8", serve().await);
-    let options = HeadlessOptions {
-        player: Options::default(),
-        play_for: Some(MediaTime::from_secs(1)),
-    };
+    let options =
+        HeadlessOptions { player: Options::default(), play_for: Some(MediaTime::from_secs(1)) };
     let begin = std::time::Instant::now();
     let report = play(&url, options, pending(), |_| {}).await.expect("it plays").report;
     assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
@@ -53,10 +51,8 @@ async fn a_server_that_is_gone_is_an_error_and_no_hang() {
     drop(listener);
     let mut config = Config::default();
     config.retry.base_delay = Duration::from_millis(1);
-    let options = HeadlessOptions {
-        player: Options { config, ..Options::default() },
-        play_for: None,
-    };
+    let options =
+        HeadlessOptions { player: Options { config, ..Options::default() }, play_for: None };
     let report = play(&url, options, pending(), |_| {}).await.expect("it starts").report;
     assert_eq!(report.status.0, PlaybackStatus::Failed);
     let fatal = report.fatal().expect("an error");

@@ -151,10 +151,7 @@ async fn pause_seek_rate_and_pin() {
     let transport = film();
     let mut player = Player::start(url(), options(&transport)).expect("the player starts");
     wait(&mut player, |event| matches!(event, Event::Ready)).await;
-    let low = Selection::Representation {
-        kind: MediaKind::Video,
-        id: Some(lowest(&player).await),
-    };
+    let low = Selection::Representation { kind: MediaKind::Video, id: Some(lowest(&player).await) };
     player.select(low).await;
     player.seek(MediaTime::from_secs(5)).await;
     player.set_rate(2.0).await;

@@ -76,7 +76,8 @@ async fn main() -> ExitCode {
             std::future::pending::<()>().await;
         }
     };
-    let run = headless::play(&arguments.url, options, interrupt, |snapshot| line.show(snapshot)).await;
+    let run =
+        headless::play(&arguments.url, options, interrupt, |snapshot| line.show(snapshot)).await;
     line.finish();
     match run {
         Ok(run) => finish(&arguments, &run),
@@ -168,8 +169,10 @@ impl ProgressLine {
             return;
         }
         let state = &snapshot.state;
-        let duration = state.duration.map(|duration| format!(" / {duration} s")).unwrap_or_default();
-        let ahead = state.streams.iter().map(|stream| stream.buffer_ahead).min().unwrap_or_default();
+        let duration =
+            state.duration.map(|duration| format!(" / {duration} s")).unwrap_or_default();
+        let ahead =
+            state.streams.iter().map(|stream| stream.buffer_ahead).min().unwrap_or_default();
         let quality = state
             .streams
             .iter()

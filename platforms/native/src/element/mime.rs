@@ -69,10 +69,7 @@ mod tests {
     #[test]
     fn what_cannot_be_decoded_is_refused_by_name() {
         let refused = MimeType::parse_supported("audio/mp4; codecs=\"ec-3\"");
-        assert_eq!(
-            refused,
-            Err(MediaFailure::NotSupported("there is no decoder for ec-3".into()))
-        );
+        assert_eq!(refused, Err(MediaFailure::NotSupported("there is no decoder for ec-3".into())));
         assert!(MimeType::parse_supported("video/webm; codecs=\"vp09.00.10.08\"").is_err());
         assert!(MimeType::parse_supported("").is_err());
     }

@@ -29,6 +29,10 @@ use source_buffer::{SourceBuffer, intersection};
 /// The playhead does not start to move with less than this ahead of it.
 const FUTURE_DATA: MediaTime = MediaTime::from_millis(100);
 
+/// A buffer that begins so little after the playhead will do: frames of sound do not begin where
+/// pictures do, and browsers play on over such a hole, too. What is missing is counted.
+const START_TOLERANCE: MediaTime = MediaTime::from_millis(50);
+
 /// With so much ahead, playback is expected to go on.
 const ENOUGH_DATA: MediaTime = MediaTime::from_secs(2);
 
@@ -286,10 +290,16 @@ impl MediaElement {
 
     /// Where every buffer has data; at the end of the stream the shorter ones count as extended to
     /// the end of the longest (`HTMLMediaElement.buffered` of Media Source Extensions).
-    pub fn buffered(&self) -> Vec<TimeRange> {
+    fn buffered(&self) -> Vec<TimeRange> {
         let highest = self.highest_end();
+        let position = self.state.position;
         let mut buffers = self.buffers.values().map(|buffer| {
             let mut ranges = buffer.buffered();
+            for range in &mut ranges {
+                if range.start > position && range.start - position <= START_TOLERANCE {
+                    range.start = position;
+                }
+            }
             if self.end_of_stream
                 && let Some(last) = ranges.last_mut()
             {

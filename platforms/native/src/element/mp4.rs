@@ -107,7 +107,8 @@ struct BoxAt {
 impl BoxAt {
     fn read(data: &[u8], start: usize) -> Result<Self, String> {
         let rest = &data[start..];
-        let header = rest.first_chunk::<8>().ok_or_else(|| format!("cut-off box at byte {start}"))?;
+        let header =
+            rest.first_chunk::<8>().ok_or_else(|| format!("cut-off box at byte {start}"))?;
         let [a, b, c, d, kind @ ..] = *header;
         let (header_length, length) = match u32::from_be_bytes([a, b, c, d]) {
             0 => (8, rest.len()),

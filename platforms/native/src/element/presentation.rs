@@ -123,10 +123,8 @@ impl Presenter {
             let missing = (frame.pts - covered).max(MediaTime::ZERO);
             self.presented.audio_missing = self.presented.audio_missing + missing;
             covered = covered.max(frame.end());
-            let part = TimeRange {
-                start: frame.pts.max(range.start),
-                end: frame.end().min(range.end),
-            };
+            let part =
+                TimeRange { start: frame.pts.max(range.start), end: frame.end().min(range.end) };
             self.sound_frame(frame, part)?;
         }
         let missing = (range.end - covered).max(MediaTime::ZERO);

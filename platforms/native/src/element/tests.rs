@@ -214,6 +214,24 @@ fn a_seek_waits_for_data_and_then_goes_on() {
 }
 
 #[test]
+fn a_seek_to_a_boundary_does_not_wait_for_sound_that_begins_a_little_later() {
+    let mut rig = Rig::new();
+    rig.element.play(rig.now);
+    rig.append(MediaKind::Video, LOW[1]);
+    let audio = rig.append(MediaKind::Audio, TONE[1])[0];
+    let late = audio.start - MediaTime::from_millis(30);
+    rig.append(MediaKind::Video, LOW[0]);
+    rig.done(MediaCommand::Seek(late));
+    assert!(!rig.element.state().seeking);
+    rig.run(500);
+    assert!(near(rig.position(), late.seconds() + 0.5, 1e-6));
+    let missing = rig.element.presented().audio_missing.seconds();
+    assert!(near(missing, 0.03, 1e-3), "it is counted: {missing}");
+    rig.done(MediaCommand::Seek(audio.start - MediaTime::from_millis(300)));
+    assert!(rig.element.state().seeking, "but not for long");
+}
+
+#[test]
 fn the_rate_scales_the_clock() {
     let mut rig = Rig::new();
     rig.append_both(0..4);

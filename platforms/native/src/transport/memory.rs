@@ -85,7 +85,11 @@ impl MemoryTransport {
         work(&mut self.shared.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn transfer(&self, request: Request, sink: &mut ResponseSink) -> Result<(), RequestFailure> {
+    async fn transfer(
+        &self,
+        request: Request,
+        sink: &mut ResponseSink,
+    ) -> Result<(), RequestFailure> {
         let (entry, latency) = self.settings(|settings| {
             let entry = settings.entries.get(&request.url).cloned();
             settings.requests.push(request.clone());
@@ -113,7 +117,8 @@ impl MemoryTransport {
         for chunk in body.chunks(CHUNK) {
             let turn = self.shared.link.lock().await;
             if let Some(speed) = self.settings(|settings| settings.bits_per_second) {
-                sleep(Duration::from_secs_f64(chunk.len() as f64 * 8.0 / speed.max(1) as f64)).await;
+                sleep(Duration::from_secs_f64(chunk.len() as f64 * 8.0 / speed.max(1) as f64))
+                    .await;
             }
             drop(turn);
             sink.chunk(chunk).await?;

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kinora_core::io::{
-    BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead,
-};
+use kinora_core::io::{BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead};
 use kinora_core::media::boxes_before_mdat;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
