@@ -46,9 +46,9 @@ impl Default for Config {
 }
 
 /// The quality of experience the rules aim for, per segment:
-/// quality − `switching` · |change of quality| − `stall` · span · stalled seconds, where `span` is the
-/// quality of the highest rung (or the difference to the lowest one, for logarithmic bitrate), so that
-/// the weights do not depend on the scale of the ladder.
+/// quality − `switching` · |change of quality| − `stall` · stalled seconds − `startup` · seconds of
+/// start-up, where the highest rung has a quality of 1, so that the weights do not depend on the scale
+/// of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct Objective {
@@ -64,7 +64,7 @@ pub struct Objective {
 
 impl Default for Objective {
     fn default() -> Self {
-        Self { utility: Utility::Bitrate, switching: 1.0, stall: 1.0, startup: 1.0 }
+        Self { utility: Utility::Balanced, switching: 1.0, stall: 1.0, startup: 1.0 }
     }
 }
 
@@ -72,10 +72,13 @@ impl Default for Objective {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Utility {
-    /// Its bitrate, as a share of the highest one's.
+    /// Four fifths of [`Utility::Bitrate`] and one fifth of [`Utility::LogBitrate`]: what a bit adds
+    /// shrinks along the ladder, though not as fast as the logarithm says.
     #[default]
+    Balanced,
+    /// Its bitrate, as a share of the highest one's.
     Bitrate,
-    /// The logarithm of its bitrate over the lowest one's.
+    /// The logarithm of its bitrate over the lowest one's, as a share of the highest one's.
     LogBitrate,
     /// [`Rung::quality`](crate::Rung::quality); bitrate where a rung lacks one.
     Table,

@@ -71,6 +71,8 @@ pub struct Abr {
     abandoning: Option<(usize, usize)>,
     finished_us: Option<u64>,
     rule_waits: bool,
+    /// The problem decided last, for what the rule prepares in between.
+    recent: Option<Step>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,7 @@ impl Abr {
             abandoning: None,
             finished_us: None,
             rule_waits: false,
+            recent: None,
         }
     }
 
@@ -170,24 +173,33 @@ impl Abr {
             }
             _ => {}
         }
+        if let Some(step) = &self.recent {
+            self.controller.prepare(step);
+        }
     }
 
     /// Chooses the rung of the next segment, or says when to ask again.
     pub fn decide(&mut self, situation: &Situation<'_>) -> Decision {
         let step = Step::new(situation, &self.config.objective);
-        let estimate = self.estimator.estimate();
         self.tell(situation, &step);
+        self.controller.prepare(&step);
+        let decision = self.solve(&step, situation.now_us);
+        self.recent = Some(step);
+        decision
+    }
 
+    fn solve(&mut self, step: &Step, now_us: u64) -> Decision {
+        let estimate = self.estimator.estimate();
         let overfull_ms = step.buffer_ms + step.duration_ms - step.capacity_ms;
         if overfull_ms > 0.0 {
             self.rule_waits = false;
             let wait_ms = if step.drain > 0.0 { overfull_ms / step.drain } else { RECHECK_MS };
-            let at_us = situation.now_us.saturating_add(micros(wait_ms.max(SHORTEST_WAIT_MS)));
-            let reasons = self.reasons(Cause::BufferFull, &step, &estimate, &[]);
+            let at_us = now_us.saturating_add(micros(wait_ms.max(SHORTEST_WAIT_MS)));
+            let reasons = self.reasons(Cause::BufferFull, step, &estimate, &[]);
             return Decision { action: Action::WaitUntil { at_us }, reasons };
         }
 
-        let choice = self.controller.choose(&step, &estimate);
+        let choice = self.controller.choose(step, &estimate);
         let Choice { rung, delay_ms, cause, ref costs } = choice;
         // Waiting must not run the buffer down, and helps only while it drains.
         let spare_ms =
@@ -195,7 +207,7 @@ impl Abr {
         let delay_ms = clamp(delay_ms, 0.0, spare_ms.max(0.0));
         self.rule_waits = delay_ms > SHORTEST_WAIT_MS;
         let (action, cause) = if self.rule_waits {
-            let at_us = situation.now_us.saturating_add(micros(delay_ms));
+            let at_us = now_us.saturating_add(micros(delay_ms));
             (Action::WaitUntil { at_us }, Cause::Ahead)
         } else {
             let only = step.rungs() == 1;
@@ -204,7 +216,7 @@ impl Abr {
                 if only { Cause::OnlyRung } else { cause },
             )
         };
-        Decision { action, reasons: self.reasons(cause, &step, &estimate, costs) }
+        Decision { action, reasons: self.reasons(cause, step, &estimate, costs) }
     }
 
     /// Says whether to go on with the segment in flight.

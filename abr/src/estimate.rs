@@ -65,10 +65,13 @@ impl Estimate {
         self.ttfb_s * 1000.0
     }
 
-    /// The outcomes a rule may reckon with: logarithmic offset from the median, and weight.
-    pub(crate) fn outcomes(&self) -> impl Iterator<Item = (f64, f64)> + use<> {
-        let spread = self.spread;
-        OFFSETS.iter().zip(WEIGHTS).map(move |(offset, weight)| (offset * spread, weight))
+    /// Outcomes of the next transfer that a rule may reckon with, for a given spread: logarithmic
+    /// offset from the median, and weight.
+    pub(crate) fn outcomes(spread: f64) -> impl Iterator<Item = (f64, f64)> {
+        let tail = |offset: f64| offset.abs() > 1.0;
+        OFFSETS.iter().zip(WEIGHTS).map(move |(&offset, weight)| {
+            (offset * if tail(offset) { spread.max(1.0) } else { spread }, weight)
+        })
     }
 }
 
@@ -129,7 +132,7 @@ pub struct Estimator {
     source: Source,
     throughput: [Average; 2],
     ttfb: [Average; 2],
-    centre_ln: Option<f64>,
+    trend: Option<Trend>,
     deviation: Average,
     samples: u32,
     link: Link,
@@ -139,8 +142,16 @@ pub struct Estimator {
 const THROUGHPUT_HALF_LIVES_S: [f64; 2] = [3.0, 8.0];
 /// Half-lives of the two time-to-first-byte averages, requests.
 const TTFB_HALF_LIVES: [f64; 2] = [1.0, 8.0 / 3.0];
-/// How far the median follows one full measurement.
-const MEDIAN_GAIN: f64 = 0.7;
+/// How far the slow level follows one full measurement.
+const SLOW_GAIN: f64 = 0.2;
+/// What is assumed about the pull of the slow level before it was observed, and how firmly
+/// (squared logarithm).
+const PRIOR_REVERSION: f64 = 0.4;
+const PRIOR_VARIANCE: f64 = 0.5;
+/// What each measurement leaves of the earlier ones' say about that pull.
+const REGRESSION_MEMORY: f64 = 0.98;
+/// What is beyond this is an outlier, not evidence of scale (logarithm).
+const LARGEST_SURPRISE: f64 = 0.6;
 /// A measurement shorter than this moves the median proportionally less, seconds.
 const FULL_SAMPLE_S: f64 = 0.1;
 /// No link is faster than this as far as playback is concerned, bits per second.
@@ -160,7 +171,7 @@ const LEVELS: [f64; OUTCOMES] = [0.0025, 0.03, 0.105, 0.26, 0.51, 0.76, 0.91, 0.
 /// Mean absolute offset of that shape.
 const MEAN_DEVIATION: f64 = 0.1605;
 /// How many measurements the shape's own scale counts for against observed deviations.
-const DEVIATION_PRIOR: f64 = 12.0;
+const DEVIATION_PRIOR: f64 = 5.0;
 /// Half-life of observed deviations, measurements.
 const DEVIATION_HALF_LIFE: f64 = 30.0;
 
@@ -177,7 +188,7 @@ impl Estimator {
             source: Source::Default,
             throughput: THROUGHPUT_HALF_LIVES_S.map(Average::new),
             ttfb: TTFB_HALF_LIVES.map(Average::new),
-            centre_ln: None,
+            trend: None,
             deviation: Average::new(DEVIATION_HALF_LIFE),
             samples: 0,
             link: Link::default(),
@@ -200,7 +211,7 @@ impl Estimator {
         for average in &mut self.ttfb {
             average.push(seed.ttfb_s, 1.0);
         }
-        self.centre_ln = Some(ln(seed.throughput_bps));
+        self.trend = Some(Trend::new(ln(seed.throughput_bps)));
     }
 
     /// Takes in a request event; other events concern the rules. Returns the measurement it
@@ -236,15 +247,15 @@ impl Estimator {
         }
         let weight = (transfer_s / FULL_SAMPLE_S).min(1.0);
         let x = ln(rate);
-        self.centre_ln = Some(match self.centre_ln {
-            Some(centre) => {
+        match &mut self.trend {
+            Some(trend) => {
                 if self.samples > 0 {
-                    self.deviation.push((x - centre).abs(), weight);
+                    self.deviation.push((x - trend.expected()).abs().min(LARGEST_SURPRISE), weight);
                 }
-                centre + MEDIAN_GAIN * weight * (x - centre)
+                trend.observe(x, weight);
             }
-            None => x,
-        });
+            None => self.trend = Some(Trend::new(x)),
+        }
         self.samples = self.samples.saturating_add(1);
         self.source = Source::Measured;
     }
@@ -265,9 +276,11 @@ impl Estimator {
         };
         let throughput_bps =
             point(&self.throughput, f64::min).unwrap_or(self.default.throughput_bps);
-        let median_bps = exp(self.centre_ln.unwrap_or_else(|| ln(throughput_bps)));
+        let trend = self.trend.unwrap_or_else(|| Trend::new(ln(throughput_bps)));
+        let median_bps = exp(trend.expected());
         let observed = self.deviation.value().unwrap_or(MEAN_DEVIATION);
         let weight = self.deviation.weight;
+
         let deviation =
             (MEAN_DEVIATION * DEVIATION_PRIOR + observed * weight) / (DEVIATION_PRIOR + weight);
         let mut estimate = Estimate {
@@ -275,7 +288,7 @@ impl Estimator {
             median_bps,
             low_bps: 0.0,
             high_bps: 0.0,
-            spread: clamp(deviation / MEAN_DEVIATION, 0.4, 3.0),
+            spread: clamp(deviation / MEAN_DEVIATION, 0.2, 3.0),
             ttfb_s: point(&self.ttfb, f64::max).unwrap_or(self.default.ttfb_s),
             samples: self.samples,
             source: self.source,
@@ -298,7 +311,7 @@ impl Estimator {
         self.source = Source::Default;
         self.throughput = THROUGHPUT_HALF_LIVES_S.map(Average::new);
         self.ttfb = TTFB_HALF_LIVES.map(Average::new);
-        self.centre_ln = None;
+        self.trend = None;
         self.deviation = Average::new(DEVIATION_HALF_LIFE);
         self.samples = 0;
         self.link.restart_window();
@@ -311,6 +324,48 @@ impl SavedEstimate {
             throughput_bps: clamp(self.throughput_bps, SLOWEST_BPS, FASTEST_BPS),
             ttfb_s: clamp(self.ttfb_s, 0.0, 10.0),
         }
+    }
+}
+
+/// The logarithm of throughput on two time-scales, and how far to trust each.
+#[derive(Clone, Copy, Debug)]
+struct Trend {
+    /// The last measurement.
+    fast: f64,
+    /// The level that measurements fluctuate around.
+    slow: f64,
+    /// Sums of the regression of what came next on the distance from fast to slow.
+    covariance: f64,
+    variance: f64,
+}
+
+impl Trend {
+    fn new(x: f64) -> Self {
+        Self {
+            fast: x,
+            slow: x,
+            covariance: PRIOR_VARIANCE * PRIOR_REVERSION,
+            variance: PRIOR_VARIANCE,
+        }
+    }
+
+    /// The share of the slow level in what is expected next.
+    fn reversion(&self) -> f64 {
+        clamp(self.covariance / self.variance, 0.0, 1.0)
+    }
+
+    fn expected(&self) -> f64 {
+        self.fast + self.reversion() * (self.slow - self.fast)
+    }
+
+    fn observe(&mut self, x: f64, weight: f64) {
+        let bounded = |d: f64| clamp(d, -LARGEST_SURPRISE, LARGEST_SURPRISE);
+        let (distance, surprise) = (bounded(self.slow - self.fast), bounded(x - self.fast));
+        self.covariance = REGRESSION_MEMORY * self.covariance + weight * distance * surprise;
+        self.variance =
+            (REGRESSION_MEMORY * self.variance + weight * distance * distance).max(1e-6);
+        self.fast += weight * (x - self.fast);
+        self.slow += weight * SLOW_GAIN * (x - self.slow);
     }
 }
 

@@ -78,7 +78,7 @@ pub fn predict_buffer(step: &Step, estimate: &Estimate, rung: usize) -> Trajecto
 fn speed_walk(estimate: &Estimate, share: f64) -> Vec<(isize, f64)> {
     let reach = (SPEEDS / 2) as isize;
     let mut walk = vec![(0, 1.0 - share)];
-    for (offset, weight) in estimate.outcomes() {
+    for (offset, weight) in Estimate::outcomes(estimate.spread) {
         let position = offset / SPEED_STEP;
         let below = libm::floor(position);
         let part = position - below;

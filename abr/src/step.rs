@@ -24,8 +24,7 @@ pub struct Step {
     pub bitrates_kbps: Vec<f64>,
     /// Size of the segment per rung, bits: real where known, else nominal.
     pub sizes_bits: Vec<f64>,
-    /// Utility per rung: 1 for the highest rung's quality (or for the span above the lowest, when
-    /// logarithmic).
+    /// Utility per rung; 1 for the highest rung of the whole ladder.
     pub qualities: Vec<f64>,
     /// The rung of the segment before, or the highest one below it that may be chosen.
     pub previous: Option<usize>,
@@ -126,6 +125,9 @@ impl Step {
     }
 }
 
+/// The logarithm's part in [`Utility::Balanced`].
+const LOG_SHARE: f64 = 0.2;
+
 fn qualities(
     situation: &Situation<'_>,
     ladder: &[usize],
@@ -145,15 +147,20 @@ fn qualities(
     let table_top = all().map(|r| r.quality.unwrap_or(f64::NAN)).fold(0.0, |top: f64, q| {
         if q.is_finite() && top.is_finite() { top.max(q) } else { f64::NAN }
     });
+    let share = |b: &f64| b / highest;
+    let log_share =
+        |b: &f64| if highest > lowest { ln(b / lowest) / ln(highest / lowest) } else { 1.0 };
     match utility {
+        _ if highest <= 0.0 => vec![1.0; ladder.len()],
         Utility::Table if table_top > 0.0 => ladder
             .iter()
             .map(|&r| situation.ladder.get(r).and_then(|r| r.quality).unwrap_or(0.0) / table_top)
             .collect(),
-        Utility::LogBitrate if highest > lowest => {
-            bitrates_kbps.iter().map(|b| ln(b / lowest) / ln(highest / lowest)).collect()
-        }
-        _ if highest > 0.0 => bitrates_kbps.iter().map(|b| b / highest).collect(),
-        _ => vec![1.0; ladder.len()],
+        Utility::LogBitrate => bitrates_kbps.iter().map(log_share).collect(),
+        Utility::Balanced => bitrates_kbps
+            .iter()
+            .map(|b| (1.0 - LOG_SHARE) * share(b) + LOG_SHARE * log_share(b))
+            .collect(),
+        Utility::Bitrate | Utility::Table => bitrates_kbps.iter().map(share).collect(),
     }
 }

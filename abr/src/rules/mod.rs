@@ -2,18 +2,21 @@
 
 mod bola;
 mod dynamic;
+mod kinora;
+mod table;
 mod throughput;
 
 use core::fmt;
 
 pub use bola::Bola;
 pub use dynamic::Dynamic;
+pub use kinora::Kinora;
 pub use throughput::Throughput;
 
 use crate::{Cause, Config, Estimate, InFlight, Step};
 
 /// One rule. Rungs are positions in the [`Step`]'s ladder throughout, except where "original" is said.
-pub trait Controller: fmt::Debug + Send {
+pub trait Controller: Send {
     /// Which rule it is.
     fn rule(&self) -> Rule;
 
@@ -42,6 +45,14 @@ pub trait Controller: fmt::Debug + Send {
     fn prepare(&mut self, step: &Step) -> bool {
         let _ = step;
         true
+    }
+}
+
+/// Only the name: a table of methods that leads to the figures inside would bring the formatting of
+/// floats into every build, and that costs a browser several kilobytes.
+impl fmt::Debug for dyn Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rule().name())
     }
 }
 
@@ -149,15 +160,17 @@ pub enum Rule {
     /// BOLA-E: buffer-based with a placeholder buffer (Spiteri et al., MMSys 2018).
     Bola,
     /// Throughput while the buffer is low, BOLA-E when it is not.
-    #[default]
     Dynamic,
+    /// Stochastic buffer prediction, solved by value iteration.
+    #[default]
+    Kinora,
     /// A controller handed in by the application.
     Custom,
 }
 
 impl Rule {
     /// The rules that [`Rule::controller`] can make.
-    pub const ALL: &[Self] = &[Self::Throughput, Self::Bola, Self::Dynamic];
+    pub const ALL: &[Self] = &[Self::Throughput, Self::Bola, Self::Dynamic, Self::Kinora];
 
     /// The rule of that name; `None` for a name that is not one.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -170,6 +183,7 @@ impl Rule {
             Self::Throughput => "throughput",
             Self::Bola => "bola",
             Self::Dynamic => "dynamic",
+            Self::Kinora => "kinora",
             Self::Custom => "custom",
         }
     }
@@ -179,7 +193,8 @@ impl Rule {
         match self {
             Self::Throughput => Box::new(Throughput::new(config)),
             Self::Bola => Box::new(Bola::new(config)),
-            Self::Dynamic | Self::Custom => Box::new(Dynamic::new(config)),
+            Self::Dynamic => Box::new(Dynamic::new(config)),
+            Self::Kinora | Self::Custom => Box::new(Kinora::new(config)),
         }
     }
 }

@@ -157,6 +157,7 @@ impl<'a> Run<'a> {
 
     fn start(&mut self) {
         let step = self.step(Phase::Starting);
+        while !self.player.controller.prepare(&step) {}
         let rung = match self.options.first {
             Some(rung) => rung.min(self.movie.bitrates_kbps.len().saturating_sub(1)),
             None => self.player.controller.choose(&step, &self.player.estimator.estimate()).rung,
