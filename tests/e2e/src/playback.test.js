@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { FRAME_RATE, HEIGHTS, difference, film, sourceFrame } from './support/film.js';
+import { Server } from './support/server.js';
 import { Stage } from './support/stage.js';
 
 const SECONDS = 12;
@@ -157,6 +158,23 @@ test('several players share a page, and each gives everything back', async () =>
   assert.deepEqual(left, { sources: [['', null, 0], ['', null, 0]], refused: 'INTERNAL' });
   assert.deepEqual(page.faults, []);
   await page.context().close();
+});
+
+test('the package may lie on another origin, and so may the film', async () => {
+  const other = await Server.start({ '/film': clip.packaged });
+  const page = await stage.page('/test/player.html');
+  const time = page.evaluate(async (origin) => {
+    const { Player } = await import(`${origin}/kinora/index.js`);
+    const video = document.querySelector('video');
+    const player = await Player.create(video);
+    await player.load(`${origin}/film/master.m3u8`);
+    await video.play();
+    await new Promise((resolve) => player.addEventListener('ended', resolve, { once: true }));
+    return video.currentTime;
+  }, other.url);
+  assert.ok(Math.abs((await time) - SECONDS) < 0.1);
+  await page.context().close();
+  await other.kill();
 });
 
 test('a load that another one replaces is aborted, and the other plays', async () => {
