@@ -126,7 +126,7 @@ function showFailure(error: unknown): void {
   showSpinner(false);
   const known = error instanceof PlayerError;
   const { title, advice } = known
-    ? failureText(error)
+    ? failureText(error, url.href)
     : { title: 'This page cannot play', advice: 'Another browser may do better.' };
   const set = (name: string, text: string) => {
     const field = document.querySelector(`[data-failure=${name}]`);

@@ -43,15 +43,20 @@ export function warningText(warning: Warning): string {
 }
 
 /** A headline and what to do, for the viewer; the engineer's message stands below. */
-export function failureText(error: PlayerError): { title: string; advice: string } {
+export function failureText(error: PlayerError, manifest: string): { title: string; advice: string } {
   switch (error.code) {
     case 'NETWORK_UNREACHABLE':
     case 'NETWORK_INTERRUPTED':
     case 'NETWORK_TIMEOUT':
       return { title: 'The server cannot be reached', advice: 'Check the connection, then try again.' };
     case 'HTTP_STATUS':
-      return error.httpStatus === 404 || error.httpStatus === 410
-        ? { title: 'Part of this film is missing', advice: 'The server does not have what the manifest names.' }
+      if (error.httpStatus === 404 || error.httpStatus === 410) {
+        return error.url === manifest
+          ? { title: 'There is no film here', advice: 'The server knows nothing under this address.' }
+          : { title: 'Part of this film is missing', advice: 'The server does not have what the manifest names.' };
+      }
+      return error.httpStatus === 401 || error.httpStatus === 403
+        ? { title: 'You may not watch this film', advice: 'The server wants to know who you are, or has said no.' }
         : { title: 'The server refused', advice: `It answered with status ${error.httpStatus}.` };
     case 'RANGE_IGNORED':
       return { title: 'The server misunderstood', advice: 'It cannot serve parts of a file, and this film needs that.' };

@@ -10,7 +10,7 @@ export interface Config {
     back?: number;
   };
   abr?: {
-    /** Name of the rule that chooses qualities: `throughput`, `bola` or `dynamic`. */
+    /** Name of the rule that chooses qualities: `throughput`, `bola`, `dynamic` or `kinora`. */
     rule?: string | null;
     /** Throughput to reckon with before anything was measured, in bit/s. */
     initialThroughput?: number | null;
