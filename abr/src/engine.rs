@@ -77,7 +77,7 @@ pub struct Abr {
 
 #[derive(Clone, Copy, Debug)]
 enum Pending {
-    Fetched { at_us: u64, rung: usize, download_ms: f64 },
+    Fetched { at_us: u64, rung: usize, download_ms: f64, bits: f64 },
     Abandoned { from: usize, to: usize },
     Seeked,
 }
@@ -153,10 +153,11 @@ impl Abr {
                 self.fetching.push((id, rung, now_us));
                 bound(&mut self.fetching);
             }
-            Event::RequestEnded { id, .. } => {
+            Event::RequestEnded { id, bytes, .. } => {
                 if let Some((_, rung, started_us)) = self.take_fetch(id) {
                     let download_ms = millis(now_us.saturating_sub(started_us));
-                    self.remember(Pending::Fetched { at_us: now_us, rung, download_ms });
+                    let bits = bytes as f64 * 8.0;
+                    self.remember(Pending::Fetched { at_us: now_us, rung, download_ms, bits });
                     self.finished_us = Some(now_us);
                     self.abandoning = None;
                 }
@@ -257,15 +258,20 @@ impl Abr {
 
     /// Brings the rule up to date.
     fn tell(&mut self, situation: &Situation<'_>, step: &Step) {
+        let ttfb_ms = self.estimator.estimate().ttfb_ms();
         let rung = |original| step.standing_for(original, situation.ladder);
         for pending in core::mem::take(&mut self.pending) {
             match pending {
-                Pending::Fetched { at_us, rung: original, download_ms } => {
+                Pending::Fetched { at_us, rung: original, download_ms, bits } => {
                     let since_ms = millis(situation.now_us.saturating_sub(at_us));
                     let mut then = step.clone();
                     then.buffer_ms += since_ms * step.drain;
-                    let fetched =
-                        Observation::Fetched { rung: rung(original), download_ms, replaced: false };
+                    let fetched = Observation::Fetched {
+                        rung: rung(original),
+                        download_ms,
+                        rate_kbps: bits / (download_ms - ttfb_ms).max(1.0),
+                        replaced: false,
+                    };
                     self.controller.observe(&fetched, &then);
                 }
                 Pending::Abandoned { from, to } => {

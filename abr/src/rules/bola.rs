@@ -138,7 +138,7 @@ impl Controller for Bola {
                 self.last_kbps = bitrate(rung);
                 self.placeholder_ms += step.duration_ms;
             }
-            Observation::Fetched { rung, download_ms, replaced: false } => {
+            Observation::Fetched { rung, download_ms, replaced: false, .. } => {
                 self.last_kbps = bitrate(rung);
                 let level_was = step.buffer_ms + download_ms;
                 let most = (score.highest_level(rung) - level_was).max(0.0);

@@ -3,6 +3,7 @@
 mod bola;
 mod dynamic;
 mod kinora;
+mod robust_mpc;
 mod table;
 mod throughput;
 
@@ -11,6 +12,7 @@ use core::fmt;
 pub use bola::Bola;
 pub use dynamic::Dynamic;
 pub use kinora::Kinora;
+pub use robust_mpc::RobustMpc;
 pub use throughput::Throughput;
 
 use crate::{Cause, Config, Estimate, InFlight, Step};
@@ -130,6 +132,8 @@ pub enum Observation {
         rung: usize,
         /// Milliseconds from request to end.
         download_ms: f64,
+        /// Its throughput from the first byte on, kbit/s.
+        rate_kbps: f64,
         /// Whether it took the place of a segment that was there.
         replaced: bool,
     },
@@ -161,6 +165,8 @@ pub enum Rule {
     Bola,
     /// Throughput while the buffer is low, BOLA-E when it is not.
     Dynamic,
+    /// Model-predictive control against a pessimistic throughput (Yin et al., SIGCOMM 2015).
+    RobustMpc,
     /// Stochastic buffer prediction, solved by value iteration.
     #[default]
     Kinora,
@@ -170,7 +176,8 @@ pub enum Rule {
 
 impl Rule {
     /// The rules that [`Rule::controller`] can make.
-    pub const ALL: &[Self] = &[Self::Throughput, Self::Bola, Self::Dynamic, Self::Kinora];
+    pub const ALL: &[Self] =
+        &[Self::Throughput, Self::Bola, Self::Dynamic, Self::RobustMpc, Self::Kinora];
 
     /// The rule of that name; `None` for a name that is not one.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -183,6 +190,7 @@ impl Rule {
             Self::Throughput => "throughput",
             Self::Bola => "bola",
             Self::Dynamic => "dynamic",
+            Self::RobustMpc => "robust_mpc",
             Self::Kinora => "kinora",
             Self::Custom => "custom",
         }
@@ -194,6 +202,7 @@ impl Rule {
             Self::Throughput => Box::new(Throughput::new(config)),
             Self::Bola => Box::new(Bola::new(config)),
             Self::Dynamic => Box::new(Dynamic::new(config)),
+            Self::RobustMpc => Box::new(RobustMpc::new(config)),
             Self::Kinora | Self::Custom => Box::new(Kinora::new(config)),
         }
     }

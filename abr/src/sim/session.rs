@@ -252,6 +252,7 @@ impl<'a> Run<'a> {
         let fetched = Observation::Fetched {
             rung,
             download_ms: transfer.elapsed_ms,
+            rate_kbps: transfer.bits / (transfer.elapsed_ms - transfer.latency_ms),
             replaced: replace.is_some(),
         };
         self.player.controller.observe(&fetched, &step);
