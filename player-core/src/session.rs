@@ -18,6 +18,9 @@ use crate::stream::{Stream, World};
 use crate::telemetry::{State, TimerReason, TimerState};
 use crate::time::{MediaTime, Timestamp};
 
+/// No stream fetches so much further than another: sound far ahead is no use while the picture is
+/// late, and takes the bandwidth that the picture waits for.
+const MAX_LEAD: MediaTime = MediaTime::from_secs(4);
 /// A hole up to this wide is jumped over.
 const MAX_GAP: MediaTime = MediaTime::from_secs(2);
 
@@ -139,7 +142,9 @@ impl Session {
         mut act: impl FnMut(&mut Stream, &mut World<'_, '_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Some(presentation) = &mut self.presentation else { return Ok(()) };
+        let slowest = self.streams.iter().filter_map(Stream::front).min();
         let mut world = World {
+            fetch_limit: slowest.map_or(MediaTime::MAX, |slowest| slowest + MAX_LEAD),
             playhead: self.playback.playhead(cx.now),
             phase: self.playback.phase(),
             rate: self.playback.rate(),
@@ -342,7 +347,7 @@ impl Session {
         let from = self.playback.playhead(cx.now);
         let mut to = from;
         for stream in &self.streams {
-            if stream.buffer.end_of_range(from).is_some() {
+            if stream.buffer.covers(from) {
                 continue;
             }
             match stream.buffer.next_range(from) {

@@ -59,6 +59,11 @@ impl Buffer {
             .map(|range| range.end)
     }
 
+    /// Whether media lies at `time` itself.
+    pub(crate) fn covers(&self, time: MediaTime) -> bool {
+        self.ranges.iter().any(|range| range.contains(time))
+    }
+
     /// Start of the first range after `time`.
     pub(crate) fn next_range(&self, time: MediaTime) -> Option<MediaTime> {
         self.ranges.iter().map(|range| range.start).find(|start| *start > time)

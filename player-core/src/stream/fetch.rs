@@ -29,15 +29,20 @@ impl Stream {
     /// Takes one step towards the next fetch. Whether another may follow.
     pub(super) fn fetch_next(&mut self, world: &mut World<'_, '_>) -> Result<bool, Error> {
         let now = world.cx.now;
-        if self.wait.as_ref().is_some_and(|wait| wait.at > now) || self.queue.len() >= MAX_QUEUE {
+        if self.wait.as_ref().is_some_and(|wait| wait.at > now) {
             return Ok(false);
         }
         self.wait = None;
-        if let Some(held) = self.buffer.held_at(self.next + TOLERANCE)
+        if self.queue.len() >= MAX_QUEUE || self.next > world.fetch_limit {
+            return Ok(false);
+        }
+        let inside = if self.seam { self.next + TOLERANCE } else { self.next };
+        if let Some(held) = self.buffer.held_at(inside)
             && self.pinned.as_ref().is_none_or(|pinned| *pinned == held.quality.id)
             && held.range.end > self.next
         {
             self.next = held.range.end;
+            self.seam = true;
             return Ok(true);
         }
         let Some(set_index) = self.set_of(self.period) else {
@@ -112,6 +117,7 @@ impl Stream {
             Some(period) => {
                 self.period += 1;
                 self.next = self.next.max(period.start);
+                self.seam = true;
                 self.failed.clear();
                 true
             }
@@ -168,11 +174,12 @@ impl Stream {
                 return Ok(false);
             }
         };
-        let Some(segment) = segment_from(index, self.next) else {
+        let Some(segment) = segment_from(index, self.next, self.seam) else {
             return Ok(self.enter_next_period(world.presentation));
         };
         if segment.gap {
             self.next = segment.end();
+            self.seam = true;
             return Ok(true);
         }
         let init = segment.init.map(|init| InitKey { representation: key, init });
@@ -330,6 +337,7 @@ impl Stream {
             return;
         };
         self.next = chosen.segment.end();
+        self.seam = true;
         self.last = Some(chosen.key);
         self.failed.clear();
         self.abandoned = 0;
@@ -371,13 +379,14 @@ impl Stream {
     }
 }
 
-/// The segment that plays at `next`. Segment boundaries of representations may differ by a frame or
-/// two, so a segment that is all but over at `next` is not the one.
-fn segment_from(index: &SegmentIndex, next: MediaTime) -> Option<Segment> {
+/// The segment that plays at `next`. At a seam, where one segment ended and another is to follow, a
+/// segment that is all but over is not the one: boundaries of representations may differ by a frame
+/// or two. Where the viewer chose to be, it is.
+fn segment_from(index: &SegmentIndex, next: MediaTime, seam: bool) -> Option<Segment> {
     let position = index.position_at(next)?;
     let segment = index.get(position)?;
     let slack = TOLERANCE.min(MediaTime::from_flicks(segment.duration.flicks() / 4));
-    if segment.end() - next <= slack { index.get(position + 1) } else { Some(segment) }
+    if seam && segment.end() - next <= slack { index.get(position + 1) } else { Some(segment) }
 }
 
 /// Turns the body of a playlist or of an index box into an index.

@@ -34,6 +34,8 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) rate: f64,
     /// The platform's buffers have been asked for, so that media can be appended.
     pub(crate) attached: bool,
+    /// No stream fetches what starts later, so that none runs ahead on bandwidth that another needs.
+    pub(crate) fetch_limit: MediaTime,
 }
 
 /// Names a representation.
@@ -53,6 +55,8 @@ pub(crate) struct Stream {
     sets: Vec<Option<usize>>,
     /// Where the next segment to fetch starts, and in which period.
     next: MediaTime,
+    /// `next` is where a segment ended, and not a place that the viewer chose.
+    seam: bool,
     period: usize,
     /// Representation of the segment before that.
     last: Option<Key>,
@@ -125,6 +129,7 @@ impl Stream {
             buffer: Buffer::default(),
             sets,
             next: start,
+            seam: false,
             period: 0,
             last: None,
             fetch: Fetch::Idle,
@@ -152,6 +157,11 @@ impl Stream {
             }
         }
         self.feed(world)
+    }
+
+    /// Where the next segment to fetch starts; nowhere once everything has been fetched.
+    pub(crate) fn front(&self) -> Option<MediaTime> {
+        (!self.complete).then_some(self.next)
     }
 
     /// Everything has been fetched, and the platform has it.
@@ -210,10 +220,12 @@ impl Stream {
             return;
         }
         self.restart(world, buffered_to.unwrap_or(time));
+        self.seam = buffered_to.is_some();
     }
 
     /// Turns to the media at `from`, dropping what was on its way.
     fn restart(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
+        self.seam = false;
         self.drop_fetch(world);
         self.drop_queue(world);
         self.next = from;

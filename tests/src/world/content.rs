@@ -153,6 +153,9 @@ pub struct Film {
     pub audio_kbps: Option<u32>,
     /// Media time of the first frame, in seconds.
     pub media_start: u32,
+    /// Milliseconds by which segments of sound begin later than those of the picture, the first
+    /// excepted: frames of sound do not fit the picture's segments. Only HLS tells of it.
+    pub audio_lag: u32,
 }
 
 impl Default for Film {
@@ -163,6 +166,7 @@ impl Default for Film {
             rungs: vec![(300, 240), (750, 360), (1_500, 480), (3_000, 720), (6_000, 1080)],
             audio_kbps: Some(96),
             media_start: 0,
+            audio_lag: 0,
         }
     }
 }
@@ -184,13 +188,14 @@ impl Film {
             origin.add(
                 &format!("{folder}/media.m3u8"),
                 "application/vnd.apple.mpegurl",
-                self.playlist(),
+                self.playlist(video),
             );
             origin.add(&format!("{folder}/init.mp4"), "video/mp4", init_segment(video));
             for number in 0..self.segments() {
-                let (start, duration) = self.segment(number);
+                let (start, duration) = self.segment(number, video);
                 let size = u64::from(kbps) * 125 * u64::from(duration) / 1_000;
-                let head = media_segment(u64::from(self.media_start) * 1_000 + u64::from(start), duration);
+                let head =
+                    media_segment(u64::from(self.media_start) * 1_000 + u64::from(start), duration);
                 let padding = size.saturating_sub(head.len() as u64);
                 let resource = Resource { content_type: "video/iso.segment", bytes: head, padding };
                 origin.resources.insert(format!("{folder}/{number}.m4s"), resource);
@@ -210,10 +215,12 @@ impl Film {
     }
 
     /// Start and duration of a segment, in milliseconds.
-    fn segment(&self, number: u32) -> (u32, u32) {
-        let start = number * self.segment_seconds;
-        let end = (start + self.segment_seconds).min(self.seconds);
-        (start * 1_000, (end - start) * 1_000)
+    fn segment(&self, number: u32, video: bool) -> (u32, u32) {
+        let boundary = |number: u32| {
+            let lag = if video || number == 0 { 0 } else { self.audio_lag };
+            (number * self.segment_seconds * 1_000 + lag).min(self.seconds * 1_000)
+        };
+        (boundary(number), boundary(number + 1) - boundary(number))
     }
 
     fn multivariant(&self) -> String {
@@ -238,15 +245,20 @@ impl Film {
         text
     }
 
-    fn playlist(&self) -> String {
+    fn playlist(&self, video: bool) -> String {
         let mut text = format!(
             "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{}\n#EXT-X-PLAYLIST-TYPE:VOD\n\
              #EXT-X-MAP:URI=\"init.mp4\"\n",
             self.segment_seconds
         );
         for number in 0..self.segments() {
-            let (_, duration) = self.segment(number);
-            let _ = write!(text, "#EXTINF:{}.{:03},\n{number}.m4s\n", duration / 1_000, duration % 1_000);
+            let (_, duration) = self.segment(number, video);
+            let _ = write!(
+                text,
+                "#EXTINF:{}.{:03},\n{number}.m4s\n",
+                duration / 1_000,
+                duration % 1_000
+            );
         }
         text + "#EXT-X-ENDLIST\n"
     }
@@ -335,12 +347,12 @@ fn init_segment(video: bool) -> Vec<u8> {
     whole
 }
 
-/// The head of a segment of 40 ms frames and the header of its `mdat`.
+/// The head of a segment and the header of its `mdat`.
 fn media_segment(start: u64, duration: u32) -> Vec<u8> {
-    let frames = duration / 40;
-    let mut traf = full(b"tfhd", 0, 0x02_0008, &[1, 40]);
+    // One sample as long as the segment: the player never looks at frames.
+    let mut traf = full(b"tfhd", 0, 0x02_0008, &[1, duration]);
     traf.extend(full(b"tfdt", 1, 0, &[(start >> 32) as u32, start as u32]));
-    traf.extend(full(b"trun", 0, 0, &[frames]));
+    traf.extend(full(b"trun", 0, 0, &[1]));
     let mut moof = full(b"mfhd", 0, 0, &[1]);
     moof.extend(boxed(b"traf", &traf));
     let mut whole = boxed(b"moof", &moof);

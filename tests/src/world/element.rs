@@ -52,12 +52,16 @@ impl Default for Element {
     }
 }
 
-/// Holes up to this size are played over, as browsers do.
-const FUDGE: MediaTime = MediaTime::from_millis(100);
+/// Holes up to this size are played over. Browsers forgive more; a player must not need it.
+const FUDGE: MediaTime = MediaTime::from_millis(5);
 
 impl Element {
     /// Carries out an operation; `kept` is the body that the append names.
-    pub fn carry_out(&mut self, command: &MediaCommand, kept: Option<&Resource>) -> OperationResult {
+    pub fn carry_out(
+        &mut self,
+        command: &MediaCommand,
+        kept: Option<&Resource>,
+    ) -> OperationResult {
         self.commands.push(command.clone());
         match self.try_carry_out(command, kept) {
             Ok(buffered) => OperationResult::Done { buffered },

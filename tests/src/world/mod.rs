@@ -44,6 +44,8 @@ pub struct World {
     pub outputs: Vec<(Timestamp, Output)>,
     now: Timestamp,
     due: Option<Timestamp>,
+    /// Steps in a row in which no time passed.
+    idle_steps: u32,
     bodies: Vec<(RequestId, Body)>,
     operations: Vec<(Timestamp, OperationId, OperationResult)>,
     reported: Option<(Timestamp, ElementState)>,
@@ -74,6 +76,7 @@ impl World {
             outputs: Vec::new(),
             now,
             due: None,
+            idle_steps: 0,
             bodies: Vec::new(),
             operations: Vec::new(),
             reported: None,
@@ -158,6 +161,8 @@ impl World {
             next = next.min(due.max(self.now));
         }
         let elapsed = next.since(self.now);
+        self.idle_steps = if elapsed.is_zero() { self.idle_steps + 1 } else { 0 };
+        assert!(self.idle_steps < 100, "time stands still: {:#?}", self.player.state().timers);
         self.now = next;
         self.element.advance(elapsed);
         for arrival in self.network.advance(self.now, elapsed) {
@@ -274,8 +279,10 @@ impl World {
             _ => None,
         };
         let result = self.element.carry_out(&operation.command, kept.as_ref());
-        if let (MediaCommand::Append { body: AppendBody::Kept(id), .. }, OperationResult::Done { .. }) =
-            (&operation.command, &result)
+        if let (
+            MediaCommand::Append { body: AppendBody::Kept(id), .. },
+            OperationResult::Done { .. },
+        ) = (&operation.command, &result)
         {
             self.bodies.retain(|(known, _)| known != id);
         }

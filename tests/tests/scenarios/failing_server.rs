@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use kinora_core::PlayerError;
 use kinora_core::error::{ErrorCode, Severity};
 use kinora_core::io::{Event, Warning};
-use kinora_core::PlayerError;
 use kinora_tests::world::content::{FaultKind, Film, Origin};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays};
@@ -58,7 +58,8 @@ fn passing_faults_are_ridden_out() {
             let retried = |warning: &&Warning| matches!(warning, Warning::Retry { .. });
             let retries = warnings(&world).into_iter().filter(retried).count();
             // A short playlist is through before a cut or stall at 5 000 bytes.
-            let expected = if part.ends_with("m3u8") || part.ends_with("mp4") { 0..=2 } else { 2..=2 };
+            let expected =
+                if part.ends_with("m3u8") || part.ends_with("mp4") { 0..=2 } else { 2..=2 };
             assert!(expected.contains(&retries), "{kind:?} of {part}: {retries} retries");
         }
     }

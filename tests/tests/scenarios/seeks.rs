@@ -89,6 +89,18 @@ fn sixty_times_in_a_minute() {
 }
 
 #[test]
+fn to_where_picture_and_sound_begin_apart() {
+    let film = Film { seconds: 120, audio_lag: 11, ..Film::default() };
+    let mut world = world(&film, Network::constant(8_000));
+    world.load(&hls());
+    world.input(Input::Seek(seconds(20)));
+    plays_on_from(&mut world, seconds(20));
+    world.input(Input::Seek(seconds(80)));
+    plays_on_from(&mut world, seconds(80));
+    assert!(super::warnings(&world).is_empty(), "there is no hole to jump over");
+}
+
+#[test]
 fn before_the_manifest_has_come() {
     let film = Film { seconds: 300, ..Film::default() };
     let mut world = world(&film, Network::constant(8_000));
