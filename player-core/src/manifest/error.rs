@@ -83,27 +83,43 @@ pub enum ManifestErrorKind {
     },
 }
 
+/// A fault on its way out of a parser. In a box, because results that hold one are handed on at
+/// hundreds of places.
+pub(crate) type Fault = Box<ManifestError>;
+
 impl ManifestErrorKind {
-    pub(crate) fn at(self, line: u64) -> ManifestError {
-        ManifestError { line, kind: self }
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn at(self, line: u64) -> Fault {
+        Box::new(ManifestError { line, kind: self })
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn missing(name: &str) -> Self {
         Self::Missing { name: name.to_owned() }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn missing_attribute(name: &str, attribute: &str) -> Self {
         Self::MissingAttribute { name: name.to_owned(), attribute: attribute.to_owned() }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn invalid(name: &str, value: &str) -> Self {
         Self::InvalidValue { name: name.to_owned(), value: excerpt(value).to_owned() }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn unsupported(feature: &str) -> Self {
         Self::Unsupported { feature: feature.to_owned() }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn limit(what: &str, most: usize) -> Self {
         Self::Limit { what: what.to_owned(), most: most as u64 }
     }

@@ -10,7 +10,10 @@ mod decimal;
 mod error;
 pub mod hls;
 
+pub(crate) use error::Fault;
 pub use error::{ManifestError, ManifestErrorKind};
+
+use std::collections::BinaryHeap;
 
 use crate::io::SourceFormat;
 
@@ -43,7 +46,7 @@ pub fn sniff(bytes: &[u8], content_type: Option<&str>) -> Option<SourceFormat> {
         // Between the start and the root element there may be a declaration, comments and
         // processing instructions, but hardly kilobytes of them.
         let head = &text[..text.len().min(SNIFFED)];
-        if memchr::memmem::find_iter(head, "MPD").any(|at| begins_root(head, at)) {
+        if head.windows(3).enumerate().any(|(at, name)| name == b"MPD" && begins_root(head, at)) {
             return Some(SourceFormat::Dash);
         }
         return None;
@@ -78,17 +81,31 @@ fn begins_root(text: &[u8], at: usize) -> bool {
     ends && prefixed && before.get(..before.len() - prefix).is_some_and(|b| b.ends_with(b"<"))
 }
 
-/// Sorts representations by bandwidth; equals keep their order. Only keys are sorted by the
-/// standard library: its sorts are large, and would be there once for each type.
+/// Sorts representations by bandwidth; equals keep their order. A heap sorts, and only
+/// keys: the standard library's sorts are large, and would be there once for each type.
 pub(crate) fn sort_by_bandwidth<T>(items: &mut Vec<T>, bandwidth: impl Fn(&T) -> u64) {
     if items.is_sorted_by_key(&bandwidth) {
         return;
     }
-    let mut order: Vec<(u64, usize)> =
+    let order: Vec<(u64, usize)> =
         items.iter().enumerate().map(|(position, item)| (bandwidth(item), position)).collect();
-    order.sort_unstable();
+    let order = BinaryHeap::from(order).into_sorted_vec();
     let mut slots: Vec<Option<T>> = items.drain(..).map(Some).collect();
     items.extend(order.iter().filter_map(|&(_, position)| slots.get_mut(position)?.take()));
+}
+
+/// The text of a manifest without its byte order mark.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    core::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        ManifestErrorKind::NotText.at(1 + lines_in(before))
+    })
+}
+
+/// How many lines end in a text.
+pub(crate) fn lines_in(text: &[u8]) -> u64 {
+    text.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
 /// Gathers warnings, up to a number that still says all a person wants to read.

@@ -6,7 +6,7 @@ use super::xml::{Element, Xml};
 use super::{duration, timeline};
 use crate::io::ByteRange;
 use crate::manifest::error::excerpt;
-use crate::manifest::{ManifestError, ManifestErrorKind, Warnings, decimal};
+use crate::manifest::{Fault, ManifestErrorKind, Warnings, decimal};
 use crate::time::MediaTime;
 
 /// `MPD` (ISO/IEC 23009-1 §5.3.1).
@@ -110,7 +110,7 @@ const MOST_PERIODS: usize = 10_000;
 const MOST_SEGMENTS: usize = 1_000_000;
 
 /// Reads the whole of an MPD.
-pub(super) fn read(text: &str, warnings: &mut Warnings) -> Result<Mpd, ManifestError> {
+pub(super) fn read(text: &str, warnings: &mut Warnings) -> Result<Mpd, Fault> {
     let mut reader =
         DocumentReader { xml: Xml::new(text), warnings, representations: 0, segments: 0 };
     let root = reader.xml.root()?;
@@ -130,7 +130,7 @@ struct DocumentReader<'a, 'w> {
 }
 
 impl DocumentReader<'_, '_> {
-    fn mpd(&mut self, element: &Element<'_>) -> Result<Mpd, ManifestError> {
+    fn mpd(&mut self, element: &Element<'_>) -> Result<Mpd, Fault> {
         let mut mpd = Mpd {
             line: element.line,
             dynamic: false,
@@ -170,7 +170,7 @@ impl DocumentReader<'_, '_> {
     }
 
     /// Nothing if the period is somewhere else.
-    fn period(&mut self, element: &Element<'_>) -> Result<Option<Period>, ManifestError> {
+    fn period(&mut self, element: &Element<'_>) -> Result<Option<Period>, Fault> {
         let mut period = Period { line: element.line, ..Period::default() };
         let mut remote = false;
         for attribute in element.attributes() {
@@ -199,10 +199,7 @@ impl DocumentReader<'_, '_> {
     }
 
     /// Nothing if the adaptation set is somewhere else.
-    fn adaptation_set(
-        &mut self,
-        element: &Element<'_>,
-    ) -> Result<Option<AdaptationSet>, ManifestError> {
+    fn adaptation_set(&mut self, element: &Element<'_>) -> Result<Option<AdaptationSet>, Fault> {
         let mut set = AdaptationSet { line: element.line, ..AdaptationSet::default() };
         let mut remote = false;
         for attribute in element.attributes() {
@@ -257,7 +254,7 @@ impl DocumentReader<'_, '_> {
         Ok((!remote).then_some(set))
     }
 
-    fn representation(&mut self, element: &Element<'_>) -> Result<Representation, ManifestError> {
+    fn representation(&mut self, element: &Element<'_>) -> Result<Representation, Fault> {
         let mut representation = Representation { line: element.line, ..Representation::default() };
         for attribute in element.attributes() {
             let (name, value) = attribute?;
@@ -321,7 +318,7 @@ impl DocumentReader<'_, '_> {
         &mut self,
         element: &Element<'_>,
         common: &mut Common,
-    ) -> Result<bool, ManifestError> {
+    ) -> Result<bool, Fault> {
         match element.name() {
             "ContentProtection" => common.protected = true,
             "EssentialProperty" => {
@@ -338,11 +335,7 @@ impl DocumentReader<'_, '_> {
     }
 
     /// Reads segment information, or passes over an element that is something else.
-    fn addressing(
-        &mut self,
-        element: &Element<'_>,
-        levels: &mut Levels,
-    ) -> Result<(), ManifestError> {
+    fn addressing(&mut self, element: &Element<'_>, levels: &mut Levels) -> Result<(), Fault> {
         let place = match element.name() {
             "SegmentBase" => &mut levels.base,
             "SegmentList" => &mut levels.list,
@@ -402,7 +395,7 @@ impl DocumentReader<'_, '_> {
     }
 
     /// `SegmentTimeline` (§5.3.9.6).
-    fn timeline(&mut self, element: &Element<'_>) -> Result<Rc<[timeline::S]>, ManifestError> {
+    fn timeline(&mut self, element: &Element<'_>) -> Result<Rc<[timeline::S]>, Fault> {
         let mut timeline = Vec::new();
         while let Some(child) = self.xml.child()? {
             if child.name() == "S" {
@@ -418,7 +411,7 @@ impl DocumentReader<'_, '_> {
         Ok(timeline.into())
     }
 
-    fn s(&mut self, element: &Element<'_>) -> Result<timeline::S, ManifestError> {
+    fn s(&mut self, element: &Element<'_>) -> Result<timeline::S, Fault> {
         let mut s = timeline::S { time: None, number: None, duration: 0, repeat: 0 };
         for attribute in element.attributes() {
             let (name, value) = attribute?;
@@ -450,7 +443,7 @@ impl DocumentReader<'_, '_> {
     }
 
     /// The first `BaseURL` of a level counts; the others are alternatives to it.
-    fn base(&mut self, base: &mut Option<String>) -> Result<(), ManifestError> {
+    fn base(&mut self, base: &mut Option<String>) -> Result<(), Fault> {
         let url = self.xml.content()?;
         base.get_or_insert(url);
         Ok(())
@@ -466,7 +459,7 @@ impl DocumentReader<'_, '_> {
         true
     }
 
-    fn count_representation(&mut self, line: u64) -> Result<(), ManifestError> {
+    fn count_representation(&mut self, line: u64) -> Result<(), Fault> {
         self.representations += 1;
         if self.representations > MOST_REPRESENTATIONS {
             let what = "adaptation sets and representations";
@@ -475,7 +468,7 @@ impl DocumentReader<'_, '_> {
         Ok(())
     }
 
-    fn count_segment(&mut self, line: u64) -> Result<(), ManifestError> {
+    fn count_segment(&mut self, line: u64) -> Result<(), Fault> {
         self.segments += 1;
         if self.segments > MOST_SEGMENTS {
             let what = "S and SegmentURL elements";
@@ -492,7 +485,7 @@ impl DocumentReader<'_, '_> {
 }
 
 /// `@schemeIdUri` and `@value` (§5.8.2).
-fn descriptor(element: &Element<'_>) -> Result<(String, String), ManifestError> {
+fn descriptor(element: &Element<'_>) -> Result<(String, String), Fault> {
     let (mut scheme, mut value) = (String::new(), String::new());
     for attribute in element.attributes() {
         match attribute? {
@@ -504,7 +497,7 @@ fn descriptor(element: &Element<'_>) -> Result<(String, String), ManifestError> 
     Ok((scheme, value))
 }
 
-fn location(element: &Element<'_>, url: &str, within: &str) -> Result<Location, ManifestError> {
+fn location(element: &Element<'_>, url: &str, within: &str) -> Result<Location, Fault> {
     let mut location = Location::default();
     for attribute in element.attributes() {
         let (name, value) = attribute?;
@@ -517,22 +510,18 @@ fn location(element: &Element<'_>, url: &str, within: &str) -> Result<Location, 
     Ok(location)
 }
 
-fn invalid(element: &Element<'_>, attribute: &str, value: &str) -> ManifestError {
+fn invalid(element: &Element<'_>, attribute: &str, value: &str) -> Fault {
     let mut name = element.name().to_owned();
     name.push('@');
     name.push_str(attribute);
     ManifestErrorKind::invalid(&name, value).at(element.line)
 }
 
-fn number(element: &Element<'_>, attribute: &str, value: &str) -> Result<u64, ManifestError> {
+fn number(element: &Element<'_>, attribute: &str, value: &str) -> Result<u64, Fault> {
     decimal::integer(value.trim_ascii()).ok_or_else(|| invalid(element, attribute, value))
 }
 
-fn span(
-    element: &Element<'_>,
-    attribute: &str,
-    value: &str,
-) -> Result<Option<MediaTime>, ManifestError> {
+fn span(element: &Element<'_>, attribute: &str, value: &str) -> Result<Option<MediaTime>, Fault> {
     match duration::parse(value) {
         Some(duration) if duration >= MediaTime::ZERO => Ok(Some(duration)),
         _ => Err(invalid(element, attribute, value)),
@@ -540,7 +529,7 @@ fn span(
 }
 
 /// `first-last`, both included, or `first-` (RFC 9110 §14.1.2).
-fn range(element: &Element<'_>, attribute: &str, value: &str) -> Result<ByteRange, ManifestError> {
+fn range(element: &Element<'_>, attribute: &str, value: &str) -> Result<ByteRange, Fault> {
     let parse = || {
         let (first, last) = value.trim_ascii().split_once('-')?;
         let start = decimal::integer(first)?;

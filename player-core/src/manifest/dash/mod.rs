@@ -11,7 +11,7 @@ mod template;
 mod timeline;
 mod xml;
 
-use super::{ManifestError, ManifestErrorKind, Parsed, Warnings};
+use super::{Fault, ManifestError, Parsed, Warnings, text};
 use crate::presentation::Presentation;
 
 /// Reads an MPD from `url`, against which its references resolve.
@@ -20,11 +20,11 @@ use crate::presentation::Presentation;
 /// If it has nothing that could be played, needs what this player cannot do, or is not understood.
 /// A representation that is not understood is left out with a warning as long as others remain.
 pub fn parse_mpd(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = core::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        ManifestErrorKind::NotText.at(1 + memchr::memchr_iter(b'\n', before).count() as u64)
-    })?;
+    read(bytes, url).map_err(|fault| *fault)
+}
+
+fn read(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Fault> {
+    let text = text(bytes)?;
     let mut warnings = Warnings::default();
     let mpd = document::read(text, &mut warnings)?;
     let presentation = resolve::presentation(&mpd, url, text.len(), &mut warnings)?;

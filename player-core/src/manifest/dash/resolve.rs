@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::document::{self, Addressing, Levels, Location, Mpd};
 use super::{template, timeline};
 use crate::io::MediaKind;
-use crate::manifest::{ManifestError, ManifestErrorKind, Warnings, codecs, sort_by_bandwidth};
+use crate::manifest::{Fault, ManifestErrorKind, Warnings, codecs, sort_by_bandwidth};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
 use crate::presentation::{
     InitSegment, Period, Presentation, Representation, SegmentIndex, Segments, SwitchingSet,
@@ -20,7 +20,7 @@ pub(super) fn presentation(
     url: &str,
     bytes: usize,
     warnings: &mut Warnings,
-) -> Result<Presentation, ManifestError> {
+) -> Result<Presentation, Fault> {
     let mut resolver = Resolver {
         dynamic: mpd.dynamic,
         budget: FREE_BYTES.saturating_add(bytes.saturating_mul(BYTES_FOR_BYTE)),
@@ -70,7 +70,7 @@ struct Resolver<'w> {
     /// Bytes that may still be spent on what the document unfolds to.
     budget: usize,
     /// Why the first representation that had to be left out was.
-    left_out: Option<ManifestError>,
+    left_out: Option<Fault>,
     warnings: &'w mut Warnings,
 }
 
@@ -149,7 +149,7 @@ impl Resolver<'_> {
         base: &str,
         start: MediaTime,
         end: Option<MediaTime>,
-    ) -> Result<Period, ManifestError> {
+    ) -> Result<Period, Fault> {
         let base = self.resolve(base, period.base.as_deref(), period.line)?;
         let mut context =
             PeriodContext { start, end, levels: &period.addressing, timelines: Vec::new() };
@@ -168,7 +168,7 @@ impl Resolver<'_> {
         base: &str,
         period: &mut PeriodContext<'_>,
         sets: &mut Vec<SwitchingSet>,
-    ) -> Result<(), ManifestError> {
+    ) -> Result<(), Fault> {
         if let Some(scheme) = &set.common.essential {
             self.not_understood(scheme, set.line);
             return Ok(());
@@ -235,7 +235,7 @@ impl Resolver<'_> {
         kind: MediaKind,
         base: &str,
         period: &mut PeriodContext<'_>,
-    ) -> Result<Representation, ManifestError> {
+    ) -> Result<Representation, Fault> {
         let line = written.line;
         let base = self.resolve(base, written.base.as_deref(), line)?;
         let id = match &written.id {
@@ -288,7 +288,7 @@ impl Resolver<'_> {
         container: &str,
         period: &mut PeriodContext<'_>,
         line: u64,
-    ) -> Result<Segments, ManifestError> {
+    ) -> Result<Segments, Fault> {
         let of = |field: fn(&Levels) -> Option<&Addressing>| Chain(levels.map(field));
         for level in levels {
             if level.template.is_some() {
@@ -323,7 +323,7 @@ impl Resolver<'_> {
         context: &template::Context<'_>,
         period: &mut PeriodContext<'_>,
         line: u64,
-    ) -> Result<SegmentIndex, ManifestError> {
+    ) -> Result<SegmentIndex, Fault> {
         let at = |kind: ManifestErrorKind| kind.at(line);
         let media = chain
             .find(|level| level.media.as_deref())
@@ -355,7 +355,7 @@ impl Resolver<'_> {
         times: &Times,
         period: &mut PeriodContext<'_>,
         line: u64,
-    ) -> Result<Arc<Timeline>, ManifestError> {
+    ) -> Result<Arc<Timeline>, Fault> {
         let key = TimelineKey {
             list: list.as_ptr(),
             timescale: times.timescale,
@@ -391,7 +391,7 @@ impl Resolver<'_> {
         times: &Times,
         period: &PeriodContext<'_>,
         line: u64,
-    ) -> Result<Timeline, ManifestError> {
+    ) -> Result<Timeline, Fault> {
         let (end, listed) = match (period.end, times.end_number) {
             (Some(end), _) => (end, u64::MAX),
             (None, Some(last)) => {
@@ -433,7 +433,7 @@ impl Resolver<'_> {
         base: &str,
         period: &mut PeriodContext<'_>,
         line: u64,
-    ) -> Result<SegmentIndex, ManifestError> {
+    ) -> Result<SegmentIndex, Fault> {
         let segments = chain
             .find(|level| level.segments.as_ref())
             .ok_or_else(|| ManifestErrorKind::missing("SegmentURL").at(line))?;
@@ -496,7 +496,7 @@ impl Resolver<'_> {
         container: &str,
         period: &PeriodContext<'_>,
         line: u64,
-    ) -> Result<Segments, ManifestError> {
+    ) -> Result<Segments, Fault> {
         if container.ends_with("/webm") {
             return Err(ManifestErrorKind::unsupported("SegmentBase in WebM").at(line));
         }
@@ -512,18 +512,13 @@ impl Resolver<'_> {
     }
 
     /// The URL that a `BaseURL` inside `base` means; `base` itself without one (§5.6).
-    fn resolve(
-        &mut self,
-        base: &str,
-        reference: Option<&str>,
-        line: u64,
-    ) -> Result<String, ManifestError> {
+    fn resolve(&mut self, base: &str, reference: Option<&str>, line: u64) -> Result<String, Fault> {
         let reference = reference.unwrap_or("");
         self.spend(base.len() + reference.len(), line)?;
         Ok(if reference.is_empty() { base.to_owned() } else { url::resolve(base, reference) })
     }
 
-    fn spend(&mut self, bytes: usize, line: u64) -> Result<(), ManifestError> {
+    fn spend(&mut self, bytes: usize, line: u64) -> Result<(), Fault> {
         let left = self.budget.checked_sub(bytes);
         let kind = || ManifestErrorKind::limit("bytes unfolded by inheritance", FREE_BYTES);
         self.budget = left.ok_or_else(|| kind().at(line))?;

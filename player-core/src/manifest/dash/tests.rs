@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::io::{ByteRange, MediaKind};
+use crate::manifest::ManifestErrorKind;
 use crate::presentation::{InitSegment, Representation, SegmentIndex, Segments};
 use crate::time::MediaTime;
 
@@ -573,7 +574,7 @@ mod documents {
         let lines: Vec<_> = parsed.warnings.iter().map(|warning| warning.line).collect();
         assert_eq!(lines, [5, 5]);
         let error = parse("<MPD>\n\n<Period start='1'/></MPD>").expect_err("no duration");
-        assert_eq!(error, ManifestErrorKind::invalid("Period@start", "1").at(3));
+        assert_eq!(error, *ManifestErrorKind::invalid("Period@start", "1").at(3));
     }
 
     #[test]
@@ -608,7 +609,7 @@ mod documents {
         assert!(matches!(kind("<MPD/><MPD/>"), Xml { .. }));
         assert!(matches!(kind("<MPD><BaseURL>&bomb;</BaseURL></MPD>"), Xml { .. }));
         assert_eq!(kind("<!DOCTYPE MPD [<!ENTITY a 'b'>]><MPD/>"), DocumentType);
-        assert_eq!(parse_mpd(b"<MPD>\n\xff</MPD>", URL).expect_err("no text"), NotText.at(2));
+        assert_eq!(parse_mpd(b"<MPD>\n\xff</MPD>", URL).expect_err("no text"), *NotText.at(2));
         let no_end = video(
             "<Representation id='v' bandwidth='1'><SegmentTemplate duration='2' media='a'/></Representation>",
         );

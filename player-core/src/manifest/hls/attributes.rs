@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::variables::Variables;
 use crate::manifest::error::excerpt;
-use crate::manifest::{ManifestError, ManifestErrorKind, Warnings, decimal};
+use crate::manifest::{Fault, ManifestErrorKind, Warnings, decimal};
 use crate::time::MediaTime;
 
 /// The attributes of one tag. What is not well formed has been reported and left out.
@@ -91,7 +91,7 @@ impl<'a> Attributes<'a> {
         name: &str,
         variables: &Variables,
         warnings: &mut Warnings,
-    ) -> Result<Option<Cow<'a, str>>, ManifestError> {
+    ) -> Result<Option<Cow<'a, str>>, Fault> {
         let Some(attribute) = self.find(name) else { return Ok(None) };
         if !attribute.quoted {
             warnings.add(self.line, format!("{}: {name} must be quoted", self.tag));
@@ -105,7 +105,7 @@ impl<'a> Attributes<'a> {
         name: &str,
         variables: &Variables,
         warnings: &mut Warnings,
-    ) -> Result<Cow<'a, str>, ManifestError> {
+    ) -> Result<Cow<'a, str>, Fault> {
         self.text(name, variables, warnings)?
             .ok_or_else(|| ManifestErrorKind::missing_attribute(self.tag, name).at(self.line))
     }

@@ -4,7 +4,7 @@ use super::attributes::{self, Attributes};
 use super::lines::{Content, Lines};
 use super::variables::Variables;
 use crate::io::ByteRange;
-use crate::manifest::{ManifestError, ManifestErrorKind, Parsed, Warnings, decimal};
+use crate::manifest::{Fault, ManifestErrorKind, Parsed, Warnings, decimal};
 use crate::presentation::index::{ListBuilder, ListEntry};
 use crate::presentation::{InitSegment, SegmentIndex};
 use crate::time::MediaTime;
@@ -60,7 +60,7 @@ const MOST_INITS: usize = 10_000;
 const MOST_INIT_BYTES: usize = 4 << 20;
 
 /// Reads a media playlist whose text has been checked for its first line.
-pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<MediaPlaylist>, ManifestError> {
+pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<MediaPlaylist>, Fault> {
     let mut reader = MediaReader::new(url);
     let mut lines = Lines::new(text);
     for line in lines.by_ref() {
@@ -133,7 +133,7 @@ impl<'a> MediaReader<'a> {
         }
     }
 
-    fn tag(&mut self, name: &str, value: &str, line: u64) -> Result<(), ManifestError> {
+    fn tag(&mut self, name: &str, value: &str, line: u64) -> Result<(), Fault> {
         match name {
             "EXTINF" => {
                 let text = value.split_once(',').map_or(value, |(text, _)| text).trim_ascii();
@@ -195,7 +195,7 @@ impl<'a> MediaReader<'a> {
     }
 
     /// `EXT-X-MAP` (RFC 8216bis §4.4.4.5).
-    fn map(&mut self, value: &str, line: u64) -> Result<(), ManifestError> {
+    fn map(&mut self, value: &str, line: u64) -> Result<(), Fault> {
         const TAG: &str = "EXT-X-MAP";
         let attributes = Attributes::read(TAG, value, line, &mut self.warnings);
         let reference = attributes.need_text("URI", &self.variables, &mut self.warnings)?;
@@ -231,7 +231,7 @@ impl<'a> MediaReader<'a> {
     }
 
     /// `EXT-X-KEY` (RFC 8216bis §4.4.4.4).
-    fn key(&mut self, value: &str, line: u64) -> Result<(), ManifestError> {
+    fn key(&mut self, value: &str, line: u64) -> Result<(), Fault> {
         let attributes = Attributes::read("EXT-X-KEY", value, line, &mut self.warnings);
         match attributes.word("METHOD") {
             Some("NONE") => Ok(()),
@@ -245,7 +245,7 @@ impl<'a> MediaReader<'a> {
     }
 
     /// A line that is no tag: the URI of a segment.
-    fn segment(&mut self, reference: &str, line: u64) -> Result<(), ManifestError> {
+    fn segment(&mut self, reference: &str, line: u64) -> Result<(), Fault> {
         let range = self.range.take();
         let gap = core::mem::take(&mut self.gap);
         let Some(duration) = self.duration.take() else {
@@ -309,7 +309,7 @@ impl<'a> MediaReader<'a> {
         Ok(())
     }
 
-    fn finish(mut self, last_line: u64) -> Result<Parsed<MediaPlaylist>, ManifestError> {
+    fn finish(mut self, last_line: u64) -> Result<Parsed<MediaPlaylist>, Fault> {
         let live = !self.ended && self.playlist_type != Some(PlaylistType::Vod);
         if self.list.len() == 0 && !live {
             return Err(ManifestErrorKind::Empty.at(last_line));
@@ -347,7 +347,7 @@ impl<'a> MediaReader<'a> {
 }
 
 /// `n[@o]`: count of bytes, and where they begin (RFC 8216bis §4.4.4.2).
-fn byte_range(tag: &str, text: &str, line: u64) -> Result<(u64, Option<u64>), ManifestError> {
+fn byte_range(tag: &str, text: &str, line: u64) -> Result<(u64, Option<u64>), Fault> {
     let parsed = match text.split_once('@') {
         Some((length, start)) => decimal::integer(length.trim_ascii())
             .zip(decimal::integer(start.trim_ascii()).map(Some)),

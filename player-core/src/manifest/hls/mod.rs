@@ -8,7 +8,7 @@ mod variables;
 
 pub use media::{MediaPlaylist, PlaylistType, SegmentFormat};
 
-use super::{ManifestError, ManifestErrorKind, Parsed};
+use super::{Fault, ManifestError, ManifestErrorKind, Parsed};
 use crate::io::MediaKind;
 use crate::presentation::{Period, Presentation, Representation, Segments, SwitchingSet};
 use crate::time::MediaTime;
@@ -23,6 +23,10 @@ use lines::{Content, Lines};
 /// As [`parse_multivariant`] and [`parse_media`], and
 /// [`Empty`](ManifestErrorKind::Empty) if it has tags of neither kind.
 pub fn parse(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
+    read(bytes, url).map_err(|fault| *fault)
+}
+
+fn read(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Fault> {
     let text = text(bytes)?;
     for line in Lines::new(text) {
         let name = match line.content {
@@ -58,7 +62,7 @@ pub fn parse(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestEr
 /// # Errors
 /// If it has no variant that could be played, is a media playlist, or is not understood.
 pub fn parse_multivariant(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
-    multivariant::parse(text(bytes)?, url)
+    text(bytes).and_then(|text| multivariant::parse(text, url)).map_err(|fault| *fault)
 }
 
 /// Reads a media playlist (RFC 8216bis §4.4.3) from `url`, against which its references resolve.
@@ -67,16 +71,12 @@ pub fn parse_multivariant(bytes: &[u8], url: &str) -> Result<Parsed<Presentation
 /// If it has no segments and never will, needs what this player cannot do, is a multivariant
 /// playlist, or is not understood.
 pub fn parse_media(bytes: &[u8], url: &str) -> Result<Parsed<MediaPlaylist>, ManifestError> {
-    media::parse(text(bytes)?, url)
+    text(bytes).and_then(|text| media::parse(text, url)).map_err(|fault| *fault)
 }
 
 /// The text of a playlist, once it is known to be one (RFC 8216bis §4.1, §4.4.1.1).
-fn text(bytes: &[u8]) -> Result<&str, ManifestError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = core::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        ManifestErrorKind::NotText.at(1 + memchr::memchr_iter(b'\n', before).count() as u64)
-    })?;
+fn text(bytes: &[u8]) -> Result<&str, Fault> {
+    let text = super::text(bytes)?;
     match Lines::new(text).next().map(|line| line.content) {
         Some(Content::Tag { name: "EXTM3U", .. }) => Ok(text),
         _ => Err(ManifestErrorKind::NotPlaylist.at(1)),

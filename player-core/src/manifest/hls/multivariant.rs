@@ -1,14 +1,10 @@
 //! Multivariant playlists (RFC 8216bis §4.4.6).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::attributes::Attributes;
 use super::lines::{Content, Lines};
 use super::variables::Variables;
 use crate::io::MediaKind;
-use crate::manifest::{
-    ManifestError, ManifestErrorKind, Parsed, Warnings, codecs, sort_by_bandwidth,
-};
+use crate::manifest::{Fault, ManifestErrorKind, Parsed, Warnings, codecs, sort_by_bandwidth};
 use crate::presentation::{Period, Presentation, Representation, Segments, SwitchingSet};
 use crate::time::MediaTime;
 use crate::url;
@@ -17,7 +13,7 @@ use crate::url;
 const MOST: usize = 1000;
 
 /// Reads a multivariant playlist whose text has been checked for its first line.
-pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, ManifestError> {
+pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, Fault> {
     let mut reader = MultivariantReader {
         url,
         variants: Vec::new(),
@@ -97,7 +93,7 @@ struct MultivariantReader<'a> {
 }
 
 impl MultivariantReader<'_> {
-    fn tag(&mut self, name: &str, value: &str, line: u64) -> Result<(), ManifestError> {
+    fn tag(&mut self, name: &str, value: &str, line: u64) -> Result<(), Fault> {
         match name {
             "EXT-X-STREAM-INF" => {
                 if self.pending.is_some() {
@@ -122,13 +118,13 @@ impl MultivariantReader<'_> {
         }
     }
 
-    fn variant(&mut self, value: &str, line: u64) -> Result<Variant, ManifestError> {
+    fn variant(&mut self, value: &str, line: u64) -> Result<Variant, Fault> {
         const TAG: &str = "EXT-X-STREAM-INF";
         let warnings = &mut self.warnings;
         let attributes = Attributes::read(TAG, value, line, warnings);
         let text = |name: &str, warnings: &mut Warnings| {
             let text = attributes.text(name, &self.variables, warnings)?;
-            Ok::<_, ManifestError>(text.map(|text| text.into_owned()))
+            Ok::<_, Fault>(text.map(|text| text.into_owned()))
         };
         let bandwidth = match attributes.integer("BANDWIDTH", warnings) {
             Some(bandwidth) => bandwidth,
@@ -150,7 +146,7 @@ impl MultivariantReader<'_> {
         })
     }
 
-    fn rendition(&mut self, value: &str, line: u64) -> Result<(), ManifestError> {
+    fn rendition(&mut self, value: &str, line: u64) -> Result<(), Fault> {
         const TAG: &str = "EXT-X-MEDIA";
         let warnings = &mut self.warnings;
         let attributes = Attributes::read(TAG, value, line, warnings);
@@ -169,7 +165,7 @@ impl MultivariantReader<'_> {
         }
         let mut text = |name: &str| {
             let text = attributes.text(name, &self.variables, warnings)?;
-            Ok::<_, ManifestError>(text.map(|text| text.into_owned()))
+            Ok::<_, Fault>(text.map(|text| text.into_owned()))
         };
         let (group, name) = (text("GROUP-ID")?, text("NAME")?);
         let language = text("LANGUAGE")?.filter(|language| !language.is_empty());
@@ -208,7 +204,7 @@ impl MultivariantReader<'_> {
         Ok(())
     }
 
-    fn uri(&mut self, reference: &str, line: u64) -> Result<(), ManifestError> {
+    fn uri(&mut self, reference: &str, line: u64) -> Result<(), Fault> {
         let Some((mut variant, _)) = self.pending.take() else {
             self.warnings.add(line, "a URI without EXT-X-STREAM-INF is left out");
             return Ok(());
@@ -270,10 +266,10 @@ fn add_variants<'a>(
     sets: &mut Vec<SwitchingSet>,
 ) {
     let mut keys: Vec<(String, usize)> = Vec::new();
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut by_url: Vec<&Variant> = Vec::new();
     for variant in variants {
         // The same stream with another audio group.
-        if !seen.insert(&variant.url) {
+        if !core::ptr::eq(first_of_url(&mut by_url, variant), variant) {
             continue;
         }
         let apart = variant.audio.as_deref().and_then(|group| groups.separate(group));
@@ -335,6 +331,17 @@ fn add_variants<'a>(
     }
 }
 
+/// The first variant of the same URL. `by_url` holds one variant of each, by URL.
+fn first_of_url<'a>(by_url: &mut Vec<&'a Variant>, variant: &'a Variant) -> &'a Variant {
+    match by_url.binary_search_by_key(&&variant.url, |known| &known.url) {
+        Ok(known) => by_url.get(known).copied().unwrap_or(variant),
+        Err(place) => {
+            by_url.insert(place, variant);
+            variant
+        }
+    }
+}
+
 fn variant_id(variant: &Variant) -> String {
     match variant.resolution {
         Some((width, height)) => format!("{width}x{height}-{}", variant.bandwidth),
@@ -365,9 +372,9 @@ impl<'a> AudioGroups<'a> {
         warnings: &mut Warnings,
     ) -> Self {
         let mut groups: Vec<AudioGroup<'a>> = Vec::new();
-        let mut first_of_url: BTreeMap<&str, &Variant> = BTreeMap::new();
+        let mut by_url: Vec<&Variant> = Vec::new();
         for variant in variants {
-            let other = *first_of_url.entry(&variant.url).or_insert(variant);
+            let other = first_of_url(&mut by_url, variant);
             let Some(id) = variant.audio.as_deref() else { continue };
             if (has_picture && variant.is_audio_only()) || groups.iter().any(|known| known.id == id)
             {
@@ -521,13 +528,19 @@ fn roles(rendition: &Rendition) -> Vec<String> {
 
 /// Gives representations of equal id different ones.
 fn name_apart(representations: &mut [Representation]) {
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut taken: Vec<String> = Vec::new();
     // It never starts again, so that no choice of ids makes this slow.
     let mut count = 1;
     for representation in representations {
-        while !taken.insert(representation.id.clone()) {
-            count += 1;
-            representation.id = format!("{}-{count}", representation.id);
-        }
+        let free = loop {
+            match taken.binary_search(&representation.id) {
+                Err(place) => break place,
+                Ok(_) => {
+                    count += 1;
+                    representation.id = format!("{}-{count}", representation.id);
+                }
+            }
+        };
+        taken.insert(free, representation.id.clone());
     }
 }

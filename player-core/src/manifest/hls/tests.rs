@@ -124,7 +124,7 @@ mod media_playlists {
         let invalid = |text: &str| ManifestErrorKind::invalid("EXT-X-BYTERANGE", text);
         for value in ["", "x", "1@", "@1", "-1@0", "1@18446744073709551615"] {
             let text = format!("#EXTM3U\n#EXTINF:4,\n#EXT-X-BYTERANGE:{value}\nv.mp4\n");
-            assert_eq!(fault(&text), invalid(value).at(3));
+            assert_eq!(fault(&text), *invalid(value).at(3));
         }
     }
 
@@ -217,7 +217,7 @@ mod media_playlists {
         let undefined = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-DEFINE:NAME=\"d\",VALUE=\"x\"\n\
                          #EXTINF:4,\n{$e}\n";
         let name = "e".to_owned();
-        assert_eq!(fault(undefined), ManifestErrorKind::UndefinedVariable { name }.at(5));
+        assert_eq!(fault(undefined), *ManifestErrorKind::UndefinedVariable { name }.at(5));
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod media_playlists {
         let feature = "encryption with METHOD=AES-128";
         assert_eq!(
             fault(&text("AES-128,URI=\"k\"")),
-            ManifestErrorKind::unsupported(feature).at(3)
+            *ManifestErrorKind::unsupported(feature).at(3)
         );
         assert_eq!(media(&text("NONE")).value.index.len(), 1);
     }
@@ -252,7 +252,7 @@ mod media_playlists {
             Err(ManifestErrorKind::invalid("EXTINF", "-1"))
         );
         let error = parse_media(b"#EXTM3U\n#EXTINF:4,\n\xff\n", URL).expect_err("no text");
-        assert_eq!(error, NotText.at(3));
+        assert_eq!(error, *NotText.at(3));
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use super::attributes::Attributes;
 use crate::manifest::error::excerpt;
-use crate::manifest::{ManifestError, ManifestErrorKind, Warnings};
+use crate::manifest::{Fault, ManifestErrorKind, Warnings};
 use crate::url;
 
 /// The variables defined so far.
@@ -34,7 +34,7 @@ impl Variables {
         line: u64,
         url: &str,
         warnings: &mut Warnings,
-    ) -> Result<(), ManifestError> {
+    ) -> Result<(), Fault> {
         const TAG: &str = "EXT-X-DEFINE";
         let attributes = Attributes::read(TAG, value, line, warnings);
         let (name, value) = if let Some(name) = attributes.word("NAME") {
@@ -63,30 +63,36 @@ impl Variables {
     }
 
     /// `text` with each `{$name}` replaced.
-    pub(super) fn substitute<'a>(
-        &self,
-        text: &'a str,
-        line: u64,
-    ) -> Result<Cow<'a, str>, ManifestError> {
-        if self.defined.is_empty() || !text.contains("{$") {
+    pub(super) fn substitute<'a>(&self, text: &'a str, line: u64) -> Result<Cow<'a, str>, Fault> {
+        if self.defined.is_empty() {
             return Ok(Cow::Borrowed(text));
         }
         let mut out = String::new();
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{$") {
+        while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
+            let Some(after) = after.strip_prefix('$') else {
+                out.push('{');
+                rest = after;
+                continue;
+            };
             let Some((name, after)) = after.split_once('}') else {
                 return Err(ManifestErrorKind::invalid("variable", rest).at(line));
             };
-            let value = self.find(name).ok_or_else(|| {
-                ManifestErrorKind::UndefinedVariable { name: excerpt(name).into() }.at(line)
-            })?;
-            let left = self.budget.get().checked_sub(value.len());
-            self.budget.set(left.ok_or_else(|| {
-                ManifestErrorKind::limit("bytes of replaced variables", MOST_BYTES).at(line)
-            })?);
+            let Some(value) = self.find(name) else {
+                let name = excerpt(name).to_owned();
+                return Err(ManifestErrorKind::UndefinedVariable { name }.at(line));
+            };
+            let Some(left) = self.budget.get().checked_sub(value.len()) else {
+                let what = "bytes of replaced variables";
+                return Err(ManifestErrorKind::limit(what, MOST_BYTES).at(line));
+            };
+            self.budget.set(left);
             out.push_str(value);
             rest = after;
+        }
+        if rest.len() == text.len() {
+            return Ok(Cow::Borrowed(text));
         }
         out.push_str(rest);
         Ok(Cow::Owned(out))
@@ -101,7 +107,7 @@ impl Variables {
 mod tests {
     use super::*;
 
-    fn variables(definitions: &[&str]) -> Result<Variables, ManifestError> {
+    fn variables(definitions: &[&str]) -> Result<Variables, Fault> {
         let mut variables = Variables::default();
         let mut warnings = Warnings::default();
         for (line, text) in definitions.iter().enumerate() {
