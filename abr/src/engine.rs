@@ -88,6 +88,8 @@ const MAX_ABANDONED: u32 = 2;
 const MAX_TRACKED: usize = 32;
 /// A transfer is left alone while it will leave at least this part of the buffer.
 const COMFORTABLE: f64 = 0.5;
+/// So many times the highest rung's bitrate is as good as any more.
+const AMPLE: f64 = 4.0;
 /// When the buffer is full and does not drain, ask again after this time, milliseconds.
 const RECHECK_MS: f64 = 500.0;
 /// A wait shorter than this is not worth a timer, milliseconds.
@@ -190,6 +192,8 @@ impl Abr {
     }
 
     fn solve(&mut self, step: &Step, now_us: u64) -> Decision {
+        let highest_kbps = step.bitrates_kbps.last().copied().unwrap_or(0.0);
+        self.estimator.set_ceiling(AMPLE * highest_kbps * 1000.0);
         let estimate = self.estimator.estimate();
         let overfull_ms = step.buffer_ms + step.duration_ms - step.capacity_ms;
         if overfull_ms > 0.0 {

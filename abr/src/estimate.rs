@@ -135,6 +135,8 @@ pub struct Estimator {
     trend: Option<Trend>,
     deviation: Average,
     samples: u32,
+    /// What is faster counts as this fast in the trend (logarithm of bit/s).
+    ceiling: f64,
     link: Link,
 }
 
@@ -191,7 +193,22 @@ impl Estimator {
             trend: None,
             deviation: Average::new(DEVIATION_HALF_LIFE),
             samples: 0,
+            ceiling: ln(FASTEST_BPS),
             link: Link::default(),
+        }
+    }
+
+    /// Says from where on throughput makes no difference to playback, bits per second. The trend, which
+    /// works with logarithms, counts what is faster as this fast: it would otherwise take many
+    /// measurements to come down from a speed that no rung needs.
+    pub fn set_ceiling(&mut self, ceiling_bps: f64) {
+        if !(SLOWEST_BPS..=FASTEST_BPS).contains(&ceiling_bps) {
+            return;
+        }
+        self.ceiling = ln(ceiling_bps);
+        if let Some(trend) = &mut self.trend {
+            trend.fast = trend.fast.min(self.ceiling);
+            trend.slow = trend.slow.min(self.ceiling);
         }
     }
 
@@ -211,7 +228,7 @@ impl Estimator {
         for average in &mut self.ttfb {
             average.push(seed.ttfb_s, 1.0);
         }
-        self.trend = Some(Trend::new(ln(seed.throughput_bps)));
+        self.trend = Some(Trend::new(ln(seed.throughput_bps).min(self.ceiling)));
     }
 
     /// Takes in a request event; other events concern the rules. Returns the measurement it
@@ -246,7 +263,7 @@ impl Estimator {
             average.push(rate, transfer_s);
         }
         let weight = (transfer_s / FULL_SAMPLE_S).min(1.0);
-        let x = ln(rate);
+        let x = ln(rate).min(self.ceiling);
         match &mut self.trend {
             Some(trend) => {
                 if self.samples > 0 {

@@ -273,6 +273,18 @@ proptest! {
     }
 }
 
+/// What was far more than any rung needs says little about what comes after.
+#[test]
+fn a_plunge_from_plenty_costs_no_stall() {
+    for rule in [Rule::Kinora, Rule::Dynamic] {
+        let ladder = [200e3, 500e3, 1.2e6].map(Rung::new).to_vec();
+        let mut session = Session::new(Config { rule, ..Config::default() }, ladder);
+        session.goal_s = 10.0;
+        let run = session.run(60, |at_s| if at_s < 20.0 { 1e9 } else { 450e3 });
+        assert_eq!(run.stalled_s, 0.0, "{rule:?}: {:?}", run.rungs);
+    }
+}
+
 fn ladder() -> Vec<Rung> {
     [400e3, 800e3, 1.6e6, 3.2e6, 6.4e6, 12.8e6].map(Rung::new).to_vec()
 }

@@ -48,6 +48,10 @@ const SPREADS: [f64; 2] = [0.4, 1.2];
 const MARGIN: f64 = 0.1;
 /// A transfer is judged after this time, milliseconds.
 const GRACE_MS: f64 = 500.0;
+/// A transfer that will be late is given up after this time, milliseconds, if a smaller one arrives
+/// within this part of the buffer.
+const RESCUE_AFTER_MS: f64 = 1000.0;
+const RESCUE_BUFFER: f64 = 0.8;
 /// The belief follows a transfer in flight as if it were a measurement for each of these, milliseconds;
 /// at most so many.
 const IN_FLIGHT_SAMPLE_MS: f64 = 1500.0;
@@ -133,6 +137,9 @@ impl Controller for Kinora {
             return self.fallback.abandon(in_flight, step, estimate);
         };
         let rate = in_flight.rate_kbps().filter(|_| in_flight.elapsed_ms >= GRACE_MS)?;
+        if let Some(rung) = rescue(in_flight, rate, step, plan.ttfb_ms) {
+            return Some((rung, Cause::StallAhead));
+        }
         let before = ln(estimate.median_bps / 1000.0);
         let samples = ((in_flight.elapsed_ms - in_flight.ttfb_ms) / IN_FLIGHT_SAMPLE_MS)
             .min(IN_FLIGHT_SAMPLES);
@@ -220,6 +227,21 @@ fn within_buffer(rung: usize, step: &Step, estimate: &Estimate) -> usize {
         (estimate.ttfb_ms() + bits / median_kbps) * step.rate <= USABLE_BUFFER * step.buffer_ms
     };
     step.sizes_bits.iter().take(rung + 1).rposition(|&bits| in_time(bits)).unwrap_or(0)
+}
+
+/// The highest rung that still comes in time, when the one in flight, at the rate it comes, does not.
+/// By the objective a short stall may be the lesser evil; a viewer remembers it longer than a few
+/// seconds of a coarser picture.
+fn rescue(in_flight: &Download, rate_kbps: f64, step: &Step, ttfb_ms: f64) -> Option<usize> {
+    if in_flight.elapsed_ms < RESCUE_AFTER_MS || step.phase != Phase::Playing {
+        return None;
+    }
+    if in_flight.remaining_bits() / rate_kbps * step.rate <= step.buffer_ms {
+        return None;
+    }
+    let usable_ms = RESCUE_BUFFER * step.buffer_ms;
+    let in_time = |&bits: &f64| (ttfb_ms + bits / rate_kbps) * step.rate <= usable_ms;
+    step.sizes_bits.iter().take(in_flight.rung).rposition(|bits| in_time(bits))
 }
 
 /// One decision's view of the tables.
