@@ -37,7 +37,7 @@ pub fn resolve(base: &str, reference: &str) -> String {
             let root = if base.authority.is_some() { "/" } else { "" };
             push_without_dots(&mut out, root, reference.path);
         } else {
-            let folder = base.path.rfind('/').map_or("", |last| &base.path[..=last]);
+            let folder = base.path.rfind('/').and_then(|last| base.path.get(..=last)).unwrap_or("");
             push_without_dots(&mut out, folder, reference.path);
         }
     }
@@ -97,7 +97,7 @@ impl<'a> Parts<'a> {
         let (authority, path) = match rest.strip_prefix("//") {
             Some(rest) => {
                 let end = rest.find('/').unwrap_or(rest.len());
-                let (authority, path) = rest.split_at(end);
+                let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
                 (Some(authority), path)
             }
             None => (None, rest),
@@ -149,7 +149,8 @@ fn push_without_dots(out: &mut String, folder: &str, path: &str) {
         match segment {
             "." | "./" => {}
             ".." | "../" => {
-                let kept = out[root..].strip_suffix('/').unwrap_or(&out[root..]);
+                let written = out.get(root..).unwrap_or("");
+                let kept = written.strip_suffix('/').unwrap_or(written);
                 let cut = kept.rfind('/').map_or(usize::from(absolute), |slash| slash + 1);
                 // The root's own slash stays.
                 out.truncate((root + cut).min(out.len()));

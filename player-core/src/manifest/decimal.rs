@@ -6,10 +6,9 @@ use crate::time::{FLICKS_PER_SECOND, MediaTime};
 /// A time or duration in seconds, such as `6.006`, to the nearest flick; saturates. A leading sign,
 /// and a point without digits on one side of it, are accepted.
 pub(crate) fn seconds(text: &str) -> Option<MediaTime> {
-    let (negative, text) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(text) => (true, text),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (whole, fraction) = split(text)?;
     let whole = whole

@@ -128,11 +128,7 @@ impl ManifestErrorKind {
 /// The beginning of a value, short enough for a message.
 pub(crate) fn excerpt(value: &str) -> &str {
     const MOST: usize = 80;
-    let mut end = value.len().min(MOST);
-    while !value.is_char_boundary(end) {
-        end -= 1;
-    }
-    &value[..end]
+    value.get(..value.floor_char_boundary(MOST)).unwrap_or(value)
 }
 
 impl fmt::Display for ManifestError {

@@ -1,5 +1,6 @@
 //! The boxes of a piece of media, one after another (ISO/IEC 14496-12 §4.2).
 
+use super::error::Fault;
 use super::reader::Reader;
 use super::{BoxError, BoxErrorKind, FourCc};
 
@@ -36,17 +37,19 @@ impl<'a> Mp4Box<'a> {
     ///
     /// # Errors
     /// That of the first child that is no box.
-    pub(crate) fn child(&self, kind: &[u8; 4]) -> Result<Option<Self>, BoxError> {
+    #[inline(never)]
+    pub(super) fn child(&self, kind: &[u8; 4]) -> Result<Option<Self>, Fault> {
         self.children().find_kind(kind)
     }
 
     /// As [`child`](Self::child), where it must be there.
-    pub(crate) fn need(&self, kind: &[u8; 4]) -> Result<Self, BoxError> {
+    #[inline(never)]
+    pub(super) fn need(&self, kind: &[u8; 4]) -> Result<Self, Fault> {
         self.child(kind)?.ok_or_else(|| BoxError::missing(self.start, kind))
     }
 
     /// Reads its body.
-    pub(crate) fn reader(&self) -> Reader<'a> {
+    pub(super) fn reader(&self) -> Reader<'a> {
         Reader::new(self.body, self.body_start, self.kind)
     }
 }
@@ -64,8 +67,37 @@ impl<'a> Boxes<'a> {
         Self { rest: data, offset }
     }
 
-    pub(crate) fn find_kind(mut self, kind: &[u8; 4]) -> Result<Option<Mp4Box<'a>>, BoxError> {
-        self.find(|found| found.as_ref().map_or(true, |found| found.is(kind))).transpose()
+    /// The first box of a type.
+    #[inline(never)]
+    pub(super) fn find_kind(mut self, kind: &[u8; 4]) -> Result<Option<Mp4Box<'a>>, Fault> {
+        while let Some(found) = self.next_box()? {
+            if found.is(kind) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next box; none after the last.
+    #[inline(never)]
+    pub(super) fn next_box(&mut self) -> Result<Option<Mp4Box<'a>>, Fault> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let rest = core::mem::take(&mut self.rest);
+        let header = Header::read(rest, self.offset)?;
+        let size = match header.size {
+            Some(size) => usize::try_from(size).unwrap_or(usize::MAX),
+            None => rest.len(),
+        };
+        let (Some(body), Some(after)) = (rest.get(header.length..size), rest.get(size..)) else {
+            return Err(BoxError::truncated(self.offset, header.kind));
+        };
+        let start = self.offset;
+        self.rest = after;
+        self.offset = self.offset.saturating_add(size as u64);
+        let body_start = start.saturating_add(header.length as u64);
+        Ok(Some(Mp4Box { kind: header.kind, start, body_start, body }))
     }
 }
 
@@ -73,25 +105,7 @@ impl<'a> Iterator for Boxes<'a> {
     type Item = Result<Mp4Box<'a>, BoxError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let rest = core::mem::take(&mut self.rest);
-        Some(Header::read(rest, self.offset).and_then(|header| {
-            let size = match header.size {
-                Some(size) => usize::try_from(size).unwrap_or(usize::MAX),
-                None => rest.len(),
-            };
-            let (Some(body), Some(after)) = (rest.get(header.length..size), rest.get(size..))
-            else {
-                return Err(BoxError::truncated(self.offset, header.kind));
-            };
-            let start = self.offset;
-            self.rest = after;
-            self.offset = self.offset.saturating_add(size as u64);
-            let body_start = start.saturating_add(header.length as u64);
-            Ok(Mp4Box { kind: header.kind, start, body_start, body })
-        }))
+        self.next_box().map_err(|fault| *fault).transpose()
     }
 }
 
@@ -130,7 +144,8 @@ struct Header {
 }
 
 impl Header {
-    fn read(data: &[u8], offset: u64) -> Result<Self, BoxError> {
+    #[inline(never)]
+    fn read(data: &[u8], offset: u64) -> Result<Self, Fault> {
         let mut reader = Reader::new(data, offset, FourCc(*b"????"));
         let size = reader.u32();
         let kind = FourCc(reader.array());
@@ -142,7 +157,7 @@ impl Header {
         };
         reader.check()?;
         if size.is_some_and(|size| size < length) {
-            return Err(BoxError { offset, kind: BoxErrorKind::InvalidSize { within: kind } });
+            return Err(BoxErrorKind::InvalidSize { within: kind }.at(offset));
         }
         Ok(Self { kind, length: length as usize, size })
     }

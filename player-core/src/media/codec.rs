@@ -1,7 +1,8 @@
 //! Codec strings from sample entries: RFC 6381, and what each codec's own mapping adds.
 
+use super::error::Fault;
 use super::reader::Reader;
-use super::{BoxError, Boxes, FourCc, Mp4Box};
+use super::{Boxes, FourCc, Mp4Box};
 
 /// What a sample entry says.
 pub(super) struct Description {
@@ -12,7 +13,7 @@ pub(super) struct Description {
 }
 
 /// Reads a sample entry (ISO/IEC 14496-12 §8.5.2) of a track with this handler.
-pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Description, BoxError> {
+pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Description, Fault> {
     let mut reader = entry.reader();
     reader.skip(8);
     let mut size = None;
@@ -58,7 +59,7 @@ pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Descriptio
 }
 
 /// The codec string, if the sample entry's configuration box tells more than its type.
-fn configuration(kind: FourCc, inside: Boxes<'_>) -> Result<Option<String>, BoxError> {
+fn configuration(kind: FourCc, inside: Boxes<'_>) -> Result<Option<String>, Fault> {
     let name = match &kind.0 {
         b"avc1" | b"avc2" | b"avc3" | b"avc4" => b"avcC",
         b"hvc1" | b"hev1" => b"hvcC",

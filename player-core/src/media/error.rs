@@ -59,17 +59,33 @@ pub enum BoxErrorKind {
     },
 }
 
+/// A fault on its way out of a reader. In a box, because results that hold one are handed on at
+/// every field.
+pub(super) type Fault = Box<BoxError>;
+
+impl BoxErrorKind {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn at(self, offset: u64) -> Fault {
+        Box::new(BoxError { offset, kind: self })
+    }
+}
+
 impl BoxError {
-    pub(crate) fn truncated(offset: u64, within: FourCc) -> Self {
-        Self { offset, kind: BoxErrorKind::Truncated { within } }
+    #[cold]
+    pub(super) fn truncated(offset: u64, within: FourCc) -> Fault {
+        BoxErrorKind::Truncated { within }.at(offset)
     }
 
-    pub(crate) fn missing(offset: u64, name: &[u8; 4]) -> Self {
-        Self { offset, kind: BoxErrorKind::Missing { name: FourCc(*name) } }
+    #[cold]
+    pub(super) fn missing(offset: u64, name: &[u8; 4]) -> Fault {
+        BoxErrorKind::Missing { name: FourCc(*name) }.at(offset)
     }
 
-    pub(crate) fn invalid(offset: u64, within: FourCc, field: &str) -> Self {
-        Self { offset, kind: BoxErrorKind::InvalidValue { within, field: field.to_owned() } }
+    #[cold]
+    #[inline(never)]
+    pub(super) fn invalid(offset: u64, within: FourCc, field: &str) -> Fault {
+        BoxErrorKind::InvalidValue { within, field: field.to_owned() }.at(offset)
     }
 
     pub(crate) fn unsupported(offset: u64, feature: &str) -> Self {

@@ -1,5 +1,6 @@
 //! Movie fragments: the `moof` box (ISO/IEC 14496-12 §8.8).
 
+use super::error::Fault;
 use super::init::{InitInfo, Track};
 use super::{BoxError, Boxes, Mp4Box};
 use crate::time::MediaTime;
@@ -41,17 +42,21 @@ pub struct TrackFragment {
 /// If there is none, it has no samples, names a track that the initialisation segment does not
 /// have, or a box the above is taken from is missing or damaged.
 pub fn parse(head: &[u8], init: &InitInfo) -> Result<FragmentInfo, BoxError> {
+    read(head, init).map_err(|fault| *fault)
+}
+
+fn read(head: &[u8], init: &InitInfo) -> Result<FragmentInfo, Fault> {
     let mut tracks: Vec<TrackFragment> = Vec::new();
     let mut times: Option<(MediaTime, MediaTime, MediaTime)> = None;
     let mut found_any = false;
-    for found in Boxes::new(head, 0) {
-        let moof = found?;
+    let mut boxes = Boxes::new(head, 0);
+    while let Some(moof) = boxes.next_box()? {
         if !moof.is(b"moof") {
             continue;
         }
         found_any = true;
-        for child in moof.children() {
-            let traf = child?;
+        let mut children = moof.children();
+        while let Some(traf) = children.next_box()? {
             if !traf.is(b"traf") {
                 continue;
             }
@@ -90,7 +95,7 @@ const NON_SYNC: u32 = 0x0001_0000;
 fn track_fragment<'a>(
     traf: &Mp4Box<'_>,
     init: &'a InitInfo,
-) -> Result<Option<(&'a Track, TrackFragment)>, BoxError> {
+) -> Result<Option<(&'a Track, TrackFragment)>, Fault> {
     let tfhd = traf.need(b"tfhd")?;
     let mut reader = tfhd.reader();
     let (_, flags) = reader.full();
@@ -130,8 +135,8 @@ fn track_fragment<'a>(
         earliest_composition: i64::MAX,
         starts_with_sync: false,
     };
-    for child in traf.children() {
-        let trun = child?;
+    let mut children = traf.children();
+    while let Some(trun) = children.next_box()? {
         if trun.is(b"trun") {
             add_run(&trun, default_duration, default_flags, &mut fragment)?;
         }
@@ -145,7 +150,7 @@ fn add_run(
     default_duration: u32,
     default_flags: u32,
     fragment: &mut TrackFragment,
-) -> Result<(), BoxError> {
+) -> Result<(), Fault> {
     let mut reader = trun.reader();
     let (version, flags) = reader.full();
     let count = reader.u32();

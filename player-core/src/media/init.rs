@@ -1,5 +1,6 @@
 //! Initialisation segments: the `moov` box (ISO/IEC 14496-12 §8.2).
 
+use super::error::Fault;
 use super::{BoxError, Boxes, FourCc, Mp4Box, codec};
 
 /// What an initialisation segment says of the media after it.
@@ -66,11 +67,15 @@ pub struct Track {
 /// # Errors
 /// If there is none, it has no track, or a box the above is taken from is missing or damaged.
 pub fn parse(data: &[u8]) -> Result<InitInfo, BoxError> {
+    read(data).map_err(|fault| *fault)
+}
+
+fn read(data: &[u8]) -> Result<InitInfo, Fault> {
     let moov =
         Boxes::new(data, 0).find_kind(b"moov")?.ok_or_else(|| BoxError::missing(0, b"moov"))?;
     let mut tracks = Vec::new();
-    for found in moov.children() {
-        let found = found?;
+    let mut children = moov.children();
+    while let Some(found) = children.next_box()? {
         if found.is(b"trak") {
             tracks.push(track(&found)?);
         }
@@ -79,8 +84,8 @@ pub fn parse(data: &[u8]) -> Result<InitInfo, BoxError> {
         return Err(BoxError::missing(moov.start, b"trak"));
     }
     if let Some(mvex) = moov.child(b"mvex")? {
-        for found in mvex.children() {
-            let found = found?;
+        let mut children = mvex.children();
+        while let Some(found) = children.next_box()? {
             if found.is(b"trex") {
                 read_defaults(&found, &mut tracks)?;
             }
@@ -89,7 +94,7 @@ pub fn parse(data: &[u8]) -> Result<InitInfo, BoxError> {
     Ok(InitInfo { tracks })
 }
 
-fn track(trak: &Mp4Box<'_>) -> Result<Track, BoxError> {
+fn track(trak: &Mp4Box<'_>) -> Result<Track, Fault> {
     let mut tkhd = trak.need(b"tkhd")?.reader();
     let (version, _) = tkhd.full();
     tkhd.skip(if version == 0 { 8 } else { 16 });
@@ -117,8 +122,8 @@ fn track(trak: &Mp4Box<'_>) -> Result<Track, BoxError> {
     reader.skip(8);
     reader.check()?;
     let entry = Boxes::new(reader.rest(), reader.offset())
-        .next()
-        .unwrap_or_else(|| Err(BoxError::invalid(stsd.start, stsd.kind, "entry count")))?;
+        .next_box()?
+        .ok_or_else(|| BoxError::invalid(stsd.start, stsd.kind, "entry count"))?;
     let description = codec::describe(&entry, handler)?;
 
     Ok(Track {
@@ -137,7 +142,7 @@ fn track(trak: &Mp4Box<'_>) -> Result<Track, BoxError> {
 }
 
 /// The media time of the first edit that shows media.
-fn edit_start(trak: &Mp4Box<'_>) -> Result<i64, BoxError> {
+fn edit_start(trak: &Mp4Box<'_>) -> Result<i64, Fault> {
     let Some(edts) = trak.child(b"edts")? else { return Ok(0) };
     let Some(elst) = edts.child(b"elst")? else { return Ok(0) };
     let mut reader = elst.reader();
@@ -157,7 +162,7 @@ fn edit_start(trak: &Mp4Box<'_>) -> Result<i64, BoxError> {
     Ok(0)
 }
 
-fn read_defaults(trex: &Mp4Box<'_>, tracks: &mut [Track]) -> Result<(), BoxError> {
+fn read_defaults(trex: &Mp4Box<'_>, tracks: &mut [Track]) -> Result<(), Fault> {
     let mut reader = trex.reader();
     reader.full();
     let id = reader.u32();

@@ -1,5 +1,6 @@
 //! The segment index box (ISO/IEC 14496-12 §8.16.3).
 
+use super::error::Fault;
 use super::{BoxError, Boxes};
 
 /// What a `sidx` box says of the file it lies in.
@@ -36,8 +37,12 @@ pub struct Reference {
 /// # Errors
 /// If there is none before the end of the data or the first `moof` or `mdat`, or it is damaged.
 pub fn parse(data: &[u8], offset: u64) -> Result<SegmentIndexBox, BoxError> {
-    for found in Boxes::new(data, offset) {
-        let found = found?;
+    read(data, offset).map_err(|fault| *fault)
+}
+
+fn read(data: &[u8], offset: u64) -> Result<SegmentIndexBox, Fault> {
+    let mut boxes = Boxes::new(data, offset);
+    while let Some(found) = boxes.next_box()? {
         if found.is(b"moof") || found.is(b"mdat") {
             break;
         }

@@ -204,7 +204,7 @@ impl<'a> Xml<'a> {
             return Err(ManifestErrorKind::limit("levels of elements", DEEPEST).at(line));
         }
         let (full_name, attributes) = match tag.find([' ', '\t', '\r', '\n']) {
-            Some(end) => tag.split_at(end),
+            Some(end) => tag.split_at_checked(end).unwrap_or((tag, "")),
             None => (tag, ""),
         };
         self.open.push(full_name);

@@ -43,7 +43,8 @@ impl<'a> Attributes<'a> {
                 },
                 None => {
                     let end = after.find(',').unwrap_or(after.len());
-                    (after[..end].trim_ascii(), false, &after[end..])
+                    let (value, after) = after.split_at_checked(end).unwrap_or((after, ""));
+                    (value.trim_ascii(), false, after)
                 }
             };
             rest = match after.strip_prefix(',') {

@@ -44,10 +44,7 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
-            let (line, rest) = match memchr::memchr(b'\n', self.rest.as_bytes()) {
-                Some(end) => (&self.rest[..end], &self.rest[end + 1..]),
-                None => (self.rest, ""),
-            };
+            let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
             self.rest = rest;
             self.number += 1;
             // White space around a line is not allowed, but common, and never meant.
