@@ -1,7 +1,8 @@
 //! `cargo xtask web`: the npm package, from the Rust sources to what a page downloads.
 //!
-//! In order: kinora-web is compiled for size; its bindings are written to `npm/bindings/` (`kinora.js`,
-//! `kinora.d.ts`, `kinora_bg.wasm`) and the module is optimised there; the package's own `build`
+//! In order: kinora-web is compiled for size, and kinora-web-replay with it; their bindings are
+//! written to `npm/bindings/` (`kinora.js`, `kinora.d.ts`, `kinora_bg.wasm`, and the same of
+//! `kinora_replay`) and the modules are optimised there; the package's own `build`
 //! script makes `npm/dist/` of the TypeScript sources and those bindings. Steps whose inputs are
 //! unchanged are skipped.
 
@@ -30,6 +31,9 @@ pub(crate) const NPM_PACKAGE: &str = "platforms/web/npm";
 /// Tools that are programs of npm, apart from what the package itself builds with.
 const BUILD_TOOLS: &str = "xtask/tools";
 const MODULE: &str = "kinora_bg.wasm";
+/// Crates that become modules, and the stems of their bindings.
+const MODULES: [(&str, &str); 2] =
+    [("kinora_web", "kinora"), ("kinora_web_replay", "kinora_replay")];
 
 /// Options of `cargo xtask web`.
 #[derive(Args)]
@@ -59,11 +63,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = Lock::acquire(&workspace.state().join("web.lock"))?;
     let package = Package::new(workspace, NPM_PACKAGE);
-    let module = compile(workspace)?;
+    let compiled = compile(workspace)?;
     let tools = Package::new(workspace, BUILD_TOOLS);
     tools.install()?;
     package.install()?;
-    bind(workspace, &package, &tools, &module)?;
+    bind(workspace, &package, &tools, &compiled)?;
     bundle(workspace, &package)
 }
 
@@ -73,10 +77,11 @@ fn compile(workspace: &Workspace) -> Result<PathBuf> {
     process::run(workspace, "fetch crates for the web", &mut toolchain.cargo(workspace, "fetch"))?;
     let mut command = toolchain.cargo(workspace, "build");
     command
-        .args(["--package", "kinora-web", "--lib", "--profile", "wasm"])
+        .args(["--package", "kinora-web", "--package", "kinora-web-replay"])
+        .args(["--lib", "--profile", "wasm"])
         .env("CARGO_ENCODED_RUSTFLAGS", path_flags(workspace)?);
-    process::run(workspace, "compile kinora-web", &mut command)?;
-    Ok(workspace.target().join("wasm").join(TARGET).join("wasm/kinora_web.wasm"))
+    process::run(workspace, "compile the modules for the web", &mut command)?;
+    Ok(workspace.target().join("wasm").join(TARGET).join("wasm"))
 }
 
 /// Flags that keep this machine's paths out of panic messages: they would make the module differ
@@ -104,14 +109,27 @@ fn path_flags(workspace: &Workspace) -> Result<OsString> {
 }
 
 /// Writes the bindings and the optimised module.
-fn bind(workspace: &Workspace, package: &Package, tools: &Package, module: &Path) -> Result<()> {
+fn bind(workspace: &Workspace, package: &Package, tools: &Package, compiled: &Path) -> Result<()> {
+    MODULES.iter().try_for_each(|(module, name)| {
+        bind_one(workspace, package, tools, &compiled.join(format!("{module}.wasm")), name)
+    })
+}
+
+fn bind_one(
+    workspace: &Workspace,
+    package: &Package,
+    tools: &Package,
+    module: &Path,
+    name: &str,
+) -> Result<()> {
     let folder = package.folder().join("bindings");
+    let optimised = folder.join(format!("{name}_bg.wasm"));
     let inputs = Inputs::default()
         .value(hash_file(module)?)
         .tree(&workspace.path("platforms/web/bindgen"))?
         .tree(&tools.folder().join("package-lock.json"))?;
-    let stamp = Stamp::new(workspace, "web-bindings", inputs);
-    if stamp.is_fresh(&folder.join(MODULE)) {
+    let stamp = Stamp::new(workspace, &format!("web-bindings-{name}"), inputs);
+    if stamp.is_fresh(&optimised) {
         return Ok(());
     }
     stamp.clear();
@@ -121,13 +139,13 @@ fn bind(workspace: &Workspace, package: &Package, tools: &Package, module: &Path
         .arg(module)
         .arg("--out-dir")
         .arg(&folder)
-        .args(["--out-name", "kinora"]);
+        .args(["--out-name", name]);
     process::run(workspace, "write the web bindings", &mut command)?;
 
     // The compiler has optimised for size already. Of wasm-opt's levels this one leaves the fewest
     // bytes after brotli: the others fold repetition away that brotli folds better.
     let mut command = tools.tool("wasm-opt")?;
-    command.arg("-O1").arg(folder.join(MODULE)).arg("-o").arg(folder.join(MODULE));
+    command.arg("-O1").arg(&optimised).arg("-o").arg(&optimised);
     process::run(workspace, "optimise the web module", &mut command)?;
     stamp.write()
 }

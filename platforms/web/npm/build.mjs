@@ -1,4 +1,4 @@
-// Makes dist/ of src/ and the bindings in bindings/ (kinora.js, kinora.d.ts, kinora_bg.wasm), which
+// Makes dist/ of src/ and the bindings in bindings/ (kinora.js, kinora_replay.js, their types and modules), which
 // `cargo xtask web` writes before it calls this script.
 import { spawnSync } from 'node:child_process';
 import { copyFile, readFile, rm } from 'node:fs/promises';
@@ -12,7 +12,7 @@ await rm('dist', { recursive: true, force: true });
 tsc('tsconfig.json');
 tsc('tsconfig.types.json');
 await build({
-  entryPoints: ['src/index.ts', 'src/worker.ts'],
+  entryPoints: ['src/index.ts', 'src/worker.ts', 'src/replay.ts'],
   outdir: 'dist',
   bundle: true,
   format: 'esm',
@@ -22,7 +22,9 @@ await build({
   define: { __VERSION__: JSON.stringify(version) },
   logLevel: 'warning',
 });
-await copyFile('bindings/kinora_bg.wasm', 'dist/kinora_bg.wasm');
+for (const module of ['kinora_bg.wasm', 'kinora_replay_bg.wasm']) {
+  await copyFile(`bindings/${module}`, `dist/${module}`);
+}
 
 function tsc(project) {
   const { status } = spawnSync('node_modules/.bin/tsc', ['--project', project], { stdio: 'inherit' });

@@ -12,9 +12,7 @@ mod convert;
 mod driver;
 mod net;
 mod panic;
-mod replay;
 mod session;
 mod sink;
 
-pub use replay::replay;
 pub use session::Session;

@@ -119,7 +119,7 @@ impl Session {
         convert::state(&self.driver.state(), self.driver.now())
     }
 
-    /// The session so far, for [`replay`](crate::replay::replay); empty unless recording was asked for.
+    /// The session so far, to be replayed; empty unless recording was asked for.
     #[wasm_bindgen(js_name = sessionLog)]
     pub fn session_log(&self) -> Vec<u8> {
         self.driver.session_log()

@@ -1,5 +1,6 @@
 // What the tests drive a player with. Everything hangs on `window.film`, for `page.evaluate`.
-import { Player, PlayerError, replay } from '/kinora/index.js';
+import { Player, PlayerError } from '/kinora/index.js';
+import { replay } from '/kinora/replay.js';
 
 const EVENTS = [
   'loaded',

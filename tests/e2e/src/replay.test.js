@@ -55,7 +55,7 @@ test('nothing is recorded unless asked for, and what is no log is refused', asyn
   const page = await stage.player();
   assert.deepEqual(await page.evaluate(() => film.sessionLog()), []);
   const refused = await page.evaluate(() => film.replay([1, 2, 3]));
-  assert.equal(refused.typed, true);
+  assert.equal(refused.name, 'Error');
   assert.match(refused.message, /not a session log/);
   await page.context().close();
 });

@@ -1,4 +1,3 @@
 export { PlayerError } from './error.js';
 export { Player, type PlayerListener } from './player.js';
-export { replay } from './replay.js';
 export type * from './types.js';

@@ -186,7 +186,7 @@ export class Player extends EventTarget {
     return this.#stats;
   }
 
-  /** Every input so far, from which {@link replay} repeats the session; empty unless `record` is on. */
+  /** Every input so far, from which `replay` of `kinora/replay` repeats the session; empty unless `record` is on. */
   async sessionLog(): Promise<Uint8Array> {
     this.#alive();
     return this.#worker.call('sessionLog');

@@ -14,7 +14,6 @@ export interface WorkerCalls {
   selectQuality(kind: string, id: string | null): void;
   selectTrack(kind: string, index: number): void;
   sessionLog(): Uint8Array;
-  replay(log: Uint8Array): Uint8Array;
 }
 
 /** Where the media source lives. */

@@ -1,21 +1,14 @@
-import { WorkerClient } from './worker-client.js';
+// `kinora/replay`: for people who study sessions. It brings its own module, which no player loads.
+
+import init, { replay as replayLog } from '../bindings/kinora_replay.js';
 
 /**
- * The outputs of a recorded session ({@link Player.sessionLog}), in the core's binary encoding: the
- * same log gives the same bytes here, on a phone and in a terminal.
+ * The outputs of a session that was recorded (`Player.sessionLog()`), in the core's binary encoding:
+ * the same log gives the same bytes here, on a phone and in a terminal.
  *
- * @throws {PlayerError} for bytes that are no session log.
+ * @throws {Error} for bytes that are no session log.
  */
 export async function replay(log: Uint8Array): Promise<Uint8Array> {
-  const worker = new WorkerClient({
-    calls: {},
-    onEvent() {},
-    onStats() {},
-    onFailure() {},
-  });
-  try {
-    return await worker.call('replay', log);
-  } finally {
-    worker.end(undefined);
-  }
+  await init();
+  return replayLog(log);
 }

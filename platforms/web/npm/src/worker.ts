@@ -1,6 +1,6 @@
 // The worker's script: the WebAssembly module, and the messages it lives by.
 
-import init, { Session, replay } from '../bindings/kinora.js';
+import init, { Session } from '../bindings/kinora.js';
 import { MediaSink, joined } from './media-sink.js';
 import {
   type FromWorker,
@@ -72,7 +72,6 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
   selectQuality: (kind, id) => running().selectQuality(kind, id ?? undefined),
   selectTrack: (kind, index) => running().selectTrack(kind, index),
   sessionLog: () => running().sessionLog(),
-  replay: (log) => replay(log),
 };
 
 async function answer(id: number, method: keyof WorkerCalls, args: unknown[]): Promise<void> {

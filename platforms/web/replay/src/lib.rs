@@ -1,4 +1,5 @@
-//! A recorded session, played again.
+//! A recorded session, played again, in JavaScript. A module of its own, so that a page that only plays
+//! does not download what only people who study sessions need.
 
 use kinora_core::telemetry::log;
 use wasm_bindgen::prelude::*;
