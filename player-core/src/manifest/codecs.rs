@@ -2,22 +2,27 @@
 
 use crate::io::MediaKind;
 
-/// The kind of media a codec carries, by the registered sample entries; none if it is not known.
+/// The registered sample entries, and other names that codec strings begin with.
+const CODINGS: [(MediaKind, &str); 3] = [
+    (
+        MediaKind::Video,
+        "avc1 avc2 avc3 avc4 hvc1 hev1 hvc2 hev2 vvc1 vvi1 dvh1 dvhe dva1 dvav dav1 dvc1 dvi1 av01 \
+         vp08 vp09 vp8 vp9 mp4v mjpg jpeg evc1 lcv1 theora",
+    ),
+    (
+        MediaKind::Audio,
+        "mp4a ac-3 ec-3 ac-4 opus flac alac mp3 vorbis dtsc dtse dtsh dtsl dtsx dtsy mha1 mha2 mhm1 \
+         mhm2 iamf samr sawb lpcm ipcm fpcm usac",
+    ),
+    (MediaKind::Text, "wvtt stpp tx3g c608 c708 sbtt"),
+];
+
+/// The kind of media a codec carries, by the coding it begins with; none if that is not known.
+#[inline(never)]
 pub(crate) fn kind(codec: &str) -> Option<MediaKind> {
-    let kind = codec.split('.').next().unwrap_or(codec).trim();
-    let lower = kind.to_ascii_lowercase();
-    Some(match lower.as_str() {
-        "avc1" | "avc2" | "avc3" | "avc4" | "hvc1" | "hev1" | "hvc2" | "hev2" | "vvc1" | "vvi1"
-        | "dvh1" | "dvhe" | "dva1" | "dvav" | "dav1" | "dvc1" | "dvi1" | "av01" | "vp08"
-        | "vp09" | "vp8" | "vp9" | "mp4v" | "mjpg" | "jpeg" | "evc1" | "lcv1" | "theora" => {
-            MediaKind::Video
-        }
-        "mp4a" | "ac-3" | "ec-3" | "ac-4" | "opus" | "flac" | "alac" | "mp3" | "vorbis"
-        | "dtsc" | "dtse" | "dtsh" | "dtsl" | "dtsx" | "dtsy" | "mha1" | "mha2" | "mhm1"
-        | "mhm2" | "iamf" | "samr" | "sawb" | "lpcm" | "ipcm" | "fpcm" | "usac" => MediaKind::Audio,
-        "wvtt" | "stpp" | "tx3g" | "c608" | "c708" | "sbtt" => MediaKind::Text,
-        _ => return None,
-    })
+    let coding = codec.split('.').next().unwrap_or(codec).trim();
+    let known = |names: &str| names.split(' ').any(|name| name.eq_ignore_ascii_case(coding));
+    CODINGS.iter().find(|(_, names)| known(names)).map(|&(kind, _)| kind)
 }
 
 /// A name shared by the codecs between which a decoder can switch without being set up anew: the

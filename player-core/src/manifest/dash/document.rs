@@ -138,15 +138,15 @@ impl DocumentReader<'_, '_> {
             base: None,
             periods: Vec::new(),
         };
-        for attribute in element.attributes() {
-            let (name, value) = attribute?;
+        let mut attributes = element.attributes();
+        while let Some((name, value)) = attributes.next()? {
             match name {
                 "type" => match value.trim_ascii() {
                     "static" => mpd.dynamic = false,
                     "dynamic" => mpd.dynamic = true,
                     other => self.overlook(element, name, other),
                 },
-                "mediaPresentationDuration" => mpd.duration = span(element, name, &value)?,
+                "mediaPresentationDuration" => mpd.duration = span(element, name, value)?,
                 _ => {}
             }
         }
@@ -173,13 +173,13 @@ impl DocumentReader<'_, '_> {
     fn period(&mut self, element: &Element<'_>) -> Result<Option<Period>, Fault> {
         let mut period = Period { line: element.line, ..Period::default() };
         let mut remote = false;
-        for attribute in element.attributes() {
-            let (name, value) = attribute?;
+        let mut attributes = element.attributes();
+        while let Some((name, value)) = attributes.next()? {
             match name {
-                "id" => period.id = Some(value.into_owned()),
-                "start" => period.start = span(element, name, &value)?,
-                "duration" => period.duration = span(element, name, &value)?,
-                "xlink:href" => remote |= self.is_remote(element, &value),
+                "id" => keep(&mut period.id, value),
+                "start" => period.start = span(element, name, value)?,
+                "duration" => period.duration = span(element, name, value)?,
+                "xlink:href" => remote |= self.is_remote(element, value),
                 _ => {}
             }
         }
@@ -202,12 +202,12 @@ impl DocumentReader<'_, '_> {
     fn adaptation_set(&mut self, element: &Element<'_>) -> Result<Option<AdaptationSet>, Fault> {
         let mut set = AdaptationSet { line: element.line, ..AdaptationSet::default() };
         let mut remote = false;
-        for attribute in element.attributes() {
-            let (name, value) = attribute?;
+        let mut attributes = element.attributes();
+        while let Some((name, value)) = attributes.next()? {
             match name {
-                "contentType" => set.content_types.push(value.into_owned()),
-                "lang" => set.language = Some(value.into_owned()).filter(|lang| !lang.is_empty()),
-                "xlink:href" => remote |= self.is_remote(element, &value),
+                "contentType" => set.content_types.push(value.to_owned()),
+                "lang" => set.language = Some(value.to_owned()).filter(|lang| !lang.is_empty()),
+                "xlink:href" => remote |= self.is_remote(element, value),
                 _ => self.common_attribute(element, name, &value, &mut set.common),
             }
         }
@@ -221,14 +221,12 @@ impl DocumentReader<'_, '_> {
                     set.representations.push(representation);
                 }
                 "ContentComponent" => {
-                    for attribute in child.attributes() {
-                        let (name, value) = attribute?;
+                    let mut attributes = child.attributes();
+                    while let Some((name, value)) = attributes.next()? {
                         match name {
-                            "contentType" if !explicit => {
-                                set.content_types.push(value.into_owned())
-                            }
+                            "contentType" if !explicit => set.content_types.push(value.to_owned()),
                             "lang" if set.language.is_none() => {
-                                set.language = Some(value.into_owned());
+                                keep(&mut set.language, value);
                             }
                             _ => {}
                         }
@@ -256,13 +254,13 @@ impl DocumentReader<'_, '_> {
 
     fn representation(&mut self, element: &Element<'_>) -> Result<Representation, Fault> {
         let mut representation = Representation { line: element.line, ..Representation::default() };
-        for attribute in element.attributes() {
-            let (name, value) = attribute?;
+        let mut attributes = element.attributes();
+        while let Some((name, value)) = attributes.next()? {
             match name {
-                "id" => representation.id = Some(value.into_owned()),
+                "id" => keep(&mut representation.id, value),
                 "bandwidth" => match decimal::integer(value.trim_ascii()) {
                     Some(bandwidth) => representation.bandwidth = Some(bandwidth),
-                    None => self.overlook(element, name, &value),
+                    None => self.overlook(element, name, value),
                 },
                 _ => self.common_attribute(element, name, &value, &mut representation.common),
             }
@@ -287,11 +285,11 @@ impl DocumentReader<'_, '_> {
         let value = value.trim_ascii();
         let understood = match name {
             "mimeType" => {
-                common.mime_type = Some(value.to_owned());
+                keep(&mut common.mime_type, value);
                 true
             }
             "codecs" => {
-                common.codecs = Some(value.to_owned());
+                keep(&mut common.codecs, value);
                 true
             }
             "width" => {
@@ -344,29 +342,29 @@ impl DocumentReader<'_, '_> {
         };
         let mut addressing = Addressing::default();
         let mut remote = false;
-        for attribute in element.attributes() {
-            let (name, value) = attribute?;
+        let mut attributes = element.attributes();
+        while let Some((name, value)) = attributes.next()? {
             match name {
                 "timescale" => {
-                    let timescale = u32::try_from(number(element, name, &value)?);
+                    let timescale = u32::try_from(number(element, name, value)?);
                     match timescale {
                         Ok(timescale) if timescale > 0 => addressing.timescale = Some(timescale),
-                        _ => return Err(invalid(element, name, &value)),
+                        _ => return Err(invalid(element, name, value)),
                     }
                 }
                 "presentationTimeOffset" => {
-                    addressing.presentation_time_offset = Some(number(element, name, &value)?);
+                    addressing.presentation_time_offset = Some(number(element, name, value)?);
                 }
-                "duration" => match number(element, name, &value)? {
-                    0 => return Err(invalid(element, name, &value)),
+                "duration" => match number(element, name, value)? {
+                    0 => return Err(invalid(element, name, value)),
                     duration => addressing.duration = Some(duration),
                 },
-                "startNumber" => addressing.start_number = Some(number(element, name, &value)?),
-                "endNumber" => addressing.end_number = Some(number(element, name, &value)?),
-                "indexRange" => addressing.index_range = Some(range(element, name, &value)?),
-                "media" => addressing.media = Some(value.into_owned()),
-                "initialization" => addressing.initialization_template = Some(value.into_owned()),
-                "xlink:href" => remote |= self.is_remote(element, &value),
+                "startNumber" => addressing.start_number = Some(number(element, name, value)?),
+                "endNumber" => addressing.end_number = Some(number(element, name, value)?),
+                "indexRange" => addressing.index_range = Some(range(element, name, value)?),
+                "media" => keep(&mut addressing.media, value),
+                "initialization" => keep(&mut addressing.initialization_template, value),
+                "xlink:href" => remote |= self.is_remote(element, value),
                 _ => {}
             }
         }
@@ -413,19 +411,19 @@ impl DocumentReader<'_, '_> {
 
     fn s(&mut self, element: &Element<'_>) -> Result<timeline::S, Fault> {
         let mut s = timeline::S { time: None, number: None, duration: 0, repeat: 0 };
-        for attribute in element.attributes() {
-            let (name, value) = attribute?;
+        let mut attributes = element.attributes();
+        while let Some((name, value)) = attributes.next()? {
             match name {
-                "t" => s.time = Some(number(element, name, &value)?),
-                "n" => s.number = Some(number(element, name, &value)?),
-                "d" => s.duration = number(element, name, &value)?,
+                "t" => s.time = Some(number(element, name, value)?),
+                "n" => s.number = Some(number(element, name, value)?),
+                "d" => s.duration = number(element, name, value)?,
                 "r" => {
                     s.repeat = match value.trim_ascii().strip_prefix('-') {
                         Some(negative) if decimal::integer(negative).is_some() => -1,
-                        Some(_) => return Err(invalid(element, name, &value)),
+                        Some(_) => return Err(invalid(element, name, value)),
                         None => {
-                            let repeat = number(element, name, &value)?;
-                            i64::try_from(repeat).map_err(|_| invalid(element, name, &value))?
+                            let repeat = number(element, name, value)?;
+                            i64::try_from(repeat).map_err(|_| invalid(element, name, value))?
                         }
                     };
                 }
@@ -484,13 +482,19 @@ impl DocumentReader<'_, '_> {
     }
 }
 
+#[inline(never)]
+fn keep(place: &mut Option<String>, value: &str) {
+    *place = Some(value.to_owned());
+}
+
 /// `@schemeIdUri` and `@value` (§5.8.2).
 fn descriptor(element: &Element<'_>) -> Result<(String, String), Fault> {
     let (mut scheme, mut value) = (String::new(), String::new());
-    for attribute in element.attributes() {
-        match attribute? {
-            ("schemeIdUri", text) => scheme = text.into_owned(),
-            ("value", text) => value = text.into_owned(),
+    let mut attributes = element.attributes();
+    while let Some((name, text)) = attributes.next()? {
+        match name {
+            "schemeIdUri" => scheme = text.to_owned(),
+            "value" => value = text.to_owned(),
             _ => {}
         }
     }
@@ -499,12 +503,12 @@ fn descriptor(element: &Element<'_>) -> Result<(String, String), Fault> {
 
 fn location(element: &Element<'_>, url: &str, within: &str) -> Result<Location, Fault> {
     let mut location = Location::default();
-    for attribute in element.attributes() {
-        let (name, value) = attribute?;
+    let mut attributes = element.attributes();
+    while let Some((name, value)) = attributes.next()? {
         if name == url {
-            location.url = Some(value.into_owned());
+            keep(&mut location.url, value);
         } else if name == within {
-            location.range = Some(range(element, name, &value)?);
+            location.range = Some(range(element, name, value)?);
         }
     }
     Ok(location)

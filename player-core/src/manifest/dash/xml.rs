@@ -3,8 +3,6 @@
 //! Nothing is checked that has no bearing on what is read: neither that names are made of the
 //! characters the standard allows nor that attributes are unique.
 
-use std::borrow::Cow;
-
 use crate::manifest::{Fault, ManifestErrorKind, lines_in};
 
 /// A position in a document.
@@ -243,25 +241,26 @@ impl<'a> Element<'a> {
 
     /// Attributes in order: name, with its prefix if it has one, and value.
     pub(super) fn attributes(&self) -> Attributes<'a> {
-        Attributes { rest: self.attributes, line: self.line }
+        Attributes { rest: self.attributes, line: self.line, unescaped: String::new() }
     }
 }
 
-/// Iterates over the attributes of an element (XML 1.0 §3.1), without looking for duplicates, which
+/// Goes over the attributes of an element (XML 1.0 §3.1), without looking for duplicates, which
 /// would cost more than everything else. After an error it ends.
 pub(super) struct Attributes<'a> {
     rest: &'a str,
     line: u64,
+    /// The last value, if it held references.
+    unescaped: String,
 }
 
-impl<'a> Iterator for Attributes<'a> {
-    type Item = Result<(&'a str, Cow<'a, str>), Fault>;
-
+impl<'a> Attributes<'a> {
+    /// Name and value of the next attribute; none after the last.
     #[inline(never)]
-    fn next(&mut self) -> Option<Self::Item> {
+    pub(super) fn next(&mut self) -> Result<Option<(&'a str, &str)>, Fault> {
         let rest = core::mem::take(&mut self.rest).trim_ascii_start();
         if rest.is_empty() {
-            return None;
+            return Ok(None);
         }
         let parts = || {
             let (name, rest) = rest.split_once('=')?;
@@ -272,21 +271,25 @@ impl<'a> Iterator for Attributes<'a> {
             (!name.is_empty() && !name.contains([' ', '"', '\''])).then_some((name, value, rest))
         };
         let Some((name, value, rest)) = parts() else {
-            return Some(Err(fault("an attribute without a value in quotes", self.line)));
+            return Err(fault("an attribute without a value in quotes", self.line));
         };
         self.rest = rest;
-        Some(match unescaped(value) {
-            Some(value) => Ok((name, value)),
-            None => Err(fault(UNKNOWN_ENTITY, self.line)),
-        })
+        if !value.contains('&') {
+            return Ok(Some((name, value)));
+        }
+        match unescape(value) {
+            Some(unescaped) => self.unescaped = unescaped,
+            None => {
+                self.rest = "";
+                return Err(fault(UNKNOWN_ENTITY, self.line));
+            }
+        }
+        Ok(Some((name, &self.unescaped)))
     }
 }
 
 /// An attribute's value with its references replaced (XML 1.0 §4.1); none if one means nothing.
-fn unescaped(value: &str) -> Option<Cow<'_, str>> {
-    if !value.contains('&') {
-        return Some(Cow::Borrowed(value));
-    }
+fn unescape(value: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once('&') {
@@ -296,7 +299,7 @@ fn unescaped(value: &str) -> Option<Cow<'_, str>> {
         rest = after;
     }
     out.push_str(rest);
-    Some(Cow::Owned(out))
+    Some(out)
 }
 
 /// What a reference stands for: the character of a code, or one of the entities that are always
@@ -347,13 +350,16 @@ mod tests {
             events.push(match xml.event() {
                 Ok(Event::Start(element)) => {
                     let mut words = format!("{line}: {:?} {}", element.prefix, element.name);
-                    for attribute in element.attributes() {
-                        match attribute {
-                            Ok((name, value)) => words.push_str(&format!(" {name}={value}")),
+                    let mut attributes = element.attributes();
+                    loop {
+                        match attributes.next() {
+                            Ok(Some((name, value))) => {
+                                words.push_str(&format!(" {name}={value}"));
+                            }
+                            Ok(None) => break words,
                             Err(_) => words.push_str(" fault"),
                         }
                     }
-                    words
                 }
                 Ok(Event::End) => format!("{line}: end"),
                 Ok(Event::Text(text)) => format!("{line}: text {text}"),
@@ -393,7 +399,10 @@ mod tests {
                             Ok(value) => {
                                 words.push_str(&format!(" {}={value}", attribute.key.into_inner()));
                             }
-                            Err(_) => words.push_str(" fault"),
+                            Err(_) => {
+                                words.push_str(" fault");
+                                break;
+                            }
                         }
                     }
                     words

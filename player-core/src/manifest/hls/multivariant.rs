@@ -233,12 +233,12 @@ fn sets(
     let mut sets = Vec::new();
     if has_picture {
         // Sound without picture, in a ladder that has pictures, is for lines too thin for any.
-        let pictures = variants.iter().filter(|variant| !variant.is_audio_only());
-        add_variants(pictures, &groups, MediaKind::Video, &mut sets);
+        let mut pictures = variants.iter().filter(|variant| !variant.is_audio_only());
+        add_variants(&mut pictures, &groups, MediaKind::Video, &mut sets);
     }
     groups.add_to(&mut sets);
     if !has_picture && sets.is_empty() {
-        add_variants(variants.iter(), &groups, MediaKind::Audio, &mut sets);
+        add_variants(&mut variants.iter(), &groups, MediaKind::Audio, &mut sets);
     }
     let used =
         |group: &str| variants.iter().any(|variant| variant.subtitles.as_deref() == Some(group));
@@ -260,7 +260,7 @@ fn sets(
 
 /// The variants' own streams: one set for each combination of codecs that can be switched within.
 fn add_variants<'a>(
-    variants: impl Iterator<Item = &'a Variant>,
+    variants: &mut dyn Iterator<Item = &'a Variant>,
     groups: &AudioGroups<'_>,
     kind: MediaKind,
     sets: &mut Vec<SwitchingSet>,
