@@ -1,6 +1,12 @@
 //! The few transcendental functions the crate needs, from one library on every platform.
 
-pub(crate) use libm::{exp, log as ln, pow};
+pub(crate) use libm::{exp, log as ln};
+
+/// A positive `base` to any power. Less exact in the last bits than `libm::pow`, which needs as much
+/// code as everything else here together.
+pub(crate) fn pow(base: f64, exponent: f64) -> f64 {
+    exp(exponent * ln(base))
+}
 
 /// `value` when it is a finite number, else `fallback`.
 pub(crate) fn finite_or(value: f64, fallback: f64) -> f64 {

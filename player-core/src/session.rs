@@ -318,6 +318,7 @@ impl Session {
             cx.totals.startup = Some(cx.now.since(self.loaded_at));
         }
         if let Some(to) = moved {
+            cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
             self.end_of_stream = false;
             self.each_stream(cx, |stream, world| {
                 stream.seek(world, to);
@@ -376,6 +377,7 @@ impl Session {
         } else {
             self.playback.seek(to);
         }
+        cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
         self.end_of_stream = false;
         let sought = self.each_stream(cx, |stream, world| {
             stream.seek(world, to);
@@ -471,18 +473,24 @@ impl Session {
 
     /// What the session waits for, soonest first.
     pub(crate) fn timers(&self, now: Timestamp, retry: &RetryConfig) -> Vec<TimerState> {
+        let mut timers = Vec::new();
+        // Inserted where they belong: they are few, and sorting code is large.
+        let mut add = |timer: TimerState| {
+            let key = |timer: &TimerState| (timer.at, timer.reason);
+            let position = timers.partition_point(|other| key(other) <= key(&timer));
+            timers.insert(position, timer);
+        };
         if self.playback.status() == PlaybackStatus::Failed {
-            return Vec::new();
+            return timers;
         }
-        let mut timers: Vec<TimerState> = self.requests.timers(retry).collect();
-        timers.extend(self.streams.iter().filter_map(Stream::timer));
+        self.requests.timers(retry).for_each(&mut add);
+        self.streams.iter().filter_map(Stream::timer).for_each(&mut add);
         // A playhead that was looked at and left where it is needs no second look by the clock.
         if self.attached
             && let Some(at) = self.playback.stuck_at().filter(|at| *at > now)
         {
-            timers.push(TimerState { reason: TimerReason::Gap, at });
+            add(TimerState { reason: TimerReason::Gap, at });
         }
-        timers.sort_by_key(|timer| (timer.at, timer.reason));
         timers
     }
 
