@@ -241,7 +241,7 @@ fn rescue(in_flight: &Download, rate_kbps: f64, step: &Step, ttfb_ms: f64) -> Op
     }
     let usable_ms = RESCUE_BUFFER * step.buffer_ms;
     let in_time = |&bits: &f64| (ttfb_ms + bits / rate_kbps) * step.rate <= usable_ms;
-    step.sizes_bits.iter().take(in_flight.rung).rposition(|bits| in_time(bits))
+    step.sizes_bits.iter().take(in_flight.rung).rposition(in_time)
 }
 
 /// One decision's view of the tables.

@@ -1,7 +1,7 @@
 //! Media Presentation Descriptions (ISO/IEC 23009-1).
 //!
-//! Reading takes two steps. [`document`] takes in what is written, in one pass over the XML.
-//! [`resolve`] then works out what it means: where periods begin, what is inherited from level to
+//! Reading takes two steps. `document` takes in what is written, in one pass over the XML.
+//! `resolve` then works out what it means: where periods begin, what is inherited from level to
 //! level, and which segments there are.
 
 mod document;
