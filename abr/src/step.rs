@@ -36,7 +36,7 @@ pub struct Step {
 impl Step {
     /// Checks a situation.
     pub fn new(situation: &Situation<'_>, objective: &Objective) -> Self {
-        let usable = |rung: usize| {
+        let is_usable = |rung: usize| {
             situation
                 .ladder
                 .get(rung)
@@ -48,8 +48,12 @@ impl Step {
             clamp(bitrate, 1.0, 1e12)
         };
 
-        let mut usable: Vec<usize> = (0..situation.ladder.len()).filter(|&r| usable(r)).collect();
-        usable.sort_by(|&a, &b| bitrate(a).total_cmp(&bitrate(b)).then(a.cmp(&b)));
+        // Ladders come in order nearly always, and the standard library's sort is large.
+        let mut usable: Vec<usize> = Vec::new();
+        for rung in (0..situation.ladder.len()).filter(|&rung| is_usable(rung)) {
+            let place = usable.partition_point(|&before| bitrate(before) <= bitrate(rung));
+            usable.insert(place, rung);
+        }
         let mut ladder: Vec<usize> = usable.iter().copied().filter(|&r| allowed(r)).collect();
         if ladder.is_empty() {
             let lowest_allowed = (0..situation.ladder.len()).find(|&r| allowed(r));

@@ -574,7 +574,8 @@ struct Chain<'a>([Option<&'a Addressing>; 3]);
 
 impl<'a> Chain<'a> {
     /// A value of the nearest level that has it.
-    fn find<T>(&self, field: impl Fn(&'a Addressing) -> Option<T>) -> Option<T> {
+    #[inline(never)]
+    fn find<T>(&self, field: fn(&'a Addressing) -> Option<T>) -> Option<T> {
         self.0.iter().flatten().find_map(|level| field(level))
     }
 

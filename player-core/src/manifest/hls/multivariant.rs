@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, Fault
 }
 
 /// `EXT-X-STREAM-INF` (RFC 8216bis §4.4.6.2).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Variant {
     /// Absolute.
     url: String,
@@ -133,17 +133,15 @@ impl MultivariantReader<'_> {
                 attributes.integer("AVERAGE-BANDWIDTH", warnings).unwrap_or(0)
             }
         };
-        Ok(Variant {
-            url: String::new(),
-            bandwidth,
-            codecs: text("CODECS", warnings)?.unwrap_or_default(),
-            audio: text("AUDIO", warnings)?,
-            subtitles: text("SUBTITLES", warnings)?,
-            stable_id: text("STABLE-VARIANT-ID", warnings)?,
-            resolution: attributes.resolution("RESOLUTION", warnings),
-            frame_rate: attributes.float("FRAME-RATE", warnings).filter(|&rate| rate > 0.0),
-            video_range: attributes.word("VIDEO-RANGE").map(str::to_owned),
-        })
+        let mut variant = Variant { bandwidth, ..Variant::default() };
+        variant.codecs = text("CODECS", warnings)?.unwrap_or_default();
+        variant.audio = text("AUDIO", warnings)?;
+        variant.subtitles = text("SUBTITLES", warnings)?;
+        variant.stable_id = text("STABLE-VARIANT-ID", warnings)?;
+        variant.resolution = attributes.resolution("RESOLUTION", warnings);
+        variant.frame_rate = attributes.float("FRAME-RATE", warnings).filter(|&rate| rate > 0.0);
+        variant.video_range = attributes.word("VIDEO-RANGE").map(str::to_owned);
+        Ok(variant)
     }
 
     fn rendition(&mut self, value: &str, line: u64) -> Result<(), Fault> {
