@@ -208,7 +208,7 @@ impl DocumentReader<'_, '_> {
                 "contentType" => set.content_types.push(value.to_owned()),
                 "lang" => set.language = Some(value.to_owned()).filter(|lang| !lang.is_empty()),
                 "xlink:href" => remote |= self.is_remote(element, value),
-                _ => self.common_attribute(element, name, &value, &mut set.common),
+                _ => self.common_attribute(element, name, value, &mut set.common),
             }
         }
         let explicit = !set.content_types.is_empty();
@@ -262,7 +262,7 @@ impl DocumentReader<'_, '_> {
                     Some(bandwidth) => representation.bandwidth = Some(bandwidth),
                     None => self.overlook(element, name, value),
                 },
-                _ => self.common_attribute(element, name, &value, &mut representation.common),
+                _ => self.common_attribute(element, name, value, &mut representation.common),
             }
         }
         while let Some(child) = self.xml.child()? {

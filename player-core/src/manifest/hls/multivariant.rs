@@ -257,8 +257,8 @@ fn sets(
 }
 
 /// The variants' own streams: one set for each combination of codecs that can be switched within.
-fn add_variants<'a>(
-    variants: &mut dyn Iterator<Item = &'a Variant>,
+fn add_variants(
+    variants: &mut dyn Iterator<Item = &Variant>,
     groups: &AudioGroups<'_>,
     kind: MediaKind,
     sets: &mut Vec<SwitchingSet>,
