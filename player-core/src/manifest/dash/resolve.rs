@@ -306,7 +306,8 @@ impl Resolver<'_> {
         }
         // The whole file is one segment (§5.3.9.1).
         let mut list = ListBuilder::new(context.base, 1);
-        let end = period.end.ok_or(ManifestErrorKind::missing("Period@duration").at(line))?;
+        let end =
+            period.end.ok_or_else(|| ManifestErrorKind::missing("Period@duration").at(line))?;
         self.spend(context.base.len(), line)?;
         list.push(ListEntry {
             start: period.start,
