@@ -44,8 +44,9 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
-            let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
-            self.rest = rest;
+            let end = self.rest.bytes().position(|byte| byte == b'\n').unwrap_or(self.rest.len());
+            let line = self.rest.get(..end).unwrap_or("");
+            self.rest = self.rest.get(end + 1..).unwrap_or("");
             self.number += 1;
             // White space around a line is not allowed, but common, and never meant.
             let line = line.trim_ascii();
