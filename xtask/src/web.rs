@@ -142,10 +142,16 @@ fn bind_one(
         .args(["--out-name", name]);
     process::run(workspace, "write the web bindings", &mut command)?;
 
-    // The compiler has optimised for size already. Of wasm-opt's levels this one leaves the fewest
-    // bytes after brotli: the others fold repetition away that brotli folds better.
+    // The compiler has optimised for size already. These leave the fewest bytes after brotli: inlining
+    // and the levels for size fold repetition away that brotli folds better.
     let mut command = tools.tool("wasm-opt")?;
-    command.arg("-O1").arg(&optimised).arg("-o").arg(&optimised);
+    command
+        .args(["-O2", "--shrink-level=1", "--always-inline-max-function-size=0"])
+        .args(["--one-caller-inline-max-function-size=0"])
+        .args(["--flexible-inline-max-function-size=0"])
+        .arg(&optimised)
+        .arg("-o")
+        .arg(&optimised);
     process::run(workspace, "optimise the web module", &mut command)?;
     stamp.write()
 }

@@ -16,3 +16,8 @@ mod session;
 mod sink;
 
 pub use session::Session;
+
+/// A tenth of the code of the standard allocator: the module is downloaded before anything plays.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
