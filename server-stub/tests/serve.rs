@@ -8,7 +8,7 @@ use kinora_server::{
     delivery::{self, Mount},
     http,
 };
-use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode, header};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
@@ -66,7 +66,7 @@ impl Server {
             let _ = stopped.await;
         };
         let done = tokio::spawn(http::serve(listener, router, stopped, Duration::from_secs(20)));
-        Self { _directory: directory, address, stop, done, client: Client::new() }
+        Self { _directory: directory, address, stop, done, client: client().build().unwrap() }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -91,6 +91,14 @@ impl Server {
         stream.read_exact(&mut head).unwrap();
         std::str::from_utf8(&head[9..]).unwrap().parse().unwrap()
     }
+}
+
+/// Built together with a crate that brings a cryptography provider of its own, reqwest asks for one even
+/// where it speaks plain HTTP.
+fn client() -> ClientBuilder {
+    // Refused when another test was first, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
 }
 
 fn header_of(answer: &reqwest::Response, name: impl header::AsHeaderName) -> String {
@@ -224,7 +232,7 @@ async fn pages_of_other_origins_may_play_and_measure() {
 #[tokio::test]
 async fn one_port_speaks_both_versions_of_http() {
     let server = Server::start().await;
-    let h2 = Client::builder().http2_prior_knowledge().build().unwrap();
+    let h2 = client().http2_prior_knowledge().build().unwrap();
     let url = format!("http://{}/healthz", server.address);
     let answer = h2.get(&url).send().await.unwrap();
     assert_eq!(answer.version(), reqwest::Version::HTTP_2);

@@ -28,7 +28,7 @@ impl Stream {
             return Ok(());
         }
         self.full_until = None;
-        let Some(fetched) = self.queue.front() else { return Ok(()) };
+        let Some(fetched) = self.queue.first() else { return Ok(()) };
         match fetched.chosen.init {
             Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
             _ => self.feed_segment(world),
@@ -76,7 +76,7 @@ impl Stream {
     }
 
     fn feed_segment(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
-        let Some(fetched) = self.queue.front() else { return Ok(()) };
+        let Some(fetched) = self.queue.first() else { return Ok(()) };
         let chosen = &fetched.chosen;
         let fragment = match chosen.init.and_then(|init| self.inits.get(init)) {
             Some(init) => match media::fragment::parse(&fetched.head, &init.info) {
@@ -116,7 +116,7 @@ impl Stream {
         world: &mut World<'_, '_>,
         error: media::BoxError,
     ) -> Result<(), Error> {
-        let Some(fetched) = self.queue.front() else { return Ok(()) };
+        let Some(fetched) = self.queue.first() else { return Ok(()) };
         let (key, segment) = (fetched.chosen.key, fetched.chosen.segment.clone());
         let failed = core::mem::take(&mut self.failed);
         self.restart(world, segment.start);
@@ -141,7 +141,8 @@ impl Stream {
             (OperationResult::Done { .. }, Operation::ChangeType) => self.in_buffer = None,
             (OperationResult::Done { .. }, Operation::Init(init)) => self.in_buffer = Some(init),
             (OperationResult::Done { buffered }, Operation::Segment) => {
-                if let Some(fetched) = self.queue.pop_front() {
+                if !self.queue.is_empty() {
+                    let fetched = self.queue.remove(0);
                     self.buffer.hold(Held {
                         range: TimeRange {
                             start: fetched.chosen.segment.start,
@@ -180,7 +181,7 @@ impl Stream {
     /// The platform's buffer is full: keeps less ahead from now on, and drops what is behind or, if
     /// nothing is, waits until something is.
     fn make_room(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
-        let Some(fetched) = self.queue.front() else { return Ok(()) };
+        let Some(fetched) = self.queue.first() else { return Ok(()) };
         let segment = fetched.chosen.segment.duration;
         let ahead = self.ahead(world.playhead);
         if self.goal_limit.is_none() {

@@ -341,7 +341,7 @@ impl Stream {
         self.last = Some(chosen.key);
         self.failed.clear();
         self.abandoned = 0;
-        self.queue.push_back(Fetched { chosen: *chosen, body, head });
+        self.queue.push(Fetched { chosen: *chosen, body, head });
     }
 
     /// Gives a download up when the rule says that a smaller one comes sooner.

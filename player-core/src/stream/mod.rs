@@ -8,8 +8,6 @@ mod init;
 pub(crate) mod requests;
 pub(crate) mod timeline;
 
-use std::collections::VecDeque;
-
 use kinora_abr::{Phase, Reasons};
 
 use self::buffer::{Buffer, TOLERANCE};
@@ -62,7 +60,8 @@ pub(crate) struct Stream {
     last: Option<Key>,
     fetch: Fetch,
     inits: Inits,
-    queue: VecDeque<Fetched>,
+    /// Fetched and not yet taken by the platform, in order; never more than a few.
+    queue: Vec<Fetched>,
     operation: Option<Operation>,
     /// Type the platform's buffer is set to.
     mime_type: Option<String>,
@@ -134,7 +133,7 @@ impl Stream {
             last: None,
             fetch: Fetch::Idle,
             inits: Inits::default(),
-            queue: VecDeque::new(),
+            queue: Vec::new(),
             operation: None,
             mime_type: None,
             in_buffer: None,
@@ -171,7 +170,7 @@ impl Stream {
 
     /// The type to ask a platform buffer of, once the first representation chosen tells it.
     pub(crate) fn initial_mime_type(&self, presentation: &Presentation) -> Option<String> {
-        let key = match (&self.fetch, self.queue.front()) {
+        let key = match (&self.fetch, self.queue.first()) {
             (_, Some(fetched)) => fetched.chosen.key,
             (Fetch::Segment { chosen, .. }, None) => chosen.key,
             _ => return None,
@@ -206,7 +205,7 @@ impl Stream {
         let buffered_to = self.buffer.end_of_range(time);
         let coming_from = self
             .queue
-            .front()
+            .first()
             .map(|fetched| fetched.chosen.segment.start)
             .or(match &self.fetch {
                 Fetch::Segment { chosen, .. } => Some(chosen.segment.start),
@@ -307,7 +306,7 @@ impl Stream {
 
     /// Whether everything before `time` has been fetched, or never will be.
     pub(crate) fn has_passed(&self, time: MediaTime) -> bool {
-        let unfed = self.queue.front().is_some_and(|fetched| fetched.chosen.segment.start < time);
+        let unfed = self.queue.first().is_some_and(|fetched| fetched.chosen.segment.start < time);
         !unfed && (self.complete || self.next >= time)
     }
 

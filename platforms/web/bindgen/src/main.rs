@@ -4,9 +4,12 @@
 //! generator's version together with the version compiled into the module, so the two cannot
 //! disagree, and there is no command line tool to install.
 
+mod hashes;
+
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -49,5 +52,20 @@ fn main() -> Result<()> {
             "no bindings for {}; build it for wasm32-unknown-unknown first, and keep its symbols",
             options.wasm.display()
         )
-    })
+    })?;
+    if options.debug {
+        return Ok(());
+    }
+    let stem = match (&options.out_name, options.wasm.file_stem()) {
+        (Some(name), _) => name.clone(),
+        (None, Some(stem)) => stem.to_string_lossy().into_owned(),
+        (None, None) => bail!("{} is not a file", options.wasm.display()),
+    };
+    let script = options.out_dir.join(format!("{stem}.js"));
+    let module = options.out_dir.join(format!("{stem}_bg.wasm"));
+    let (mut js, mut wasm) = (fs::read(&script)?, fs::read(&module)?);
+    hashes::number(&mut js, &mut wasm);
+    fs::write(script, js)?;
+    fs::write(module, wasm)?;
+    Ok(())
 }

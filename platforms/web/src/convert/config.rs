@@ -28,8 +28,12 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             if let Some(name) = &rule
                 && Rule::from_name(name).is_none()
             {
-                let names: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-                return Err(abr.complaint("rule", &["one of ", &names.join(", ")].concat()));
+                let mut wanted = String::from("one of");
+                for rule in Rule::ALL {
+                    wanted.push(' ');
+                    wanted.push_str(rule.name());
+                }
+                return Err(abr.complaint("rule", &wanted));
             }
             config.abr.rule = rule;
         }
@@ -133,7 +137,7 @@ impl Fields {
 
     fn span(&self, name: &str, span: &mut Duration) -> Result<(), String> {
         if let Some(seconds) = self.number(name, 0.0, LONGEST_S)? {
-            *span = Duration::from_secs_f64(seconds);
+            *span = Duration::from_millis((seconds * 1000.0) as u64);
         }
         Ok(())
     }
