@@ -44,7 +44,11 @@ fn what_is_no_log_is_refused() {
 }
 
 fn lab(arguments: &[&Path]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kinora-lab")).arg("replay").args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_kinora-lab"))
+        .arg("replay")
+        .args(arguments)
+        .output()
+        .expect("kinora-lab starts")
 }
 
 fn session() -> Vec<u8> {
