@@ -1,25 +1,13 @@
-//! The lab: tools for people who study playback.
+//! `kinora-lab replay`: what a recorded session did, and whether another build does the same.
 
 use std::io::{BufWriter, ErrorKind, stdout};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 use kinora_tests::replay::{self, Comparison, Difference, ReplayError};
 
-/// Tools for people who study playback.
-#[derive(Parser)]
-#[command(name = "kinora-lab", version)]
-struct Arguments {
-    #[command(subcommand)]
-    tool: Tool,
-}
-
-#[derive(Subcommand)]
-enum Tool {
-    /// Replay a recorded session and print every output of the player as a line of JSON.
-    Replay(Replay),
-}
+use crate::files::{read, write};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -28,7 +16,7 @@ Exit codes:
   1  the log or a file cannot be read or written
   2  the command line makes no sense
   3  the outputs differ")]
-struct Replay {
+pub(crate) struct Replay {
     /// The session log.
     log: PathBuf,
     /// Also write the outputs to this file, in the bytes that every build of the core agrees on.
@@ -39,27 +27,14 @@ struct Replay {
     verify: Option<PathBuf>,
 }
 
-const FAILED: u8 = 1;
 const DIFFERENT: u8 = 3;
 
-fn main() -> ExitCode {
-    let Tool::Replay(arguments) = Arguments::parse().tool;
-    match replay(&arguments) {
-        Ok(code) => code,
-        Err(message) => {
-            eprintln!("kinora-lab: {message}");
-            ExitCode::from(FAILED)
-        }
-    }
-}
-
-fn replay(arguments: &Replay) -> Result<ExitCode, String> {
+pub(crate) fn run(arguments: &Replay) -> Result<ExitCode, String> {
     let log = read(&arguments.log)?;
     let in_log = |error: ReplayError| format!("{}: {error}", arguments.log.display());
     if let Some(path) = &arguments.raw {
         let raw = replay::raw(&log).map_err(in_log)?;
-        std::fs::write(path, raw)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        write(path, raw)?;
     }
     if let Some(path) = &arguments.verify {
         let theirs = read(path)?;
@@ -82,10 +57,6 @@ fn replay(arguments: &Replay) -> Result<ExitCode, String> {
         }
         Err(error) => Err(in_log(error)),
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 fn describe(difference: &Difference) -> String {

@@ -1,0 +1,38 @@
+//! The lab: tools for people who study playback. One file per tool.
+
+mod files;
+mod replay;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tools for people who study playback.
+#[derive(Parser)]
+#[command(name = "kinora-lab", version)]
+struct Arguments {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+#[derive(Subcommand)]
+enum Tool {
+    /// Replay a recorded session and print every output of the player as a line of JSON.
+    Replay(replay::Replay),
+}
+
+/// Exit code when a tool could not do its work.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().tool {
+        Tool::Replay(arguments) => replay::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("kinora-lab: {message}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
