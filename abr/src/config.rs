@@ -27,6 +27,9 @@ pub struct Config {
     pub bola_avoid_oscillation: bool,
     /// Whether a segment in flight may be given up for a smaller one.
     pub abandon: bool,
+    /// Whether queued segments may be fetched again in a better rung, where the player offers them
+    /// ([`Situation::queued`](crate::Situation::queued)).
+    pub replace: bool,
 }
 
 impl Default for Config {
@@ -41,6 +44,7 @@ impl Default for Config {
             dynamic_threshold_s: None,
             bola_avoid_oscillation: true,
             abandon: true,
+            replace: true,
         }
     }
 }

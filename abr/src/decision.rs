@@ -23,6 +23,14 @@ pub enum Action {
         /// Index into the ladder.
         rung: usize,
     },
+    /// Request a queued segment again in another rung, and put it in the place of the one that waits
+    /// there when it is complete in time.
+    Replace {
+        /// Index into the situation's queued segments.
+        queued: usize,
+        /// Index into the ladder.
+        rung: usize,
+    },
     /// Request nothing before this time; then ask again.
     WaitUntil {
         /// Monotonic time, microseconds.
@@ -51,6 +59,8 @@ pub enum Verdict {
         /// Index into the ladder.
         rung: usize,
     },
+    /// Cancel it and decide afresh: it was to replace a queued segment, and no longer pays.
+    Drop,
 }
 
 /// Why a decision fell as it did.
@@ -109,6 +119,8 @@ pub enum Cause {
     BufferFull,
     /// Fetching later loses nothing.
     Ahead,
+    /// A better picture of a queued segment is worth more than what the transfer takes from the buffer.
+    Upgrade,
     /// The transfer goes as expected.
     OnTrack,
     /// The transfer is too far along, or too small, to be given up.
@@ -134,6 +146,7 @@ impl Cause {
             Self::ClimbHeld => "climb-held",
             Self::BufferFull => "buffer-full",
             Self::Ahead => "ahead",
+            Self::Upgrade => "upgrade",
             Self::OnTrack => "on-track",
             Self::NotWorthAbandoning => "not-worth-abandoning",
             Self::StallAhead => "stall-ahead",
@@ -155,6 +168,7 @@ impl fmt::Display for Cause {
             Self::ClimbHeld => "climbing held back to what the network sustains",
             Self::BufferFull => "the buffer is full",
             Self::Ahead => "far enough ahead: fetching later loses nothing",
+            Self::Upgrade => "a queued segment is worth fetching again",
             Self::OnTrack => "the transfer goes as expected",
             Self::NotWorthAbandoning => "finishing is quicker than starting a smaller one",
             Self::StallAhead => "finishing would take longer than the buffer lasts",

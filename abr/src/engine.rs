@@ -63,21 +63,32 @@ pub struct Abr {
     config: Config,
     estimator: Estimator,
     controller: Box<dyn Controller>,
-    /// Requests for segments of the ladder: id, original rung, start.
-    fetching: Vec<(u64, usize, u64)>,
+    /// Requests for segments of the ladder.
+    fetching: Vec<Fetching>,
     /// What the rule will be told at the next decision, when the buffer level is known again.
     pending: Vec<Pending>,
     /// Original rungs of an abandonment that was advised and not yet carried out.
     abandoning: Option<(usize, usize)>,
     finished_us: Option<u64>,
     rule_waits: bool,
+    /// A replacement was advised and not yet requested.
+    replacing: bool,
     /// The problem decided last, for what the rule prepares in between.
     recent: Option<Step>,
 }
 
 #[derive(Clone, Copy, Debug)]
+struct Fetching {
+    id: u64,
+    /// In the caller's ladder.
+    rung: usize,
+    started_us: u64,
+    replaces: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Pending {
-    Fetched { at_us: u64, rung: usize, download_ms: f64, bits: f64 },
+    Fetched { fetch: Fetching, at_us: u64, bits: f64 },
     Abandoned { from: usize, to: usize },
     Seeked,
 }
@@ -114,6 +125,7 @@ impl Abr {
             abandoning: None,
             finished_us: None,
             rule_waits: false,
+            replacing: false,
             recent: None,
         }
     }
@@ -151,15 +163,15 @@ impl Abr {
         self.estimator.handle(now_us, &event);
         match event {
             Event::RequestStarted { id, rung: Some(rung), .. } => {
-                self.fetching.retain(|f| f.0 != id);
-                self.fetching.push((id, rung, now_us));
+                self.fetching.retain(|f| f.id != id);
+                let replaces = core::mem::take(&mut self.replacing);
+                self.fetching.push(Fetching { id, rung, started_us: now_us, replaces });
                 bound(&mut self.fetching);
             }
             Event::RequestEnded { id, bytes, .. } => {
-                if let Some((_, rung, started_us)) = self.take_fetch(id) {
-                    let download_ms = millis(now_us.saturating_sub(started_us));
+                if let Some(fetch) = self.take_fetch(id) {
                     let bits = bytes as f64 * 8.0;
-                    self.remember(Pending::Fetched { at_us: now_us, rung, download_ms, bits });
+                    self.remember(Pending::Fetched { fetch, at_us: now_us, bits });
                     self.finished_us = Some(now_us);
                     self.abandoning = None;
                 }
@@ -184,6 +196,7 @@ impl Abr {
     /// Chooses the rung of the next segment, or says when to ask again.
     pub fn decide(&mut self, situation: &Situation<'_>) -> Decision {
         let step = Step::new(situation, &self.config.objective);
+        self.replacing = false;
         self.tell(situation, &step);
         self.controller.prepare(&step);
         let decision = self.solve(&step, situation.now_us);
@@ -195,6 +208,19 @@ impl Abr {
         let highest_kbps = step.bitrates_kbps.last().copied().unwrap_or(0.0);
         self.estimator.set_ceiling(AMPLE * highest_kbps * 1000.0);
         let estimate = self.estimator.estimate();
+        if self.config.replace
+            && !step.queued.is_empty()
+            && let Some((queued, choice)) = self.controller.replace(step, &estimate)
+            && let Some(waiting) = step.queued.get(queued)
+        {
+            self.rule_waits = false;
+            let action = Action::Replace { queued, rung: step.original(choice.rung) };
+            let mut again = step.clone();
+            again.sizes_bits.clone_from(&waiting.sizes_bits);
+            self.replacing = true;
+            let reasons = self.reasons(choice.cause, &again, &estimate, &choice.costs);
+            return Decision { action, reasons };
+        }
         let overfull_ms = step.buffer_ms + step.duration_ms - step.capacity_ms;
         if overfull_ms > 0.0 {
             self.rule_waits = false;
@@ -238,6 +264,18 @@ impl Abr {
         let estimate = self.estimator.estimate();
         let rung = step.standing_for(in_flight.rung, situation.ladder);
         let download = Download::new(in_flight, rung, situation.now_us, &step);
+        if download.replaces_ahead_ms.is_some() {
+            let keep = self.controller.keep_replacing(&download, &step, &estimate);
+            let (verdict, cause) = if keep {
+                (Verdict::Continue, Cause::OnTrack)
+            } else {
+                (Verdict::Drop, Cause::TooSlow)
+            };
+            return InFlightDecision {
+                verdict,
+                reasons: self.reasons(cause, &step, &estimate, &[]),
+            };
+        }
         let (to, cause) = self.judge(&download, &step, &estimate);
         let verdict = to.filter(|&to| to < rung).map_or(Verdict::Continue, |to| {
             let to = step.original(to);
@@ -266,15 +304,16 @@ impl Abr {
         let rung = |original| step.standing_for(original, situation.ladder);
         for pending in core::mem::take(&mut self.pending) {
             match pending {
-                Pending::Fetched { at_us, rung: original, download_ms, bits } => {
+                Pending::Fetched { fetch, at_us, bits } => {
+                    let download_ms = millis(at_us.saturating_sub(fetch.started_us));
                     let since_ms = millis(situation.now_us.saturating_sub(at_us));
                     let mut then = step.clone();
                     then.buffer_ms += since_ms * step.drain;
                     let fetched = Observation::Fetched {
-                        rung: rung(original),
+                        rung: rung(fetch.rung),
                         download_ms,
                         rate_kbps: bits / (download_ms - ttfb_ms).max(1.0),
-                        replaced: false,
+                        replaced: fetch.replaces,
                     };
                     self.controller.observe(&fetched, &then);
                 }
@@ -341,8 +380,8 @@ impl Abr {
         }
     }
 
-    fn take_fetch(&mut self, id: u64) -> Option<(u64, usize, u64)> {
-        let at = self.fetching.iter().position(|f| f.0 == id)?;
+    fn take_fetch(&mut self, id: u64) -> Option<Fetching> {
+        let at = self.fetching.iter().position(|f| f.id == id)?;
         Some(self.fetching.remove(at))
     }
 

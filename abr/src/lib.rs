@@ -42,6 +42,7 @@
 //!     bytes_loaded: 60_000,
 //!     bytes_total: Some(100_000),
 //!     abandoned: 0,
+//!     replaces_ahead_s: None,
 //! };
 //! let check = abr.check_in_flight(&in_flight, &Situation { now_us: 1_090_000, ..situation });
 //! assert_eq!(check.verdict, Verdict::Continue);
@@ -87,5 +88,5 @@ pub use engine::{Abr, Event};
 pub use estimate::{Estimate, Estimator, Kind, Sample, SavedEstimate, Source};
 pub use predict::{Trajectory, predict_buffer};
 pub use rules::{Choice, Controller, Download, Observation, Rule};
-pub use situation::{InFlight, Phase, Rung, Situation};
-pub use step::Step;
+pub use situation::{InFlight, Phase, Queued, Rung, Situation};
+pub use step::{Step, Waiting};

@@ -36,6 +36,19 @@ pub enum Phase {
     Stalled,
 }
 
+/// A segment that waits in the buffer, whole, before its playback began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Queued<'a> {
+    /// Index into the ladder.
+    pub rung: usize,
+    /// Seconds of media between the playhead and its start.
+    pub ahead_s: f64,
+    /// Seconds of media in it.
+    pub duration_s: f64,
+    /// Its size in bytes per rung, in the ladder's order; missing entries mean bitrate × duration.
+    pub bytes: &'a [Option<u64>],
+}
+
 /// The moment of a decision. Any number may be absurd: it is checked before a rule sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
@@ -61,6 +74,9 @@ pub struct Situation<'a> {
     pub next_bytes: &'a [Option<u64>],
     /// The rung of the segment before this one in playback order, if there is one.
     pub current: Option<usize>,
+    /// Segments that may be fetched again in another rung, in playback order; the last one is the one
+    /// before the segment to be chosen. Empty where the player cannot replace what it has.
+    pub queued: &'a [Queued<'a>],
     /// Segments left to fetch, this one included; `None` when the end is unknown.
     pub segments_remaining: Option<u64>,
     /// Seconds between the live edge and the playhead, when live.
@@ -81,6 +97,7 @@ impl<'a> Situation<'a> {
             allowed: &[],
             next_bytes: &[],
             current: None,
+            queued: &[],
             segments_remaining: None,
             live_latency_s: None,
         }
@@ -102,4 +119,6 @@ pub struct InFlight {
     pub bytes_total: Option<u64>,
     /// How many requests for this same segment were abandoned before.
     pub abandoned: u32,
+    /// When it is to replace a queued segment: seconds of media between the playhead and that one.
+    pub replaces_ahead_s: Option<f64>,
 }

@@ -28,9 +28,22 @@ pub struct Step {
     pub qualities: Vec<f64>,
     /// The rung of the segment before, or the highest one below it that may be chosen.
     pub previous: Option<usize>,
+    /// Segments that may be fetched again, in playback order, the last one fetched at the end.
+    pub queued: Vec<Waiting>,
     /// Segments left to fetch, this one included.
     pub remaining: Option<u64>,
     ladder: Vec<usize>,
+}
+
+/// A segment that waits in the buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Its rung, or the highest one below it that may be chosen.
+    pub rung: usize,
+    /// Media between the playhead and its start, milliseconds.
+    pub ahead_ms: f64,
+    /// Its size per rung, bits: real where known, else nominal.
+    pub sizes_bits: Vec<f64>,
 }
 
 impl Step {
@@ -64,18 +77,26 @@ impl Step {
         let rate = clamp(finite_or(situation.playback_rate, 1.0), 0.0, 16.0);
         let rate = if rate > 0.0 { rate } else { 1.0 };
         let bitrates_kbps: Vec<f64> = ladder.iter().map(|&r| bitrate(r) / 1000.0).collect();
-        let sizes_bits = ladder
-            .iter()
-            .map(|&rung| {
-                let known = situation.next_bytes.get(rung).copied().flatten().filter(|&b| b > 0);
+        let sizes_bits = |bytes: &[Option<u64>], duration_s: f64| {
+            let bits = |&rung: &usize| {
+                let known = bytes.get(rung).copied().flatten().filter(|&b| b > 0);
                 known.map_or(bitrate(rung) * duration_s, |bytes| bytes as f64 * 8.0)
-            })
-            .collect();
-        // The rung before may be masked by now: its nearest neighbour below stands in for it.
-        let previous = situation.current.filter(|&r| r < situation.ladder.len()).map(|current| {
-            let at = bitrate(current) / 1000.0;
+            };
+            ladder.iter().map(bits).collect()
+        };
+        // A rung may be masked by now: its nearest neighbour below stands in for it.
+        let standing_for = |original: usize| {
+            let at = bitrate(original) / 1000.0;
             bitrates_kbps.iter().rposition(|&b| b <= at).unwrap_or(0)
+        };
+        let previous = situation.current.filter(|&r| r < situation.ladder.len()).map(standing_for);
+        let queued = situation.queued.iter().take(MAX_QUEUED).map(|queued| Waiting {
+            rung: standing_for(queued.rung),
+            ahead_ms: clamp(queued.ahead_s, 0.0, 1e6) * 1000.0,
+            sizes_bits: sizes_bits(queued.bytes, clamp(queued.duration_s, 1e-3, 3600.0)),
         });
+        let queued = queued.collect();
+        let sizes_bits = sizes_bits(situation.next_bytes, duration_s);
         Self {
             phase: situation.phase,
             buffer_ms: clamp(situation.buffer_s, 0.0, 1e6) * 1000.0,
@@ -89,6 +110,7 @@ impl Step {
             bitrates_kbps,
             sizes_bits,
             previous,
+            queued,
             remaining: situation.segments_remaining,
             ladder,
         }
@@ -129,6 +151,8 @@ impl Step {
     }
 }
 
+/// More segments than a buffer holds are not looked at.
+const MAX_QUEUED: usize = 256;
 /// The logarithm's part in [`Utility::Balanced`].
 const LOG_SHARE: f64 = 0.2;
 

@@ -100,6 +100,7 @@ impl Moment {
             allowed: &self.allowed,
             next_bytes: &self.next_bytes,
             current: self.current,
+            queued: &[],
             segments_remaining: self.remaining,
             live_latency_s: None,
         }
@@ -156,6 +157,10 @@ proptest! {
                     prop_assert!(at_us > now_us);
                     0
                 }
+                Action::Replace { .. } => {
+                    prop_assert!(false, "nothing is queued");
+                    0
+                }
             };
             for candidate in &decision.reasons.candidates {
                 prop_assert!((0.0..=1.0).contains(&candidate.stall_probability));
@@ -178,6 +183,7 @@ proptest! {
                 bytes_loaded: moment.bytes / 2,
                 bytes_total: moment.flags[1].then_some(moment.bytes),
                 abandoned: 0,
+                replaces_ahead_s: None,
             };
             now_us += moment.gap_us;
             let situation = moment.situation(now_us);
@@ -221,12 +227,14 @@ proptest! {
             bytes_loaded: loaded,
             bytes_total: Some(loaded + 1_000_000),
             abandoned,
+            replaces_ahead_s: None,
         };
         match abr.check_in_flight(&in_flight, &situation).verdict {
             Verdict::AbandonTo { rung: to } => {
                 prop_assert!(rung > 0 && to < rung && abandoned < 2);
             }
             Verdict::Continue => {}
+            Verdict::Drop => prop_assert!(false, "nothing is replaced"),
         }
     }
 
@@ -339,6 +347,7 @@ impl Session {
                     buffer_s -= wait_s;
                     continue;
                 }
+                Action::Replace { .. } => unreachable!("nothing is queued"),
             };
             let mut abandoned = 0;
             'requests: loop {
@@ -385,6 +394,7 @@ impl Session {
                         bytes_loaded: loaded as u64,
                         bytes_total: Some(total as u64),
                         abandoned,
+                        replaces_ahead_s: None,
                     };
                     let check = self.abr.check_in_flight(&in_flight, &situation(now_s, buffer_s));
                     if let Verdict::AbandonTo { rung: to } = check.verdict {

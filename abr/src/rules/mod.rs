@@ -17,6 +17,7 @@ pub use kinora::Kinora;
 pub use robust_mpc::RobustMpc;
 pub use throughput::Throughput;
 
+use crate::math::clamp;
 use crate::{Cause, Config, Estimate, InFlight, Step};
 
 /// One rule. Rungs are positions in the [`Step`]'s ladder throughout, except where "original" is said.
@@ -26,6 +27,22 @@ pub trait Controller: Send {
 
     /// Chooses the rung of the next segment.
     fn choose(&mut self, step: &Step, estimate: &Estimate) -> Choice;
+
+    /// The queued segment that is better fetched again before anything else, if any, and how: its
+    /// position in [`Step::queued`]. Asked before each choice, and when the buffer is full.
+    fn replace(&mut self, step: &Step, estimate: &Estimate) -> Option<(usize, Choice)> {
+        let _ = (step, estimate);
+        None
+    }
+
+    /// Whether a transfer that is to replace a queued segment still pays.
+    fn keep_replacing(&mut self, in_flight: &Download, step: &Step, estimate: &Estimate) -> bool {
+        let _ = estimate;
+        in_flight.replaces_ahead_ms.is_none_or(|ahead_ms| {
+            let left_ms = in_flight.rate_kbps().map_or(0.0, |r| in_flight.remaining_bits() / r);
+            ahead_ms > left_ms * step.rate
+        })
+    }
 
     /// The lower rung the segment in flight should be given up for, if any. Asked only while that is
     /// permitted, with a rung in flight that is not the lowest.
@@ -88,6 +105,8 @@ pub struct Download {
     pub total_bits: f64,
     /// How many requests for this segment were given up before.
     pub abandoned: u32,
+    /// Media between the playhead and the queued segment that it is to replace, milliseconds.
+    pub replaces_ahead_ms: Option<f64>,
 }
 
 impl Download {
@@ -104,6 +123,9 @@ impl Download {
             loaded_bits,
             total_bits: total_bits.max(loaded_bits),
             abandoned: in_flight.abandoned,
+            replaces_ahead_ms: in_flight
+                .replaces_ahead_s
+                .map(|ahead_s| clamp(ahead_s, 0.0, 1e6) * 1000.0),
         }
     }
 

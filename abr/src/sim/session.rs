@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use crate::sim::network::{Network, Transfer};
 use crate::sim::{Movie, Trace};
 use crate::{
-    Config, Controller, Download, Estimator, Observation, Phase, Rule, Rung, Sample, Situation,
-    Step,
+    Config, Controller, Download, Estimator, Observation, Phase, Queued, Rule, Rung, Sample,
+    Situation, Step,
 };
 
 /// The conditions of a session.
@@ -51,6 +51,8 @@ pub enum Replacement {
     Soonest,
     /// The one that plays last.
     Latest,
+    /// The one the rule names ([`Controller::replace`]), be the buffer full or not.
+    Rule,
 }
 
 /// What plays: a rule, and the estimator that informs it.
@@ -170,6 +172,11 @@ impl<'a> Run<'a> {
     }
 
     fn advance(&mut self) {
+        if let Some((queued, rung)) = self.ask_to_replace() {
+            let back = self.buffer.queue.len() - queued;
+            self.fetch(rung, Some(back));
+            return;
+        }
         let overfull_ms =
             self.buffer.level_ms() + self.movie.segment_duration_ms - self.options.capacity_ms;
         if overfull_ms > 0.0 {
@@ -185,23 +192,48 @@ impl<'a> Run<'a> {
         if replace.is_none() && choice.delay_ms > 0.0 {
             self.wait(choice.delay_ms);
         }
+        self.fetch(rung, replace);
+    }
 
+    /// Position in the queue, and rung, of the segment that the rule would fetch again.
+    fn ask_to_replace(&mut self) -> Option<(usize, usize)> {
+        if self.options.replacement != Replacement::Rule {
+            return None;
+        }
+        let step = self.step(Phase::Playing);
+        let first = self.buffer.queue.len() - step.queued.len();
+        let estimate = self.player.estimator.estimate();
+        let (queued, choice) = self.player.controller.replace(&step, &estimate)?;
+        Some((first + queued, step.original(choice.rung)))
+    }
+
+    /// Fetches the next segment, or the one that lies so far `back` from the end of the queue.
+    fn fetch(&mut self, rung: usize, replace: Option<usize>) {
+        let step = self.step(Phase::Playing);
         let segment = self.next - replace.unwrap_or(0);
         let bits = self.movie.size(segment, rung);
         let level_ms = self.buffer.level_ms();
         let (transfer, given_up) = if !self.options.abandon {
             (self.network.download(bits), None)
         } else {
+            let replacement = self.options.replacement;
             let Self { network, player, movie, abandoned, .. } = self;
-            let mut step = step.clone();
+            let mut step = step;
             network.download_unless(bits, |transfer| {
                 let buffer_ms = (level_ms - transfer.elapsed_ms).max(0.0);
-                if let Some(back) = replace {
-                    let too_late = buffer_ms - movie.segment_duration_ms * back as f64 <= 0.0;
-                    return too_late.then_some(rung);
-                }
                 step.buffer_ms = buffer_ms;
-                let download = download(transfer, rung, bits, *abandoned);
+                let mut download = download(transfer, rung, bits, *abandoned);
+                if let Some(back) = replace {
+                    let ahead_ms = buffer_ms - movie.segment_duration_ms * back as f64;
+                    download.replaces_ahead_ms = Some(ahead_ms.max(0.0));
+                    let pays = replacement != Replacement::Rule
+                        || player.controller.keep_replacing(
+                            &download,
+                            &step,
+                            &player.estimator.estimate(),
+                        );
+                    return (ahead_ms <= 0.0 || !pays).then_some(rung);
+                }
                 let answer =
                     player.controller.abandon(&download, &step, &player.estimator.estimate());
                 answer.map(|(to, _)| to)
@@ -245,6 +277,7 @@ impl<'a> Run<'a> {
                     *queued = rung;
                     let at = self.session.rungs.len() - back;
                     self.session.rungs[at] = rung;
+                    self.last = self.session.rungs.last().copied();
                 }
             }
         }
@@ -294,12 +327,31 @@ impl<'a> Run<'a> {
     }
 
     fn step(&self, phase: Phase) -> Step {
-        let next_bytes: Vec<Option<u64>> = match self.movie.segment_sizes_bits.get(self.next) {
+        let bytes = |segment: usize| match self.movie.segment_sizes_bits.get(segment) {
             Some(sizes) if self.options.sizes_known => {
-                sizes.iter().map(|bits| Some((bits / 8.0) as u64)).collect()
+                sizes.iter().map(|bits| Some((bits / 8.0) as u64)).collect::<Vec<_>>()
             }
             _ => Vec::new(),
         };
+        let next_bytes = bytes(self.next);
+        // The first one may be playing.
+        let waiting = match self.options.replacement {
+            Replacement::Rule => self.buffer.queue.len() - usize::from(self.buffer.played_ms > 0.0),
+            _ => 0,
+        };
+        let sizes: Vec<Vec<Option<u64>>> = (self.next - waiting..self.next).map(bytes).collect();
+        let first = self.buffer.queue.len() - waiting;
+        let rungs = self.buffer.queue.iter().enumerate().skip(first);
+        let queued: Vec<Queued<'_>> = rungs
+            .zip(&sizes)
+            .map(|((at, &rung), bytes)| Queued {
+                rung,
+                ahead_s: (at as f64 * self.movie.segment_duration_ms - self.buffer.played_ms)
+                    / 1000.0,
+                duration_s: self.movie.segment_duration_ms / 1000.0,
+                bytes,
+            })
+            .collect();
         let situation = Situation {
             phase,
             buffer_s: self.buffer.level_ms() / 1000.0,
@@ -307,6 +359,7 @@ impl<'a> Run<'a> {
             segment_duration_s: self.movie.segment_duration_ms / 1000.0,
             next_bytes: &next_bytes,
             current: self.last,
+            queued: &queued,
             segments_remaining: Some((self.movie.segment_sizes_bits.len() - self.next) as u64),
             ..Situation::new((self.now_ms * 1000.0) as u64, &self.ladder)
         };
@@ -324,6 +377,7 @@ fn download(transfer: &Transfer, rung: usize, total_bits: f64, abandoned: u32) -
         loaded_bits: transfer.bits,
         total_bits,
         abandoned,
+        replaces_ahead_ms: None,
     }
 }
 
@@ -369,7 +423,7 @@ impl Buffer {
         let lower = |at: &usize| self.queue.get(*at).is_some_and(|&queued| queued < rung);
         let mut candidates = skip..self.queue.len();
         let at = match replacement {
-            Replacement::None => None,
+            Replacement::None | Replacement::Rule => None,
             Replacement::Soonest => candidates.find(lower),
             Replacement::Latest => candidates.rev().find(lower),
         };

@@ -48,7 +48,8 @@ impl Moment<'_> {
         let now = cx.now;
         let decision = cx.abr.decide(&self.situation(now, &ladder, &allowed, &sizes));
         match decision.action {
-            Action::Fetch { rung } => Choice::Fetch {
+            // No queued segment is offered, so that none is replaced.
+            Action::Fetch { rung } | Action::Replace { rung, .. } => Choice::Fetch {
                 representation: rung.min(self.set.representations.len().saturating_sub(1)),
                 reasons: decision.reasons,
             },

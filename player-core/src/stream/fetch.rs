@@ -358,6 +358,7 @@ impl Stream {
             bytes_loaded: transferred.received,
             bytes_total: transferred.total,
             abandoned: self.abandoned,
+            replaces_ahead_s: None,
         };
         let key = chosen.key;
         let set = &world.presentation.periods[key.period].sets[key.set];
