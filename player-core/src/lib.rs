@@ -72,6 +72,7 @@ mod playback;
 mod player;
 mod session;
 mod stream;
+mod support;
 
 pub use kinora_abr as abr;
 

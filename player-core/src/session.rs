@@ -15,6 +15,7 @@ use crate::stream::choice;
 use crate::stream::requests::{Outcome, Requests, Ticket, Wish};
 use crate::stream::timeline::Timeline;
 use crate::stream::{Stream, World};
+use crate::support;
 use crate::telemetry::{State, TimerReason, TimerState};
 use crate::time::{MediaTime, Timestamp};
 
@@ -201,13 +202,11 @@ impl Session {
                 message: warning.message,
             });
         }
-        let presentation = parsed.value;
-        if presentation.live {
-            return Err(Error::Unsupported {
-                url: url.to_owned(),
-                feature: "a live presentation".to_owned(),
-            });
-        }
+        let mut presentation = parsed.value;
+        support::keep_playable(&mut presentation).map_err(|feature| Error::Unsupported {
+            url: url.to_owned(),
+            feature: feature.to_owned(),
+        })?;
         let start = self.playback.playhead(cx.now);
         for kind in [MediaKind::Video, MediaKind::Audio] {
             let sets = choose_sets(&presentation, kind, |set| set.default);
@@ -251,7 +250,7 @@ impl Session {
         }
         cx.out.event(Event::Loaded {
             duration: presentation.duration,
-            live: presentation.live,
+            live: presentation.live.is_some(),
             tracks: tracks(presentation, &self.streams),
         });
         let end = presentation.duration.unwrap_or(MediaTime::MAX);

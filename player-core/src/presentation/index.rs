@@ -15,7 +15,9 @@ use list::List;
 
 use crate::io::ByteRange;
 use crate::media::{BoxError, sidx};
-use crate::time::MediaTime;
+use crate::time::{MediaTime, WallTime};
+
+use super::Protection;
 
 /// The segments of a representation in order of time, without overlaps.
 ///
@@ -25,6 +27,7 @@ use crate::time::MediaTime;
 pub struct SegmentIndex {
     layout: Layout,
     inits: Vec<InitSegment>,
+    keys: Vec<Protection>,
     media_offset: Option<MediaTime>,
 }
 
@@ -51,6 +54,13 @@ pub struct Segment {
     pub size: Option<u64>,
     /// The server says it is missing and must not be fetched (`EXT-X-GAP`).
     pub gap: bool,
+    /// When it was made, if the manifest dates it or a segment before it (`EXT-X-PROGRAM-DATE-TIME`).
+    /// In DASH the presentation's own origin says that of all segments.
+    pub wall_time: Option<WallTime>,
+    /// Which of the index's [`keys`](SegmentIndex::keys) it is encrypted with; none: it is clear.
+    pub key: Option<usize>,
+    /// Its bit rate in bit/s, roughly (`EXT-X-BITRATE`).
+    pub bit_rate: Option<u64>,
 }
 
 impl Segment {
@@ -88,6 +98,7 @@ impl SegmentIndex {
         Self {
             layout: Layout::Runs { pattern, timeline },
             inits: init.into_iter().collect(),
+            keys: Vec::new(),
             media_offset: Some(media_offset),
         }
     }
@@ -98,7 +109,7 @@ impl SegmentIndex {
         inits: Vec<InitSegment>,
         media_offset: Option<MediaTime>,
     ) -> Self {
-        Self { layout: Layout::List(list.finish()), inits, media_offset }
+        Self { layout: Layout::List(list.finish()), inits, keys: Vec::new(), media_offset }
     }
 
     /// The subsegments a `sidx` box lists (ISO/IEC 14496-12 §8.16.3).
@@ -181,6 +192,9 @@ impl SegmentIndex {
                     discontinuity: 0,
                     size: None,
                     gap: false,
+                    wall_time: None,
+                    key: None,
+                    bit_rate: None,
                 })
             }
             Layout::List(list) => list.get(position),
@@ -228,6 +242,16 @@ impl SegmentIndex {
     /// Every initialisation segment, in the order [`Segment::init`] counts them.
     pub fn inits(&self) -> &[InitSegment] {
         &self.inits
+    }
+
+    /// The same segments, encrypted with these keys.
+    pub(crate) fn with_keys(self, keys: Vec<Protection>) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// The keys of its segments, in the order [`Segment::key`] counts them.
+    pub fn keys(&self) -> &[Protection] {
+        &self.keys
     }
 
     /// What is added to the media's own timestamps to place it on the presentation timeline: in

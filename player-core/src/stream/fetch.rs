@@ -411,6 +411,8 @@ fn read_index(
             let playlist = parsed.value;
             let unsupported = if playlist.live {
                 Some("a live playlist")
+            } else if !playlist.index.keys().is_empty() {
+                Some("encrypted content")
             } else {
                 match playlist.format {
                     SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),

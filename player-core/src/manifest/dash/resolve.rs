@@ -9,7 +9,7 @@ use crate::io::MediaKind;
 use crate::manifest::{Fault, ManifestErrorKind, Warnings, codecs, sort_by_bandwidth};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
 use crate::presentation::{
-    InitSegment, Period, Presentation, Representation, SegmentIndex, Segments, SwitchingSet,
+    InitSegment, Live, Period, Presentation, Representation, SegmentIndex, Segments, SwitchingSet,
 };
 use crate::time::MediaTime;
 use crate::url;
@@ -43,7 +43,8 @@ pub(super) fn presentation(
         Some(duration) => Some(last.start + duration),
         None => last_end(last),
     };
-    Ok(Presentation { duration, live: mpd.dynamic, periods })
+    let live = mpd.dynamic.then(Live::default);
+    Ok(Presentation { duration, live, periods, ..Presentation::default() })
 }
 
 /// What a document may unfold to is bounded by its size: `FREE_BYTES`, and so many for each of its
@@ -158,7 +159,8 @@ impl Resolver<'_> {
             self.adaptation_set(set, &base, &mut context, &mut sets)?;
         }
         sets.shrink_to_fit();
-        Ok(Period { id: period.id.clone(), start, duration: end.map(|end| end - start), sets })
+        let duration = end.map(|end| end - start);
+        Ok(Period { id: period.id.clone(), start, duration, sets, ..Period::default() })
     }
 
     /// Adds an adaptation set, as one switching set for each combination of codecs in it.
@@ -211,12 +213,12 @@ impl Resolver<'_> {
                 None => {
                     families.push(family);
                     sets.push(SwitchingSet {
-                        kind,
                         language: set.language.clone(),
                         label: set.label.clone(),
                         roles: set.roles.clone(),
                         default: set.roles.iter().any(|role| role == "main"),
                         representations: vec![representation],
+                        ..SwitchingSet::new(kind)
                     });
                 }
             }
@@ -268,14 +270,12 @@ impl Resolver<'_> {
         let levels = [&written.addressing, &set.addressing, period.levels];
         let segments = self.segments(levels, &context, &container, period, line)?;
         Ok(Representation {
-            bandwidth,
             container,
             codecs: codecs.cloned().unwrap_or_default(),
             width: own.width.or(inherited.width),
             height: own.height.or(inherited.height),
             frame_rate: own.frame_rate.or(inherited.frame_rate),
-            segments,
-            id,
+            ..Representation::new(id, bandwidth, segments)
         })
     }
 

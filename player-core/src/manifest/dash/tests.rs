@@ -586,7 +586,7 @@ mod documents {
             "<MPD type='dynamic' availabilityStartTime='2026-01-01T00:00:00Z'><Period start='PT0S'>{set}</Period></MPD>"
         );
         let presentation = parse(&text).expect("a sound MPD").value;
-        assert!(presentation.live);
+        assert!(presentation.live.is_some());
         assert_eq!(presentation.duration, None);
         let numbered = text.replace(
             "$Time$'><SegmentTimeline><S t='100' d='4' r='4'/></SegmentTimeline></SegmentTemplate>",

@@ -10,8 +10,7 @@ pub use media::{MediaPlaylist, PlaylistType, SegmentFormat};
 
 use super::{Fault, ManifestError, ManifestErrorKind, Parsed};
 use crate::io::MediaKind;
-use crate::presentation::{Period, Presentation, Representation, Segments, SwitchingSet};
-use crate::time::MediaTime;
+use crate::presentation::{Live, Period, Presentation, Representation, Segments, SwitchingSet};
 use crate::url as urls;
 use lines::{Content, Lines};
 
@@ -97,26 +96,19 @@ fn alone(playlist: MediaPlaylist) -> Presentation {
         SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => (MediaKind::Video, "video/mp4"),
     };
     let duration = (!playlist.live).then(|| playlist.index.end());
+    let bandwidth = playlist.bandwidth.unwrap_or(1).max(1);
     let representation = Representation {
-        id: "media".to_owned(),
-        bandwidth: playlist.bandwidth.unwrap_or(1).max(1),
         container: container.to_owned(),
-        codecs: String::new(),
-        width: None,
-        height: None,
-        frame_rate: None,
-        segments: Segments::Known(playlist.index),
+        ..Representation::new("media", bandwidth, Segments::Known(playlist.index))
     };
     let set = SwitchingSet {
-        kind,
-        language: None,
-        label: None,
-        roles: Vec::new(),
         default: true,
         representations: vec![representation],
+        ..SwitchingSet::new(kind)
     };
-    let period = Period { id: None, start: MediaTime::ZERO, duration, sets: vec![set] };
-    Presentation { duration, live: playlist.live, periods: vec![period] }
+    let period = Period { duration, sets: vec![set], ..Period::default() };
+    let live = playlist.live.then(Live::default);
+    Presentation { duration, live, periods: vec![period], ..Presentation::default() }
 }
 
 #[cfg(test)]

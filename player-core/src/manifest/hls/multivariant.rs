@@ -6,7 +6,6 @@ use super::variables::Variables;
 use crate::io::MediaKind;
 use crate::manifest::{Fault, ManifestErrorKind, Parsed, Warnings, codecs, sort_by_bandwidth};
 use crate::presentation::{Period, Presentation, Representation, Segments, SwitchingSet};
-use crate::time::MediaTime;
 use crate::url;
 
 /// The most variants, and the most renditions.
@@ -37,8 +36,8 @@ pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, Fault
     }
     let MultivariantReader { variants, renditions, mut warnings, .. } = reader;
     let sets = sets(variants, &renditions, &mut warnings);
-    let period = Period { id: None, start: MediaTime::ZERO, duration: None, sets };
-    Ok(warnings.with(Presentation { duration: None, live: false, periods: vec![period] }))
+    let period = Period { sets, ..Period::default() };
+    Ok(warnings.with(Presentation { periods: vec![period], ..Presentation::default() }))
 }
 
 /// `EXT-X-STREAM-INF` (RFC 8216bis §4.4.6.2).
@@ -285,14 +284,7 @@ fn add_variants(
         let position = match keys.iter().find(|(known, _)| *known == key) {
             Some(&(_, position)) => position,
             None => {
-                sets.push(SwitchingSet {
-                    kind,
-                    language: None,
-                    label: None,
-                    roles: Vec::new(),
-                    default: false,
-                    representations: Vec::new(),
-                });
+                sets.push(SwitchingSet::new(kind));
                 keys.push((key, sets.len() - 1));
                 sets.len() - 1
             }
@@ -313,18 +305,18 @@ fn add_variants(
             continue;
         }
         let container = if kind == MediaKind::Audio { "audio/mp4" } else { "video/mp4" };
+        let id = match &variant.stable_id {
+            Some(id) => id.clone(),
+            None => variant_id(variant),
+        };
+        let segments = Segments::Playlist { url: variant.url.clone() };
         set.representations.push(Representation {
-            id: match &variant.stable_id {
-                Some(id) => id.clone(),
-                None => variant_id(variant),
-            },
-            bandwidth,
             container: container.to_owned(),
             codecs,
             width,
             height,
             frame_rate: variant.frame_rate,
-            segments: Segments::Playlist { url: variant.url.clone() },
+            ..Representation::new(id, bandwidth, segments)
         });
     }
 }
@@ -469,12 +461,10 @@ fn add_rendition(
     });
     let position = position.unwrap_or_else(|| {
         sets.push(SwitchingSet {
-            kind: rendition.kind,
             language: rendition.language.clone(),
             label: Some(rendition.name.clone()),
             roles: roles(rendition),
-            default: false,
-            representations: Vec::new(),
+            ..SwitchingSet::new(rendition.kind)
         });
         sets.len() - 1
     });
@@ -487,18 +477,14 @@ fn add_rendition(
     if known {
         return;
     }
+    let id = match &rendition.stable_id {
+        Some(id) => id.clone(),
+        None => format!("{}/{}", rendition.group, rendition.name),
+    };
     set.representations.push(Representation {
-        id: match &rendition.stable_id {
-            Some(id) => id.clone(),
-            None => format!("{}/{}", rendition.group, rendition.name),
-        },
-        bandwidth,
         container: container.to_owned(),
         codecs: codecs.to_owned(),
-        width: None,
-        height: None,
-        frame_rate: None,
-        segments: Segments::Playlist { url: url.clone() },
+        ..Representation::new(id, bandwidth, Segments::Playlist { url: url.clone() })
     });
 }
 

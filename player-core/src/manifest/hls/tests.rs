@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::io::ByteRange;
 use crate::presentation::{InitSegment, Segment};
+use crate::time::MediaTime;
 
 const URL: &str = "https://cdn.example/film/main.m3u8?token=1";
 
@@ -67,6 +68,9 @@ mod media_playlists {
                     discontinuity: 0,
                     size: None,
                     gap: false,
+                    wall_time: None,
+                    key: None,
+                    bit_rate: None,
                 },
                 Segment {
                     number: 6,
@@ -78,6 +82,9 @@ mod media_playlists {
                     discontinuity: 0,
                     size: None,
                     gap: false,
+                    wall_time: None,
+                    key: None,
+                    bit_rate: None,
                 },
             ]
         );
@@ -470,7 +477,7 @@ fn a_media_playlist_alone_is_a_presentation() {
     ] {
         let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{name}\n");
         let presentation = parse(text.as_bytes(), URL).expect("sound").value;
-        assert!(presentation.live && presentation.duration.is_none());
+        assert!(presentation.live.is_some() && presentation.duration.is_none());
         let set = &presentation.periods[0].sets[0];
         assert_eq!((set.kind, set.representations[0].container.as_str()), (kind, container));
     }

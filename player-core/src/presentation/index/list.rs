@@ -149,6 +149,9 @@ impl List {
             discontinuity: mark.map_or(0, |mark| mark.discontinuity),
             size: range.and_then(|range| range.length),
             gap: self.gaps.binary_search(&position).is_ok(),
+            wall_time: None,
+            key: None,
+            bit_rate: None,
         })
     }
 
@@ -207,6 +210,9 @@ mod tests {
             discontinuity: 0,
             size: None,
             gap: false,
+            wall_time: None,
+            key: None,
+            bit_rate: None,
         };
         assert_eq!(
             segments,

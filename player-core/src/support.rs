@@ -1,0 +1,92 @@
+//! What of a presentation this player can play. The parsers understand more than it can.
+
+use crate::presentation::{Presentation, Purpose, Representation, Segments};
+
+/// Leaves in a presentation what can be played. Says what cannot, if nothing is left.
+pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'static str> {
+    if presentation.live.is_some() {
+        return Err("a live presentation");
+    }
+    let mut refused = None;
+    presentation.periods.retain(|period| {
+        let here = period.remote.is_none();
+        if !here {
+            refused.get_or_insert("a period whose content is elsewhere");
+        }
+        here
+    });
+    for period in &mut presentation.periods {
+        period.sets.retain_mut(|set| {
+            set.representations.retain(|representation| {
+                let clear = !is_encrypted(representation);
+                if !clear {
+                    refused.get_or_insert("encrypted content");
+                }
+                clear
+            });
+            set.purpose == Purpose::Playback && !set.representations.is_empty()
+        });
+    }
+    match refused {
+        Some(feature) if presentation.periods.iter().all(|period| period.sets.is_empty()) => {
+            Err(feature)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_encrypted(representation: &Representation) -> bool {
+    representation.protection.is_some()
+        || matches!(&representation.segments, Segments::Known(index) if !index.keys().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::io::MediaKind;
+    use crate::presentation::{Live, Period, Protection, SwitchingSet};
+
+    fn set(purpose: Purpose, encrypted: bool) -> SwitchingSet {
+        let segments = Segments::Playlist { url: "https://a/1.m3u8".into() };
+        let mut representation = Representation::new("1", 1, segments);
+        representation.protection = encrypted.then(|| Arc::new(Protection::default()));
+        SwitchingSet {
+            purpose,
+            representations: vec![representation],
+            ..SwitchingSet::new(MediaKind::Video)
+        }
+    }
+
+    fn of(sets: Vec<SwitchingSet>) -> Presentation {
+        let periods = vec![Period { sets, ..Period::default() }];
+        Presentation { periods, ..Presentation::default() }
+    }
+
+    #[test]
+    fn what_cannot_be_played_is_left_out() {
+        let clear = set(Purpose::Playback, false);
+        let mut presentation = of(vec![
+            set(Purpose::TrickPlay { of: None }, false),
+            set(Purpose::Playback, true),
+            clear.clone(),
+            set(Purpose::Thumbnails, false),
+            SwitchingSet { in_stream: Some("CC1".into()), ..SwitchingSet::new(MediaKind::Text) },
+        ]);
+        assert_eq!(keep_playable(&mut presentation), Ok(()));
+        assert_eq!(presentation, of(vec![clear]));
+    }
+
+    #[test]
+    fn nothing_left_has_a_reason() {
+        let encrypted = set(Purpose::Playback, true);
+        assert_eq!(keep_playable(&mut of(vec![encrypted.clone()])), Err("encrypted content"));
+        let mut remote = of(vec![set(Purpose::Playback, false)]);
+        remote.periods[0].remote = Some("https://a/period.xml".into());
+        assert_eq!(keep_playable(&mut remote), Err("a period whose content is elsewhere"));
+        let mut live = of(vec![set(Purpose::Playback, false)]);
+        live.live = Some(Live::default());
+        assert_eq!(keep_playable(&mut live), Err("a live presentation"));
+    }
+}
