@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, tests and demonstrates the project.
 
+mod bench;
 mod demo;
 mod doctor;
 mod film;
@@ -53,6 +54,8 @@ enum Command {
     Demo(demo::Options),
     /// Run everything that proves the project
     Test(test::Options),
+    /// Measure the project beside its peers
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -79,5 +82,6 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Web(options) => web::run(&workspace, &options),
         Command::Demo(options) => demo::run(&workspace, &options),
         Command::Test(options) => test::run(&workspace, &options),
+        Command::Bench(options) => bench::run(&workspace, &options),
     }
 }

@@ -41,13 +41,10 @@ impl Sizes {
         let mut paths = Vec::new();
         list(dist, &mut paths)?;
         paths.sort();
-        let mut command = workspace.command("node");
-        command.args(["-e", BROTLI, "--"]).args(&paths);
-        let text = process::output(&mut command)?;
-        let compressed: Vec<u64> = text.lines().map(str::parse).collect::<Result<_, _>>()?;
-        if paths.is_empty() || compressed.len() != paths.len() {
+        if paths.is_empty() {
             bail!("found nothing to measure in {}", dist.display());
         }
+        let compressed = brotli(workspace, &paths)?;
         let files = paths
             .iter()
             .zip(compressed)
@@ -103,6 +100,18 @@ impl Sizes {
             "budget_brotli": budget.brotli,
         })
     }
+}
+
+/// Bytes of each file after brotli, level 11.
+pub(crate) fn brotli(workspace: &Workspace, paths: &[PathBuf]) -> Result<Vec<u64>> {
+    let mut command = workspace.command("node");
+    command.args(["-e", BROTLI, "--"]).args(paths);
+    let text = process::output(&mut command)?;
+    let sizes: Vec<u64> = text.lines().map(str::parse).collect::<Result<_, _>>()?;
+    if sizes.len() != paths.len() {
+        bail!("not every file could be compressed");
+    }
+    Ok(sizes)
 }
 
 /// The most that a page may have to download.

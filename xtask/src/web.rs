@@ -63,21 +63,25 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = Lock::acquire(&workspace.state().join("web.lock"))?;
     let package = Package::new(workspace, NPM_PACKAGE);
-    let compiled = compile(workspace)?;
-    let tools = Package::new(workspace, BUILD_TOOLS);
-    tools.install()?;
+    let compiled =
+        compile(workspace, &["--package", "kinora-web", "--package", "kinora-web-replay"])?;
     package.install()?;
-    bind(workspace, &package, &tools, &compiled)?;
+    let folder = package.folder().join("bindings");
+    for (module, name) in MODULES {
+        bind(workspace, &compiled.join(format!("{module}.wasm")), &folder, name)?;
+    }
     bundle(workspace, &package)
 }
 
-fn compile(workspace: &Workspace) -> Result<PathBuf> {
+/// Compiles packages the way they ship, and gives the folder with their modules. `arguments` of
+/// cargo say which packages.
+pub(crate) fn compile(workspace: &Workspace, arguments: &[&str]) -> Result<PathBuf> {
     let toolchain = WasmToolchain::obtain(workspace)?;
     // Fetched first, so that all folders to leave out of the module's paths exist.
     process::run(workspace, "fetch crates for the web", &mut toolchain.cargo(workspace, "fetch"))?;
     let mut command = toolchain.cargo(workspace, "build");
     command
-        .args(["--package", "kinora-web", "--package", "kinora-web-replay"])
+        .args(arguments)
         .args(["--lib", "--profile", "wasm"])
         .env("CARGO_ENCODED_RUSTFLAGS", path_flags(workspace)?);
     process::run(workspace, "compile the modules for the web", &mut command)?;
@@ -108,21 +112,10 @@ fn path_flags(workspace: &Workspace) -> Result<OsString> {
     Ok(flags)
 }
 
-/// Writes the bindings and the optimised module.
-fn bind(workspace: &Workspace, package: &Package, tools: &Package, compiled: &Path) -> Result<()> {
-    MODULES.iter().try_for_each(|(module, name)| {
-        bind_one(workspace, package, tools, &compiled.join(format!("{module}.wasm")), name)
-    })
-}
-
-fn bind_one(
-    workspace: &Workspace,
-    package: &Package,
-    tools: &Package,
-    module: &Path,
-    name: &str,
-) -> Result<()> {
-    let folder = package.folder().join("bindings");
+/// Writes the bindings of a module and the optimised module itself to a folder.
+pub(crate) fn bind(workspace: &Workspace, module: &Path, folder: &Path, name: &str) -> Result<()> {
+    let tools = Package::new(workspace, BUILD_TOOLS);
+    tools.install()?;
     let optimised = folder.join(format!("{name}_bg.wasm"));
     let inputs = Inputs::default()
         .value(hash_file(module)?)
@@ -138,7 +131,7 @@ fn bind_one(
         .args(["--package", "kinora-web-bindgen", "--"])
         .arg(module)
         .arg("--out-dir")
-        .arg(&folder)
+        .arg(folder)
         .args(["--out-name", name]);
     process::run(workspace, "write the web bindings", &mut command)?;
 

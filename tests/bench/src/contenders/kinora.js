@@ -1,0 +1,67 @@
+import init, { Mpd, Playlist } from '/kinora/manifests.js';
+
+await init();
+
+const parsed = (name) => async (files) => {
+  const [bytes, url] = [await files.bytes(name), files.url(name)];
+  return {
+    run() {
+      const playlist = new Playlist(bytes, url);
+      const segments = playlist.segments();
+      playlist.free();
+      return segments;
+    },
+  };
+};
+
+const expanded = (Type, name) => async (files) => {
+  const [bytes, url] = [await files.bytes(name), files.url(name)];
+  return {
+    run() {
+      const manifest = new Type(bytes, url);
+      const segments = manifest.expand();
+      manifest.free();
+      return segments;
+    },
+  };
+};
+
+const mpd = (name) => async (files) => {
+  const [bytes, url] = [await files.bytes(name), files.url(name)];
+  return {
+    run() {
+      const manifest = new Mpd(bytes, url);
+      const periods = manifest.periods();
+      manifest.free();
+      return periods;
+    },
+  };
+};
+
+const refreshed = (before, after) => async (files) => {
+  const [old, bytes, url] = [await files.bytes(before), await files.bytes(after), files.url('live.m3u8')];
+  let playlist;
+  return {
+    before() {
+      playlist?.free();
+      playlist = new Playlist(old, url);
+    },
+    run() {
+      playlist.refresh(bytes);
+      return playlist.segments();
+    },
+  };
+};
+
+export default {
+  'hls-vod': parsed('vod.m3u8'),
+  'hls-vod-expanded': expanded(Playlist, 'vod.m3u8'),
+  'hls-live-full': refreshed('live-before.m3u8', 'live-after.m3u8'),
+  'hls-live-delta': refreshed('live-before.m3u8', 'live-after-delta.m3u8'),
+  'll-hls-delta': refreshed('low-latency-before.m3u8', 'low-latency-after-delta.m3u8'),
+  'dash-1-period': mpd('one-period.mpd'),
+  'dash-1-period-expanded': expanded(Mpd, 'one-period.mpd'),
+  'dash-5-periods': mpd('five-periods.mpd'),
+  'dash-5-periods-expanded': expanded(Mpd, 'five-periods.mpd'),
+  'dash-5-mb': mpd('many-periods.mpd'),
+};

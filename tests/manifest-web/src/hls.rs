@@ -1,0 +1,43 @@
+//! Media playlists.
+
+use kinora_core::manifest::hls::{MediaPlaylist, parse_media};
+use wasm_bindgen::prelude::*;
+
+/// A media playlist, and what its reloads made of it.
+#[wasm_bindgen]
+pub struct Playlist {
+    url: String,
+    playlist: MediaPlaylist,
+}
+
+#[wasm_bindgen]
+impl Playlist {
+    /// Reads a playlist.
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: &[u8], url: String) -> Result<Self, JsError> {
+        let playlist = read(bytes, &url)?;
+        Ok(Self { url, playlist })
+    }
+
+    /// Takes in a later state of the playlist.
+    pub fn refresh(&mut self, bytes: &[u8]) -> Result<(), JsError> {
+        self.playlist = read(bytes, &self.url)?;
+        Ok(())
+    }
+
+    /// How many segments there are.
+    pub fn segments(&self) -> usize {
+        self.playlist.index.len()
+    }
+
+    /// Makes every segment, and says how many there were.
+    pub fn expand(&self) -> usize {
+        let (count, bytes) = crate::expand(&self.playlist.index);
+        if bytes > 0 { count } else { 0 }
+    }
+}
+
+fn read(bytes: &[u8], url: &str) -> Result<MediaPlaylist, JsError> {
+    let parsed = parse_media(bytes, url).map_err(|error| JsError::new(&error.to_string()))?;
+    Ok(parsed.value)
+}

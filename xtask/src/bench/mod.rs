@@ -1,0 +1,31 @@
+//! `cargo xtask bench`: Kinora beside its peers, measured in the same run.
+
+mod figures;
+mod manifests;
+mod module_sizes;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Options of `cargo xtask bench`.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Subcommand)]
+enum Subject {
+    /// The manifest parsers, in Chromium and natively, and what they weigh
+    Manifests(manifests::Options),
+}
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    match &options.subject {
+        Subject::Manifests(options) => manifests::run(workspace, options),
+    }
+}
