@@ -9,9 +9,12 @@ pub mod dash;
 mod decimal;
 mod error;
 pub mod hls;
+mod warning;
 
 pub(crate) use error::Fault;
 pub use error::{ManifestError, ManifestErrorKind};
+pub(crate) use warning::Warnings;
+pub use warning::{ManifestWarning, WarningCode};
 
 use std::collections::BinaryHeap;
 
@@ -24,15 +27,6 @@ pub struct Parsed<T> {
     pub value: T,
     /// What deviates from the specification without keeping the rest from being understood.
     pub warnings: Vec<ManifestWarning>,
-}
-
-/// A deviation that was overlooked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ManifestWarning {
-    /// Line of the manifest, counted from 1.
-    pub line: u64,
-    /// What is wrong.
-    pub message: String,
 }
 
 /// The format of a manifest. Its bytes decide; `content_type` is asked only if they are not those
@@ -106,24 +100,6 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
 /// How many lines end in a text.
 pub(crate) fn lines_in(text: &[u8]) -> u64 {
     text.iter().filter(|&&byte| byte == b'\n').count() as u64
-}
-
-/// Gathers warnings, up to a number that still says all a person wants to read.
-#[derive(Debug, Default)]
-pub(crate) struct Warnings(Vec<ManifestWarning>);
-
-impl Warnings {
-    const MOST: usize = 100;
-
-    pub(crate) fn add(&mut self, line: u64, message: impl Into<String>) {
-        if self.0.len() < Self::MOST {
-            self.0.push(ManifestWarning { line, message: message.into() });
-        }
-    }
-
-    pub(crate) fn with<T>(self, value: T) -> Parsed<T> {
-        Parsed { value, warnings: self.0 }
-    }
 }
 
 #[cfg(test)]

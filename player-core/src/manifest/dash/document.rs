@@ -6,7 +6,7 @@ use super::xml::{Element, Xml};
 use super::{duration, timeline};
 use crate::io::ByteRange;
 use crate::manifest::error::excerpt;
-use crate::manifest::{Fault, ManifestErrorKind, Warnings, decimal};
+use crate::manifest::{Fault, ManifestErrorKind, WarningCode, Warnings, decimal};
 use crate::time::MediaTime;
 
 /// `MPD` (ISO/IEC 23009-1 §5.3.1).
@@ -404,7 +404,11 @@ impl DocumentReader<'_, '_> {
             self.xml.skip()?;
         }
         if timeline.is_empty() {
-            self.warnings.add(element.line, "there is no S in the SegmentTimeline");
+            self.warnings.add(
+                element.line,
+                WarningCode::Missing,
+                "there is no S in the SegmentTimeline",
+            );
         }
         Ok(timeline.into())
     }
@@ -452,7 +456,7 @@ impl DocumentReader<'_, '_> {
         let nothing = target == "urn:mpeg:dash:resolve-to-zero:2013";
         if !nothing {
             let message = format!("a remote {} is left out", element.name());
-            self.warnings.add(element.line, message);
+            self.warnings.add(element.line, WarningCode::Unsupported, message);
         }
         true
     }
@@ -478,7 +482,7 @@ impl DocumentReader<'_, '_> {
     fn overlook(&mut self, element: &Element<'_>, attribute: &str, value: &str) {
         let (name, value) = (element.name(), excerpt(value));
         let message = format!("\"{value}\" is no value for {name}@{attribute}");
-        self.warnings.add(element.line, message);
+        self.warnings.add(element.line, WarningCode::BadValue, message);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::document::{self, Addressing, Levels, Location, Mpd};
 use super::{template, timeline};
 use crate::io::MediaKind;
-use crate::manifest::{Fault, ManifestErrorKind, Warnings, codecs, sort_by_bandwidth};
+use crate::manifest::{Fault, ManifestErrorKind, WarningCode, Warnings, codecs, sort_by_bandwidth};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
 use crate::presentation::{
     InitSegment, Live, Period, Presentation, Representation, SegmentIndex, Segments, SwitchingSet,
@@ -105,18 +105,29 @@ impl Resolver<'_> {
         let mut cursor = (!self.dynamic).then_some(MediaTime::ZERO);
         if self.dynamic && mpd.periods.first().is_some_and(|first| first.start.is_none()) {
             // Early available: it will be given a start when it begins.
-            self.warnings.add(mpd.line, "the first period of a dynamic MPD has no start");
+            self.warnings.add(
+                mpd.line,
+                WarningCode::Missing,
+                "the first period of a dynamic MPD has no start",
+            );
             cursor = Some(MediaTime::ZERO);
         }
         for period in &mpd.periods {
             let Some(start) = period.start.or(cursor) else {
-                self.warnings.add(period.line, "a period that has no start yet is left out");
+                self.warnings.add(
+                    period.line,
+                    WarningCode::Missing,
+                    "a period that has no start yet is left out",
+                );
                 continue;
             };
             if let Some((_, before, before_end)) = spans.last_mut() {
                 if start < *before {
-                    self.warnings
-                        .add(period.line, "a period that begins before the last is left out");
+                    self.warnings.add(
+                        period.line,
+                        WarningCode::Overlap,
+                        "a period that begins before the last is left out",
+                    );
                     continue;
                 }
                 // A period ends where the next begins, at the latest.
@@ -137,7 +148,11 @@ impl Resolver<'_> {
         spans.retain(|(period, start, end)| {
             let plays = end.is_none_or(|end| end > *start);
             if !plays {
-                self.warnings.add(period.line, "a period without length is left out");
+                self.warnings.add(
+                    period.line,
+                    WarningCode::Inconsistent,
+                    "a period without length is left out",
+                );
             }
             plays
         });
@@ -176,8 +191,11 @@ impl Resolver<'_> {
             return Ok(());
         }
         let Some(kind) = kind(set) else {
-            self.warnings
-                .add(set.line, "an AdaptationSet that is no video, audio or text is left out");
+            self.warnings.add(
+                set.line,
+                WarningCode::Unsupported,
+                "an AdaptationSet that is no video, audio or text is left out",
+            );
             return Ok(());
         };
         let base = self.resolve(base, set.base.as_deref(), set.line)?;
@@ -197,7 +215,7 @@ impl Resolver<'_> {
                 Err(error) if is_fatal(&error.kind) => return Err(error),
                 Err(error) => {
                     let message = format!("a Representation is left out: {}", error.kind);
-                    self.warnings.add(error.line, message);
+                    self.warnings.add(error.line, WarningCode::Unsupported, message);
                     self.left_out.get_or_insert(error);
                     continue;
                 }
@@ -243,20 +261,20 @@ impl Resolver<'_> {
         let id = match &written.id {
             Some(id) => id.clone(),
             None => {
-                self.warnings.add(line, "Representation lacks its id");
+                self.warnings.add(line, WarningCode::Missing, "Representation lacks its id");
                 position.to_string()
             }
         };
         let bandwidth = written.bandwidth.filter(|&bandwidth| bandwidth > 0);
         if bandwidth.is_none() {
-            self.warnings.add(line, "Representation lacks its bandwidth");
+            self.warnings.add(line, WarningCode::Missing, "Representation lacks its bandwidth");
         }
         let (own, inherited) = (&written.common, &set.common);
         let container = own.mime_type.as_ref().or(inherited.mime_type.as_ref());
         let container = match container {
             Some(container) => container.clone(),
             None => {
-                self.warnings.add(line, "Representation lacks its mimeType");
+                self.warnings.add(line, WarningCode::Missing, "Representation lacks its mimeType");
                 let mut guess = kind.name().to_owned();
                 guess.push_str("/mp4");
                 guess
@@ -528,7 +546,11 @@ impl Resolver<'_> {
 
     fn not_understood(&mut self, scheme: &str, line: u64) {
         let scheme = crate::manifest::error::excerpt(scheme);
-        self.warnings.add(line, format!("left out for its EssentialProperty {scheme}"));
+        self.warnings.add(
+            line,
+            WarningCode::Unsupported,
+            format!("left out for its EssentialProperty {scheme}"),
+        );
     }
 }
 

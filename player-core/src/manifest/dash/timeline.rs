@@ -1,6 +1,6 @@
 //! Segment timelines (ISO/IEC 23009-1 §5.3.9.6).
 
-use crate::manifest::Warnings;
+use crate::manifest::{WarningCode, Warnings};
 use crate::presentation::index::Run;
 
 /// An `S` element.
@@ -46,7 +46,11 @@ pub(super) fn runs(
                 match until {
                     Some(until) => until.saturating_sub(start).div_ceil(s.duration).max(1),
                     None => {
-                        warnings.add(line, "S@r is -1, but nothing says where it ends");
+                        warnings.add(
+                            line,
+                            WarningCode::Missing,
+                            "S@r is -1, but nothing says where it ends",
+                        );
                         1
                     }
                 }
@@ -58,7 +62,11 @@ pub(super) fn runs(
         runs.push(run);
     }
     if overlaps {
-        warnings.add(line, "segments of the SegmentTimeline overlap; the later ones count");
+        warnings.add(
+            line,
+            WarningCode::Overlap,
+            "segments of the SegmentTimeline overlap; the later ones count",
+        );
     }
     runs
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::variables::Variables;
 use crate::manifest::error::excerpt;
-use crate::manifest::{Fault, ManifestErrorKind, Warnings, decimal};
+use crate::manifest::{Fault, ManifestErrorKind, WarningCode, Warnings, decimal};
 use crate::time::MediaTime;
 
 /// The attributes of one tag. What is not well formed has been reported and left out.
@@ -29,7 +29,11 @@ impl<'a> Attributes<'a> {
         let mut rest = text;
         while !rest.is_empty() {
             let Some((name, after)) = rest.split_once('=') else {
-                warnings.add(line, format!("{tag}: \"{}\" is no attribute", excerpt(rest)));
+                warnings.add(
+                    line,
+                    WarningCode::Syntax,
+                    format!("{tag}: \"{}\" is no attribute", excerpt(rest)),
+                );
                 break;
             };
             let name = name.trim_ascii();
@@ -37,7 +41,11 @@ impl<'a> Attributes<'a> {
                 Some(value) => match value.split_once('"') {
                     Some((value, after)) => (value, true, after.trim_ascii_start()),
                     None => {
-                        warnings.add(line, format!("{tag}: {name} lacks its closing quote"));
+                        warnings.add(
+                            line,
+                            WarningCode::Syntax,
+                            format!("{tag}: {name} lacks its closing quote"),
+                        );
                         break;
                     }
                 },
@@ -51,7 +59,11 @@ impl<'a> Attributes<'a> {
                 Some(after) => after.trim_ascii_start(),
                 None if after.is_empty() => after,
                 None => {
-                    warnings.add(line, format!("{tag}: a comma is missing after {name}"));
+                    warnings.add(
+                        line,
+                        WarningCode::Syntax,
+                        format!("{tag}: a comma is missing after {name}"),
+                    );
                     after
                 }
             };
@@ -59,12 +71,24 @@ impl<'a> Attributes<'a> {
                 |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
             if name.is_empty() || !name.bytes().all(proper) {
                 let name = excerpt(name);
-                warnings.add(line, format!("{tag}: \"{name}\" is no attribute name"));
+                warnings.add(
+                    line,
+                    WarningCode::Syntax,
+                    format!("{tag}: \"{name}\" is no attribute name"),
+                );
             } else if list.len() >= MOST_ATTRIBUTES {
-                warnings.add(line, format!("{tag}: there are too many attributes"));
+                warnings.add(
+                    line,
+                    WarningCode::Syntax,
+                    format!("{tag}: there are too many attributes"),
+                );
                 break;
             } else if list.iter().any(|before| before.name == name) {
-                warnings.add(line, format!("{tag}: {name} is there twice; the first counts"));
+                warnings.add(
+                    line,
+                    WarningCode::Duplicate,
+                    format!("{tag}: {name} is there twice; the first counts"),
+                );
             } else {
                 list.push(Attribute { name, value, quoted });
             }
@@ -95,7 +119,11 @@ impl<'a> Attributes<'a> {
     ) -> Result<Option<Cow<'a, str>>, Fault> {
         let Some(attribute) = self.find(name) else { return Ok(None) };
         if !attribute.quoted {
-            warnings.add(self.line, format!("{}: {name} must be quoted", self.tag));
+            warnings.add(
+                self.line,
+                WarningCode::Syntax,
+                format!("{}: {name} must be quoted", self.tag),
+            );
         }
         variables.substitute(attribute.value, self.line).map(Some)
     }
@@ -140,7 +168,11 @@ impl<'a> Attributes<'a> {
         let value = read(attribute.value);
         if value.is_none() {
             let (tag, text) = (self.tag, excerpt(attribute.value));
-            warnings.add(self.line, format!("{tag}: \"{text}\" is no value for {name}"));
+            warnings.add(
+                self.line,
+                WarningCode::BadValue,
+                format!("{tag}: \"{text}\" is no value for {name}"),
+            );
         }
         value
     }

@@ -4,7 +4,7 @@ use super::attributes::{self, Attributes};
 use super::lines::{Content, Lines};
 use super::variables::Variables;
 use crate::io::ByteRange;
-use crate::manifest::{Fault, ManifestErrorKind, Parsed, Warnings, decimal};
+use crate::manifest::{Fault, ManifestErrorKind, Parsed, WarningCode, Warnings, decimal};
 use crate::presentation::index::{ListBuilder, ListEntry};
 use crate::presentation::{InitSegment, SegmentIndex};
 use crate::time::MediaTime;
@@ -249,7 +249,7 @@ impl<'a> MediaReader<'a> {
         let range = self.range.take();
         let gap = core::mem::take(&mut self.gap);
         let Some(duration) = self.duration.take() else {
-            self.warnings.add(line, "a segment without EXTINF is left out");
+            self.warnings.add(line, WarningCode::Missing, "a segment without EXTINF is left out");
             return Ok(());
         };
         if self.list.len() >= MOST_SEGMENTS {
@@ -283,7 +283,11 @@ impl<'a> MediaReader<'a> {
             && duration >= target + MediaTime::from_millis(500)
         {
             self.overlong = true;
-            self.warnings.add(line, "a segment is longer than EXT-X-TARGETDURATION");
+            self.warnings.add(
+                line,
+                WarningCode::Inconsistent,
+                "a segment is longer than EXT-X-TARGETDURATION",
+            );
         }
         self.longest = self.longest.max(duration);
         let peak = match range.and_then(|range| range.length) {
@@ -320,7 +324,11 @@ impl<'a> MediaReader<'a> {
                 return Err(ManifestErrorKind::missing("EXT-X-TARGETDURATION").at(last_line));
             }
             None => {
-                self.warnings.add(last_line, "EXT-X-TARGETDURATION is missing");
+                self.warnings.add(
+                    last_line,
+                    WarningCode::Missing,
+                    "EXT-X-TARGETDURATION is missing",
+                );
                 self.longest
             }
         };
@@ -338,11 +346,19 @@ impl<'a> MediaReader<'a> {
 
     fn wrong(&mut self, name: &str, value: &str, line: u64) {
         let value = crate::manifest::error::excerpt(value);
-        self.warnings.add(line, format!("\"{value}\" is no value for {name}"));
+        self.warnings.add(
+            line,
+            WarningCode::BadValue,
+            format!("\"{value}\" is no value for {name}"),
+        );
     }
 
     fn late(&mut self, name: &str, line: u64) {
-        self.warnings.add(line, format!("{name} comes too late and is overlooked"));
+        self.warnings.add(
+            line,
+            WarningCode::Misplaced,
+            format!("{name} comes too late and is overlooked"),
+        );
     }
 }
 

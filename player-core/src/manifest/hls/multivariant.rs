@@ -4,7 +4,9 @@ use super::attributes::Attributes;
 use super::lines::{Content, Lines};
 use super::variables::Variables;
 use crate::io::MediaKind;
-use crate::manifest::{Fault, ManifestErrorKind, Parsed, Warnings, codecs, sort_by_bandwidth};
+use crate::manifest::{
+    Fault, ManifestErrorKind, Parsed, WarningCode, Warnings, codecs, sort_by_bandwidth,
+};
 use crate::presentation::{Period, Presentation, Representation, Segments, SwitchingSet};
 use crate::url;
 
@@ -29,7 +31,11 @@ pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, Fault
         }
     }
     if let Some((_, line)) = reader.pending {
-        reader.warnings.add(line, "EXT-X-STREAM-INF is not followed by a URI");
+        reader.warnings.add(
+            line,
+            WarningCode::Missing,
+            "EXT-X-STREAM-INF is not followed by a URI",
+        );
     }
     if reader.variants.is_empty() {
         return Err(ManifestErrorKind::Empty.at(lines.number()));
@@ -96,7 +102,11 @@ impl MultivariantReader<'_> {
         match name {
             "EXT-X-STREAM-INF" => {
                 if self.pending.is_some() {
-                    self.warnings.add(line, "the EXT-X-STREAM-INF before has no URI");
+                    self.warnings.add(
+                        line,
+                        WarningCode::Missing,
+                        "the EXT-X-STREAM-INF before has no URI",
+                    );
                 }
                 self.pending = Some((self.variant(value, line)?, line));
                 Ok(())
@@ -128,7 +138,7 @@ impl MultivariantReader<'_> {
         let bandwidth = match attributes.integer("BANDWIDTH", warnings) {
             Some(bandwidth) => bandwidth,
             None => {
-                warnings.add(line, "EXT-X-STREAM-INF lacks its BANDWIDTH");
+                warnings.add(line, WarningCode::Missing, "EXT-X-STREAM-INF lacks its BANDWIDTH");
                 attributes.integer("AVERAGE-BANDWIDTH", warnings).unwrap_or(0)
             }
         };
@@ -153,7 +163,11 @@ impl MultivariantReader<'_> {
             // Other camera angles, and captions inside the video, are not tracks of their own.
             Some("VIDEO" | "CLOSED-CAPTIONS") => return Ok(()),
             _ => {
-                warnings.add(line, "EXT-X-MEDIA without a known TYPE is left out");
+                warnings.add(
+                    line,
+                    WarningCode::Missing,
+                    "EXT-X-MEDIA without a known TYPE is left out",
+                );
                 return Ok(());
             }
         };
@@ -171,14 +185,14 @@ impl MultivariantReader<'_> {
         let channels = text("CHANNELS")?;
         let stable_id = text("STABLE-RENDITION-ID")?;
         let Some(group) = group else {
-            warnings.add(line, "EXT-X-MEDIA without GROUP-ID is left out");
+            warnings.add(line, WarningCode::Missing, "EXT-X-MEDIA without GROUP-ID is left out");
             return Ok(());
         };
         if name.is_none() {
-            warnings.add(line, "EXT-X-MEDIA lacks its NAME");
+            warnings.add(line, WarningCode::Missing, "EXT-X-MEDIA lacks its NAME");
         }
         if kind == MediaKind::Text && url.is_none() {
-            warnings.add(line, "subtitles without URI are left out");
+            warnings.add(line, WarningCode::Missing, "subtitles without URI are left out");
             return Ok(());
         }
         let channels = channels
@@ -203,7 +217,11 @@ impl MultivariantReader<'_> {
 
     fn uri(&mut self, reference: &str, line: u64) -> Result<(), Fault> {
         let Some((mut variant, _)) = self.pending.take() else {
-            self.warnings.add(line, "a URI without EXT-X-STREAM-INF is left out");
+            self.warnings.add(
+                line,
+                WarningCode::Misplaced,
+                "a URI without EXT-X-STREAM-INF is left out",
+            );
             return Ok(());
         };
         if self.variants.len() >= MOST {
@@ -375,7 +393,11 @@ impl<'a> AudioGroups<'a> {
                 .filter(|rendition| rendition.kind == MediaKind::Audio && rendition.group == id)
                 .peekable();
             let Some(first) = members.peek() else {
-                warnings.add(1, format!("there is no EXT-X-MEDIA for the audio group {id}"));
+                warnings.add(
+                    1,
+                    WarningCode::Inconsistent,
+                    format!("there is no EXT-X-MEDIA for the audio group {id}"),
+                );
                 continue;
             };
             let line = first.line;
@@ -387,7 +409,7 @@ impl<'a> AudioGroups<'a> {
                     let message = format!(
                         "alternatives to sound muxed with the picture are left out (group {id})"
                     );
-                    warnings.add(line, message);
+                    warnings.add(line, WarningCode::Unsupported, message);
                 }
                 continue;
             }
