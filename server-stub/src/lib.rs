@@ -6,9 +6,12 @@
 
 pub mod access;
 pub mod chaos;
+pub mod clock;
 pub mod delivery;
 mod error;
 pub mod http;
+pub mod id;
 pub mod package;
+pub mod storage;
 
 pub use error::{Error, Result};

@@ -1,0 +1,50 @@
+//! Where the service keeps what it knows, behind narrow traits cut by what the data needs.
+//!
+//! | trait | holds | needs |
+//! | --- | --- | --- |
+//! | [`Accounts`] | accounts and their profiles | uniqueness, transactions |
+//! | [`Sessions`] | refresh tokens, device codes, stream leases | expiry, compare-and-set |
+//!
+//! Roles see the traits alone and speak in the terms of their trade, never in a query language. [`sqlite`] keeps
+//! all of it in files of one directory, with nothing to install. Time comes in through the calls: no
+//! implementation reads a clock.
+
+pub mod accounts;
+pub mod sessions;
+pub mod sqlite;
+
+pub use accounts::Accounts;
+pub use sessions::Sessions;
+
+/// The storage's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the storage did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The engine refused or cannot be reached; another try may do.
+    #[error("the storage is unavailable: {reason}")]
+    Unavailable {
+        /// The engine's words, for the log and not for a client.
+        reason: String,
+    },
+    /// What is stored does not make sense.
+    #[error("the storage holds a damaged {what}: {reason}")]
+    Damaged {
+        /// The kind of record.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A later version of this program has written the database.
+    #[error("{name} is of version {found}, this program knows {known}: use a newer program")]
+    TooNew {
+        /// The database.
+        name: String,
+        /// The version it is of.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+    },
+}
