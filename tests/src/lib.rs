@@ -1,4 +1,5 @@
 //! What the scenarios, the end-to-end runs and the lab have in common.
 
+pub mod abr;
 pub mod replay;
 pub mod world;

@@ -21,12 +21,17 @@
 //! ```
 
 mod network;
+mod optimum;
 mod outcome;
+mod published;
 pub mod reference;
 mod session;
+mod timeline;
 
 pub use network::{Period, Trace};
+pub use optimum::{Goal, Resolution, optimum};
 pub use outcome::Outcome;
+pub use published::Published;
 pub use session::{Options, Player, Replacement, Session, TransferRecord, play};
 
 /// A title: its ladder and the size of every segment.

@@ -4,7 +4,7 @@ use crate::math::ln;
 use crate::sim::{Movie, Session};
 
 /// How far a second of stall outweighs a unit of utility in [`Outcome::score`].
-const STALL_WEIGHT: f64 = 5.0;
+pub(super) const STALL_WEIGHT: f64 = 5.0;
 
 /// Figures of one session. The short names in serialised form are the customary ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -21,6 +21,25 @@ impl Controller for Fixed {
     }
 }
 
+/// A plan made beforehand.
+#[derive(Clone, Debug)]
+pub struct Script(
+    /// Position in the ladder of each segment, to the end of the title.
+    pub Vec<usize>,
+);
+
+impl Controller for Script {
+    fn rule(&self) -> Rule {
+        Rule::Custom
+    }
+
+    fn choose(&mut self, step: &Step, _estimate: &Estimate) -> Choice {
+        let left = step.remaining.map_or(usize::MAX, |left| left as usize);
+        let planned = self.0.get(self.0.len().saturating_sub(left)).copied();
+        choice(planned.unwrap_or(0).min(step.top()), 0.0)
+    }
+}
+
 /// BOLA as first published, with the up-switch held to the throughput's rung plus one (BOLA-U) or
 /// exactly that (BOLA-O), and γp of five seconds.
 #[derive(Clone, Debug)]

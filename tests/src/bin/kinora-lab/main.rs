@@ -1,5 +1,6 @@
 //! The lab: tools for people who study playback. One file per tool.
 
+mod abr;
 mod files;
 mod replay;
 
@@ -17,6 +18,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Tool {
+    /// Run rules that choose bitrates over recorded networks, and compare them with the best possible.
+    Abr(abr::Abr),
     /// Replay a recorded session and print every output of the player as a line of JSON.
     Replay(replay::Replay),
 }
@@ -26,6 +29,7 @@ const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().tool {
+        Tool::Abr(arguments) => abr::run(&arguments),
         Tool::Replay(arguments) => replay::run(&arguments),
     };
     match result {
