@@ -38,9 +38,15 @@ pub struct Resolution {
     pub patience_ms: f64,
 }
 
-impl Default for Resolution {
-    fn default() -> Self {
-        Self { buffer_ms: 200.0, stalled_ms: 500.0, patience_ms: 500.0 }
+impl Resolution {
+    /// One that finds all but a thousandth of the optimum within a second.
+    pub fn usual(goal: Goal) -> Self {
+        // Without a price on switches there are few plans to follow: there is time for more patience.
+        let patience_ms = match goal {
+            Goal::Linear => 500.0,
+            Goal::Score => 2000.0,
+        };
+        Self { buffer_ms: 200.0, stalled_ms: 500.0, patience_ms }
     }
 }
 

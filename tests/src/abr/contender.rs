@@ -1,7 +1,7 @@
 //! Rules by name, ready to play.
 
 use kinora_abr::sim::reference::Fixed;
-use kinora_abr::sim::{Options, Player, Published};
+use kinora_abr::sim::{Options, Player, Published, Replacement};
 use kinora_abr::{Config, Rule};
 
 /// A rule that takes part.
@@ -66,7 +66,9 @@ impl Contender {
         match self.kind {
             Kind::Shipped(rule) => {
                 let config = Config { rule, ..self.config };
-                (Player::rule(rule, &config), *options)
+                let replacement =
+                    if config.replace { Replacement::Rule } else { Replacement::None };
+                (Player::rule(rule, &config), Options { replacement, ..*options })
             }
             Kind::Published(published) => published.player(options),
             Kind::Fixed(rung) => {

@@ -172,7 +172,7 @@ impl Experiment {
 /// The best session over one network of a set. Unlike the rules, it chooses the first rung too.
 pub fn best_session(set: &Set, trace: usize, goal: Goal) -> Session {
     let options = Options { first: None, ..options(set) };
-    optimum(&set.movie, &set.traces[trace].1, &options, goal, Resolution::default())
+    optimum(&set.movie, &set.traces[trace].1, &options, goal, Resolution::usual(goal))
 }
 
 fn options(set: &Set) -> Options {

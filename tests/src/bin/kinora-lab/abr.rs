@@ -27,7 +27,7 @@ again from the start at its end. A title is {\"segment_duration_ms\", \"bitrates
 
 Example:
   kinora-lab abr --traces networks/3g --movie film.json --buffer 25 \\
-      --controller kinora dynamicdash --optimum --json 3g.json --draw 3g.svg
+      --controller kinora dynamicdash --optimum --json 3g.json
 
 Exit codes:
   0  done
