@@ -89,6 +89,18 @@ pub enum Error {
         /// The system's answer.
         kind: io::ErrorKind,
     },
+    /// What the service keeps cannot be used.
+    #[error(transparent)]
+    Storage(#[from] crate::storage::Error),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] crate::token::KeysError),
+    /// There is no account of that address.
+    #[error("there is no account of {email}")]
+    NoAccount {
+        /// The address.
+        email: String,
+    },
     /// A signal ended the work before it was done.
     #[error("interrupted; nothing was written")]
     Interrupted,

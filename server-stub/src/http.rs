@@ -1,13 +1,15 @@
 //! Connections: HTTP/1.1 and HTTP/2 (by prior knowledge) on one port, until told to stop.
 
+use crate::web::Peer;
 use axum::Router;
+use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tower_service::Service;
 
 /// A client that has not sent its request's head by then is not going to.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -31,9 +33,9 @@ pub async fn serve(
     let connections = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: closing connections will free some.
                     tracing::warn!(%error, "cannot accept");
@@ -45,7 +47,11 @@ pub async fn serve(
         };
         // Small answers should not wait for an acknowledgement; without it they only come later.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            router.clone().call(request)
+        });
         let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = connections.watch(connection);
         tokio::spawn(async move {

@@ -1,10 +1,13 @@
 //! The server side of a streaming service.
 //!
 //! [`package`] turns a video file into a presentation: CMAF segments written once, with HLS and DASH manifests
-//! over them. [`delivery`] and [`chaos`] are roles, each an axum router of its own, which a program puts
-//! together, lets [`access`] watch, and hands to [`http`].
+//! over them. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks,
+//! [`chaos`] makes delivery worse on purpose. They stand on [`storage`], which is what they keep, on [`token`],
+//! which is how they know a caller, and on [`web`], which puts them together; [`roles`] opens them over a
+//! directory, [`access`] watches delivery, and [`mod@http`] serves all of it.
 
 pub mod access;
+pub mod auth;
 pub mod chaos;
 pub mod clock;
 pub mod delivery;
@@ -12,6 +15,9 @@ mod error;
 pub mod http;
 pub mod id;
 pub mod package;
+pub mod roles;
 pub mod storage;
+pub mod token;
+pub mod web;
 
 pub use error::{Error, Result};

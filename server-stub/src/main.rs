@@ -5,18 +5,37 @@ mod commands;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// The server side of a streaming service: packages films and delivers them.
+/// The server side of a streaming service: packages films, delivers them, and knows who watches.
 #[derive(Parser)]
 #[command(name = "kinora-server", version, after_help = EXIT_CODES)]
 struct Cli {
+    /// How the log on standard error is written
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "KINORA_LOG_FORMAT"
+    )]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    Account(commands::account::Account),
+    Keys(commands::keys::Keys),
     Package(commands::package::Package),
     Serve(commands::serve::Serve),
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 const EXIT_CODES: &str = "\
@@ -35,11 +54,14 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| "warn,kinora_server=info".into());
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .init();
+        .with_ansi(ansi);
+    match cli.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -49,6 +71,8 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match cli.command {
+            Command::Account(account) => account.run().await,
+            Command::Keys(keys) => keys.run(),
             Command::Package(package) => package.run().await,
             Command::Serve(serve) => serve.run().await,
         }

@@ -233,10 +233,10 @@ async fn pages_of_other_origins_may_play_and_measure() {
 async fn one_port_speaks_both_versions_of_http() {
     let server = Server::start().await;
     let h2 = client().http2_prior_knowledge().build().unwrap();
-    let url = format!("http://{}/healthz", server.address);
+    let url = format!("http://{}/master.m3u8", server.address);
     let answer = h2.get(&url).send().await.unwrap();
     assert_eq!(answer.version(), reqwest::Version::HTTP_2);
-    assert_eq!(answer.text().await.unwrap(), "ok\n");
+    assert_eq!(answer.text().await.unwrap(), "#EXTM3U\n");
     let answer = server.client.get(&url).send().await.unwrap();
     assert_eq!(answer.version(), reqwest::Version::HTTP_11);
 }
@@ -251,7 +251,7 @@ async fn a_stop_lets_running_requests_finish() {
     server.stop.send(()).unwrap();
     assert_eq!(answer.bytes().await.unwrap().len(), SEGMENT);
     assert!(server.done.await.unwrap(), "all requests finished");
-    assert!(server.client.get(format!("http://{}/healthz", server.address)).send().await.is_err());
+    assert!(server.client.get(format!("http://{}/", server.address)).send().await.is_err());
 }
 
 #[tokio::test]

@@ -1,22 +1,28 @@
 //! `kinora-server serve`.
 
 use super::signals::stop_requested;
+use axum::Router;
 use clap::Args;
 use kinora_server::{
-    Error, Result, access,
+    Error, Result, access, auth,
     chaos::{self, Chaos},
     delivery::{self, Mount},
     http,
+    roles::{Data, Role},
+    web::{Limits, Service, metrics::Metrics},
 };
 use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::net::TcpListener;
 
-/// Serve packaged films, and pages, over HTTP/1.1 and HTTP/2
+/// Serve packaged films and pages, accounts and the catalogue, over HTTP/1.1 and HTTP/2
 ///
 /// Prints one line, `listening on http://ADDRESS`, to standard output when it is ready, and logs requests to
 /// standard error (RUST_LOG sets how much). Stops on SIGINT or SIGTERM when the running requests are done.
+///
+/// Plays the role `delivery` if there is something to deliver, and the others if there is a directory for
+/// their data; --roles chooses among them. Processes that share the directory share the data.
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("content").required(true).multiple(true).args(["directory", "mounts"]))]
+#[command(group = clap::ArgGroup::new("content").required(true).multiple(true).args(["directory", "mounts", "data"]))]
 pub(crate) struct Serve {
     /// The directory to serve at /
     #[arg(value_name = "DIR")]
@@ -24,6 +30,12 @@ pub(crate) struct Serve {
     /// Serve another directory under a path; repeatable. The longest path that fits a request wins
     #[arg(long = "mount", value_name = "PATH=DIR")]
     mounts: Vec<Mount>,
+    /// The directory for accounts, the catalogue and all else that the service keeps
+    #[arg(long, value_name = "DIR", env = "KINORA_DATA")]
+    data: Option<PathBuf>,
+    /// The roles to play
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_enum)]
+    roles: Vec<Role>,
     /// The address; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -37,15 +49,61 @@ pub(crate) struct Serve {
     /// /_control
     #[arg(long)]
     control: bool,
+    /// Keys that sign access tokens, where they are not to be kept with the data; KINORA_SIGNING_KEYS may hold
+    /// the text of such a file itself
+    #[arg(long, value_name = "FILE", env = "KINORA_SIGNING_KEYS_FILE")]
+    signing_keys: Option<PathBuf>,
+    /// Where viewers type in the code that a television shows
+    #[arg(long, value_name = "URL", default_value = "/activate", env = "KINORA_VERIFICATION_URI")]
+    verification_uri: String,
 }
 
 impl Serve {
-    pub(crate) async fn run(self) -> Result<()> {
-        let mut mounts = self.mounts;
-        if let Some(directory) = self.directory {
+    pub(crate) async fn run(mut self) -> Result<()> {
+        let mut mounts = std::mem::take(&mut self.mounts);
+        if let Some(directory) = self.directory.take() {
             mounts.push(Mount::new("/", directory)?);
         }
-        let mut router = delivery::router(&mounts)?;
+        let roles = self.roles(!mounts.is_empty())?;
+        let metrics = Metrics::default();
+        let mut service = Service::new(metrics.clone(), Limits::default());
+        if roles.contains(&Role::Delivery) {
+            service = service.files(self.delivery(&mounts)?);
+        }
+        if let Some(data) = self.data()? {
+            let verification_uri = self.verification_uri.clone();
+            let auth = auth::Config { verification_uri, ..auth::Config::default() };
+            service = data.add(service, &roles, auth, &metrics).await?;
+        }
+        self.serve(service.router()).await
+    }
+
+    /// The roles that are asked for, or all that there is something for.
+    fn roles(&self, has_files: bool) -> Result<Vec<Role>> {
+        let refuse =
+            |reason: &str| Err(Error::Option { flag: "--roles", reason: reason.to_owned() });
+        let needs_data = |role: &Role| Role::WITH_DATA.contains(role);
+        if self.roles.contains(&Role::Delivery) && !has_files {
+            return refuse("delivery needs a directory to serve, DIR or --mount");
+        }
+        if self.roles.iter().any(needs_data) && self.data.is_none() {
+            return refuse("a role keeps data, and --data says where");
+        }
+        if !self.roles.is_empty() {
+            return Ok(self.roles.clone());
+        }
+        let mut roles = Vec::new();
+        if has_files {
+            roles.push(Role::Delivery);
+        }
+        if self.data.is_some() {
+            roles.extend(Role::WITH_DATA);
+        }
+        Ok(roles)
+    }
+
+    fn delivery(&self, mounts: &[Mount]) -> Result<Router> {
+        let mut router = delivery::router(mounts)?;
         let chaos = Chaos::default();
         chaos.shaper.set_rate(self.throttle);
         if self.control || self.throttle.is_some() {
@@ -61,7 +119,24 @@ impl Serve {
         if self.control {
             router = router.merge(chaos::router(chaos));
         }
+        Ok(router)
+    }
 
+    fn data(&self) -> Result<Option<Data>> {
+        let Some(directory) = &self.data else { return Ok(None) };
+        let mut data = Data::new(directory);
+        data.signing_keys = match &self.signing_keys {
+            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| Error::Io {
+                action: "read",
+                path: path.clone(),
+                kind: error.kind(),
+            })?),
+            None => std::env::var("KINORA_SIGNING_KEYS").ok(),
+        };
+        Ok(Some(data))
+    }
+
+    async fn serve(self, router: Router) -> Result<()> {
         let cannot_listen = |error: std::io::Error| Error::Listen {
             address: self.listen.to_string(),
             kind: error.kind(),

@@ -15,7 +15,6 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use kind::FileType;
 use std::{convert::Infallible, path::PathBuf, str::FromStr, time::Duration};
@@ -68,7 +67,7 @@ impl FromStr for Mount {
     }
 }
 
-/// Serves every mount, and `/healthz`.
+/// Serves every mount.
 ///
 /// # Errors
 /// [`Error::Option`] when two mounts share a path.
@@ -90,7 +89,6 @@ pub fn router(mounts: &[Mount]) -> Result<Router> {
     Ok(router
         .layer(middleware::from_fn(describe))
         .layer(middleware::from_fn(refuse_bad_paths))
-        .route("/healthz", get(async || "ok\n"))
         .layer(cors()))
 }
 

@@ -1,0 +1,57 @@
+//! `kinora-server account`.
+
+use clap::{Args, Subcommand};
+use kinora_server::{
+    Error, Result,
+    storage::{Accounts, sqlite::SqliteAccounts},
+};
+use std::path::PathBuf;
+
+/// Look after accounts, beside a running service or without one
+#[derive(Args)]
+pub(crate) struct Account {
+    #[command(subcommand)]
+    action: Action,
+    /// The directory that the service keeps its data in
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "KINORA_DATA",
+        default_value = "kinora-data"
+    )]
+    data: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Let an account edit the catalogue, from its next access token on
+    Admin {
+        /// The address it signs in with
+        email: String,
+        /// No longer
+        #[arg(long)]
+        revoke: bool,
+    },
+    /// Sign every device of an account out
+    SignOut {
+        /// The address it signs in with
+        email: String,
+    },
+}
+
+impl Account {
+    pub(crate) async fn run(self) -> Result<()> {
+        let accounts = SqliteAccounts::open(&self.data).await?;
+        let (Action::Admin { email, .. } | Action::SignOut { email }) = &self.action;
+        let email = email.to_ascii_lowercase();
+        let Some(account) = accounts.by_email(&email).await? else {
+            return Err(Error::NoAccount { email });
+        };
+        match self.action {
+            Action::Admin { revoke, .. } => accounts.set_admin(&account.id, !revoke).await?,
+            Action::SignOut { .. } => accounts.end_sessions(&account.id).await?,
+        };
+        Ok(())
+    }
+}

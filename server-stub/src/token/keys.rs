@@ -1,0 +1,516 @@
+//! The keys that sign access tokens, and the public halves that check them (JSON Web Key Sets, RFC 7517).
+
+use super::{Claims, ISSUER, LEEWAY, LIFETIME, jws};
+use crate::{
+    clock::{Clock, UnixTime},
+    id::{hex, random},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde::{Deserialize, Serialize};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+/// A key signs for so long (30 days) before the next one takes over.
+const PERIOD: u32 = 30 * 86_400;
+/// A key is published so long before it signs, for whoever checks to have read it.
+const PUBLISHED_AHEAD: u32 = 600;
+/// A key stays published so long after it has signed for the last time.
+const KEPT: u32 = LIFETIME + LEEWAY + 60;
+/// What is published is read again after so long.
+const READ_AGAIN: u32 = 60;
+
+/// What is wrong with the keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// The file system refused.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The text is no set of keys.
+    #[error("the signing keys cannot be read: {reason}")]
+    Malformed {
+        /// What is wrong; never the text itself.
+        reason: &'static str,
+    },
+}
+
+impl KeysError {
+    fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::File { path, reason: error.to_string() }
+    }
+}
+
+/// The file of secret keys.
+#[derive(Serialize, Deserialize)]
+struct SecretFile {
+    keys: Vec<SecretKey>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct SecretKey {
+    kid: String,
+    /// 32 bytes, base64url.
+    seed: String,
+    created_at: UnixTime,
+}
+
+impl SecretKey {
+    fn new(created_at: UnixTime) -> Self {
+        Self { kid: hex(&random::<8>()), seed: BASE64URL.encode(random::<32>()), created_at }
+    }
+
+    fn pair(&self) -> Result<Ed25519KeyPair, KeysError> {
+        let malformed = KeysError::Malformed { reason: "a seed is not 32 bytes in base64url" };
+        let seed = BASE64URL.decode(&self.seed).map_err(|_| malformed.clone())?;
+        Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| malformed)
+    }
+}
+
+/// A published key (RFC 8037, 2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PublicKey {
+    /// Always `OKP`.
+    pub kty: String,
+    /// Always `Ed25519`.
+    pub crv: String,
+    /// Always `EdDSA`.
+    pub alg: String,
+    /// Always `sig`.
+    #[serde(rename = "use")]
+    pub usage: String,
+    /// Names the key.
+    pub kid: String,
+    /// The key, base64url.
+    pub x: String,
+}
+
+/// A published set of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct KeySet {
+    /// Those that sign, will sign, or have signed what is still valid.
+    pub keys: Vec<PublicKey>,
+}
+
+struct Signer {
+    kid: String,
+    pair: Ed25519KeyPair,
+    created_at: UnixTime,
+}
+
+/// The keys of the service's one issuer of tokens.
+pub struct SigningKeys {
+    /// Where they are kept; none when they were given.
+    secret: Option<PathBuf>,
+    published: PathBuf,
+    clock: Clock,
+    signers: RwLock<Vec<Signer>>,
+}
+
+impl SigningKeys {
+    /// Keys in a file that only its owner can read, made if it is not there, and published in another.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn open(secret: PathBuf, published: PathBuf, clock: Clock) -> Result<Self, KeysError> {
+        let keys = Self { secret: Some(secret), published, clock, signers: RwLock::default() };
+        keys.maintain()?;
+        Ok(keys)
+    }
+
+    /// Keys that someone else keeps and rotates, as the text of such a file.
+    ///
+    /// # Errors
+    /// When the text is no set of keys, or the public halves cannot be written.
+    pub fn given(text: &str, published: PathBuf, clock: Clock) -> Result<Self, KeysError> {
+        let keys = Self { secret: None, published, clock, signers: RwLock::default() };
+        keys.take(parse(text.as_bytes())?)?;
+        Ok(keys)
+    }
+
+    /// Adds a key when the newest is due, drops those that nothing valid is signed with any more, and
+    /// publishes the rest. To be called now and then.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written; the keys stay as they were.
+    pub fn maintain(&self) -> Result<(), KeysError> {
+        let Some(path) = &self.secret else { return Ok(()) };
+        self.take(change(path, |keys| maintained(keys, self.clock.now()))?)
+    }
+
+    /// Makes a new key, which takes over when those who check have had time to read it; or, after a theft, the
+    /// only one from now on, which ends every access token at once.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn rotate(secret: &Path, stolen: bool, now: UnixTime) -> Result<(), KeysError> {
+        change(secret, |mut keys| {
+            if stolen {
+                keys.clear();
+            }
+            keys.push(SecretKey::new(now));
+            keys
+        })?;
+        Ok(())
+    }
+
+    fn take(&self, keys: Vec<SecretKey>) -> Result<(), KeysError> {
+        let mut signers = Vec::new();
+        for SecretKey { kid, created_at, .. } in &keys {
+            signers.push(Signer {
+                kid: kid.clone(),
+                created_at: *created_at,
+                pair: pair(&keys, kid)?,
+            });
+        }
+        if signers.is_empty() {
+            return Err(KeysError::Malformed { reason: "there is no key" });
+        }
+        signers.sort_by_key(|signer| signer.created_at);
+        let set = serde_json::to_vec(&public(&signers)).unwrap_or_default();
+        let unchanged = std::fs::read(&self.published).is_ok_and(|found| found == set);
+        if !unchanged {
+            replace(&self.published, &set, 0o644)?;
+        }
+        *self.signers.write().unwrap_or_else(PoisonError::into_inner) = signers;
+        Ok(())
+    }
+
+    /// Signs what is known of a caller.
+    pub fn sign(&self, claims: &Claims) -> String {
+        let signers = self.signers.read().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let signs = |signer: &&Signer| signer.created_at.plus(PUBLISHED_AHEAD) <= now;
+        let Some(signer) = signers.iter().rev().find(signs).or(signers.first()) else {
+            return String::new(); // there is always one
+        };
+        let claims = serde_json::to_vec(claims).unwrap_or_default();
+        jws::sign(&claims, &signer.kid, &signer.pair)
+    }
+
+    /// The public halves.
+    pub fn public(&self) -> KeySet {
+        public(&self.signers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn pair(keys: &[SecretKey], kid: &str) -> Result<Ed25519KeyPair, KeysError> {
+    let mut named = keys.iter().filter(|key| key.kid == kid);
+    match (named.next(), named.next()) {
+        (Some(key), None) => key.pair(),
+        _ => Err(KeysError::Malformed { reason: "two keys have the same id" }),
+    }
+}
+
+fn public(signers: &[Signer]) -> KeySet {
+    let key = |signer: &Signer| PublicKey {
+        kty: "OKP".to_owned(),
+        crv: "Ed25519".to_owned(),
+        alg: "EdDSA".to_owned(),
+        usage: "sig".to_owned(),
+        kid: signer.kid.clone(),
+        x: BASE64URL.encode(signer.pair.public_key()),
+    };
+    KeySet { keys: signers.iter().map(key).collect() }
+}
+
+/// The keys as they should be now, oldest first.
+fn maintained(mut keys: Vec<SecretKey>, now: UnixTime) -> Vec<SecretKey> {
+    keys.sort_by_key(|key| key.created_at);
+    if keys.last().is_none_or(|newest| newest.created_at.plus(PERIOD) <= now) {
+        keys.push(SecretKey::new(now));
+    }
+    // A key has signed for the last time when its successor began to.
+    let over = |next: &SecretKey| next.created_at.plus(PUBLISHED_AHEAD + KEPT) <= now;
+    let first = keys.iter().rposition(over).unwrap_or(0);
+    keys.split_off(first)
+}
+
+fn parse(text: &[u8]) -> Result<Vec<SecretKey>, KeysError> {
+    match serde_json::from_slice::<SecretFile>(text) {
+        Ok(file) => Ok(file.keys),
+        Err(_) => Err(KeysError::Malformed { reason: "this is not a file of signing keys" }),
+    }
+}
+
+/// Changes the file of secret keys, one process at a time.
+fn change(
+    path: &Path,
+    change: impl FnOnce(Vec<SecretKey>) -> Vec<SecretKey>,
+) -> Result<Vec<SecretKey>, KeysError> {
+    let failed = || KeysError::file(path);
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(failed())?;
+    }
+    let lock = path.with_extension("lock");
+    let lock = std::fs::File::options().create(true).append(true).open(lock).map_err(failed())?;
+    lock.lock().map_err(failed())?;
+    let before = match std::fs::read(path) {
+        Ok(text) => parse(&text)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(failed()(error)),
+    };
+    let ids = |keys: &[SecretKey]| keys.iter().map(|key| key.kid.clone()).collect::<Vec<_>>();
+    let old = ids(&before);
+    let after = change(before);
+    if ids(&after) != old {
+        let text = serde_json::to_vec(&SecretFile { keys: after.clone() }).unwrap_or_default();
+        replace(path, &text, 0o600)?;
+    }
+    Ok(after)
+}
+
+/// Replaces a file at once: whoever reads it sees all of the old or all of the new.
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeysError> {
+    let write = || {
+        let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        std::fs::create_dir_all(directory)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(bytes)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+        }
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(KeysError::file(path))
+}
+
+/// Checks access tokens against the published keys. Clones share what was read.
+#[derive(Clone)]
+pub struct Verifier(Arc<Known>);
+
+struct Known {
+    published: PathBuf,
+    clock: Clock,
+    read: Mutex<Read>,
+}
+
+#[derive(Default)]
+struct Read {
+    at: Option<UnixTime>,
+    keys: Vec<(String, Vec<u8>)>,
+}
+
+impl Verifier {
+    /// Checks against the set of keys in a file, which may come and change at any time.
+    pub fn new(published: PathBuf, clock: Clock) -> Self {
+        Self(Arc::new(Known { published, clock, read: Mutex::default() }))
+    }
+
+    /// What a token says, if it is one of the issuer's and valid now.
+    pub async fn verify(&self, token: &str) -> Option<Claims> {
+        let kid = jws::key_id(token)?;
+        let now = self.0.clock.now();
+        let key = self.key(&kid, now).await?;
+        let claims: Claims = serde_json::from_slice(&jws::verify(token, &key)?).ok()?;
+        let issued = claims.iat.0 <= now.0.saturating_add(i64::from(LEEWAY));
+        let lives = now < claims.exp.plus(LEEWAY);
+        let plausible = claims.exp.0.saturating_sub(claims.iat.0) <= i64::from(LIFETIME);
+        (claims.iss == ISSUER && issued && lives && plausible).then_some(claims)
+    }
+
+    /// The public key of that id. The file is read again now and then, and for an id that is not known, but
+    /// not more than once a second however many ids are made up.
+    async fn key(&self, kid: &str, now: UnixTime) -> Option<Vec<u8>> {
+        let known = &self.0;
+        let found = {
+            let read = known.read.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = read.key(kid);
+            let age = read.at.map_or(u64::MAX, |at| now.since(at));
+            if (key.is_some() && age < u64::from(READ_AGAIN)) || age < 1 {
+                return key;
+            }
+            key
+        };
+        match tokio::fs::read(&known.published).await {
+            Ok(text) => {
+                let set: KeySet = serde_json::from_slice(&text).unwrap_or_default();
+                let mut read = known.read.lock().unwrap_or_else(PoisonError::into_inner);
+                let key = |key: PublicKey| Some((key.kid, BASE64URL.decode(key.x).ok()?));
+                *read =
+                    Read { at: Some(now), keys: set.keys.into_iter().filter_map(key).collect() };
+                read.key(kid)
+            }
+            Err(error) => {
+                tracing::warn!(%error, path = %known.published.display(), "no published keys");
+                found
+            }
+        }
+    }
+
+    /// Whether there are keys to check against.
+    pub async fn ready(&self) -> bool {
+        self.key("", self.0.clock.now()).await;
+        !self.0.read.lock().unwrap_or_else(PoisonError::into_inner).keys.is_empty()
+    }
+}
+
+impl Read {
+    fn key(&self, kid: &str) -> Option<Vec<u8>> {
+        self.keys.iter().find(|(known, _)| known == kid).map(|(_, key)| key.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{AccountId, SessionId};
+
+    const START: UnixTime = UnixTime(2_000_000_000);
+
+    struct Issuer {
+        directory: tempfile::TempDir,
+        clock: Clock,
+        keys: SigningKeys,
+        verifier: Verifier,
+    }
+
+    fn issuer() -> Issuer {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::standing(START);
+        let (secret, published) =
+            (directory.path().join("s.json"), directory.path().join("p.json"));
+        let keys = SigningKeys::open(secret, published.clone(), clock.clone()).unwrap();
+        let verifier = Verifier::new(published, clock.clone());
+        Issuer { directory, clock, keys, verifier }
+    }
+
+    impl Issuer {
+        fn claims(&self) -> Claims {
+            let now = self.clock.now();
+            Claims {
+                iss: ISSUER.to_owned(),
+                sub: AccountId::random(),
+                sid: SessionId::random(),
+                iat: now,
+                exp: now.plus(LIFETIME),
+                region: "DE".to_owned(),
+                admin: false,
+                profile: None,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_valid_until_it_expires() {
+        let issuer = issuer();
+        let claims = issuer.claims();
+        let token = issuer.keys.sign(&claims);
+        assert_eq!(issuer.verifier.verify(&token).await, Some(claims.clone()));
+        issuer.clock.advance(LIFETIME + LEEWAY - 1);
+        assert_eq!(issuer.verifier.verify(&token).await, Some(claims));
+        issuer.clock.advance(1);
+        assert_eq!(issuer.verifier.verify(&token).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_token_from_the_future_of_another_issuer_or_too_long_is_not() {
+        let issuer = issuer();
+        let good = issuer.claims();
+        let end = good.iat.plus(LIFETIME + 100);
+        for claims in [
+            Claims { iat: good.iat.plus(LEEWAY + 1), ..good.clone() },
+            Claims { iss: "other".to_owned(), ..good.clone() },
+            Claims { exp: end, ..good.clone() },
+            Claims { iat: UnixTime(i64::MIN), exp: UnixTime(i64::MAX), ..good.clone() },
+        ] {
+            assert_eq!(
+                issuer.verifier.verify(&issuer.keys.sign(&claims)).await,
+                None,
+                "{claims:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn another_issuers_token_is_not_valid_though_it_names_our_key() {
+        let (ours, theirs) = (issuer(), issuer());
+        let token = theirs.keys.sign(&theirs.claims());
+        assert_eq!(ours.verifier.verify(&token).await, None);
+        let kid = ours.keys.public().keys[0].kid.clone();
+        let pair = SecretKey::new(START).pair().unwrap();
+        let claims = serde_json::to_vec(&ours.claims()).unwrap();
+        assert_eq!(ours.verifier.verify(&jws::sign(&claims, &kid, &pair)).await, None);
+    }
+
+    #[tokio::test]
+    async fn keys_rotate_without_a_token_being_refused() {
+        let Issuer { clock, keys, verifier, .. } = &issuer();
+        let mut used = std::collections::BTreeSet::new();
+        let mut old: Vec<(UnixTime, String)> = Vec::new();
+        let claims =
+            |now: UnixTime| Claims { iat: now, exp: now.plus(LIFETIME), ..issuer().claims() };
+        for _ in 0..40 {
+            for pause in [86_400 - 1200, 300, 300, 300, 300] {
+                clock.advance(pause);
+                keys.maintain().unwrap();
+                let now = clock.now();
+                let token = keys.sign(&claims(now));
+                used.insert(jws::key_id(&token));
+                old.push((now, token));
+                old.retain(|(issued, _)| now.since(*issued) < u64::from(LIFETIME));
+                for (_, token) in &old {
+                    assert!(verifier.verify(token).await.is_some());
+                }
+                assert!(keys.public().keys.len() <= 2);
+            }
+        }
+        assert_eq!(used.len(), 2, "in forty days");
+    }
+
+    #[tokio::test]
+    async fn after_a_theft_nothing_signed_before_is_valid() {
+        let Issuer { directory, clock, keys, verifier } = &issuer();
+        let claims = issuer().claims();
+        let token = keys.sign(&claims);
+        assert!(verifier.verify(&token).await.is_some());
+        SigningKeys::rotate(&directory.path().join("s.json"), true, clock.now()).unwrap();
+        keys.maintain().unwrap();
+        clock.advance(READ_AGAIN);
+        assert_eq!(verifier.verify(&token).await, None);
+        let now = clock.now();
+        let claims = Claims { iat: now, exp: now.plus(LIFETIME), ..claims };
+        assert!(verifier.verify(&keys.sign(&claims)).await.is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_secret_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let issuer = issuer();
+        let mode = |name| {
+            let metadata = std::fs::metadata(issuer.directory.path().join(name)).unwrap();
+            metadata.permissions().mode() & 0o777
+        };
+        assert_eq!((mode("s.json"), mode("p.json")), (0o600, 0o644));
+        let public = std::fs::read_to_string(issuer.directory.path().join("p.json")).unwrap();
+        assert!(!public.contains("seed") && !public.contains("\"d\""));
+    }
+
+    #[test]
+    fn given_keys_are_refused_in_words_that_do_not_repeat_them() {
+        let directory = tempfile::tempdir().unwrap();
+        for text in
+            ["sekrit", r#"{"keys":[{"kid":"a","seed":"sekrit","created_at":0}]}"#, r#"{"keys":[]}"#]
+        {
+            let published = directory.path().join("p.json");
+            let Err(error) = SigningKeys::given(text, published, Clock::default()) else {
+                panic!("{text} was taken");
+            };
+            assert!(!error.to_string().contains("sekrit"), "{error}");
+        }
+    }
+}

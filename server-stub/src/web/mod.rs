@@ -1,0 +1,220 @@
+//! The ground that every role's HTTP stands on.
+//!
+//! [`Service`] puts roles together and gives them what all have: problem documents ([`problem`]), request ids
+//! and traces, limits on size and time, a log without secrets, `/healthz`, `/readyz`, `/metrics`, and the
+//! OpenAPI document of just these roles at `/openapi.json`.
+
+pub mod extract;
+pub mod limit;
+pub mod metrics;
+mod openapi;
+pub mod problem;
+pub mod text;
+mod trace;
+
+pub use trace::RequestId;
+
+use crate::storage;
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use futures_util::future::BoxFuture;
+use metrics::Metrics;
+use problem::{Code, Problem};
+use std::{
+    any::Any,
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowHeaders, Any as AnyOrigin, CorsLayer},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+/// How much a client may ask of the service at once.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// Time for a request's body to arrive and its answer to be ready.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 64 * 1024, time: Duration::from_secs(15) }
+    }
+}
+
+/// Where a connection comes from, in the extensions of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Who a limit counts: an IPv4 address, or the /64 of an IPv6 one, which one household has to itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Source {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+        Ok(Self(match address {
+            Some(IpAddr::V4(address)) => address.to_string(),
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+            None => "unknown".to_owned(),
+        }))
+    }
+}
+
+type Check = Arc<dyn Fn() -> BoxFuture<'static, storage::Result<()>> + Send + Sync>;
+
+/// Roles put together into one router.
+pub struct Service {
+    metrics: Metrics,
+    limits: Limits,
+    api: OpenApiRouter,
+    checks: Vec<(&'static str, Check)>,
+    files: Option<Router>,
+}
+
+impl Service {
+    /// A service without roles.
+    pub fn new(metrics: Metrics, limits: Limits) -> Self {
+        let api = OpenApiRouter::with_openapi(openapi::base());
+        Self { metrics, limits, api, checks: Vec::new(), files: None }
+    }
+
+    /// Adds a role's routes.
+    #[must_use]
+    pub fn role(mut self, routes: OpenApiRouter) -> Self {
+        self.api = self.api.merge(routes);
+        self
+    }
+
+    /// Adds routes that answer what no role does, in their own way: files, with their own limits and log.
+    #[must_use]
+    pub fn files(mut self, routes: Router) -> Self {
+        self.files = Some(match self.files {
+            Some(files) => files.merge(routes),
+            None => routes,
+        });
+        self
+    }
+
+    /// Adds something without which the service is not ready.
+    #[must_use]
+    pub fn needs<F>(
+        mut self,
+        name: &'static str,
+        check: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = storage::Result<()>> + Send + 'static,
+    {
+        self.checks.push((name, Arc::new(move || Box::pin(check()))));
+        self
+    }
+
+    /// The router: the roles, and what every service answers.
+    pub fn router(self) -> Router {
+        let Self { metrics, limits, api, checks, files } = self;
+        let (api, document) = api.split_for_parts();
+        let document = Arc::new(openapi::finish(document));
+        let shown = metrics.clone();
+        let own = Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .route("/readyz", get(async move || ready(&checks).await))
+            .route("/metrics", get(async move || shown.respond()))
+            .route("/openapi.json", get(async move || axum::Json(document.as_ref().clone())));
+        let time = limits.time;
+        let nothing = async || Problem::not_found("path");
+        let mut api = api.merge(own).route("/v1/{*path}", any(nothing));
+        if files.is_none() {
+            api = api.fallback(nothing);
+        }
+        let api = api
+            .method_not_allowed_fallback(async || {
+                Problem::new(
+                    Code::MethodNotAllowed,
+                    "the `Allow` header names the methods there are",
+                )
+            })
+            .layer(DefaultBodyLimit::max(limits.body))
+            .layer(middleware::from_fn(move |request: Request, next: Next| {
+                in_time(time, request, next)
+            }))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn(protect))
+            .layer(middleware::from_fn(move |request: Request, next: Next| {
+                trace::trace(metrics.clone(), request, next)
+            }))
+            .layer(cors());
+        match files {
+            Some(files) => api.merge(files),
+            None => api,
+        }
+    }
+}
+
+async fn in_time(time: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(time, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = "the request did not arrive, or was not answered, in time";
+            Problem::new(Code::RequestTimeout, detail).into_response()
+        }
+    }
+}
+
+/// Ready means that everything needed answers; each is named with how it is.
+async fn ready(checks: &[(&'static str, Check)]) -> Response {
+    let mut status = StatusCode::OK;
+    let mut report = serde_json::Map::new();
+    for (name, check) in checks {
+        let answer = tokio::time::timeout(Duration::from_secs(3), check()).await;
+        let good = matches!(answer, Ok(Ok(())));
+        if !good {
+            status = StatusCode::SERVICE_UNAVAILABLE;
+            tracing::warn!(name, ?answer, "not ready");
+        }
+        report.insert((*name).to_owned(), if good { "ok" } else { "unavailable" }.into());
+    }
+    (status, axum::Json(report)).into_response()
+}
+
+/// A fault of the program ends one request, not its connection.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::new(Code::Internal, "the service met a fault of its own").into_response()
+}
+
+/// Answers are for one viewer and hold what is true now, unless they say otherwise.
+async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Pages of any origin may ask: a caller is known by its token, which no browser adds by itself.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AnyOrigin)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .max_age(Duration::from_secs(86_400))
+}

@@ -1,0 +1,250 @@
+//! What an attacker tries.
+
+use crate::world::{Answer, PASSWORD, World};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use kinora_server::{
+    auth::Config,
+    web::{Limits, limit::Rate},
+};
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+/// Every route that needs a token, by method and path.
+fn guarded(document: &Value) -> Vec<(Method, String)> {
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation.get("security").is_some() {
+                let method = method.to_uppercase().parse().unwrap();
+                let path = path.split('/').map(|part| match part.starts_with('{') {
+                    true => "0123456789abcdef0123456789abcdef",
+                    false => part,
+                });
+                routes.push((method, path.collect::<Vec<_>>().join("/")));
+            }
+        }
+    }
+    routes
+}
+
+#[tokio::test]
+async fn no_route_takes_a_token_that_is_not_one() {
+    let world = World::inside(Config::default()).await;
+    let device = world.household("ada").await;
+    let parts: Vec<&str> = device.access.split('.').collect();
+    let with_header = |header: Value| {
+        format!("{}.{}.{}", BASE64URL.encode(header.to_string()), parts[1], parts[2])
+    };
+    let claims = BASE64URL.decode(parts[1]).unwrap();
+    let mut admin: Value = serde_json::from_slice(&claims).unwrap();
+    admin["admin"] = true.into();
+    let admin = BASE64URL.encode(admin.to_string());
+    let other = World::inside(Config::default()).await;
+    let foreign = other.household("ada").await.access;
+    let expired = device.access.clone();
+    let forged = [
+        String::new(),
+        "null".to_owned(),
+        foreign,
+        device.refresh.clone(),
+        format!("{}.{admin}.{}", parts[0], parts[2]),
+        format!("{}.{}.", BASE64URL.encode(r#"{"alg":"none"}"#), parts[1]),
+        format!("{}.{admin}.", BASE64URL.encode(r#"{"alg":"none","typ":"JWT"}"#)),
+        with_header(json!({"alg": "HS256", "kid": "x"})),
+        with_header(json!({"alg": "EdDSA", "kid": "../../etc/passwd"})),
+        with_header(json!({"alg": "EdDSA", "kid": "' OR 1=1 --"})),
+        with_header(json!({"alg": "EdDSA"})),
+        with_header(json!([])),
+        "a.".repeat(3000),
+    ];
+    let document = world.get("/openapi.json").await.json();
+    let routes = guarded(&document);
+    assert!(routes.len() > 10, "{routes:?}");
+    for (method, path) in &routes {
+        let bare = world.request(method.clone(), path).send().await.unwrap();
+        let bare = Answer::of(bare).await.is(StatusCode::UNAUTHORIZED);
+        bare.problem("unauthenticated");
+        let challenge = bare.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.starts_with("Bearer"), "{challenge}");
+        for token in &forged {
+            let request = world.request(method.clone(), path).bearer_auth(token);
+            let answer = Answer::of(request.json(&json!({})).send().await.unwrap()).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} {token}");
+        }
+    }
+    let twice = world
+        .request(Method::GET, "/v1/account")
+        .header(header::AUTHORIZATION, format!("Bearer {}", device.access))
+        .header(header::AUTHORIZATION, format!("Bearer {}", device.access));
+    assert_eq!(twice.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    device.get("/v1/account").await.is(StatusCode::OK);
+    world.clock.advance(606);
+    for (method, path) in &routes {
+        let request = world.request(method.clone(), path).bearer_auth(&expired);
+        let answer = request.json(&json!({})).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path}: expired");
+    }
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused_for_what_they_are() {
+    let world = World::inside(Config {
+        sign_ins_by_address: Rate { burst: 1000, seconds_each: 1 },
+        ..Config::default()
+    })
+    .await;
+    let send = async |content_type: &str, body: Vec<u8>| {
+        let request = world
+            .request(Method::POST, "/v1/sessions")
+            .header(header::CONTENT_TYPE, content_type)
+            .body(body);
+        Answer::of(request.send().await.unwrap()).await
+    };
+    let json = "application/json";
+    let deep = [b"[".repeat(30_000), b"]".repeat(30_000)].concat();
+    let login = |email: &str| json!({"email": email, "password": PASSWORD}).to_string();
+    for (content_type, body, status, code) in [
+        (json, b" ".repeat(65 * 1024), 413, "body_too_large"),
+        (json, b"".to_vec(), 400, "malformed_request"),
+        (json, b"{".to_vec(), 400, "malformed_request"),
+        (json, b"\xff\xfe".to_vec(), 400, "malformed_request"),
+        (json, deep, 422, "invalid_value"),
+        (json, b"{}".to_vec(), 422, "invalid_value"),
+        (json, br#"{"email":1,"password":2}"#.to_vec(), 422, "invalid_value"),
+        (
+            json,
+            br#"{"email":"a@b","password":"12345678","admin":true}"#.to_vec(),
+            422,
+            "invalid_value",
+        ),
+        (
+            json,
+            br#"{"email":"a@b","email":"c@d","password":"12345678"}"#.to_vec(),
+            422,
+            "invalid_value",
+        ),
+        ("text/plain", login("a@b").into_bytes(), 415, "unsupported_media_type"),
+        ("", login("a@b").into_bytes(), 415, "unsupported_media_type"),
+        (json, login("a@b\r\nSet-Cookie: x").into_bytes(), 422, "invalid_value"),
+        (json, login(&"a".repeat(60_000)).into_bytes(), 422, "invalid_value"),
+        (json, login("'OR'1'='1'--@example.org").into_bytes(), 401, "wrong_credentials"),
+        (json, login("\"><script>@example.org").into_bytes(), 401, "wrong_credentials"),
+    ] {
+        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        let answer = send(content_type, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{shown}: {}", answer.body);
+        answer.problem(code);
+        assert!(!answer.headers.contains_key(header::SET_COOKIE));
+    }
+}
+
+#[tokio::test]
+async fn hostile_paths_reach_nothing() {
+    let world = World::inside(Config::default()).await;
+    let device = world.household("ada").await;
+    for id in [
+        "1",
+        "%27%20OR%201=1%20--",
+        "..%2f..%2fetc%2fpasswd",
+        "%00",
+        "%ff",
+        "0123456789ABCDEF0123456789ABCDEF",
+        "%0d%0aset-cookie:%20x",
+    ] {
+        let answer = device.get(&format!("/v1/profiles/{id}")).await;
+        assert!(answer.status.is_client_error(), "{id}: {}", answer.status);
+        assert!(!answer.headers.contains_key(header::SET_COOKIE));
+        let code = answer.json()["code"].as_str().unwrap().to_owned();
+        answer.problem(&code);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_client_is_not_waited_for() {
+    let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
+    let world = World::inside_with(Config::default(), limits).await;
+    let address = world.url("").trim_start_matches("http://").to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+             content-length: 100\r\n\r\n{";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    });
+    let answer = answer.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("request_timeout"), "{answer}");
+}
+
+/// The memory this process has in use, in bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+/// Each try takes one of few hashes, or none at all: what it costs the service is bounded, and the owner
+/// gets in as soon as the attacker's address is not theirs.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_wrong_passwords_cost_next_to_nothing() {
+    let world = World::inside(Config::default()).await;
+    world.household("ada").await;
+    let hashed = async || {
+        let metrics = world.get("/metrics").await.body;
+        let line = metrics.lines().find(|line| line.starts_with("kinora_passwords_hashed_total "));
+        line.unwrap().rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let (memory, before) = (resident(), hashed().await);
+    let mut limited = 0;
+    for batch in 0..100 {
+        let tries = (0..100).map(|i| {
+            let name = if i % 2 == 0 { "ada".to_owned() } else { format!("nobody-{batch}-{i}") };
+            let world = &world;
+            async move { world.try_sign_in(&name, "wrong password").await }
+        });
+        for answer in futures_util::future::join_all(tries).await {
+            match answer.status {
+                StatusCode::UNAUTHORIZED => {}
+                StatusCode::TOO_MANY_REQUESTS => {
+                    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+                    limited += 1;
+                }
+                StatusCode::SERVICE_UNAVAILABLE => limited += 1,
+                other => panic!("{other}: {}", answer.body),
+            }
+        }
+    }
+    assert!(limited >= 9_900, "{limited}");
+    assert!(hashed().await - before <= 30);
+    let grown = resident().saturating_sub(memory);
+    assert!(grown < 64 << 20, "{} MiB", grown >> 20);
+    world.clock.advance(3600);
+    world.try_sign_in("ada", PASSWORD).await.is(StatusCode::OK);
+}
+
+/// What an address without an account gets is what a wrong password gets: the same words, the same work.
+#[tokio::test]
+async fn a_wrong_password_and_no_account_look_the_same() {
+    let world = World::inside(Config::default()).await;
+    world.household("ada").await;
+    let wrong = world.try_sign_in("ada", "wrong password").await;
+    let nobody = world.try_sign_in("nobody", "wrong password").await;
+    let told = |answer: &Answer| {
+        let mut problem = answer.problem("wrong_credentials");
+        problem["request_id"].take();
+        (answer.status, problem)
+    };
+    assert_eq!(told(&wrong), told(&nobody));
+    let metrics = world.get("/metrics").await.body;
+    assert!(metrics.contains("kinora_passwords_hashed_total 4\n"), "{metrics}");
+}

@@ -1,0 +1,93 @@
+//! What every process answers, whatever its roles.
+
+use crate::{
+    suite,
+    world::{Answer, World},
+};
+use reqwest::{Method, StatusCode, header};
+
+suite! {
+    every_process_says_how_it_is
+    every_process_describes_itself
+    what_is_not_there_is_a_problem
+    a_request_keeps_its_id_and_its_trace
+    a_page_of_any_origin_may_ask
+}
+
+async fn fetch(url: String) -> Answer {
+    Answer::of(reqwest::Client::new().get(url).send().await.unwrap()).await
+}
+
+async fn every_process_says_how_it_is(world: &World) {
+    for base in world.bases() {
+        assert_eq!(fetch(format!("{base}/healthz")).await.is(StatusCode::OK).body, "ok\n");
+        let ready = fetch(format!("{base}/readyz")).await.is(StatusCode::OK).json();
+        let ready = ready.as_object().unwrap();
+        assert!(!ready.is_empty() && ready.values().all(|state| state == "ok"), "{ready:?}");
+        fetch(format!("{base}/v1/a/path/of/nobody?secret=1")).await.is(StatusCode::NOT_FOUND);
+        let metrics = fetch(format!("{base}/metrics")).await.is(StatusCode::OK);
+        let format = metrics.headers[header::CONTENT_TYPE].to_str().unwrap();
+        assert!(format.starts_with("application/openmetrics-text"), "{format}");
+        assert!(metrics.body.ends_with("# EOF\n"));
+        let counted = metrics.body.lines().any(|line| {
+            line.starts_with(
+                "kinora_http_requests_total{route=\"/readyz\",method=\"GET\",status=\"200\"} 1",
+            )
+        });
+        assert!(counted, "{}", metrics.body);
+        assert!(!metrics.body.contains("nobody"), "no label is a client's to choose");
+    }
+}
+
+async fn every_process_describes_itself(world: &World) {
+    for base in world.bases() {
+        let document = fetch(format!("{base}/openapi.json")).await.is(StatusCode::OK).json();
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{document}");
+        assert!(!document["paths"].as_object().unwrap().is_empty());
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(operation["summary"].is_string(), "{method} {path}");
+            }
+        }
+    }
+}
+
+async fn what_is_not_there_is_a_problem(world: &World) {
+    world.get("/v1/nothing").await.is(StatusCode::NOT_FOUND).problem("not_found");
+    world.get("/nothing").await.is(StatusCode::NOT_FOUND).problem("not_found");
+    let wrong = world.request(Method::PUT, "/v1/sessions").send().await.unwrap();
+    let wrong = Answer::of(wrong).await.is(StatusCode::METHOD_NOT_ALLOWED);
+    wrong.problem("method_not_allowed");
+    let allow = wrong.headers[header::ALLOW].to_str().unwrap();
+    assert!(allow.contains("POST") && allow.contains("DELETE"), "{allow}");
+}
+
+async fn a_request_keeps_its_id_and_its_trace(world: &World) {
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = world
+        .request(Method::GET, "/v1/account")
+        .header("x-request-id", "mine-1")
+        .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    let answer = Answer::of(request.send().await.unwrap()).await.is(StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.problem("unauthenticated")["request_id"], "mine-1");
+    let answered = answer.headers["traceparent"].to_str().unwrap();
+    assert!(answered.starts_with(&format!("00-{trace}-")) && answered.ends_with("-01"));
+    assert!(!answered.contains("00f067aa0ba902b7"), "a step of its own");
+    while !world.log().contains("mine-1") {
+        tokio::task::yield_now().await;
+    }
+    assert!(world.log().contains(trace));
+}
+
+async fn a_page_of_any_origin_may_ask(world: &World) {
+    let preflight = world
+        .request(Method::OPTIONS, "/v1/sessions")
+        .header(header::ORIGIN, "https://tv.example")
+        .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+        .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type");
+    let answer = Answer::of(preflight.send().await.unwrap()).await.is(StatusCode::OK);
+    assert_eq!(answer.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+    let allowed = answer.headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap();
+    assert!(allowed.contains("authorization"), "{allowed}");
+    assert!(!answer.headers.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
+}

@@ -1,0 +1,294 @@
+//! The service, started for one test, and clients of it.
+
+use kinora_server::{
+    auth,
+    clock::{Clock, UnixTime},
+    http,
+    roles::{Data, Role},
+    web::{Limits, Service, metrics::Metrics},
+};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A running service with its data.
+pub(crate) struct World {
+    pub(crate) data: TempDir,
+    /// Where each role answers.
+    bases: Vec<(Role, String)>,
+    processes: Vec<Process>,
+    /// Moves the clock of a service inside the test.
+    pub(crate) clock: Clock,
+    client: Client,
+}
+
+/// A process of the service; it ends when this is dropped.
+struct Process {
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl World {
+    pub(crate) async fn in_one_process() -> Self {
+        Self::started(&[&Role::WITH_DATA])
+    }
+
+    pub(crate) async fn each_role_in_its_own() -> Self {
+        let each: Vec<[Role; 1]> = Role::WITH_DATA.map(|role| [role]).to_vec();
+        let each: Vec<&[Role]> = each.iter().map(|roles| roles.as_slice()).collect();
+        Self::started(&each)
+    }
+
+    fn started(processes: &[&[Role]]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let (mut bases, mut started) = (Vec::new(), Vec::new());
+        for roles in processes {
+            let (process, base) = Process::start(data.path(), roles);
+            bases.extend(roles.iter().map(|role| (*role, base.clone())));
+            started.push(process);
+        }
+        Self { data, bases, processes: started, clock: Clock::default(), client: client() }
+    }
+
+    /// A service inside the test, whose clock stands and whose passwords are cheap.
+    pub(crate) async fn inside(config: auth::Config) -> Self {
+        Self::inside_with(config, Limits::default()).await
+    }
+
+    pub(crate) async fn inside_with(config: auth::Config, limits: Limits) -> Self {
+        let config = auth::Config { hash: auth::config::HashCost::cheap(), ..config };
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::standing(UnixTime(2_000_000_000));
+        let data = Data { clock: clock.clone(), ..Data::new(directory.path()) };
+        let metrics = Metrics::default();
+        let service = Service::new(metrics.clone(), limits);
+        let service = data.add(service, &Role::WITH_DATA, config, &metrics).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let never = std::future::pending();
+        tokio::spawn(http::serve(listener, service.router(), never, Duration::ZERO));
+        let bases = Role::WITH_DATA.map(|role| (role, base.clone())).to_vec();
+        Self { data: directory, bases, processes: Vec::new(), clock, client: client() }
+    }
+
+    /// Where the role that answers a path is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let role = Role::Auth;
+        let (_, base) = self.bases.iter().find(|(found, _)| *found == role).unwrap();
+        format!("{base}{path}")
+    }
+
+    /// Where each process is.
+    pub(crate) fn bases(&self) -> Vec<String> {
+        let mut bases: Vec<String> = self.bases.iter().map(|(_, base)| base.clone()).collect();
+        bases.dedup();
+        bases
+    }
+
+    /// What the processes have logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.processes.iter().map(|process| process.log.lock().unwrap().clone()).collect()
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(&body).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let body = form
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.replace(':', "%3A")))
+            .collect::<Vec<_>>()
+            .join("&");
+        let request = self
+            .request(Method::POST, path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    /// Opens an account and signs in to it.
+    pub(crate) async fn household(&self, name: &str) -> Device<'_> {
+        let email = format!("{name}@example.org");
+        let request = json!({
+            "email": email, "password": PASSWORD, "region": "DE",
+            "profile_name": name, "language": "de",
+        });
+        self.post("/v1/accounts", request).await.is(StatusCode::ACCEPTED);
+        self.sign_in(name).await
+    }
+
+    /// Signs another device of an account in.
+    pub(crate) async fn sign_in(&self, name: &str) -> Device<'_> {
+        let answer = self.try_sign_in(name, PASSWORD).await;
+        Device::of(self, answer.is(StatusCode::OK))
+    }
+
+    pub(crate) async fn try_sign_in(&self, name: &str, password: &str) -> Answer {
+        let email = format!("{name}@example.org");
+        self.post("/v1/sessions", json!({"email": email, "password": password})).await
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        self.post("/v1/sessions/refresh", json!({"refresh_token": token})).await
+    }
+
+    /// Runs the program over the same data, beside what is running.
+    pub(crate) fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kinora-server"));
+        command.args(arguments).env("KINORA_DATA", self.data.path()).output().unwrap()
+    }
+}
+
+impl Process {
+    fn start(data: &Path, roles: &[Role]) -> (Self, String) {
+        use clap::ValueEnum;
+        let roles: Vec<String> = roles
+            .iter()
+            .map(|role| role.to_possible_value().unwrap().get_name().to_owned())
+            .collect();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kinora-server"))
+            .args(["serve", "--log-format", "json", "--listen", "127.0.0.1:0"])
+            .args(["--roles", &roles.join(","), "--data"])
+            .arg(data)
+            .env("RUST_LOG", "trace")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (mut stderr, written) = (child.stderr.take().unwrap(), log.clone());
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+                written.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+        });
+        let base = line.trim().strip_prefix("listening on ");
+        let base = base.unwrap_or_else(|| panic!("no address: {}", log.lock().unwrap()));
+        (Self { child, log }, base.to_owned())
+    }
+}
+
+fn client() -> Client {
+    // Refused when another test was first, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: header::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, body: response.text().await.unwrap() }
+    }
+
+    #[track_caller]
+    pub(crate) fn is(self, status: StatusCode) -> Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Checks that this is a whole problem document of a code.
+    #[track_caller]
+    pub(crate) fn problem(&self, code: &str) -> Value {
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(problem["status"], self.status.as_u16());
+        assert_eq!(problem["type"], format!("/problems/{code}"));
+        assert!(problem["title"].is_string() && problem["detail"].is_string());
+        assert_eq!(problem["request_id"], self.headers["x-request-id"].to_str().unwrap());
+        problem
+    }
+}
+
+/// A device that is signed in.
+pub(crate) struct Device<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl<'a> Device<'a> {
+    pub(crate) fn of(world: &'a World, answer: Answer) -> Self {
+        let tokens = answer.json();
+        let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
+        Self { world, access: text("access_token"), refresh: text("refresh_token") }
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = self.world.request(method, path).bearer_auth(&self.access);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path, None).await
+    }
+
+    /// The ids of the account's profiles.
+    pub(crate) async fn profiles(&self) -> Vec<String> {
+        let profiles = self.get("/v1/profiles").await.is(StatusCode::OK).json();
+        let id = |profile: &Value| profile["id"].as_str().unwrap().to_owned();
+        profiles.as_array().unwrap().iter().map(id).collect()
+    }
+
+    /// The same device, acting as a profile.
+    pub(crate) async fn acting_as(&self, profile: &str) -> Device<'a> {
+        let path = format!("/v1/profiles/{profile}/select");
+        let answer = self.ask(Method::POST, &path, None).await.is(StatusCode::OK);
+        let access = answer.json()["access_token"].as_str().unwrap().to_owned();
+        Device { world: self.world, access, refresh: self.refresh.clone() }
+    }
+}
