@@ -79,6 +79,13 @@ impl MediaTime {
         saturate(product.div_euclid(i128::from(FLICKS_PER_SECOND)))
     }
 
+    /// The distance in whole microseconds, rounded to the nearest.
+    pub const fn micros(self) -> i64 {
+        // 3528 flicks are five microseconds.
+        let rest = self.0.rem_euclid(3528);
+        self.0.div_euclid(3528) * 5 + (rest * 5 + 1764) / 3528
+    }
+
     /// The distance as a [`Duration`]; negative distances become zero.
     pub fn to_duration(self) -> Duration {
         let flicks = u64::try_from(self.0).unwrap_or(0);
@@ -243,6 +250,18 @@ mod tests {
             let time = MediaTime::from_millis(millis);
             assert_eq!(MediaTime::from_seconds(time.seconds()), time);
         }
+    }
+
+    #[test]
+    fn microseconds_are_the_nearest() {
+        for millis in [0, 1, -1, 1_999, -36_000_001] {
+            assert_eq!(MediaTime::from_millis(millis).micros(), millis * 1000);
+        }
+        // 705.6 flicks are one microsecond.
+        let micros =
+            [0, 352, 353, 1058, 1059, -352, -353].map(|f| MediaTime::from_flicks(f).micros());
+        assert_eq!(micros, [0, 0, 1, 1, 2, 0, -1]);
+        assert_eq!(MediaTime::MAX.micros(), 13_071_672_387_832_732);
     }
 
     #[test]

@@ -6,24 +6,49 @@ use crate::time::{FLICKS_PER_SECOND, MediaTime};
 /// A time or duration in seconds, such as `6.006`, to the nearest flick; saturates. A leading sign,
 /// and a point without digits on one side of it, are accepted.
 pub(crate) fn seconds(text: &str) -> Option<MediaTime> {
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(text) => (true, text),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
     };
-    let (whole, fraction) = split(text)?;
-    let whole = whole
-        .bytes()
-        .fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
-    // Eighteen digits are far below a flick.
-    let (mut numerator, mut denominator) = (0u128, 1u128);
-    for digit in fraction.bytes().take(18) {
-        numerator = numerator * 10 + u128::from(digit - b'0');
-        denominator *= 10;
+    let (mut whole, mut fraction, mut places) = (0u64, 0u64, None);
+    for &byte in digits {
+        let digit = u64::from(byte.wrapping_sub(b'0'));
+        match &mut places {
+            _ if digit > 9 => {
+                if byte != b'.' || places.is_some() {
+                    return None;
+                }
+                places = Some(0);
+            }
+            None => whole = whole.saturating_mul(10).saturating_add(digit),
+            // Ten digits are a fourteenth of a flick apart.
+            Some(places) if *places < 10 => {
+                fraction = fraction * 10 + digit;
+                *places += 1;
+            }
+            Some(_) => {}
+        }
     }
-    let flicks = (numerator * FLICKS_PER_SECOND as u128 + denominator / 2) / denominator;
-    let fraction = MediaTime::from_flicks(i64::try_from(flicks).unwrap_or(i64::MAX));
-    let time = MediaTime::from_secs(i64::try_from(whole).unwrap_or(i64::MAX)) + fraction;
+    if digits.len() == usize::from(places.is_some()) {
+        return None;
+    }
+    let flicks = fraction_of(fraction, places.unwrap_or(0));
+    let whole = MediaTime::from_secs(i64::try_from(whole).unwrap_or(i64::MAX));
+    let time = whole + MediaTime::from_flicks(flicks);
     Some(if negative { -time } else { time })
+}
+
+/// `fraction` of 10^`places`, up to ten, in flicks.
+#[inline]
+fn fraction_of(fraction: u64, places: u32) -> i64 {
+    // A second has five factors of ten in flicks; three places are by far the most common.
+    const THOUSANDTH: u64 = FLICKS_PER_SECOND as u64 / 1000;
+    if places == 3 {
+        return (fraction * THOUSANDTH) as i64;
+    }
+    let scale = 10u64.pow(places);
+    ((fraction * FLICKS_PER_SECOND as u64 + scale / 2) / scale) as i64
 }
 
 /// A positive decimal such as `23.976`, to the nearest `f64` for any number of sensible length.
@@ -73,6 +98,9 @@ mod tests {
         assert_eq!(seconds(".5"), Some(MediaTime::from_millis(500)));
         assert_eq!(seconds("-1.25"), Some(MediaTime::from_millis(-1250)));
         assert_eq!(seconds("0.0000000014"), Some(MediaTime::from_flicks(1)));
+        assert_eq!(seconds("0.000000000708"), Some(MediaTime::ZERO));
+        assert_eq!(seconds("0.99999999999999"), Some(MediaTime::from_secs(1)));
+        assert_eq!(seconds("6.0060060"), Some(MediaTime::from_scaled(60_060_060, 10_000_000)));
         assert_eq!(seconds("99999999999999999999999"), Some(MediaTime::MAX));
     }
 

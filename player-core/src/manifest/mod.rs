@@ -4,8 +4,10 @@
 //! too deep is a [`ManifestErrorKind::Limit`]. What a specification lets a client overlook becomes a
 //! [`ManifestWarning`].
 
+mod binary;
 mod codecs;
 pub mod dash;
+mod date;
 mod decimal;
 mod error;
 pub mod hls;

@@ -5,13 +5,12 @@ mod list;
 mod pattern;
 mod runs;
 
-pub(crate) use list::{ListBuilder, ListEntry};
+pub use list::Difference;
+pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting};
 pub(crate) use pattern::{PatternPart, UrlPattern};
 pub(crate) use runs::{Run, Timeline};
 
 use std::sync::Arc;
-
-use list::List;
 
 use crate::io::ByteRange;
 use crate::media::{BoxError, sidx};
@@ -27,6 +26,8 @@ use super::Protection;
 pub struct SegmentIndex {
     layout: Layout,
     inits: Vec<InitSegment>,
+    /// For each of `inits`, the key it is encrypted with; those after the last are clear.
+    init_keys: Vec<Option<usize>>,
     keys: Vec<Protection>,
     media_offset: Option<MediaTime>,
 }
@@ -79,6 +80,15 @@ pub struct InitSegment {
     pub range: Option<ByteRange>,
 }
 
+/// What several segments of an index share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) inits: Vec<InitSegment>,
+    /// For each of `inits`, the key it is encrypted with.
+    pub(crate) init_keys: Vec<Option<usize>>,
+    pub(crate) keys: Vec<Protection>,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 enum Layout {
     /// Addressed by number or time: a URL pattern, and runs of equal segments.
@@ -98,6 +108,7 @@ impl SegmentIndex {
         Self {
             layout: Layout::Runs { pattern, timeline },
             inits: init.into_iter().collect(),
+            init_keys: Vec::new(),
             keys: Vec::new(),
             media_offset: Some(media_offset),
         }
@@ -109,7 +120,50 @@ impl SegmentIndex {
         inits: Vec<InitSegment>,
         media_offset: Option<MediaTime>,
     ) -> Self {
-        Self { layout: Layout::List(list.finish()), inits, keys: Vec::new(), media_offset }
+        Self {
+            layout: Layout::List(list.finish()),
+            inits,
+            init_keys: Vec::new(),
+            keys: Vec::new(),
+            media_offset,
+        }
+    }
+
+    /// Segments named one by one, with what encrypts them. `init_keys` says for each of `inits`
+    /// which of `keys` it is encrypted with.
+    pub(crate) fn from_encrypted_list(list: List, shared: Shared) -> Self {
+        let Shared { inits, init_keys, keys } = shared;
+        Self { layout: Layout::List(list), inits, init_keys, keys, media_offset: None }
+    }
+
+    /// The list, if segments are named one by one.
+    pub(crate) fn list(&self) -> Option<&List> {
+        match &self.layout {
+            Layout::List(list) => Some(list),
+            Layout::Runs { .. } => None,
+        }
+    }
+
+    /// The list, to be changed.
+    pub(crate) fn list_mut(&mut self) -> Option<&mut List> {
+        match &mut self.layout {
+            Layout::List(list) => Some(list),
+            Layout::Runs { .. } => None,
+        }
+    }
+
+    /// Takes out what segments share, to be put back by [`set_shared`](Self::set_shared).
+    pub(crate) fn take_shared(&mut self) -> Shared {
+        Shared {
+            inits: core::mem::take(&mut self.inits),
+            init_keys: core::mem::take(&mut self.init_keys),
+            keys: core::mem::take(&mut self.keys),
+        }
+    }
+
+    /// Puts back what segments share.
+    pub(crate) fn set_shared(&mut self, shared: Shared) {
+        (self.inits, self.init_keys, self.keys) = (shared.inits, shared.init_keys, shared.keys);
     }
 
     /// The subsegments a `sidx` box lists (ISO/IEC 14496-12 §8.16.3).
@@ -244,9 +298,27 @@ impl SegmentIndex {
         &self.inits
     }
 
-    /// The same segments, encrypted with these keys.
-    pub(crate) fn with_keys(self, keys: Vec<Protection>) -> Self {
-        Self { keys, ..self }
+    /// What the initialisation segment that `segment` needs is itself encrypted with; none: it is
+    /// clear (RFC 8216bis §4.4.4.4: a key holds for the `EXT-X-MAP` tags after it).
+    pub fn init_key(&self, segment: &Segment) -> Option<&Protection> {
+        let key = self.init_keys.get(segment.init?).copied().flatten()?;
+        self.keys.get(key)
+    }
+
+    /// The key of `segment`, which must be of this index.
+    pub fn key(&self, segment: &Segment) -> Option<&Protection> {
+        self.keys.get(segment.key?)
+    }
+
+    /// The wall-clock time of a time, as far as segments are dated: by the last date before, or else
+    /// by the first after it.
+    pub fn wall_time_at(&self, time: MediaTime) -> Option<WallTime> {
+        self.list()?.wall_time_at(time)
+    }
+
+    /// The time of a wall-clock time, likewise. It may lie outside the index.
+    pub fn time_at(&self, wall: WallTime) -> Option<MediaTime> {
+        self.list()?.time_at(wall)
     }
 
     /// The keys of its segments, in the order [`Segment::key`] counts them.

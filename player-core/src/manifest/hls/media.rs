@@ -5,7 +5,7 @@ use super::lines::{Content, Lines};
 use super::variables::Variables;
 use crate::io::ByteRange;
 use crate::manifest::{Fault, ManifestErrorKind, Parsed, WarningCode, Warnings, decimal};
-use crate::presentation::index::{ListBuilder, ListEntry};
+use crate::presentation::index::{List, ListEntry, Shared};
 use crate::presentation::{InitSegment, SegmentIndex};
 use crate::time::MediaTime;
 use crate::url;
@@ -74,7 +74,7 @@ pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<MediaPlaylist>, Faul
 
 struct MediaReader<'a> {
     url: &'a str,
-    list: ListBuilder,
+    list: List,
     inits: Vec<InitSegment>,
     init_bytes: usize,
     variables: Variables,
@@ -108,7 +108,7 @@ impl<'a> MediaReader<'a> {
     fn new(url: &'a str) -> Self {
         Self {
             url,
-            list: ListBuilder::new(url, 0),
+            list: List::new(url, 0),
             inits: Vec::new(),
             init_bytes: 0,
             variables: Variables::default(),
@@ -304,6 +304,7 @@ impl<'a> MediaReader<'a> {
             init: self.init,
             discontinuity: self.discontinuity,
             gap,
+            ..ListEntry::default()
         });
         self.time = self.time + duration;
         match (&mut self.previous, range) {
@@ -333,7 +334,10 @@ impl<'a> MediaReader<'a> {
             }
         };
         let value = MediaPlaylist {
-            index: SegmentIndex::from_list(self.list, self.inits, None),
+            index: SegmentIndex::from_encrypted_list(
+                self.list,
+                Shared { inits: self.inits, ..Shared::default() },
+            ),
             live,
             target_duration,
             playlist_type: self.playlist_type,

@@ -1,26 +1,30 @@
 //! Segments named one by one.
 
+use std::collections::VecDeque;
+
 use super::Segment;
 use crate::io::ByteRange;
-use crate::time::MediaTime;
+use crate::time::{MediaTime, WallTime};
 use crate::url;
 
 /// Segments in order. References stay as the manifest wrote them, all in one piece of text, and are
-/// resolved when a segment is wanted: most never are.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct List {
+/// resolved when a segment is wanted: most never are. The list of a live playlist loses segments at
+/// the front and gains some at the back, and nothing in between is touched.
+#[derive(Clone, Debug)]
+pub(crate) struct List {
     /// What references resolve against.
     base: String,
     first_number: u64,
-    /// Every reference, one after another.
-    text: String,
-    entries: Vec<Entry>,
+    text: MovingText,
+    entries: VecDeque<Entry>,
     /// One for each entry, or none at all.
-    ranges: Vec<Option<ByteRange>>,
-    /// Where the initialisation segment or the discontinuity number changes.
-    marks: Vec<Mark>,
-    /// Positions of segments that are missing on the server, rising.
-    gaps: Vec<usize>,
+    ranges: VecDeque<Range>,
+    /// Where the setting changes. Positions in time and order are all numbers of segments, so that
+    /// they hold when segments go.
+    marks: VecDeque<Mark>,
+    dates: VecDeque<Date>,
+    /// Numbers of segments that are missing on the server, rising.
+    gaps: VecDeque<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,11 +35,58 @@ struct Entry {
     reference: (u32, u32),
 }
 
+/// A byte range, in less room than an `Option<ByteRange>` takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Range {
+    start: u64,
+    length: u64,
+}
+
+impl Range {
+    const WHOLE: Self = Self { start: u64::MAX, length: u64::MAX };
+
+    fn new(range: Option<ByteRange>) -> Self {
+        range.map_or(Self::WHOLE, |range| Self {
+            start: range.start,
+            length: range.length.unwrap_or(u64::MAX),
+        })
+    }
+
+    fn get(self) -> Option<ByteRange> {
+        let length = (self.length != u64::MAX).then_some(self.length);
+        (self != Self::WHOLE).then_some(ByteRange { start: self.start, length })
+    }
+}
+
+/// What a segment shares with those around it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Setting {
+    pub(crate) init: Option<usize>,
+    pub(crate) key: Option<usize>,
+    pub(crate) discontinuity: u64,
+    pub(crate) bit_rate: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Mark {
-    position: usize,
-    init: Option<usize>,
-    discontinuity: u64,
+    number: u64,
+    setting: Setting,
+}
+
+/// A segment whose date does not follow from the one before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Date {
+    number: u64,
+    start: MediaTime,
+    wall: WallTime,
+}
+
+impl Date {
+    /// The date of another time.
+    fn at(self, time: MediaTime) -> WallTime {
+        let since = (time - self.start).micros();
+        WallTime::from_micros(self.wall.micros().saturating_add(since))
+    }
 }
 
 /// Puts a list together.
@@ -54,75 +105,36 @@ pub(crate) struct ListEntry<'a> {
     pub(crate) reference: &'a str,
     pub(crate) range: Option<ByteRange>,
     pub(crate) init: Option<usize>,
+    pub(crate) key: Option<usize>,
     pub(crate) discontinuity: u64,
     pub(crate) gap: bool,
+    /// When it was made, if the manifest says so of this very segment.
+    pub(crate) wall_time: Option<WallTime>,
+    pub(crate) bit_rate: Option<u64>,
 }
 
 impl ListBuilder {
     /// Bytes that one segment takes, besides its reference.
-    pub(crate) const ENTRY_SIZE: usize = size_of::<Entry>() + size_of::<Option<ByteRange>>();
+    pub(crate) const ENTRY_SIZE: usize = size_of::<Entry>() + size_of::<Range>();
 
     /// An empty list of references relative to `base`, whose first segment has number
     /// `first_number`.
     pub(crate) fn new(base: &str, first_number: u64) -> Self {
-        Self {
-            list: List {
-                base: base.to_owned(),
-                first_number,
-                text: String::new(),
-                entries: Vec::new(),
-                ranges: Vec::new(),
-                marks: Vec::new(),
-                gaps: Vec::new(),
-            },
-        }
+        Self { list: List::new(base, first_number) }
     }
 
     /// Numbers the first segment, if that was not known from the start.
     pub(crate) fn set_first_number(&mut self, number: u64) {
-        self.list.first_number = number;
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.list.entries.len()
+        self.list.set_first_number(number);
     }
 
     /// Adds a segment to the end.
     pub(crate) fn push(&mut self, entry: ListEntry<'_>) {
-        let list = &mut self.list;
-        let position = list.entries.len();
-        let before = list.entries.last().map(|last| last.reference);
-        let reference = match before {
-            // Byte ranges of one file name it again and again.
-            Some(before) if list.reference(before) == entry.reference => before,
-            _ => {
-                let start = list.text.len();
-                list.text.push_str(entry.reference);
-                // Manifests are limited far below 4 GB; beyond it references would come out empty.
-                let offset = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-                (offset(start), offset(list.text.len()))
-            }
-        };
-        list.entries.push(Entry { start: entry.start, duration: entry.duration, reference });
-        if entry.range.is_some() || !list.ranges.is_empty() {
-            list.ranges.resize(position, None);
-            list.ranges.push(entry.range);
-        }
-        let mark = Mark { position, init: entry.init, discontinuity: entry.discontinuity };
-        if list
-            .marks
-            .last()
-            .is_none_or(|last| (last.init, last.discontinuity) != (mark.init, mark.discontinuity))
-        {
-            list.marks.push(mark);
-        }
-        if entry.gap {
-            list.gaps.push(position);
-        }
+        self.list.push(entry);
     }
 
     pub(super) fn finish(mut self) -> List {
-        self.list.text.shrink_to_fit();
+        self.list.text.text.shrink_to_fit();
         self.list.entries.shrink_to_fit();
         self.list.ranges.shrink_to_fit();
         self.list
@@ -130,28 +142,93 @@ impl ListBuilder {
 }
 
 impl List {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn new(base: &str, first_number: u64) -> Self {
+        Self {
+            base: base.to_owned(),
+            first_number,
+            text: MovingText::default(),
+            entries: VecDeque::new(),
+            ranges: VecDeque::new(),
+            marks: VecDeque::new(),
+            dates: VecDeque::new(),
+            gaps: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Number of the first segment, or of the one that will be.
+    pub(crate) fn first_number(&self) -> u64 {
+        self.first_number
+    }
+
+    /// Numbers the first segment. The list must be empty.
+    pub(crate) fn set_first_number(&mut self, number: u64) {
+        self.first_number = number;
+    }
+
+    /// Number of the segment after the last.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.first_number.saturating_add(self.len() as u64)
+    }
+
+    /// Adds a segment to the end.
+    pub(crate) fn push(&mut self, entry: ListEntry<'_>) {
+        let number = self.next_number();
+        // Byte ranges of one file name it again and again.
+        let before = self.entries.back().map(|last| last.reference);
+        let reference = match before {
+            Some(before)
+                if entry.range.is_some() && same(self.text.get(before), entry.reference) =>
+            {
+                before
+            }
+            _ => self.text.push(entry.reference),
+        };
+        if entry.range.is_some() || !self.ranges.is_empty() {
+            self.ranges.resize(self.entries.len(), Range::WHOLE);
+            self.ranges.push_back(Range::new(entry.range));
+        }
+        self.entries.push_back(Entry { start: entry.start, duration: entry.duration, reference });
+        let setting = Setting {
+            init: entry.init,
+            key: entry.key,
+            discontinuity: entry.discontinuity,
+            bit_rate: entry.bit_rate,
+        };
+        if self.marks.back().is_none_or(|last| last.setting != setting) {
+            self.marks.push_back(Mark { number, setting });
+        }
+        if let Some(wall) = entry.wall_time
+            && self.dates.back().is_none_or(|last| last.at(entry.start) != wall)
+        {
+            self.dates.push_back(Date { number, start: entry.start, wall });
+        }
+        if entry.gap {
+            self.gaps.push_back(number);
+        }
     }
 
     pub(super) fn get(&self, position: usize) -> Option<Segment> {
         let entry = self.entries.get(position)?;
-        let following = self.marks.partition_point(|mark| mark.position <= position);
-        let mark = following.checked_sub(1).and_then(|index| self.marks.get(index));
-        let range = self.ranges.get(position).copied().flatten();
+        let number = self.first_number.saturating_add(position as u64);
+        let setting = self.setting(number);
+        let range = self.range(position);
         Some(Segment {
-            number: self.first_number.saturating_add(position as u64),
+            number,
             start: entry.start,
             duration: entry.duration,
-            url: url::resolve(&self.base, self.reference(entry.reference)),
+            url: url::resolve(&self.base, self.text.get(entry.reference)),
             range,
-            init: mark.and_then(|mark| mark.init),
-            discontinuity: mark.map_or(0, |mark| mark.discontinuity),
+            init: setting.init,
+            discontinuity: setting.discontinuity,
             size: range.and_then(|range| range.length),
-            gap: self.gaps.binary_search(&position).is_ok(),
-            wall_time: None,
-            key: None,
-            bit_rate: None,
+            gap: self.is_gap(number),
+            wall_time: self.wall_time(number, entry.start),
+            key: setting.key,
+            bit_rate: setting.bit_rate,
         })
     }
 
@@ -167,8 +244,248 @@ impl List {
         (position < self.entries.len()).then_some(position)
     }
 
-    fn reference(&self, (start, end): (u32, u32)) -> &str {
-        self.text.get(start as usize..end as usize).unwrap_or("")
+    fn range(&self, position: usize) -> Option<ByteRange> {
+        self.ranges.get(position).and_then(|range| range.get())
+    }
+
+    fn is_gap(&self, number: u64) -> bool {
+        self.gaps.binary_search(&number).is_ok()
+    }
+
+    /// What holds for a segment.
+    pub(crate) fn setting(&self, number: u64) -> Setting {
+        let following = self.marks.partition_point(|mark| mark.number <= number);
+        let mark = following.checked_sub(1).and_then(|index| self.marks.get(index));
+        mark.map_or_else(Setting::default, |mark| mark.setting)
+    }
+
+    /// The date of a segment that starts at `start`: its own, or else as far from that of the one
+    /// before that has one, or else after it, as the playlist says (RFC 8216bis §6.3.3).
+    fn wall_time(&self, number: u64, start: MediaTime) -> Option<WallTime> {
+        let following = self.dates.partition_point(|date| date.number <= number);
+        let date = self.dates.get(following.saturating_sub(1))?;
+        Some(date.at(start))
+    }
+
+    /// The date of a time, as [`wall_time`](Self::wall_time) has it.
+    pub(super) fn wall_time_at(&self, time: MediaTime) -> Option<WallTime> {
+        let following = self.dates.partition_point(|date| date.start <= time);
+        Some(self.dates.get(following.saturating_sub(1))?.at(time))
+    }
+
+    /// The time of a date.
+    pub(super) fn time_at(&self, wall: WallTime) -> Option<MediaTime> {
+        let following = self.dates.partition_point(|date| date.wall <= wall);
+        let date = self.dates.get(following.saturating_sub(1))?;
+        let micros = wall.micros().saturating_sub(date.wall.micros());
+        Some(date.start + MediaTime::from_scaled(micros, 1_000_000))
+    }
+
+    /// Whether a segment says its date, or one before it does.
+    pub(crate) fn date_of(&self, number: u64) -> Option<WallTime> {
+        self.wall_time(number, self.entry(number)?.start)
+    }
+
+    /// Start and end of a segment of a number.
+    pub(crate) fn span_of(&self, number: u64) -> Option<(MediaTime, MediaTime)> {
+        let entry = self.entry(number)?;
+        Some((entry.start, entry.start + entry.duration))
+    }
+
+    /// Reference and byte range of a segment.
+    pub(crate) fn resource(&self, number: u64) -> Option<(&str, Option<ByteRange>)> {
+        let position = self.position(number)?;
+        let entry = self.entries.get(position)?;
+        Some((self.text.get(entry.reference), self.range(position)))
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first_number)?).ok()
+    }
+
+    fn entry(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(self.position(number)?)
+    }
+
+    /// How a segment of this list differs from the one of the same number in another. What is the
+    /// same in the query of a URL counts as the same: services renew the tokens there.
+    pub(crate) fn compare(&self, other: &Self, number: u64) -> Option<Difference> {
+        let (ours, theirs) = (self.resource(number)?, other.resource(number)?);
+        let path = |text: &str| text.split('?').next().map_or(0, str::len);
+        let (our_path, their_path) = (path(ours.0), path(theirs.0));
+        if ours.0.get(..our_path) != theirs.0.get(..their_path) {
+            return Some(Difference::Url);
+        }
+        if ours.1 != theirs.1 {
+            return Some(Difference::Range);
+        }
+        if self.entry(number)?.duration != other.entry(number)?.duration {
+            return Some(Difference::Duration);
+        }
+        let settings = (self.setting(number), other.setting(number));
+        let same = (settings.0.init, settings.0.key) == (settings.1.init, settings.1.key)
+            && self.is_gap(number) == other.is_gap(number);
+        if !same {
+            return Some(Difference::Tags);
+        }
+        (ours.0 != theirs.0).then_some(Difference::Query)
+    }
+
+    /// Forgets the segments before `number`.
+    pub(crate) fn trim(&mut self, number: u64) {
+        let count = number.saturating_sub(self.first_number);
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.len());
+        self.entries.drain(..count);
+        self.ranges.drain(..count.min(self.ranges.len()));
+        self.first_number = self.first_number.saturating_add(count as u64);
+        let first = self.first_number;
+        // The last of those before goes on holding.
+        let before = self.marks.partition_point(|mark| mark.number <= first);
+        self.marks.drain(..before.saturating_sub(1));
+        let before = self.dates.partition_point(|date| date.number <= first);
+        self.dates.drain(..before.saturating_sub(1));
+        let before = self.gaps.partition_point(|&gap| gap < first);
+        self.gaps.drain(..before);
+        match self.entries.front() {
+            Some(front) => self.text.trim(front.reference.0),
+            None => self.text = MovingText::default(),
+        }
+    }
+
+    /// Forgets the segments from `number` on.
+    pub(crate) fn truncate(&mut self, number: u64) {
+        let Some(count) = self.position(number) else { return };
+        self.entries.truncate(count);
+        self.ranges.truncate(count);
+        self.marks.truncate(self.marks.partition_point(|mark| mark.number < number));
+        self.dates.truncate(self.dates.partition_point(|date| date.number < number));
+        self.gaps.truncate(self.gaps.partition_point(|&gap| gap < number));
+    }
+
+    /// Adds the segments of another list that come after ours: their times move by `shift`, their
+    /// discontinuity numbers by `discontinuities`.
+    pub(crate) fn append(&mut self, other: &Self, shift: MediaTime, discontinuities: u64) {
+        let mut first = true;
+        for number in self.next_number()..other.next_number() {
+            let Some(position) = other.position(number) else { return };
+            let Some(entry) = other.entries.get(position) else { return };
+            let setting = other.setting(number);
+            // The first is dated by what the other list knows, the rest follow from it as there.
+            let stated = other.dates.binary_search_by_key(&number, |date| date.number).is_ok();
+            let dated = other.dates.front().is_some_and(|date| date.number <= number);
+            let wall_time = if stated || (dated && first) { other.date_of(number) } else { None };
+            first = false;
+            self.push(ListEntry {
+                start: entry.start + shift,
+                duration: entry.duration,
+                reference: other.text.get(entry.reference),
+                range: other.range(position),
+                init: setting.init,
+                key: setting.key,
+                discontinuity: setting.discontinuity.wrapping_add(discontinuities),
+                gap: other.is_gap(number),
+                wall_time,
+                bit_rate: setting.bit_rate,
+            });
+        }
+    }
+
+    /// Moves every time.
+    pub(crate) fn shift(&mut self, by: MediaTime) {
+        for entry in &mut self.entries {
+            entry.start = entry.start + by;
+        }
+        for date in &mut self.dates {
+            date.start = date.start + by;
+        }
+    }
+
+    /// The least initialisation segment and the least key that are still named.
+    pub(crate) fn least_used(&self) -> (Option<usize>, Option<usize>) {
+        let inits = self.marks.iter().filter_map(|mark| mark.setting.init).min();
+        let keys = self.marks.iter().filter_map(|mark| mark.setting.key).min();
+        (inits, keys)
+    }
+
+    /// Counts initialisation segments and keys anew, after the first of them have gone.
+    pub(crate) fn renumber(&mut self, inits: usize, keys: usize) {
+        for mark in &mut self.marks {
+            mark.setting.init = mark.setting.init.map(|init| init.saturating_sub(inits));
+            mark.setting.key = mark.setting.key.map(|key| key.saturating_sub(keys));
+        }
+    }
+}
+
+/// Two lists are equal if they expand to the same segments, whatever they have seen go.
+impl PartialEq for List {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && (0..self.len()).all(|position| self.get(position) == other.get(position))
+    }
+}
+
+/// How a segment differs from what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// It has another URL.
+    Url,
+    /// It is another part of the resource.
+    Range,
+    /// It has another duration.
+    Duration,
+    /// It has another key or initialisation segment, or is missing or there again.
+    Tags,
+    /// Only the query of its URL is another.
+    Query,
+}
+
+/// Whether two references are equal; names of segments differ near their end if at all.
+fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().rev().eq(other.bytes().rev())
+}
+
+/// Text that grows at the end and goes at the beginning. Places in it are counted from a beginning
+/// that is long gone, and wrap around: there are never 4 GB of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MovingText {
+    text: String,
+    /// Where `text` begins.
+    base: u32,
+}
+
+impl MovingText {
+    /// Adds text; says where it lies.
+    pub(crate) fn push(&mut self, text: &str) -> (u32, u32) {
+        let start = self.end();
+        self.text.push_str(text);
+        (start, self.end())
+    }
+
+    /// Where the next text will lie.
+    pub(crate) fn end(&self) -> u32 {
+        self.base.wrapping_add(self.text.len() as u32)
+    }
+
+    pub(crate) fn get(&self, (start, end): (u32, u32)) -> &str {
+        let place = |offset: u32| offset.wrapping_sub(self.base) as usize;
+        self.text.get(place(start)..place(end)).unwrap_or("")
+    }
+
+    /// Forgets what lies before `place`, once that is most of it.
+    pub(crate) fn trim(&mut self, place: u32) {
+        let gone = place.wrapping_sub(self.base) as usize;
+        if gone > self.text.len() / 2 && self.text.is_char_boundary(gone) {
+            self.text.drain(..gone);
+            self.base = place;
+        }
+    }
+
+    /// Forgets what lies from `place` on.
+    pub(crate) fn truncate(&mut self, place: u32) {
+        let length = place.wrapping_sub(self.base) as usize;
+        if self.text.is_char_boundary(length) {
+            self.text.truncate(length);
+        }
     }
 }
 
@@ -198,7 +515,7 @@ mod tests {
             ..entry("/2.m4s", 10, 4)
         });
         let list = builder.finish();
-        assert_eq!(list.text, "1.m4s/2.m4s");
+        assert_eq!(list.text.text, "1.m4s/2.m4s");
         let segments: Vec<_> = (0..4).map(|position| list.get(position)).collect();
         let expected = |number, start, duration, url: &str| Segment {
             number,
