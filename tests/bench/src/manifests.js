@@ -33,6 +33,7 @@ const { values: options } = parseArgs({
     kinora: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     filter: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true },
   },
 });
 const facts = JSON.parse(await readFile(join(options.fixtures, 'index.json'), 'utf8'));
@@ -66,6 +67,7 @@ const figures = [];
 for (const [name, [file, fact, contenders]] of Object.entries(CASES)) {
   if (!name.includes(options.filter)) continue;
   for (const contender of contenders) {
+    if (options.only && !options.only.includes(contender.replace('*', ''))) continue;
     figures.push({ case: name, contender: contender.replace('*', ''), partial: contender.endsWith('*'), runs: [] });
     figures.at(-1).expected = facts[file][fact];
   }

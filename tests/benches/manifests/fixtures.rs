@@ -114,12 +114,12 @@ fn live(moved: usize, update: Update) -> String {
         "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:6\n\
          #EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=36.0\n",
     );
-    let _ = write!(text, "#EXT-X-MEDIA-SEQUENCE:{}\n", 100_000 + moved);
+    let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", 100_000 + moved);
     let mut told = moved..moved + SEGMENTS;
     if update == Update::Delta {
         // The skip boundary is six target durations before the end (RFC 8216bis 4.4.3.8).
         let skipped = SEGMENTS - 7;
-        let _ = write!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n");
+        let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
         told.start += skipped;
     } else {
         text.push_str("#EXT-X-MAP:URI=\"init.mp4\"\n");
@@ -142,18 +142,18 @@ fn low_latency(moved: usize, update: Update) -> String {
          CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5,CAN-SKIP-UNTIL=24.0\n\
          #EXT-X-PART-INF:PART-TARGET=0.5\n",
     );
-    let _ = write!(text, "#EXT-X-MEDIA-SEQUENCE:{}\n", 40_000 + moved);
+    let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", 40_000 + moved);
     let end = moved + LOW_LATENCY_SEGMENTS;
     let mut told = moved..end;
     if update == Update::Delta {
         let skipped = LOW_LATENCY_SEGMENTS - 7;
-        let _ = write!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}\n");
+        let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
         told.start += skipped;
     } else {
         text.push_str("#EXT-X-MAP:URI=\"init.mp4\"\n");
     }
     for number in told {
-        let _ = write!(text, "#EXT-X-PROGRAM-DATE-TIME:{}\n", date_time(number as u64 * 4_000));
+        let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date_time(number as u64 * 4_000));
         if end - number <= 3 {
             parts(&mut text, number, 8);
         }
@@ -173,9 +173,9 @@ fn low_latency(moved: usize, update: Update) -> String {
 fn parts(text: &mut String, segment: usize, count: usize) {
     for part in 0..count {
         let independent = if part == 0 { ",INDEPENDENT=YES" } else { "" };
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "#EXT-X-PART:DURATION=0.50000,URI=\"video/{segment:08}.{part}.m4s\"{independent}\n"
+            "#EXT-X-PART:DURATION=0.50000,URI=\"video/{segment:08}.{part}.m4s\"{independent}"
         );
     }
 }
@@ -188,9 +188,9 @@ fn timelines(periods: usize, entries: usize, rungs: usize) -> (String, usize) {
     let length = entries * 2;
     let mut text = head(periods * length);
     for period in 0..periods {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "  <Period id=\"p{period}\" start=\"PT{}.0S\" duration=\"PT{length}.0S\">\n",
+            "  <Period id=\"p{period}\" start=\"PT{}.0S\" duration=\"PT{length}.0S\">",
             period * length
         );
         film(&mut text, entries, rungs, "", 0);
@@ -215,10 +215,10 @@ fn film(text: &mut String, entries: usize, rungs: usize, folder: &str, offset: u
     );
     timeline(text, entries, 12_288, folder, offset);
     for (number, (kilobits, width, height)) in LADDER.iter().take(rungs).enumerate() {
-        let _ = write!(
+        let _ = writeln!(
             text,
             "      <Representation id=\"v{number}\" codecs=\"avc1.4d401e\" \
-             bandwidth=\"{kilobits}000\" width=\"{width}\" height=\"{height}\" sar=\"1:1\"/>\n"
+             bandwidth=\"{kilobits}000\" width=\"{width}\" height=\"{height}\" sar=\"1:1\"/>"
         );
     }
     text.push_str(
@@ -249,7 +249,7 @@ fn timeline(text: &mut String, entries: usize, timescale: u64, folder: &str, off
         let duration = if entry + 1 == entries as u64 { left } else { duration.min(left) };
         left -= duration;
         let first = if entry == 0 { format!("t=\"{start}\" ") } else { String::new() };
-        let _ = write!(text, "          <S {first}d=\"{duration}\"/>\n");
+        let _ = writeln!(text, "          <S {first}d=\"{duration}\"/>");
     }
     text.push_str("        </SegmentTimeline>\n      </SegmentTemplate>\n");
 }
