@@ -1,5 +1,6 @@
 //! What the scenarios, the end-to-end runs and the lab have in common.
 
 pub mod abr;
+pub mod manifest;
 pub mod replay;
 pub mod world;

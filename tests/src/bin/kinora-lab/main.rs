@@ -2,6 +2,7 @@
 
 mod abr;
 mod files;
+mod manifest;
 mod replay;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ struct Arguments {
 enum Tool {
     /// Run rules that choose bitrates over recorded networks, and compare them with the best possible.
     Abr(abr::Abr),
+    /// Print what the player understands of a manifest.
+    Manifest(manifest::Manifest),
     /// Replay a recorded session and print every output of the player as a line of JSON.
     Replay(replay::Replay),
 }
@@ -30,6 +33,7 @@ const FAILED: u8 = 1;
 fn main() -> ExitCode {
     let result = match Arguments::parse().tool {
         Tool::Abr(arguments) => abr::run(&arguments),
+        Tool::Manifest(arguments) => manifest::run(&arguments),
         Tool::Replay(arguments) => replay::run(&arguments),
     };
     match result {
