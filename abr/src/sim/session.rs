@@ -307,7 +307,7 @@ impl<'a> Run<'a> {
     /// Plays for a time, from the buffer as far as it goes.
     fn play(&mut self, ms: f64) {
         let was_empty = self.buffer.queue.is_empty();
-        let missing_ms = self.buffer.play(ms);
+        let missing_ms = self.buffer.play(ms).max(0.0);
         self.session.stalled_ms += missing_ms;
         if missing_ms > 0.0 && !was_empty {
             self.session.stalls += 1;

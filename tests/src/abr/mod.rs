@@ -2,12 +2,14 @@
 //! recorded networks.
 
 mod contender;
+mod drawing;
 mod experiment;
 mod input;
 mod report;
 mod statistics;
 
 pub use contender::{Contender, UnknownController};
+pub use drawing::{Run, draw};
 pub use experiment::{Best, Experiment, Results, SetResults, best_session};
 pub use input::{InputError, Set, SetDescription, known_optimum};
 pub use report::tables;

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use kinora_abr::Config;
+use kinora_abr::sim::Goal;
 use kinora_tests::abr::{
-    Contender, Experiment, Results, Set, SetDescription, UnknownController, known_optimum, tables,
+    Contender, Experiment, Results, Run, Set, SetDescription, UnknownController, best_session,
+    draw, known_optimum, tables,
 };
 
 use crate::files::{read, write};
@@ -27,7 +29,7 @@ again from the start at its end. A title is {\"segment_duration_ms\", \"bitrates
 
 Example:
   kinora-lab abr --traces networks/3g --movie film.json --buffer 25 \\
-      --controller kinora dynamicdash --optimum --json 3g.json
+      --controller kinora dynamicdash --optimum --json 3g.json --draw 3g.svg
 
 Exit codes:
   0  done
@@ -70,6 +72,15 @@ pub(crate) struct Abr {
     /// Write the figures of every session. With --sets: to a folder, one file per set.
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
+    /// Draw one session (SVG): network, decisions beside the optimum's, buffer and stalls.
+    #[arg(long, value_name = "FILE")]
+    draw: Option<PathBuf>,
+    /// Which network is drawn, by file name; the first by default.
+    #[arg(long, value_name = "NAME", requires = "draw")]
+    draw_trace: Option<String>,
+    /// Which controller is drawn, of those that take part; the first by default.
+    #[arg(long, value_name = "NAME", requires = "draw")]
+    draw_controller: Option<String>,
     /// How many threads work; as many as there are cores by default.
     #[arg(long, value_name = "COUNT")]
     threads: Option<NonZeroUsize>,
@@ -115,6 +126,9 @@ pub(crate) fn run(arguments: &Abr) -> Result<ExitCode, String> {
     if let Some(path) = &arguments.json {
         write_json(path, &results, arguments.sets.is_some())?;
     }
+    if let Some(path) = &arguments.draw {
+        write(path, picture(arguments, &experiment)?)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,6 +155,26 @@ fn descriptions(arguments: &Abr) -> Result<Vec<SetDescription>, String> {
         segments: arguments.segments,
     };
     Ok(vec![set])
+}
+
+fn picture(arguments: &Abr, experiment: &Experiment) -> Result<String, String> {
+    let traces = experiment.sets.iter().enumerate().flat_map(|(set, Set { traces, .. })| {
+        traces.iter().enumerate().map(move |(trace, (file, _))| (set, trace, file))
+    });
+    let wanted = |name: &String| arguments.draw_trace.as_ref().is_none_or(|wanted| wanted == name);
+    let (set, trace, _) = traces.clone().find(|(_, _, file)| wanted(file)).ok_or_else(|| {
+        format!("no network is called {}", arguments.draw_trace.as_deref().unwrap_or_default())
+    })?;
+    let wanted = |contender: &&Contender| {
+        arguments.draw_controller.as_ref().is_none_or(|wanted| *wanted == contender.name)
+    };
+    let contender = experiment.contenders.iter().find(wanted);
+    let contender = contender.ok_or("--draw-controller names none of those that take part")?;
+    let session = experiment.session(set, trace, contender);
+    let set = &experiment.sets[set];
+    let optimum = best_session(set, trace, Goal::Linear);
+    let controller = &contender.name;
+    Ok(draw(&Run { set, trace, controller, session: &session, optimum: &optimum }))
 }
 
 fn write_json(path: &PathBuf, results: &Results, folder: bool) -> Result<(), String> {

@@ -20,7 +20,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Tool {
     /// Run rules that choose bitrates over recorded networks, and compare them with the best possible.
-    Abr(abr::Abr),
+    Abr(Box<abr::Abr>),
     /// Print what the player understands of a manifest.
     Manifest(manifest::Manifest),
     /// Replay a recorded session and print every output of the player as a line of JSON.
