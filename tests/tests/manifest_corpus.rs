@@ -1,0 +1,40 @@
+//! What the player understands of every manifest of the corpus, as `kinora-lab manifest --json
+//! --segments` prints it. A change here is a change of what is understood: compare it with the
+//! specification before accepting it (`cargo insta review`, or `INSTA_UPDATE=always cargo test`).
+
+use std::path::Path;
+
+use kinora_tests::manifest::{Place, PresentationView, Refusals};
+
+#[test]
+fn every_manifest_is_understood_as_before() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut differing = Vec::new();
+    for folder in ["hls", "dash"] {
+        let entries = std::fs::read_dir(corpus.join(folder)).expect("the corpus");
+        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        paths.sort();
+        assert!(paths.len() >= 10, "the corpus has gone");
+        for path in paths {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let url = format!("https://cdn.example/films/one/{name}?session=1");
+            let answer = Place::new(&path, Some(&url)).and_then(|place| place.read());
+            let answer = answer.expect("a file");
+            // All are compared before any fails, so that one run shows everything.
+            let compared = std::panic::catch_unwind(|| {
+                let mut settings = insta::Settings::clone_current();
+                settings.set_snapshot_path(corpus.join("snapshots").join(folder));
+                settings.set_prepend_module_to_snapshot(false);
+                settings.set_omit_expression(true);
+                settings.bind(|| match PresentationView::of(&answer, true) {
+                    Some(view) => insta::assert_json_snapshot!(name.as_str(), view),
+                    None => insta::assert_json_snapshot!(name.as_str(), Refusals::of(&answer)),
+                });
+            });
+            if compared.is_err() {
+                differing.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    assert!(differing.is_empty(), "understood otherwise: {}", differing.join(", "));
+}
