@@ -26,6 +26,7 @@ mod outcome;
 mod published;
 pub mod reference;
 mod session;
+pub mod shared;
 mod timeline;
 
 pub use network::{Period, Trace};
