@@ -64,11 +64,14 @@ pub struct Objective {
     pub stall: f64,
     /// Weight of a second of start-up delay.
     pub startup: f64,
+    /// Weight of a second of latency beyond the one aimed for, when live
+    /// ([`Rule::LowLatency`](crate::Rule::LowLatency)).
+    pub latency: f64,
 }
 
 impl Default for Objective {
     fn default() -> Self {
-        Self { utility: Utility::Balanced, switching: 1.0, stall: 1.0, startup: 1.0 }
+        Self { utility: Utility::Balanced, switching: 0.8, stall: 1.0, startup: 1.0, latency: 0.1 }
     }
 }
 
@@ -76,7 +79,7 @@ impl Default for Objective {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Utility {
-    /// Four fifths of [`Utility::Bitrate`] and one fifth of [`Utility::LogBitrate`]: what a bit adds
+    /// Three quarters of [`Utility::Bitrate`] and one of [`Utility::LogBitrate`]: what a bit adds
     /// shrinks along the ladder, though not as fast as the logarithm says.
     #[default]
     Balanced,

@@ -1,11 +1,12 @@
 //! Joins estimator, rule and prediction into what a player calls.
 
+use crate::limits::{Bans, mask};
 use crate::math::{clamp, finite_or, micros, millis};
 use crate::predict::download_s;
 use crate::{
     Action, Candidate, Cause, Choice, Config, Controller, Decision, Download, Estimate, Estimator,
-    InFlight, InFlightDecision, Kind, Observation, Phase, Reasons, SavedEstimate, Situation, Step,
-    Trajectory, Verdict, predict_buffer,
+    Hints, InFlight, InFlightDecision, Kind, Limits, Observation, Phase, Reasons, SavedEstimate,
+    Situation, Step, Trajectory, Verdict, predict_buffer,
 };
 
 /// Something that happened outside. Times are stamped by [`Abr::handle`].
@@ -43,6 +44,24 @@ pub enum Event {
         /// Its pace was set by the source (a segment still being encoded), not by the network.
         application_limited: bool,
     },
+    /// A chunk of a segment that is sent while it is encoded (`moof` and `mdat`, CMAF) is complete.
+    Chunk {
+        /// The request's id.
+        id: u64,
+        /// Bytes of the chunk.
+        bytes: u64,
+        /// When its first byte arrived, microseconds.
+        started_us: u64,
+    },
+    /// Frames were shown since the report before. A few reports a second or less are enough.
+    Frames {
+        /// Index into the ladder of the rung on the screen.
+        rung: usize,
+        /// Frames shown in time.
+        shown: u32,
+        /// Frames that were decoded too late to be shown.
+        dropped: u32,
+    },
     /// It was cancelled, or failed.
     RequestCancelled {
         /// The request's id.
@@ -63,6 +82,10 @@ pub struct Abr {
     config: Config,
     estimator: Estimator,
     controller: Box<dyn Controller>,
+    limits: Limits,
+    /// The highest bitrate the server suggests, bits per second.
+    suggested_bps: Option<f64>,
+    bans: Bans,
     /// Requests for segments of the ladder.
     fetching: Vec<Fetching>,
     /// What the rule will be told at the next decision, when the buffer level is known again.
@@ -120,6 +143,9 @@ impl Abr {
             estimator: Estimator::new(&config),
             config,
             controller,
+            limits: Limits::default(),
+            suggested_bps: None,
+            bans: Bans::default(),
             fetching: Vec::new(),
             pending: Vec::new(),
             abandoning: None,
@@ -141,6 +167,19 @@ impl Abr {
             self.controller = config.rule.controller(&config);
         }
         self.config = config;
+    }
+
+    /// Limits what may be chosen from now on.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Takes in hints about the network. Measurements count more; see [`Estimator::seed`].
+    pub fn hint(&mut self, hints: &Hints) {
+        self.suggested_bps = hints.max_bitrate_kbps.map(|kbps| kbps * 1000.0);
+        if let Some(seed) = hints.estimate() {
+            self.estimator.seed(seed);
+        }
     }
 
     /// Starts from what an earlier session learnt; see [`Estimator::seed`].
@@ -186,6 +225,9 @@ impl Abr {
                 self.finished_us = None;
                 self.remember(Pending::Seeked);
             }
+            Event::Frames { rung, shown, dropped } => {
+                self.bans.report(now_us, rung, shown, dropped);
+            }
             _ => {}
         }
         if let Some(step) = &self.recent {
@@ -195,7 +237,7 @@ impl Abr {
 
     /// Chooses the rung of the next segment, or says when to ask again.
     pub fn decide(&mut self, situation: &Situation<'_>) -> Decision {
-        let step = Step::new(situation, &self.config.objective);
+        let step = self.step(situation);
         self.replacing = false;
         self.tell(situation, &step);
         self.controller.prepare(&step);
@@ -260,7 +302,7 @@ impl Abr {
         in_flight: &InFlight,
         situation: &Situation<'_>,
     ) -> InFlightDecision {
-        let step = Step::new(situation, &self.config.objective);
+        let step = self.step(situation);
         let estimate = self.estimator.estimate();
         let rung = step.standing_for(in_flight.rung, situation.ladder);
         let download = Download::new(in_flight, rung, situation.now_us, &step);
@@ -287,7 +329,7 @@ impl Abr {
 
     /// What the buffer is expected to do over the next 30 s, were this rung fetched from now on.
     pub fn predict(&self, situation: &Situation<'_>, rung: usize) -> Trajectory {
-        let step = Step::new(situation, &self.config.objective);
+        let step = self.step(situation);
         let rung = step.standing_for(rung, situation.ladder);
         predict_buffer(&step, &self.estimator.estimate(), rung)
     }
@@ -295,7 +337,16 @@ impl Abr {
     /// Builds a bounded slice of the tables the rule will want for this ladder; true when they are
     /// complete. Calling it is optional: decisions are sound without, if less far-sighted.
     pub fn prepare(&mut self, situation: &Situation<'_>) -> bool {
-        self.controller.prepare(&Step::new(situation, &self.config.objective))
+        self.controller.prepare(&self.step(situation))
+    }
+
+    /// The problem, without what the limits forbid.
+    fn step(&self, situation: &Situation<'_>) -> Step {
+        let mut limits = self.limits;
+        let both = limits.max_bitrate_bps.into_iter().chain(self.suggested_bps);
+        limits.max_bitrate_bps = both.reduce(f64::min);
+        let allowed = mask(&limits, &self.bans, situation);
+        Step::new(&Situation { allowed: &allowed, ..*situation }, &self.config.objective)
     }
 
     /// Brings the rule up to date.

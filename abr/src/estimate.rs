@@ -68,10 +68,10 @@ impl Estimate {
     /// Outcomes of the next transfer that a rule may reckon with, for a given spread: logarithmic
     /// offset from the median, and weight.
     pub(crate) fn outcomes(spread: f64) -> impl Iterator<Item = (f64, f64)> {
-        let tail = |offset: f64| offset.abs() > 1.0;
-        OFFSETS.iter().zip(WEIGHTS).map(move |(&offset, weight)| {
-            (offset * if tail(offset) { spread.max(1.0) } else { spread }, weight)
-        })
+        // Outages are the mark of erratic networks: the low end reaches further than in proportion.
+        let outage = OUTAGE_REACH * (spread - OUTAGES_FROM).max(0.0);
+        let reach = move |offset: f64| spread * offset - if offset < -1.0 { outage } else { 0.0 };
+        OFFSETS.iter().zip(WEIGHTS).map(move |(&offset, weight)| (reach(offset), weight))
     }
 }
 
@@ -170,10 +170,13 @@ const OFFSETS: [f64; OUTCOMES] = [-1.48, -0.51, -0.282, -0.108, 0.012, 0.114, 0.
 const WEIGHTS: [f64; OUTCOMES] = [0.005, 0.05, 0.10, 0.21, 0.29, 0.21, 0.09, 0.04, 0.005];
 /// Cumulative weight at the middle of each outcome.
 const LEVELS: [f64; OUTCOMES] = [0.0025, 0.03, 0.105, 0.26, 0.51, 0.76, 0.91, 0.975, 0.9975];
+/// From this spread on the lowest outcome lies lower than in proportion, by so much per spread.
+const OUTAGES_FROM: f64 = 0.4;
+const OUTAGE_REACH: f64 = 0.5;
 /// Mean absolute offset of that shape.
 const MEAN_DEVIATION: f64 = 0.1605;
 /// How many measurements the shape's own scale counts for against observed deviations.
-const DEVIATION_PRIOR: f64 = 5.0;
+const DEVIATION_PRIOR: f64 = 3.0;
 /// Half-life of observed deviations, measurements.
 const DEVIATION_HALF_LIFE: f64 = 30.0;
 
@@ -305,7 +308,7 @@ impl Estimator {
             median_bps,
             low_bps: 0.0,
             high_bps: 0.0,
-            spread: clamp(deviation / MEAN_DEVIATION, 0.2, 3.0),
+            spread: clamp(deviation / MEAN_DEVIATION, 0.1, 3.0),
             ttfb_s: point(&self.ttfb, f64::max).unwrap_or(self.default.ttfb_s),
             samples: self.samples,
             source: self.source,

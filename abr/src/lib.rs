@@ -69,11 +69,16 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod chunks;
 mod config;
 mod decision;
 mod engine;
 mod estimate;
+mod fingerprint;
+mod hints;
+mod limits;
 mod link;
+mod live;
 mod math;
 mod predict;
 pub mod rules;
@@ -86,7 +91,12 @@ pub use config::{Config, Objective, Utility};
 pub use decision::{Action, Candidate, Cause, Decision, InFlightDecision, Reasons, Verdict};
 pub use engine::{Abr, Event};
 pub use estimate::{Estimate, Estimator, Kind, Sample, SavedEstimate, Source};
+#[doc(hidden)]
+pub use fingerprint::fingerprint;
+pub use hints::{Hints, Network};
+pub use limits::Limits;
+pub use live::CatchUp;
 pub use predict::{Trajectory, predict_buffer};
-pub use rules::{Choice, Controller, Download, Observation, Rule};
+pub use rules::{Choice, Controller, Download, Observation, Rule, UnknownRule};
 pub use situation::{InFlight, Phase, Queued, Rung, Situation};
 pub use step::{Step, Waiting};

@@ -1,5 +1,6 @@
 //! The link as one pipe: what arrived over it while at least one transfer was receiving.
 
+use crate::chunks::Chunks;
 use crate::math::seconds;
 use crate::{Event, Sample};
 
@@ -25,7 +26,7 @@ struct Window {
     busy_us: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Transfer {
     id: u64,
     started_us: u64,
@@ -35,6 +36,7 @@ struct Transfer {
     share: Window,
     /// Receiving since before the window began.
     spans_window: bool,
+    chunks: Chunks,
 }
 
 /// More transfers at a time than a player makes; the oldest is forgotten beyond.
@@ -61,10 +63,14 @@ impl Link {
                 let counts = !from_cache && !application_limited;
                 if let Some(transfer) = self.take(id) {
                     let ttfb_s = transfer.ttfb_s().filter(|_| counts && seen);
-                    return Report {
-                        ttfb_s,
-                        sample: self.close(&transfer, counts, min_sample_bits),
-                    };
+                    let whole = self.close(&transfer, counts, min_sample_bits);
+                    let chunked = || transfer.chunks.sample().filter(|_| application_limited);
+                    return Report { ttfb_s, sample: whole.or_else(chunked) };
+                }
+            }
+            Event::Chunk { id, bytes, started_us } => {
+                if let Some(transfer) = self.transfer(id) {
+                    transfer.chunks.push(bytes, seconds(now_us.saturating_sub(started_us)));
                 }
             }
             Event::RequestCancelled { id } => {
@@ -114,6 +120,7 @@ impl Link {
             bytes: 0,
             share: Window::default(),
             spans_window: false,
+            chunks: Chunks::default(),
         });
     }
 

@@ -12,12 +12,14 @@ pub struct Rung {
     pub quality: Option<f64>,
     /// Picture height in pixels.
     pub height: Option<u32>,
+    /// Frames per second.
+    pub frame_rate: Option<f64>,
 }
 
 impl Rung {
     /// A rung known by its bitrate alone.
     pub const fn new(bitrate_bps: f64) -> Self {
-        Self { bitrate_bps, quality: None, height: None }
+        Self { bitrate_bps, quality: None, height: None, frame_rate: None }
     }
 }
 
@@ -81,6 +83,11 @@ pub struct Situation<'a> {
     pub segments_remaining: Option<u64>,
     /// Seconds between the live edge and the playhead, when live.
     pub live_latency_s: Option<f64>,
+    /// The latency aimed for, seconds, when live.
+    pub live_target_s: Option<f64>,
+    /// Quality of the segment to be chosen, per rung in the ladder's order, on the scale of
+    /// [`Rung::quality`]; missing entries mean the rung's own.
+    pub next_quality: &'a [Option<f64>],
 }
 
 impl<'a> Situation<'a> {
@@ -100,6 +107,8 @@ impl<'a> Situation<'a> {
             queued: &[],
             segments_remaining: None,
             live_latency_s: None,
+            live_target_s: None,
+            next_quality: &[],
         }
     }
 }

@@ -26,6 +26,10 @@ pub struct Step {
     pub sizes_bits: Vec<f64>,
     /// Utility per rung; 1 for the highest rung of the whole ladder.
     pub qualities: Vec<f64>,
+    /// Utility of this segment per rung, where it is known to differ.
+    pub segment_qualities: Vec<f64>,
+    /// How far the viewer is behind the latency aimed for, milliseconds; `None` when not live.
+    pub excess_latency_ms: Option<f64>,
     /// The rung of the segment before, or the highest one below it that may be chosen.
     pub previous: Option<usize>,
     /// Segments that may be fetched again, in playback order, the last one fetched at the end.
@@ -97,6 +101,10 @@ impl Step {
         });
         let queued = queued.collect();
         let sizes_bits = sizes_bits(situation.next_bytes, duration_s);
+        let qualities = qualities(situation, &ladder, &bitrates_kbps, objective.utility);
+        let latency = situation.live_latency_s.zip(situation.live_target_s);
+        let excess_latency_ms =
+            latency.map(|(latency, target)| clamp(latency - target, 0.0, 3600.0) * 1000.0);
         Self {
             phase: situation.phase,
             buffer_ms: clamp(situation.buffer_s, 0.0, 1e6) * 1000.0,
@@ -106,7 +114,9 @@ impl Step {
             duration_ms: duration_s * 1000.0,
             drain: if situation.phase == Phase::Playing { rate } else { 0.0 },
             rate,
-            qualities: qualities(situation, &ladder, &bitrates_kbps, objective.utility),
+            segment_qualities: segment_qualities(situation, &ladder, objective, &qualities),
+            qualities,
+            excess_latency_ms,
             bitrates_kbps,
             sizes_bits,
             previous,
@@ -154,7 +164,7 @@ impl Step {
 /// More segments than a buffer holds are not looked at.
 const MAX_QUEUED: usize = 256;
 /// The logarithm's part in [`Utility::Balanced`].
-const LOG_SHARE: f64 = 0.2;
+const LOG_SHARE: f64 = 0.25;
 
 fn qualities(
     situation: &Situation<'_>,
@@ -172,9 +182,7 @@ fn qualities(
     };
     let lowest = bitrates().fold(f64::INFINITY, f64::min);
     let highest = bitrates().fold(0.0, f64::max);
-    let table_top = all().map(|r| r.quality.unwrap_or(f64::NAN)).fold(0.0, |top: f64, q| {
-        if q.is_finite() && top.is_finite() { top.max(q) } else { f64::NAN }
-    });
+    let table_top = table_top(situation);
     let share = |b: &f64| b / highest;
     let log_share =
         |b: &f64| if highest > lowest { ln(b / lowest) / ln(highest / lowest) } else { 1.0 };
@@ -191,4 +199,27 @@ fn qualities(
             .collect(),
         Utility::Bitrate | Utility::Table => bitrates_kbps.iter().map(share).collect(),
     }
+}
+
+/// The highest quality of the ladder; not above 0, or not a number, where not every rung carries one.
+fn table_top(situation: &Situation<'_>) -> f64 {
+    situation.ladder.iter().map(|r| r.quality.unwrap_or(f64::NAN)).fold(0.0, |top: f64, q| {
+        if q.is_finite() && top.is_finite() { top.max(q) } else { f64::NAN }
+    })
+}
+
+/// The rungs' own qualities, but for what is known of this segment.
+fn segment_qualities(
+    situation: &Situation<'_>,
+    ladder: &[usize],
+    objective: &Objective,
+    qualities: &[f64],
+) -> Vec<f64> {
+    let top = table_top(situation);
+    let known = |rung: usize| {
+        let quality = situation.next_quality.get(rung).copied().flatten();
+        quality.filter(|q| q.is_finite() && top > 0.0 && objective.utility == Utility::Table)
+    };
+    let each = ladder.iter().zip(qualities);
+    each.map(|(&rung, &usual)| known(rung).map_or(usual, |quality| quality / top)).collect()
 }

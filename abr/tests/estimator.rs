@@ -250,3 +250,58 @@ fn the_distribution_is_one() {
     assert!((0.4..0.6).contains(&late), "{late}");
     assert_eq!(estimate.probability_late(1e6, estimate.ttfb_s), 1.0);
 }
+
+/// A segment of 2 s sent while it is encoded, in 20 chunks: each is ready every 100 ms and crosses the
+/// link at its speed.
+fn live_segment(link: &mut Link, id: u64, chunk_bytes: u64, application_limited: bool) {
+    link.estimator
+        .handle(link.now_us, &Event::RequestStarted { id, kind: Kind::Video, rung: Some(0) });
+    link.now_us += TTFB_US;
+    link.estimator.handle(link.now_us, &Event::FirstByte { id });
+    let took_us = (chunk_bytes as f64 / link.bytes_per_us) as u64;
+    for chunk in 1..=20 {
+        let started_us = link.now_us;
+        let arrived_us = started_us + took_us;
+        link.estimator.handle(arrived_us, &Event::Chunk { id, bytes: chunk_bytes, started_us });
+        link.estimator.handle(arrived_us, &Event::Progress { id, bytes: chunk * chunk_bytes });
+        link.now_us += 100_000;
+    }
+    let bytes = 20 * chunk_bytes;
+    let end = Event::RequestEnded { id, bytes, from_cache: false, application_limited };
+    link.estimator.handle(link.now_us, &end);
+}
+
+#[test]
+fn chunks_of_a_live_segment_measure_the_network_and_not_the_encoder() {
+    // The encoder makes 2 Mbit/s; the link carries 20.
+    let mut link = Link::new(20e6);
+    for id in 0..10 {
+        live_segment(&mut link, id, 25_000, true);
+    }
+    assert!(close(link.estimate().throughput_bps, 20e6, 0.05), "{:?}", link.estimate());
+    assert_eq!(link.estimate().samples, 10);
+    // As a whole it would have told of the encoder.
+    let mut link = Link::new(20e6);
+    for id in 0..10 {
+        live_segment(&mut link, id, 25_000, false);
+    }
+    assert!(close(link.estimate().throughput_bps, 2e6, 0.05), "{:?}", link.estimate());
+}
+
+#[test]
+fn hints_hold_until_measurements_outweigh_them() {
+    use kinora_abr::{Abr, Hints, Network};
+    let mut abr = Abr::new(Config::default());
+    abr.hint(&Hints { network: Some(Network::Cellular3G), ..Hints::default() });
+    assert!(close(abr.estimate().throughput_bps, 5e5, 1e-9));
+    // The server knows better than the kind of network.
+    let told = Hints {
+        network: Some(Network::Wifi),
+        estimated_throughput_kbps: Some(9000.0),
+        ..Hints::default()
+    };
+    abr.hint(&told);
+    assert!(close(abr.estimate().throughput_bps, 9e6, 1e-9));
+    abr.hint(&Hints { estimated_throughput_kbps: Some(f64::NAN), ..Hints::default() });
+    assert!(close(abr.estimate().throughput_bps, 9e6, 1e-9));
+}

@@ -18,11 +18,10 @@ fn any_number() -> impl Strategy<Value = f64> {
 }
 
 fn any_rung() -> impl Strategy<Value = Rung> {
-    (any_number(), prop::option::of(any_number())).prop_map(|(bitrate_bps, quality)| Rung {
-        bitrate_bps,
-        quality,
-        height: None,
-    })
+    let height = prop::option::of(0..5000_u32);
+    (any_number(), prop::option::of(any_number()), height).prop_map(
+        |(bitrate_bps, quality, height)| Rung { bitrate_bps, quality, height, frame_rate: quality },
+    )
 }
 
 fn any_phase() -> impl Strategy<Value = Phase> {
@@ -33,10 +32,11 @@ fn any_rule() -> impl Strategy<Value = Rule> {
     prop::sample::select(Rule::ALL.to_vec())
 }
 
-/// The rules made for viewers. RobustMPC is there to compare with: it knows no abandonment, and it trades
-/// switches and stalls for bitrate as its objective tells it.
+/// The rules made for viewers. The model-predictive ones are there to compare with: RobustMPC knows no
+/// abandonment and trades switches and stalls for bitrate as its objective tells it, and SODA moves
+/// between the rungs beside the throughput to hold its buffer level.
 fn any_viewing_rule() -> impl Strategy<Value = Rule> {
-    any_rule().prop_filter("made for viewers", |rule| *rule != Rule::RobustMpc)
+    any_rule().prop_filter("made for viewers", |rule| !matches!(rule, Rule::RobustMpc | Rule::Soda))
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +103,8 @@ impl Moment {
             queued: &[],
             segments_remaining: self.remaining,
             live_latency_s: None,
+            live_target_s: None,
+            next_quality: &[],
         }
     }
 

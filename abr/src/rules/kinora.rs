@@ -5,11 +5,12 @@
 //! throughput is the belief times a heavy-tailed random factor, and part of that surprise stays in the
 //! belief. A [`Table`] holds what every state is worth; a decision looks one segment ahead with the
 //! real sizes and the present uncertainty, and takes the worth of what comes after from the table.
+//! [`Plan`] is that look.
 
-use crate::math::{clamp, exp, ln, pow};
-use crate::rules::table::{DISCOUNT, GAIN, INTERRUPTION_S, Table};
+use crate::rules::plan::{Plan, Upgrade};
+use crate::rules::table::{Profile, Table};
 use crate::rules::{Choice, Controller, Download, Dynamic, Observation, Rule};
-use crate::{Cause, Config, Estimate, Objective, Phase, Step};
+use crate::{Cause, Config, Estimate, Objective, Phase, Source, Step};
 
 /// Plans over the distribution of what the network may do next.
 ///
@@ -23,6 +24,11 @@ pub struct Kinora {
     tables: Option<[Table; 2]>,
     /// A rung that could not be kept up, and the throughput believed in then.
     overreach: Option<Overreach>,
+    /// The replacement advised last.
+    upgrade: Option<Upgrade>,
+    /// Bits asked for, and bits of them that were or will be replaced.
+    asked_bits: f64,
+    wasted_bits: f64,
     /// Decisions in a row that the tables were built for longer segments than.
     shorter: u32,
 }
@@ -38,12 +44,10 @@ struct Overreach {
 /// The part of the buffer that a download may be expected to use up.
 const USABLE_BUFFER: f64 = 0.9;
 /// Below this spread of the estimate, the network counts as steady.
-const STEADY: f64 = 0.25;
+const STEADY: f64 = 0.12;
 /// How much faster the network has to get before a rung is tried again that could not be kept up
 /// (logarithm).
 const RETRY: f64 = 0.1;
-/// Spread of the estimate that each table is built for.
-const SPREADS: [f64; 2] = [0.4, 1.2];
 /// How much more a smaller segment has to be worth than the one in flight, in qualities of the top rung.
 const MARGIN: f64 = 0.1;
 /// A transfer is judged after this time, milliseconds.
@@ -52,14 +56,12 @@ const GRACE_MS: f64 = 500.0;
 /// within this part of the buffer.
 const RESCUE_AFTER_MS: f64 = 1000.0;
 const RESCUE_BUFFER: f64 = 0.8;
-/// The belief follows a transfer in flight as if it were a measurement for each of these, milliseconds;
-/// at most so many.
-const IN_FLIGHT_SAMPLE_MS: f64 = 1500.0;
-const IN_FLIGHT_SAMPLES: f64 = 3.0;
 /// Only a transfer this much slower than believed is given up (logarithm).
 const DISAPPOINTMENT: f64 = 0.2;
-/// One much faster than believed says no more than this (logarithm).
-const ELATION: f64 = 0.3;
+/// A replacement is worth this much at least, in qualities of the top rung.
+const WORTHWHILE: f64 = 0.005;
+/// Replacements throw away no more than this part of what is fetched.
+const WASTE: f64 = 0.3;
 /// Tables are rebuilt for shorter segments after so many of them.
 const SHORTER_TO_REBUILD: u32 = 5;
 
@@ -71,6 +73,9 @@ impl Kinora {
             fallback: Dynamic::new(config),
             tables: None,
             overreach: None,
+            upgrade: None,
+            asked_bits: 0.0,
+            wasted_bits: 0.0,
             shorter: 0,
         }
     }
@@ -78,15 +83,7 @@ impl Kinora {
     fn plan<'a>(&'a self, step: &'a Step, estimate: &'a Estimate) -> Option<Plan<'a>> {
         let tables =
             self.tables.as_ref().filter(|t| t.iter().all(|t| t.is_ready() && t.is_for(step)))?;
-        let spread = clamp(estimate.spread, SPREADS[0], SPREADS[1]);
-        Some(Plan {
-            tables,
-            objective: &self.objective,
-            step,
-            spread,
-            erratic: (spread - SPREADS[0]) / (SPREADS[1] - SPREADS[0]),
-            ttfb_ms: estimate.ttfb_ms(),
-        })
+        Some(Plan::new(tables, &self.objective, step, estimate))
     }
 }
 
@@ -95,14 +92,64 @@ impl Controller for Kinora {
         Rule::Kinora
     }
 
+    fn replace(&mut self, step: &Step, estimate: &Estimate) -> Option<(usize, Choice)> {
+        let plan = self.plan(step, estimate)?;
+        let outlook = plan.outlook(plan.belief);
+        let may_waste = WASTE * self.asked_bits - self.wasted_bits;
+        let (mut best, mut found) = (WORTHWHILE, None);
+        for (at, waiting) in step.queued.iter().enumerate() {
+            let size = |rung: usize| waiting.sizes_bits.get(rung).copied().unwrap_or(0.0);
+            // Only up to the segment after it: what is better than its neighbours is a switch more.
+            let ceiling = step.queued.get(at + 1).map_or(step.top(), |after| after.rung);
+            if ceiling <= waiting.rung || size(waiting.rung) > may_waste {
+                continue;
+            }
+            for rung in waiting.rung + 1..=ceiling {
+                let Some(upgrade) = plan.upgrade(at, rung) else { continue };
+                let ahead_ms = waiting.ahead_ms;
+                let worth =
+                    plan.worth_upgrading(&upgrade, size(rung), ahead_ms, &outlook, plan.ttfb_ms);
+                if worth > best {
+                    best = worth;
+                    found = Some((at, rung, upgrade));
+                }
+            }
+        }
+        let (at, rung, upgrade) = found?;
+        let waiting = step.queued.get(at)?;
+        self.upgrade = Some(upgrade);
+        self.wasted_bits += waiting.sizes_bits.get(waiting.rung).copied().unwrap_or(0.0);
+        Some((at, Choice { rung, delay_ms: 0.0, cause: Cause::Upgrade, costs: Vec::new() }))
+    }
+
+    fn keep_replacing(&mut self, in_flight: &Download, step: &Step, estimate: &Estimate) -> bool {
+        let (Some(plan), Some(upgrade)) = (self.plan(step, estimate), self.upgrade) else {
+            return true;
+        };
+        let Some(rate) = in_flight.rate_kbps().filter(|_| in_flight.elapsed_ms >= GRACE_MS) else {
+            return true;
+        };
+        let belief = plan.belief_during(in_flight, rate);
+        let ahead_ms = in_flight.replaces_ahead_ms.unwrap_or(0.0);
+        let outlook = plan.outlook(belief);
+        let left_bits = in_flight.remaining_bits();
+        let keep = plan.worth_upgrading(&upgrade, left_bits, ahead_ms, &outlook, 0.0) > 0.0;
+        if !keep {
+            self.wasted_bits += in_flight.loaded_bits;
+        }
+        keep
+    }
+
     fn choose(&mut self, step: &Step, estimate: &Estimate) -> Choice {
         // Asked every time, so that it is up to date whenever it is needed.
         let fallback = self.fallback.choose(step, estimate);
         self.keep_tables(step);
         let first = step.phase == Phase::Starting && step.buffer_ms <= 0.0;
-        let Some(plan) = self.plan(step, estimate).filter(|_| !first) else { return fallback };
+        // Before anything is known there is nothing to plan with.
+        let blind = first && estimate.source == Source::Default;
+        let Some(plan) = self.plan(step, estimate).filter(|_| !blind) else { return fallback };
 
-        let belief = ln(estimate.median_bps / 1000.0);
+        let belief = plan.belief;
         let outlook = plan.outlook(belief);
         let costs: Vec<f64> = step
             .sizes_bits
@@ -116,6 +163,11 @@ impl Controller for Kinora {
                 rung = other;
             }
         }
+        if first {
+            // However good it would be later, the viewer is waiting.
+            let rung = rung.min(fallback.rung);
+            return Choice { rung, delay_ms: 0.0, cause: Cause::Startup, costs };
+        }
         let affordable = step.sustained(estimate.median_bps / 1000.0, estimate.ttfb_ms());
         let rung = within_buffer(rung, step, estimate);
         let rung = if estimate.spread < STEADY {
@@ -123,6 +175,7 @@ impl Controller for Kinora {
         } else {
             rung
         };
+        self.asked_bits += step.sizes_bits.get(rung).copied().unwrap_or(0.0);
         let cause = if rung < affordable { Cause::BufferLow } else { Cause::Planned };
         Choice { rung, delay_ms: 0.0, cause, costs }
     }
@@ -140,12 +193,8 @@ impl Controller for Kinora {
         if let Some(rung) = rescue(in_flight, rate, step, plan.ttfb_ms) {
             return Some((rung, Cause::StallAhead));
         }
-        let before = ln(estimate.median_bps / 1000.0);
-        let samples = ((in_flight.elapsed_ms - in_flight.ttfb_ms) / IN_FLIGHT_SAMPLE_MS)
-            .min(IN_FLIGHT_SAMPLES);
-        let followed = 1.0 - pow(1.0 - GAIN, samples);
-        let belief = before + followed * (ln(rate) - before).min(ELATION);
-        if belief >= before - DISAPPOINTMENT {
+        let belief = plan.belief_during(in_flight, rate);
+        if belief >= plan.belief - DISAPPOINTMENT {
             return None;
         }
         let outlook = plan.outlook(belief);
@@ -214,7 +263,8 @@ impl Kinora {
         self.shorter = if fits && shorter { self.shorter + 1 } else { 0 };
         if !fits || self.shorter > SHORTER_TO_REBUILD {
             self.shorter = 0;
-            self.tables = Some(SPREADS.map(|spread| Table::new(step, &self.objective, spread)));
+            self.tables =
+                Some(Profile::ALL.map(|profile| Table::new(step, &self.objective, profile)));
         }
     }
 }
@@ -232,7 +282,12 @@ fn within_buffer(rung: usize, step: &Step, estimate: &Estimate) -> usize {
 /// The highest rung that still comes in time, when the one in flight, at the rate it comes, does not.
 /// By the objective a short stall may be the lesser evil; a viewer remembers it longer than a few
 /// seconds of a coarser picture.
-fn rescue(in_flight: &Download, rate_kbps: f64, step: &Step, ttfb_ms: f64) -> Option<usize> {
+pub(crate) fn rescue(
+    in_flight: &Download,
+    rate_kbps: f64,
+    step: &Step,
+    ttfb_ms: f64,
+) -> Option<usize> {
     if in_flight.elapsed_ms < RESCUE_AFTER_MS || step.phase != Phase::Playing {
         return None;
     }
@@ -242,62 +297,4 @@ fn rescue(in_flight: &Download, rate_kbps: f64, step: &Step, ttfb_ms: f64) -> Op
     let usable_ms = RESCUE_BUFFER * step.buffer_ms;
     let in_time = |&bits: &f64| (ttfb_ms + bits / rate_kbps) * step.rate <= usable_ms;
     step.sizes_bits.iter().take(in_flight.rung).rposition(in_time)
-}
-
-/// One decision's view of the tables.
-struct Plan<'a> {
-    tables: &'a [Table; 2],
-    objective: &'a Objective,
-    step: &'a Step,
-    spread: f64,
-    /// Where the spread lies between the tables'.
-    erratic: f64,
-    ttfb_ms: f64,
-}
-
-/// What the next transfer may turn out to be.
-struct Outcome {
-    weight: f64,
-    rate_kbps: f64,
-    /// Logarithm of the throughput believed in afterwards, in media time.
-    belief: f64,
-}
-
-impl Plan<'_> {
-    /// What may happen, given the logarithm of the throughput believed in.
-    fn outlook(&self, belief: f64) -> Vec<Outcome> {
-        // At another playback rate the network is, in media time, that much slower.
-        let pace = ln(self.step.rate);
-        Estimate::outcomes(self.spread)
-            .map(|(offset, weight)| Outcome {
-                weight,
-                rate_kbps: exp(belief + offset),
-                belief: belief + GAIN * offset - pace,
-            })
-            .collect()
-    }
-
-    /// What it is worth to fetch `bits` of `rung`.
-    fn worth(&self, rung: usize, bits: f64, outlook: &[Outcome], ttfb_ms: f64) -> f64 {
-        let step = self.step;
-        let quality = |rung: usize| step.qualities.get(rung).copied().unwrap_or(0.0);
-        let change =
-            step.previous.map_or(0.0, |previous| (quality(rung) - quality(previous)).abs());
-        let [steady, erratic] = self.tables;
-        let mut worth = quality(rung) - self.objective.switching * change;
-        for Outcome { weight, rate_kbps, belief } in outlook {
-            let download_ms = (ttfb_ms + bits / rate_kbps) * step.rate;
-            let missing_ms = download_ms - step.buffer_ms;
-            let stall_s = if missing_ms > 0.0 {
-                INTERRUPTION_S + missing_ms / step.rate / 1000.0
-            } else {
-                0.0
-            };
-            let buffer_ms = (step.buffer_ms - download_ms).max(0.0) + step.duration_ms;
-            let next = (1.0 - self.erratic) * steady.value(rung, *belief, buffer_ms)
-                + self.erratic * erratic.value(rung, *belief, buffer_ms);
-            worth += weight * (DISCOUNT * next - self.objective.stall * stall_s);
-        }
-        worth
-    }
 }

@@ -3,18 +3,22 @@
 mod bola;
 mod dynamic;
 mod kinora;
-#[cfg(feature = "sim")]
+mod low_latency;
+mod plan;
 mod robust_mpc;
+mod soda;
 mod table;
 mod throughput;
 
 use core::fmt;
+use core::str::FromStr;
 
 pub use bola::Bola;
 pub use dynamic::Dynamic;
 pub use kinora::Kinora;
-#[cfg(feature = "sim")]
+pub use low_latency::LowLatency;
 pub use robust_mpc::RobustMpc;
+pub use soda::Soda;
 pub use throughput::Throughput;
 
 use crate::math::clamp;
@@ -189,12 +193,15 @@ pub enum Rule {
     Bola,
     /// Throughput while the buffer is low, BOLA-E when it is not.
     Dynamic,
-    /// Model-predictive control against a pessimistic throughput (Yin et al., SIGCOMM 2015). For
-    /// comparison only: made where the feature `sim` is on, and unknown by name elsewhere.
+    /// Model-predictive control against a pessimistic throughput (Yin et al., SIGCOMM 2015).
     RobustMpc,
+    /// Model-predictive control in time slots, smooth by construction (Chen et al., SIGCOMM 2024).
+    Soda,
     /// Stochastic buffer prediction, solved by value iteration.
     #[default]
     Kinora,
+    /// For playback close to the live edge, with latency as part of the state.
+    LowLatency,
     /// A controller handed in by the application.
     Custom,
 }
@@ -205,8 +212,9 @@ impl Rule {
         Self::Throughput,
         Self::Bola,
         Self::Dynamic,
-        #[cfg(feature = "sim")]
         Self::RobustMpc,
+        Self::Soda,
+        Self::LowLatency,
         Self::Kinora,
     ];
 
@@ -222,6 +230,8 @@ impl Rule {
             Self::Bola => "bola",
             Self::Dynamic => "dynamic",
             Self::RobustMpc => "robust_mpc",
+            Self::Soda => "soda",
+            Self::LowLatency => "low_latency",
             Self::Kinora => "kinora",
             Self::Custom => "custom",
         }
@@ -233,12 +243,36 @@ impl Rule {
             Self::Throughput => Box::new(Throughput::new(config)),
             Self::Bola => Box::new(Bola::new(config)),
             Self::Dynamic => Box::new(Dynamic::new(config)),
-            #[cfg(feature = "sim")]
             Self::RobustMpc => Box::new(RobustMpc::new(config)),
-            #[cfg(not(feature = "sim"))]
-            Self::RobustMpc => Box::new(Kinora::new(config)),
+            Self::Soda => Box::new(Soda::new(config)),
+            Self::LowLatency => Box::new(LowLatency::new(config)),
             Self::Kinora | Self::Custom => Box::new(Kinora::new(config)),
         }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = UnknownRule;
+
+    fn from_str(name: &str) -> Result<Self, UnknownRule> {
+        Self::from_name(name).ok_or(UnknownRule)
+    }
+}
+
+/// A name that no rule has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownRule;
+
+impl core::error::Error for UnknownRule {}
+
+impl fmt::Display for UnknownRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no such rule; there are")?;
+        for (at, rule) in Rule::ALL.iter().enumerate() {
+            f.write_str(if at == 0 { " " } else { ", " })?;
+            f.write_str(rule.name())?;
+        }
+        Ok(())
     }
 }
 

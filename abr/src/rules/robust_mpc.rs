@@ -135,8 +135,9 @@ impl Search<'_> {
         let download_ms = (self.ttfb_ms + bits / self.throughput_kbps) * step.rate;
         let stall_s = (download_ms - buffer_ms).max(0.0) / step.rate / 1000.0;
         let change = previous.map_or(0.0, |previous| (quality(rung) - quality(previous)).abs());
-        let worth =
-            quality(rung) - self.objective.switching * change - self.objective.stall * stall_s;
+        let own = if depth == 0 { &step.segment_qualities } else { &step.qualities };
+        let own = own.get(rung).copied().unwrap_or(0.0);
+        let worth = own - self.objective.switching * change - self.objective.stall * stall_s;
         let left = segments - depth - 1;
         if left == 0 {
             return worth;

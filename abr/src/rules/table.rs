@@ -3,12 +3,40 @@
 use crate::math::{clamp, exp, ln};
 use crate::{Estimate, Objective, Step};
 
-/// What a segment is worth relative to the one before it.
-pub(crate) const DISCOUNT: f64 = 0.97;
+/// What a table is made for: how erratic the network is, and how far-sighted and how cautious to be there.
+///
+/// On a steady network a stall is seen coming, by the look ahead of each decision and again while the
+/// segment is in flight: caution on top of that only leaves the buffer unused. On an erratic one the
+/// buffer is all there is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Profile {
+    /// Spread of the estimate.
+    pub(crate) spread: f64,
+    /// What a segment is worth relative to the one before it.
+    pub(crate) discount: f64,
+    /// By how much to multiply the weight of stalls.
+    pub(crate) stall: f64,
+}
+
+impl Profile {
+    /// A steady network and an erratic one; what lies between is interpolated.
+    pub(crate) const ALL: [Self; 2] = [
+        Self { spread: 0.2, discount: 0.94, stall: 0.5 },
+        Self { spread: 1.2, discount: 0.97, stall: 1.0 },
+    ];
+}
+
 /// The part of a surprise about the throughput that stays in the belief (logarithms).
 pub(crate) const GAIN: f64 = 0.4;
+/// A surprise beyond this is an outage, or the end of one: it says no more about what comes after.
+const OUTAGE: f64 = 1.0;
 /// That playback stops at all weighs as much as so many seconds of standing still.
-pub(crate) const INTERRUPTION_S: f64 = 0.1;
+pub(crate) const INTERRUPTION_S: f64 = 0.05;
+
+/// How far a surprise moves the belief.
+pub(crate) fn surprise_kept(offset: f64) -> f64 {
+    GAIN * clamp(offset, -OUTAGE, OUTAGE)
+}
 
 /// Expected discounted worth per rung of the segment before, throughput believed in, and buffer level.
 #[derive(Clone, Debug)]
@@ -19,11 +47,13 @@ pub(crate) struct Table {
     capacity_ms: f64,
     switching: f64,
     stall_per_ms: f64,
-    spread: f64,
+    profile: Profile,
     grid: Grid,
     /// By rung, speed, level.
     values: Vec<f32>,
     next: Vec<f32>,
+    /// The worth after 1, 2, 4, … sweeps: that of so many segments, and nothing after them.
+    endings: Vec<Vec<f32>>,
     /// Scratch: the worth of each level after a download.
     after: Vec<f32>,
     /// The row of `next` to be computed next.
@@ -67,7 +97,7 @@ impl Table {
     }
 
     /// A table to be filled by [`Table::advance`].
-    pub(crate) fn new(step: &Step, objective: &Objective, spread: f64) -> Self {
+    pub(crate) fn new(step: &Step, objective: &Objective, profile: Profile) -> Self {
         let grid = Grid::new(step);
         let size = step.rungs() * grid.speeds * grid.levels;
         Self {
@@ -76,11 +106,12 @@ impl Table {
             duration_ms: step.duration_ms,
             capacity_ms: step.capacity_ms,
             switching: objective.switching,
-            stall_per_ms: objective.stall / 1000.0,
-            spread,
+            stall_per_ms: objective.stall * profile.stall / 1000.0,
+            profile,
             grid,
             values: vec![0.0; size],
             next: vec![0.0; size],
+            endings: vec![vec![0.0; size]],
             after: vec![0.0; grid.levels],
             row: 0,
             sweeps: 0,
@@ -118,19 +149,40 @@ impl Table {
                 core::mem::swap(&mut self.values, &mut self.next);
                 self.row = 0;
                 self.sweeps += 1;
+                if self.sweeps.is_power_of_two() {
+                    self.endings.push(self.values.clone());
+                }
             }
         }
     }
 
     /// The worth of a state: rung of the segment before, logarithm of the throughput believed in
-    /// (kbit/s), buffer level.
-    pub(crate) fn value(&self, rung: usize, belief: f64, buffer_ms: f64) -> f64 {
+    /// (kbit/s), buffer level; and how many segments are left to fetch, `None` for no end in sight. What
+    /// is in the buffer at the end is worth nothing.
+    pub(crate) fn value(&self, rung: usize, belief: f64, buffer_ms: f64, left: Option<u64>) -> f64 {
+        let Some(left) = left.filter(|left| *left < u64::from(SWEEPS)) else {
+            return self.value_in(&self.values, rung, belief, buffer_ms);
+        };
+        // The table for so many segments lies between those of two powers of two.
+        let below = left.checked_ilog2();
+        let place = below.map_or(0, |power| power as usize + 1);
+        let table = |at: usize| self.endings.get(at).unwrap_or(&self.values);
+        let before = self.value_in(table(place), rung, belief, buffer_ms);
+        let from = below.map_or(0, |power| 1 << power);
+        if left == from {
+            return before;
+        }
+        let part = (left - from) as f64 / from as f64;
+        before + part * (self.value_in(table(place + 1), rung, belief, buffer_ms) - before)
+    }
+
+    fn value_in(&self, values: &[f32], rung: usize, belief: f64, buffer_ms: f64) -> f64 {
         let Grid { speeds, levels, .. } = self.grid;
         let (speed, faster) = position((belief - self.grid.slowest) / SPEED_STEP, speeds);
         let (level, fuller) = position(buffer_ms / self.grid.level_ms, levels);
         let at = |speed: usize, level: usize| {
             let index = (rung * speeds + speed) * levels + level;
-            f64::from(self.values.get(index).copied().unwrap_or(0.0))
+            f64::from(values.get(index).copied().unwrap_or(0.0))
         };
         let between = |low: f64, high: f64, part: f64| low + (high - low) * part;
         between(
@@ -155,13 +207,14 @@ impl Table {
         out.fill(quality as f32);
         let belief = slowest + speed as f64 * SPEED_STEP;
         let segment = self.duration_ms / level_ms;
-        for (offset, weight) in Estimate::outcomes(self.spread) {
+        for (offset, weight) in Estimate::outcomes(self.profile.spread) {
             let download = (TTFB_MS + bitrate * self.duration_ms / exp(belief + offset)) / level_ms;
-            let (next, faster) = position(speed as f64 + GAIN * offset / SPEED_STEP, speeds);
+            let (next, faster) =
+                position(speed as f64 + surprise_kept(offset) / SPEED_STEP, speeds);
             let from = (rung * speeds + next) * levels;
             let pair = self.values.get(from..from + 2 * levels).unwrap_or(&[]);
             let (near, far) = pair.split_at(levels.min(pair.len()));
-            let later = weight * DISCOUNT;
+            let later = weight * self.profile.discount;
             let [near_weight, far_weight] =
                 [later * (1.0 - faster), later * faster].map(|w| w as f32);
             for ((after, near), far) in self.after.iter_mut().zip(near).zip(far) {
@@ -265,11 +318,11 @@ mod tests {
     use super::*;
     use crate::{Rung, Situation};
 
-    fn table(spread: f64) -> Table {
+    fn table(profile: Profile) -> Table {
         let ladder = [300e3, 800e3, 2e6, 5e6].map(Rung::new);
         let objective = Objective::default();
         let step = Step::new(&Situation::new(0, &ladder), &objective);
-        let mut table = Table::new(&step, &objective, spread);
+        let mut table = Table::new(&step, &objective, profile);
         while !table.is_ready() {
             table.advance();
         }
@@ -278,16 +331,16 @@ mod tests {
 
     #[test]
     fn worth_grows_with_buffer_and_throughput() {
-        for spread in [0.4, 1.2] {
-            let table = table(spread);
+        for profile in Profile::ALL {
+            let table = table(profile);
             for rung in 0..4 {
                 for speed in 0..20 {
                     for level in 0..20 {
                         let (belief, buffer_ms) =
                             (4.5 + 0.3 * f64::from(speed), 1300.0 * f64::from(level));
-                        let here = table.value(rung, belief, buffer_ms);
-                        let fuller = table.value(rung, belief, buffer_ms + 1300.0);
-                        let faster = table.value(rung, belief + 0.3, buffer_ms);
+                        let here = table.value(rung, belief, buffer_ms, None);
+                        let fuller = table.value(rung, belief, buffer_ms + 1300.0, None);
+                        let faster = table.value(rung, belief + 0.3, buffer_ms, None);
                         assert!(
                             fuller >= here - 1e-4 && faster >= here - 1e-4,
                             "{rung} {speed} {level}"
@@ -300,12 +353,12 @@ mod tests {
 
     #[test]
     fn plenty_is_worth_the_top_rung_for_ever() {
-        let table = table(0.4);
+        let table = table(Profile::ALL[0]);
         let mut geometric = 0.0;
         for _ in 0..SWEEPS {
-            geometric = 1.0 + DISCOUNT * geometric;
+            geometric = 1.0 + Profile::ALL[0].discount * geometric;
         }
-        let worth = table.value(3, ln(60_000.0), 20_000.0);
+        let worth = table.value(3, ln(60_000.0), 20_000.0, None);
         assert!((worth - geometric).abs() < 0.01, "{worth} {geometric}");
     }
 }
