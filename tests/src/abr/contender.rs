@@ -1,7 +1,8 @@
 //! Rules by name, ready to play.
 
 use kinora_abr::sim::reference::Fixed;
-use kinora_abr::sim::{Options, Player, Published, Replacement};
+use kinora_abr::sim::shared::{Viewer, watch};
+use kinora_abr::sim::{Movie, Options, Player, Published, Replacement, Session, Trace, play};
 use kinora_abr::{Config, Rule};
 
 /// A rule that takes part.
@@ -16,29 +17,33 @@ pub struct Contender {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Shipped(Rule),
+    Engine(Rule),
     Published(Published),
     Fixed(usize),
 }
 
 /// There is no such rule.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no controller {0:?}; the names are: {names}, and fixedN for always rung N", names = Contender::names().join(", "))]
+#[error("there is no controller {0:?}; the names are: {names}, fixedN for always rung N, and engine:NAME for one of ours inside the engine", names = Contender::names().join(", "))]
 pub struct UnknownController(String);
 
 /// Before the name of a published rule that has the name of one shipped with the player.
 const PUBLISHED: &str = "published:";
+/// Before the name of a rule that plays inside the engine.
+const ENGINE: &str = "engine:";
 
 impl Contender {
-    /// The rule of that name: one that the player ships, with `config`, or a published one as it was
-    /// evaluated.
+    /// The rule of that name: one that the player ships, with `config`, alone or inside its engine; or
+    /// a published one as it was evaluated.
     pub fn new(name: &str, config: &Config) -> Result<Self, UnknownController> {
         let shipped = || Rule::from_name(name).map(Kind::Shipped);
+        let engine = || Rule::from_name(name.strip_prefix(ENGINE)?).map(Kind::Engine);
         let published = || {
             let name = name.strip_prefix(PUBLISHED).unwrap_or(name);
             Published::from_name(name).map(Kind::Published)
         };
         let fixed = || name.strip_prefix("fixed")?.parse().ok().map(Kind::Fixed);
-        let kind = shipped().or_else(published).or_else(fixed);
+        let kind = shipped().or_else(engine).or_else(published).or_else(fixed);
         let kind = kind.ok_or_else(|| UnknownController(name.to_owned()))?;
         Ok(Self { name: name.to_owned(), kind, config: *config })
     }
@@ -61,22 +66,42 @@ impl Contender {
         })
     }
 
-    /// A player at its start, and the conditions it plays under.
-    pub(super) fn player(&self, options: &Options) -> (Player, Options) {
-        match self.kind {
+    /// Plays a title over a network.
+    pub(super) fn play(&self, movie: &Movie, trace: &Trace, capacity_ms: f64) -> Session {
+        let options = Options { capacity_ms, ..Options::default() };
+        let (player, options) = match self.kind {
             Kind::Shipped(rule) => {
                 let config = Config { rule, ..self.config };
                 let replacement =
                     if config.replace { Replacement::Rule } else { Replacement::None };
-                (Player::rule(rule, &config), Options { replacement, ..*options })
+                (Player::rule(rule, &config), Options { replacement, ..options })
             }
-            Kind::Published(published) => published.player(options),
+            Kind::Engine(rule) => {
+                let config = Config { rule, ..self.config };
+                return alone(movie, trace, capacity_ms, config);
+            }
+            Kind::Published(published) => published.player(&options),
             Kind::Fixed(rung) => {
                 let player = Player::new(Box::new(Fixed(rung)), &self.config);
-                (player, Options { abandon: false, ..*options })
+                (player, Options { abandon: false, ..options })
             }
-        }
+        };
+        play(movie, trace, player, &options)
     }
+}
+
+/// A whole player that has the link to itself.
+fn alone(movie: &Movie, trace: &Trace, capacity_ms: f64, config: Config) -> Session {
+    let viewer = Viewer {
+        movie: movie.clone(),
+        config,
+        capacity_ms,
+        joins_ms: 0.0,
+        audio_kbps: None,
+        live: None,
+    };
+    let viewings = watch(trace, &[viewer], f64::INFINITY);
+    viewings.into_iter().next().map(|viewing| viewing.session).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -88,7 +113,9 @@ mod tests {
         for name in Contender::names() {
             assert_eq!(Contender::new(&name, &Config::default()).unwrap().name, name);
         }
-        assert!(Contender::new("fixed3", &Config::default()).is_ok());
+        for name in ["fixed3", "engine:kinora"] {
+            assert!(Contender::new(name, &Config::default()).is_ok());
+        }
         let unknown = Contender::new("no", &Config::default()).unwrap_err().to_string();
         assert!(unknown.contains("kinora") && unknown.contains("published:dynamic"), "{unknown}");
     }

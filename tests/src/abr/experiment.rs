@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use kinora_abr::sim::{Goal, Options, Outcome, Resolution, Session, optimum, play};
+use kinora_abr::sim::{Goal, Options, Outcome, Resolution, Session, optimum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -112,8 +112,7 @@ impl Experiment {
     /// Plays one session again, for a closer look.
     pub fn session(&self, set: usize, trace: usize, contender: &Contender) -> Session {
         let set = &self.sets[set];
-        let (player, options) = contender.player(&options(set));
-        play(&set.movie, &set.traces[trace].1, player, &options)
+        contender.play(&set.movie, &set.traces[trace].1, set.buffer_s * 1000.0)
     }
 
     /// The long ones first, so that no thread is left alone with them.
@@ -171,12 +170,9 @@ impl Experiment {
 
 /// The best session over one network of a set. Unlike the rules, it chooses the first rung too.
 pub fn best_session(set: &Set, trace: usize, goal: Goal) -> Session {
-    let options = Options { first: None, ..options(set) };
+    let capacity_ms = set.buffer_s * 1000.0;
+    let options = Options { capacity_ms, first: None, ..Options::default() };
     optimum(&set.movie, &set.traces[trace].1, &options, goal, Resolution::usual(goal))
-}
-
-fn options(set: &Set) -> Options {
-    Options { capacity_ms: set.buffer_s * 1000.0, ..Options::default() }
 }
 
 impl Results {

@@ -20,7 +20,8 @@ use crate::files::{read, write};
 #[command(after_long_help = "\
 Controllers as the player ships them: throughput, bola, dynamic, ... (kinora-lab abr --list names
 all). Published rules as their authors evaluated them, for comparison: tput, bolae, dynamicdash, ...;
-fixedN is always rung N. Every one starts with the first segment in the lowest rung.
+fixedN is always rung N. Each of these starts with the first segment in the lowest rung. engine:NAME
+is a shipped one inside the whole engine, called as a player calls it, from the first segment on.
 
 A network is a JSON list of {\"duration_ms\", \"bandwidth_kbps\", \"latency_ms\"}, played in order and
 again from the start at its end. A title is {\"segment_duration_ms\", \"bitrates_kbps\",
