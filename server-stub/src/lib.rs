@@ -1,13 +1,15 @@
 //! The server side of a streaming service.
 //!
 //! [`package`] turns a video file into a presentation: CMAF segments written once, with HLS and DASH manifests
-//! over them. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks,
+//! over them. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks, [`catalog`] what
+//! there is to watch,
 //! [`chaos`] makes delivery worse on purpose. They stand on [`storage`], which is what they keep, on [`token`],
 //! which is how they know a caller, and on [`web`], which puts them together; [`roles`] opens them over a
 //! directory, [`access`] watches delivery, and [`mod@http`] serves all of it.
 
 pub mod access;
 pub mod auth;
+pub mod catalog;
 pub mod chaos;
 pub mod clock;
 pub mod delivery;

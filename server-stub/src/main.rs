@@ -25,6 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Account(commands::account::Account),
+    Import(commands::import::Import),
     Keys(commands::keys::Keys),
     Package(commands::package::Package),
     Serve(commands::serve::Serve),
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Account(account) => account.run().await,
+            Command::Import(import) => import.run().await,
             Command::Keys(keys) => keys.run(),
             Command::Package(package) => package.run().await,
             Command::Serve(serve) => serve.run().await,

@@ -3,10 +3,11 @@
 use crate::{
     Error, Result,
     auth::{self, Auth},
+    catalog::{self, Catalog},
     clock::Clock,
     storage::{
-        Accounts as _, Sessions as _,
-        sqlite::{SqliteAccounts, SqliteSessions},
+        Accounts as _, Catalogue as _, History as _, Sessions as _,
+        sqlite::{SqliteAccounts, SqliteCatalogue, SqliteHistory, SqliteSessions},
     },
     token::{SigningKeys, Verifier},
     web::{Service, metrics::Metrics},
@@ -25,11 +26,13 @@ pub enum Role {
     Delivery,
     /// Accounts, profiles, signing in, tokens
     Auth,
+    /// Titles, lists, ratings, positions
+    Catalog,
 }
 
 impl Role {
     /// Every role that needs a directory for its data.
-    pub const WITH_DATA: [Self; 1] = [Self::Auth];
+    pub const WITH_DATA: [Self; 2] = [Self::Auth, Self::Catalog];
 }
 
 /// Where the roles that have data keep it.
@@ -81,8 +84,9 @@ impl Data {
             let parts = auth::Parts {
                 accounts: Arc::new(accounts.clone()),
                 sessions: Arc::new(sessions.clone()),
+                history: Arc::new(SqliteHistory::open(directory).await?),
                 keys: Arc::new(self.keys().await?),
-                verifier,
+                verifier: verifier.clone(),
                 clock: self.clock.clone(),
             };
             let role = Auth::new(parts, auth, metrics)
@@ -103,6 +107,26 @@ impl Data {
                 .needs("sessions", move || {
                     let sessions = sessions.clone();
                     async move { sessions.ready().await }
+                });
+        }
+        if roles.contains(&Role::Catalog) {
+            let catalogue = SqliteCatalogue::open(directory).await?;
+            let history = SqliteHistory::open(directory).await?;
+            let parts = catalog::Parts {
+                catalogue: Arc::new(catalogue.clone()),
+                history: Arc::new(history.clone()),
+                verifier,
+                clock: self.clock.clone(),
+            };
+            service = service
+                .role(Catalog::new(parts).routes())
+                .needs("catalogue", move || {
+                    let catalogue = catalogue.clone();
+                    async move { catalogue.ready().await }
+                })
+                .needs("history", move || {
+                    let history = history.clone();
+                    async move { history.ready().await }
                 });
         }
         Ok(service)

@@ -44,6 +44,25 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The same with every limit on rates so many times as high.
+    #[must_use]
+    pub fn limits_times(mut self, factor: u32) -> Self {
+        for rate in [
+            &mut self.sign_ins_by_address,
+            &mut self.sign_ins_by_pair,
+            &mut self.sign_ins_by_account,
+            &mut self.sign_ups_by_address,
+            &mut self.device_codes_by_address,
+            &mut self.user_codes_by_account,
+            &mut self.changes_by_address,
+        ] {
+            rate.burst = rate.burst.saturating_mul(factor);
+        }
+        self
+    }
+}
+
 /// The cost of a password's hash, and how many are made at once.
 #[derive(Debug, Clone, Copy)]
 pub struct HashCost {

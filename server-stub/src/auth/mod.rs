@@ -13,7 +13,7 @@ pub use config::Config;
 
 use crate::{
     clock::Clock,
-    storage::{self, Accounts, Sessions, accounts::Account},
+    storage::{self, Accounts, History, Sessions, accounts::Account},
     token::{Claims, ISSUER, LIFETIME, ProfileClaim, SigningKeys, Verifier},
     web::{
         limit::{Rate, RateLimit},
@@ -38,6 +38,8 @@ pub struct Parts {
     pub accounts: Arc<dyn Accounts>,
     /// Refresh tokens and device codes.
     pub sessions: Arc<dyn Sessions>,
+    /// What profiles did, which goes with them.
+    pub history: Arc<dyn History>,
     /// What signs access tokens.
     pub keys: Arc<SigningKeys>,
     /// What checks them.

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod account;
+pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod package;
 pub(crate) mod serve;

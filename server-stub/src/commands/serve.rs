@@ -56,6 +56,10 @@ pub(crate) struct Serve {
     /// Where viewers type in the code that a television shows
     #[arg(long, value_name = "URL", default_value = "/activate", env = "KINORA_VERIFICATION_URI")]
     verification_uri: String,
+    /// Let each client do this many times what the rate limits usually allow: for many behind one address, or
+    /// a gateway in front that limits by itself
+    #[arg(long, value_name = "FACTOR", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate_limit_factor: u32,
 }
 
 impl Serve {
@@ -73,6 +77,7 @@ impl Serve {
         if let Some(data) = self.data()? {
             let verification_uri = self.verification_uri.clone();
             let auth = auth::Config { verification_uri, ..auth::Config::default() };
+            let auth = auth.limits_times(self.rate_limit_factor);
             service = data.add(service, &roles, auth, &metrics).await?;
         }
         self.serve(service.router()).await

@@ -3,6 +3,8 @@
 //! | trait | holds | needs |
 //! | --- | --- | --- |
 //! | [`Accounts`] | accounts and their profiles | uniqueness, transactions |
+//! | [`Catalogue`] | titles, and what they are found by | transactions, text search |
+//! | [`History`] | positions, lists and ratings | one profile's rows at a time |
 //! | [`Sessions`] | refresh tokens, device codes, stream leases | expiry, compare-and-set |
 //!
 //! Roles see the traits alone and speak in the terms of their trade, never in a query language. [`sqlite`] keeps
@@ -10,10 +12,14 @@
 //! implementation reads a clock.
 
 pub mod accounts;
+pub mod catalogue;
+pub mod history;
 pub mod sessions;
 pub mod sqlite;
 
 pub use accounts::Accounts;
+pub use catalogue::Catalogue;
+pub use history::History;
 pub use sessions::Sessions;
 
 /// The storage's result.

@@ -24,6 +24,25 @@ pub struct Viewer {
 #[derive(Debug, Clone)]
 pub struct Adult(pub Claims);
 
+/// One that may edit the catalogue.
+#[derive(Debug, Clone)]
+pub struct Admin(pub Claims);
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin
+where
+    Verifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Caller(claims) = Caller::from_request_parts(parts, state).await?;
+        if !claims.admin {
+            return Err(Problem::new(Code::Forbidden, "only an administrator can do this"));
+        }
+        Ok(Self(claims))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Caller
 where
     Verifier: FromRef<S>,

@@ -7,7 +7,7 @@ mod caller;
 mod jws;
 mod keys;
 
-pub use caller::{Adult, Caller, Viewer};
+pub use caller::{Admin, Adult, Caller, Viewer};
 pub use keys::{KeySet, KeysError, PublicKey, SigningKeys, Verifier};
 
 use crate::{

@@ -78,6 +78,20 @@ texts! {
     Name(60, r"^[^\u0000-\u001f\u007f-\u009f]+$", "1 to 60 characters, none of them a control character") |text| {
         !text.is_empty() && !text.chars().any(char::is_control)
     };
+    /// A line that people read.
+    Line(200, r"^[^\u0000-\u001f\u007f-\u009f]+$", "1 to 200 characters, none of them a control character") |text| {
+        !text.is_empty() && !text.chars().any(char::is_control)
+    };
+    /// A text that people read.
+    Prose(4000, r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$", "at most 4000 characters, no control character but line feeds") |text| {
+        !text.chars().any(|c| c.is_control() && c != '\n')
+    };
+    /// Where something is: an absolute URL of the web, or a path on this host.
+    Link(2048, r"^(https?://[!-~]+|/[!-~]*)$", "an http or https URL, or a path that begins with /") |text| {
+        let printable = text.bytes().all(|b| b.is_ascii_graphic());
+        let rest = |scheme| text.strip_prefix(scheme).is_some_and(|rest: &str| !rest.is_empty());
+        printable && (rest("https://") || rest("http://") || text.starts_with('/'))
+    };
     /// A language (BCP 47).
     Language(35, r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", "a language tag such as de or pt-BR") |text| {
         let mut parts = text.split('-');

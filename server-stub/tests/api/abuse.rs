@@ -115,6 +115,7 @@ async fn hostile_bodies_are_refused_for_what_they_are() {
         (json, b"\xff\xfe".to_vec(), 400, "malformed_request"),
         (json, deep, 422, "invalid_value"),
         (json, b"{}".to_vec(), 422, "invalid_value"),
+        (json, br#"["a@b","12345678",null]"#.to_vec(), 422, "invalid_value"),
         (json, br#"{"email":1,"password":2}"#.to_vec(), 422, "invalid_value"),
         (
             json,

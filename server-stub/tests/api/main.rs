@@ -8,6 +8,7 @@
 
 mod abuse;
 mod accounts;
+mod catalog;
 mod devices;
 mod ground;
 mod profiles;

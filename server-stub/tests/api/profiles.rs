@@ -29,7 +29,7 @@ async fn profiles_are_added_changed_and_removed(world: &World) {
     assert_eq!(changed["language"], "sv", "what is not named stays");
     let beyond = json!({"maturity_limit": 16});
     let refused = device.ask(Method::PATCH, &path, Some(beyond)).await;
-    let problem = refused.is(StatusCode::UNPROCESSABLE_ENTITY).problem("invalid_value");
+    let problem = refused.is(StatusCode::CONFLICT).problem("conflict");
     assert_eq!(problem["pointer"], "/maturity_limit");
     device.delete(&path).await.is(StatusCode::NO_CONTENT);
     device.get(&path).await.is(StatusCode::NOT_FOUND).problem("not_found");

@@ -90,7 +90,10 @@ impl World {
 
     /// Where the role that answers a path is.
     pub(crate) fn url(&self, path: &str) -> String {
-        let role = Role::Auth;
+        const CATALOG: [&str; 6] =
+            ["catalog", "my-list", "ratings", "positions", "continue-watching", "admin"];
+        let first = path.trim_start_matches("/v1/").split('/').next().unwrap();
+        let role = if CATALOG.contains(&first) { Role::Catalog } else { Role::Auth };
         let (_, base) = self.bases.iter().find(|(found, _)| *found == role).unwrap();
         format!("{base}{path}")
     }
@@ -156,6 +159,14 @@ impl World {
 
     pub(crate) async fn refresh(&self, token: &str) -> Answer {
         self.post("/v1/sessions/refresh", json!({"refresh_token": token})).await
+    }
+
+    /// Loads a small catalogue.
+    pub(crate) fn import(&self) {
+        let file = self.data.path().join("catalogue.json");
+        std::fs::write(&file, include_str!("catalogue.json")).unwrap();
+        let output = self.run(&["import", file.to_str().unwrap()]);
+        assert!(output.status.success(), "{output:?}");
     }
 
     /// Runs the program over the same data, beside what is running.
@@ -282,6 +293,22 @@ impl<'a> Device<'a> {
         let profiles = self.get("/v1/profiles").await.is(StatusCode::OK).json();
         let id = |profile: &Value| profile["id"].as_str().unwrap().to_owned();
         profiles.as_array().unwrap().iter().map(id).collect()
+    }
+
+    /// The same device, acting as the household's first profile.
+    pub(crate) async fn viewing(&self) -> Device<'a> {
+        self.acting_as(&self.profiles().await[0]).await
+    }
+
+    /// The same device, acting as a new profile of a child.
+    pub(crate) async fn child(&self) -> Device<'a> {
+        let child = json!({"name": "Bo", "kids": true, "language": "sv"});
+        let child = self.post("/v1/profiles", child).await.is(StatusCode::CREATED).json();
+        self.acting_as(child["id"].as_str().unwrap()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::PUT, path, Some(body)).await
     }
 
     /// The same device, acting as a profile.

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod catalogue;
+mod history;
 mod sessions;
 
 use tempfile::TempDir;

@@ -157,7 +157,10 @@ pub(super) async fn close(
 ) -> Result<StatusCode, Problem> {
     let (account, _) = auth.0.live(&claims).await?;
     confirm(&auth, &account, &request.password).await?;
-    auth.0.parts.accounts.close(&account.id).await?;
+    let profiles = auth.0.parts.accounts.close(&account.id).await?;
+    for profile in profiles.unwrap_or_default() {
+        auth.0.parts.history.forget(&profile).await?;
+    }
     tracing::info!(account = %account.id, "account closed");
     Ok(StatusCode::NO_CONTENT)
 }

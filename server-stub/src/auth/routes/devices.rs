@@ -76,9 +76,9 @@ pub(super) async fn begin(
 /// A device's question.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Ask {
-    /// `urn:ietf:params:oauth:grant-type:device_code`
+    #[schema(pattern = "^urn:ietf:params:oauth:grant-type:device_code$")]
     grant_type: String,
-    #[schema(max_length = 256)]
+    #[schema(pattern = "^kinora_dc_[A-Za-z0-9_-]{43}$")]
     device_code: String,
 }
 

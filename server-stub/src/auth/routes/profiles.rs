@@ -159,7 +159,7 @@ pub(super) async fn change(
     Ok(axum::Json(profile))
 }
 
-/// Remove a profile
+/// Remove a profile, with all it did
 #[utoipa::path(
     delete, path = "/v1/profiles/{profile}", tag = "auth", security(("bearer" = [])),
     params(("profile" = ProfileId, Path, description = "The profile")),
@@ -177,6 +177,7 @@ pub(super) async fn remove(
     if !auth.0.parts.accounts.remove_profile(&account.id, &id).await? {
         return Err(Problem::not_found("profile"));
     }
+    auth.0.parts.history.forget(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -231,9 +232,14 @@ pub(super) async fn select(
 fn limit(kids: bool, asked: Option<u8>) -> Result<u8, Problem> {
     let (usual, most) = if kids { (KIDS_USUAL, KIDS_MOST) } else { (UNLIMITED, UNLIMITED) };
     let limit = asked.unwrap_or(usual);
-    if limit > most {
-        let detail = format!("the limit of such a profile is at most {most}");
+    if limit > UNLIMITED {
+        let detail = format!("a limit is at most {UNLIMITED}");
         return Err(Problem::value("/maturity_limit", detail));
+    }
+    if limit > most {
+        let detail = format!("the limit of a child's profile is at most {most}");
+        let pointer = Some("/maturity_limit".to_owned());
+        return Err(Problem { pointer, ..Problem::new(Code::Conflict, detail) });
     }
     Ok(limit)
 }

@@ -4,15 +4,20 @@
 //! other. A commit is on the disk before a call returns.
 
 mod accounts;
+mod catalogue;
+mod history;
 mod migrate;
 mod sessions;
 
 pub use accounts::SqliteAccounts;
+pub use catalogue::SqliteCatalogue;
+pub use history::SqliteHistory;
 pub use sessions::SqliteSessions;
 
 use super::{Error, Result};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::{
+    convert::Infallible,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -57,13 +62,25 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let kept = self.write_unless(|transaction| Ok(Ok::<_, Infallible>(work(transaction)?)));
+        let Ok(value) = kept.await?;
+        Ok(value)
+    }
+
+    /// Runs one transaction that may write. It is rolled back when `work` fails, or thinks better of it.
+    async fn write_unless<T: Send + 'static, E: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<Result<T, E>> + Send + 'static,
+    ) -> Result<Result<T, E>> {
         let inner = self.0.clone();
         blocking(move || {
             // A panic inside leaves a transaction behind that SQLite rolls back: the connection stays good.
             let mut writer = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
-            transaction.commit()?;
+            if value.is_ok() {
+                transaction.commit()?;
+            }
             Ok(value)
         })
         .await

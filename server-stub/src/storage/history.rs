@@ -1,0 +1,73 @@
+//! What profiles did: wide rows, one profile's at a time.
+
+use super::Result;
+use crate::{clock::UnixTime, id::ProfileId};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where a profile stopped watching.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The film or the episode.
+    pub item: String,
+    /// The film or the series.
+    pub title: String,
+    /// How far it was watched.
+    pub seconds: u32,
+    /// Whether it was watched to its end.
+    pub finished: bool,
+    /// When that was known.
+    pub at: UnixTime,
+}
+
+/// What a profile thinks of a title.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Rating {
+    Down,
+    Up,
+    Love,
+}
+
+/// Positions kept of a profile; the oldest go.
+pub const MOST_POSITIONS: usize = 1000;
+
+/// What profiles did.
+#[async_trait]
+pub trait History: Send + Sync + 'static {
+    /// Remembers a position, unless one of the same item that is later is there.
+    async fn set_position(&self, profile: &ProfileId, position: &Position) -> Result<()>;
+    /// The position in an item.
+    async fn position(&self, profile: &ProfileId, item: &str) -> Result<Option<Position>>;
+    /// The latest positions, the last first.
+    async fn positions(&self, profile: &ProfileId, most: usize) -> Result<Vec<Position>>;
+    /// Forgets the positions in a title; false when there was none.
+    async fn forget_title(&self, profile: &ProfileId, title: &str) -> Result<bool>;
+
+    /// Puts a title on the profile's list, at its front; where it is there already, nothing changes. False
+    /// when the list has `most` others.
+    async fn list(&self, profile: &ProfileId, title: &str, most: usize) -> Result<bool>;
+    /// Takes a title off the list; false when it was not there.
+    async fn unlist(&self, profile: &ProfileId, title: &str) -> Result<bool>;
+    /// The list.
+    async fn listed(&self, profile: &ProfileId) -> Result<Vec<String>>;
+
+    /// Rates a title, or takes the rating back.
+    async fn rate(
+        &self,
+        profile: &ProfileId,
+        title: &str,
+        rating: Option<Rating>,
+        at: UnixTime,
+    ) -> Result<()>;
+    /// The ratings, the last first.
+    async fn ratings(&self, profile: &ProfileId, most: usize) -> Result<Vec<(String, Rating)>>;
+
+    /// Forgets all that a profile did.
+    async fn forget(&self, profile: &ProfileId) -> Result<()>;
+
+    /// Whether the storage answers.
+    async fn ready(&self) -> Result<()>;
+}

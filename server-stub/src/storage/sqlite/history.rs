@@ -1,0 +1,257 @@
+//! What profiles did, in SQLite.
+
+use super::{Database, Result};
+use crate::{
+    clock::UnixTime,
+    id::ProfileId,
+    storage::{
+        Error,
+        history::{History, MOST_POSITIONS, Position, Rating},
+    },
+};
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, Row, params};
+use std::path::Path;
+
+const STEPS: &[&str] = &["
+    CREATE TABLE position (
+        profile TEXT NOT NULL,
+        item TEXT NOT NULL,
+        title TEXT NOT NULL,
+        seconds INTEGER NOT NULL,
+        finished INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (profile, item)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX position_latest ON position (profile, at);
+    CREATE TABLE listed (
+        place INTEGER PRIMARY KEY AUTOINCREMENT,
+        profile TEXT NOT NULL,
+        title TEXT NOT NULL,
+        UNIQUE (profile, title)
+    ) STRICT;
+    CREATE TABLE rating (
+        profile TEXT NOT NULL,
+        title TEXT NOT NULL,
+        rating TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (profile, title)
+    ) STRICT, WITHOUT ROWID;
+"];
+
+const POSITION: &str = "item, title, seconds, finished, at";
+
+/// What profiles did, in `history.sqlite`.
+#[derive(Debug, Clone)]
+pub struct SqliteHistory(Database);
+
+impl SqliteHistory {
+    /// Opens the database in a directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be written, or a later version of this program has done so.
+    pub async fn open(directory: &Path) -> Result<Self> {
+        Ok(Self(Database::open(directory, "history.sqlite", STEPS).await?))
+    }
+}
+
+fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
+    Ok(Position {
+        item: row.get(0)?,
+        title: row.get(1)?,
+        seconds: row.get(2)?,
+        finished: row.get(3)?,
+        at: UnixTime(row.get(4)?),
+    })
+}
+
+fn write_rating(rating: Rating) -> &'static str {
+    match rating {
+        Rating::Down => "down",
+        Rating::Up => "up",
+        Rating::Love => "love",
+    }
+}
+
+fn read_rating(text: &str) -> Result<Rating> {
+    Ok(match text {
+        "down" => Rating::Down,
+        "up" => Rating::Up,
+        "love" => Rating::Love,
+        other => return Err(Error::Damaged { what: "rating", reason: format!("{other:?}") }),
+    })
+}
+
+#[async_trait]
+impl History for SqliteHistory {
+    async fn set_position(&self, profile: &ProfileId, position: &Position) -> Result<()> {
+        let (profile, position) = (profile.to_string(), position.clone());
+        self.0
+            .write(move |transaction| {
+                let Position { item, title, seconds, finished, at } = position;
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO position (profile, item, title, seconds, finished, at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                         ON CONFLICT DO UPDATE SET title = excluded.title,
+                             seconds = excluded.seconds, finished = excluded.finished,
+                             at = excluded.at
+                         WHERE excluded.at >= position.at",
+                    )?
+                    .execute(params![profile, item, title, seconds, finished, at.0])?;
+                transaction
+                    .prepare_cached(
+                        "DELETE FROM position WHERE profile = ?1 AND item IN (
+                             SELECT item FROM position WHERE profile = ?1
+                             ORDER BY at DESC, item LIMIT -1 OFFSET ?2)",
+                    )?
+                    .execute(params![profile, MOST_POSITIONS])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn position(&self, profile: &ProfileId, item: &str) -> Result<Option<Position>> {
+        let key = (profile.to_string(), item.to_owned());
+        self.0
+            .read(move |transaction| {
+                let query =
+                    format!("SELECT {POSITION} FROM position WHERE profile = ?1 AND item = ?2");
+                Ok(transaction.prepare_cached(&query)?.query_row(key, position).optional()?)
+            })
+            .await
+    }
+
+    async fn positions(&self, profile: &ProfileId, most: usize) -> Result<Vec<Position>> {
+        let profile = profile.to_string();
+        self.0
+            .read(move |transaction| {
+                let query = format!(
+                    "SELECT {POSITION} FROM position WHERE profile = ?1
+                     ORDER BY at DESC, item LIMIT ?2"
+                );
+                let mut query = transaction.prepare_cached(&query)?;
+                let rows = query.query_map(params![profile, most], position)?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+    }
+
+    async fn forget_title(&self, profile: &ProfileId, title: &str) -> Result<bool> {
+        let key = (profile.to_string(), title.to_owned());
+        self.0
+            .write(move |transaction| {
+                let query = "DELETE FROM position WHERE profile = ?1 AND title = ?2";
+                Ok(transaction.execute(query, key)? > 0)
+            })
+            .await
+    }
+
+    async fn list(&self, profile: &ProfileId, title: &str, most: usize) -> Result<bool> {
+        let (profile, title) = (profile.to_string(), title.to_owned());
+        self.0
+            .write(move |transaction| {
+                let others: usize = transaction.query_row(
+                    "SELECT count(*) FROM listed WHERE profile = ?1 AND title <> ?2",
+                    params![profile, title],
+                    |row| row.get(0),
+                )?;
+                if others >= most {
+                    return Ok(false);
+                }
+                transaction.execute(
+                    "INSERT INTO listed (profile, title) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    params![profile, title],
+                )?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn unlist(&self, profile: &ProfileId, title: &str) -> Result<bool> {
+        let key = (profile.to_string(), title.to_owned());
+        self.0
+            .write(move |transaction| {
+                let query = "DELETE FROM listed WHERE profile = ?1 AND title = ?2";
+                Ok(transaction.execute(query, key)? == 1)
+            })
+            .await
+    }
+
+    async fn listed(&self, profile: &ProfileId) -> Result<Vec<String>> {
+        let profile = profile.to_string();
+        self.0
+            .read(move |transaction| {
+                let query = "SELECT title FROM listed WHERE profile = ?1 ORDER BY place DESC";
+                let mut query = transaction.prepare_cached(query)?;
+                let rows = query.query_map([profile], |row| row.get(0))?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+    }
+
+    async fn rate(
+        &self,
+        profile: &ProfileId,
+        title: &str,
+        rating: Option<Rating>,
+        at: UnixTime,
+    ) -> Result<()> {
+        let (profile, title) = (profile.to_string(), title.to_owned());
+        self.0
+            .write(move |transaction| {
+                match rating {
+                    Some(rating) => transaction.execute(
+                        "INSERT OR REPLACE INTO rating (profile, title, rating, at)
+                         VALUES (?1, ?2, ?3, ?4)",
+                        params![profile, title, write_rating(rating), at.0],
+                    )?,
+                    None => transaction.execute(
+                        "DELETE FROM rating WHERE profile = ?1 AND title = ?2",
+                        params![profile, title],
+                    )?,
+                };
+                Ok(())
+            })
+            .await
+    }
+
+    async fn ratings(&self, profile: &ProfileId, most: usize) -> Result<Vec<(String, Rating)>> {
+        let profile = profile.to_string();
+        self.0
+            .read(move |transaction| {
+                let query = "SELECT title, rating FROM rating WHERE profile = ?1
+                             ORDER BY at DESC, title LIMIT ?2";
+                let mut query = transaction.prepare_cached(query)?;
+                let rows = query.query_map(params![profile, most], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+                })?;
+                rows.map(|row| {
+                    let (title, rating) = row?;
+                    Ok((title, read_rating(&rating)?))
+                })
+                .collect()
+            })
+            .await
+    }
+
+    async fn forget(&self, profile: &ProfileId) -> Result<()> {
+        let profile = profile.to_string();
+        self.0
+            .write(move |transaction| {
+                for query in [
+                    "DELETE FROM position WHERE profile = ?1",
+                    "DELETE FROM listed WHERE profile = ?1",
+                    "DELETE FROM rating WHERE profile = ?1",
+                ] {
+                    transaction.execute(query, [&profile])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.0.ready().await
+    }
+}
