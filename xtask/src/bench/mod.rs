@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: Kinora beside its peers, measured in the same run.
 
+pub(crate) mod abr;
 mod figures;
 mod manifests;
 mod module_sizes;
@@ -20,12 +21,15 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum Subject {
+    /// The adaptive bitrate engine, natively and in WebAssembly: time, bytes, and that it decides the same
+    Abr(abr::Options),
     /// The manifest parsers, in Chromium and natively, and what they weigh
     Manifests(manifests::Options),
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     match &options.subject {
+        Subject::Abr(options) => abr::run(workspace, options),
         Subject::Manifests(options) => manifests::run(workspace, options),
     }
 }

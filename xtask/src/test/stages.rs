@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::{Run, Stage, hygiene, licences, purity};
 use crate::npm::Package;
 use crate::size::{Budget, Sizes};
-use crate::{demo, web};
+use crate::{bench, demo, web};
 
 const END_TO_END: &str = "tests/e2e";
 
@@ -65,7 +65,7 @@ pub(crate) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "web",
-        proves: "the npm package builds, names no path of this machine, and is within its budget",
+        proves: "the npm package builds within its budget, names no path of this machine, and decides as native code does",
         tools: web::TOOLS,
         after: &[],
         run: web_package,
@@ -126,6 +126,7 @@ fn web_package(run: &Run<'_>) -> Result<()> {
     run.note(&sizes.table(&budget))?;
     eprint!("{}", sizes.table(&budget));
     budget.check(&sizes)?;
+    bench::abr::same_decisions(run.workspace)?;
     names_no_path(run, &dist)
 }
 
