@@ -103,7 +103,7 @@ impl Search<'_> {
         let change = distortion(rung) - distortion(before);
         let after = level + (pace - 1.0) * self.slot;
         let stall = (-after).max(0.0) / self.slot * self.objective.stall;
-        let after = after.clamp(0.0, self.room.max(self.slot));
+        let after = after.max(0.0).min(self.room.max(self.slot));
         let distance = after - 1.0;
         let weight = if distance < 0.0 { BUFFER_WEIGHT } else { BUFFER_WEIGHT * ABOVE_TARGET };
         let cost = distortion(rung) * pace

@@ -5,7 +5,9 @@
 mod workload;
 
 #[cfg(feature = "engine")]
-pub use workload::{Workload, fingerprint};
+pub use workload::Workload;
+#[cfg(feature = "fingerprint")]
+pub use workload::fingerprint;
 
 /// The one of the module that ships.
 #[cfg(target_arch = "wasm32")]

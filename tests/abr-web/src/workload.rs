@@ -4,6 +4,7 @@ use kinora_abr::{Abr, Action, Config, Event, Kind, Phase, Rung, Situation};
 use wasm_bindgen::prelude::*;
 
 /// Every decision of a made-up session with every rule, as one number.
+#[cfg(feature = "fingerprint")]
 #[wasm_bindgen]
 pub fn fingerprint(seed: u64) -> u64 {
     kinora_abr::fingerprint(seed)
