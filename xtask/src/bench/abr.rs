@@ -83,7 +83,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     row("longest slice, ms", native_slice, web_slice, SLICE_MS.to_string());
     row("decision, us", milliseconds(native_us), milliseconds(web_us), DECIDE_US.to_string());
     row("bytes after brotli", String::new(), brotli.to_string(), BROTLI.to_string());
-    print!("{table}decisions are the same in both ({})\n", native.fingerprint);
+    println!("{table}decisions are the same in both ({})", native.fingerprint);
     Ok(ExitCode::SUCCESS)
 }
 
