@@ -4,7 +4,7 @@
 use kinora_abr::sim::reference::Fixed;
 use kinora_abr::sim::shared::{Live, Viewer, Viewing, watch};
 use kinora_abr::sim::{Movie, Options, Period, Player, Trace, play};
-use kinora_abr::{Config, Rule};
+use kinora_abr::{CatchUp, Config, Rule, Source};
 
 const LADDER: [f64; 6] = [300.0, 600.0, 1100.0, 1900.0, 3200.0, 5000.0];
 
@@ -125,13 +125,9 @@ fn audio_beside_the_video_does_not_move_the_estimate() {
     }
 }
 
-/// Catches up, or falls back, by up to a tenth.
-fn rate(latency_s: f64, target_s: f64, buffer_s: f64) -> f64 {
-    if buffer_s < 0.3 { 0.9 } else { 1.0 + (0.5 * (latency_s - target_s)).clamp(-0.1, 0.1) }
-}
-
 fn live(target_ms: f64, chunks: u32) -> Viewer {
-    let live = Live { target_ms, chunks, rate };
+    let catch_up = CatchUp { max_change: 0.1, ..CatchUp::default() };
+    let live = Live { target_ms, chunks, catch_up };
     Viewer { live: Some(live), capacity_ms: target_ms, ..viewer(movie(&LADDER, 30)) }
 }
 
@@ -164,6 +160,29 @@ fn nothing_is_received_before_it_is_made() {
         assert!(end_ms > made_ms - 1.0 && end_ms < made_ms + 200.0, "{made_ms} {end_ms}");
         assert!(transfer.start_ms < made_ms - 1000.0, "requested while it is being made");
     }
+}
+
+#[test]
+fn chunks_show_the_network_and_not_the_encoder() {
+    let network = trace(&[(1000.0, 9000.0)]);
+    let viewing = watch(&network, &[live(2500.0, 8)], 60_000.0).remove(0);
+    assert_eq!(viewing.estimate.source, Source::Measured);
+    let ratio = viewing.estimate.median_bps / 9e6;
+    assert!((0.9..1.1).contains(&ratio), "{ratio}");
+    assert!(mean_kbps(&viewing, 10..25) > 4000.0, "{:?}", viewing.session.rungs);
+}
+
+#[test]
+fn what_waits_in_the_buffer_is_fetched_again_when_the_network_gets_better() {
+    let network = trace(&[(60_000.0, 700.0), (200_000.0, 20_000.0)]);
+    let [with, without] = [true, false].map(|replace| {
+        let config = Config { replace, ..Config::default() };
+        watch(&network, &[Viewer { config, ..viewer(movie(&LADDER, 60)) }], f64::INFINITY).remove(0)
+    });
+    assert!(mean_kbps(&with, 0..60) > mean_kbps(&without, 0..60) + 50.0);
+    assert!(with.session.transfers.len() > without.session.transfers.len());
+    assert_eq!(with.session.rungs.len(), 60);
+    assert_eq!(with.session.stalls, 0);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Flow {
     pub(super) bits: f64,
     /// What exists of it.
     available: f64,
+    /// It comes in parts of this size.
+    chunk_bits: f64,
     pub(super) received: f64,
 }
 
@@ -43,6 +45,22 @@ impl Flow {
         self.has_begun() && self.outstanding() <= 0.0 && !self.is_complete()
     }
 
+    /// Whole chunks received.
+    pub(super) fn chunks(&self) -> u32 {
+        ((self.received + NEGLIGIBLE) / self.chunk_bits) as u32
+    }
+
+    /// Bits of a chunk.
+    pub(super) fn chunk_bits(&self) -> f64 {
+        self.chunk_bits
+    }
+
+    /// What is outstanding of the chunk that is being received.
+    fn outstanding_of_chunk(&self) -> f64 {
+        let end = f64::from(self.chunks() + 1) * self.chunk_bits;
+        self.outstanding().min((end - self.received).max(NEGLIGIBLE))
+    }
+
     fn outstanding(&self) -> f64 {
         let left = self.available.min(self.bits) - self.received;
         if self.has_begun() && left >= NEGLIGIBLE { left } else { 0.0 }
@@ -57,8 +75,10 @@ impl<'a> SharedLink<'a> {
         link
     }
 
-    pub(super) fn open(&mut self, id: u64, bits: f64, available: f64) {
-        self.flows.push(Flow { id, latency: 1.0, bits, available, received: 0.0 });
+    /// A request goes out for `bits` that come in so many chunks; so much is `available` now.
+    pub(super) fn open(&mut self, id: u64, bits: f64, chunks: u32, available: f64) {
+        let chunk_bits = bits / f64::from(chunks.max(1));
+        self.flows.push(Flow { id, latency: 1.0, bits, available, chunk_bits, received: 0.0 });
     }
 
     pub(super) fn close(&mut self, id: u64) {
@@ -79,7 +99,7 @@ impl<'a> SharedLink<'a> {
     pub(super) fn until_event(&self) -> f64 {
         let share = self.share();
         let latency_ms = self.period().latency_ms;
-        let of_flow = |flow: &Flow| match flow.outstanding() {
+        let of_flow = |flow: &Flow| match flow.outstanding_of_chunk() {
             _ if !flow.has_begun() => flow.latency * latency_ms,
             left if left > 0.0 && share > 0.0 => left / share,
             _ => f64::INFINITY,
@@ -157,8 +177,8 @@ mod tests {
         let trace = trace(1000.0);
         let mut link = SharedLink::new(&trace);
         let mut now_ms = 0.0;
-        link.open(1, 300_000.0, 300_000.0);
-        link.open(2, 600_000.0, 600_000.0);
+        link.open(1, 300_000.0, 1, 300_000.0);
+        link.open(2, 600_000.0, 3, 600_000.0);
         // 100 ms of latency; both at half the rate; then one alone at the whole.
         assert!((completion(&mut link, 1, &mut now_ms) - 700.0).abs() < 1e-6);
         link.close(1);
@@ -170,8 +190,8 @@ mod tests {
         let trace = trace(1000.0);
         let mut link = SharedLink::new(&trace);
         let mut now_ms = 0.0;
-        link.open(1, 200_000.0, 50_000.0);
-        link.open(2, 250_000.0, 250_000.0);
+        link.open(1, 200_000.0, 4, 50_000.0);
+        link.open(2, 250_000.0, 1, 250_000.0);
         assert!((completion(&mut link, 2, &mut now_ms) - 400.0).abs() < 1e-6);
         assert!(link.flow(1).unwrap().awaits_source());
         link.make_available(1, 200_000.0);

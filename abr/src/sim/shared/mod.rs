@@ -8,7 +8,7 @@ mod link;
 mod viewer;
 
 use crate::sim::{Movie, Session, Trace};
-use crate::{Config, Estimate};
+use crate::{CatchUp, Config, Estimate};
 
 use link::SharedLink;
 use viewer::Client;
@@ -37,8 +37,8 @@ pub struct Live {
     pub target_ms: f64,
     /// How many chunks a segment is made and sent in; with 1 it is there when it is whole.
     pub chunks: u32,
-    /// The playback rate for a latency, a target, and a buffer level, all in seconds.
-    pub rate: fn(f64, f64, f64) -> f64,
+    /// How the playback rate keeps the latency.
+    pub catch_up: CatchUp,
 }
 
 /// What someone got to see.

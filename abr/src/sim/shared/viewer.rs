@@ -1,7 +1,9 @@
 //! One player of a [`watch`](super::watch).
 
+use core::ops::Range;
+
 use crate::sim::{Session, TransferRecord};
-use crate::{Abr, Action, Event, InFlight, Kind, Phase, Rung, Situation, Verdict};
+use crate::{Abr, Action, Event, InFlight, Kind, Phase, Queued, Rung, Situation, Verdict};
 
 use super::link::{Flow, SharedLink};
 use super::{Live, MOMENT_MS, Viewer, Viewing};
@@ -23,8 +25,8 @@ pub(super) struct Client<'a> {
     rate: f64,
     video: Track,
     audio: Option<Track>,
-    /// The rung of the video segment before the next.
-    last: Option<usize>,
+    /// The first segment of the session.
+    first: usize,
     /// How many requests for the next video segment were given up.
     abandoned: u32,
     /// The engine wants to be asked again then.
@@ -53,8 +55,30 @@ struct Fetch {
     started_ms: f64,
     first_byte_ms: Option<f64>,
     buffer_ms: f64,
+    /// It is to take the place of a queued segment.
+    replaces: bool,
     /// It had to wait for its source.
     limited: bool,
+    /// Chunks reported, and since when the one after them is being received.
+    chunks: u32,
+    chunk_since_ms: Option<f64>,
+}
+
+impl Fetch {
+    /// The report of a chunk that has just been received.
+    fn chunk(&mut self, now_ms: f64, flow: &Flow) -> Option<Event> {
+        let complete = flow.chunks() > self.chunks;
+        let started_us = self.chunk_since_ms.filter(|_| complete).map(micros);
+        if complete {
+            self.chunks = flow.chunks();
+            self.chunk_since_ms = None;
+        }
+        if self.chunk_since_ms.is_none() && flow.has_begun() && !flow.awaits_source() {
+            self.chunk_since_ms = Some(now_ms);
+        }
+        let bytes = (flow.chunk_bits() / 8.0) as u64;
+        started_us.map(|started_us| Event::Chunk { id: self.id, bytes, started_us })
+    }
 }
 
 impl<'a> Client<'a> {
@@ -69,7 +93,7 @@ impl<'a> Client<'a> {
             rate: 1.0,
             video: Track::default(),
             audio: viewer.audio_kbps.map(|_| Track::default()),
-            last: None,
+            first: 0,
             abandoned: 0,
             asks_at_ms: 0.0,
             checks_at_ms: 0.0,
@@ -138,6 +162,7 @@ impl<'a> Client<'a> {
             self.playhead_ms = (edge_ms(now_ms) - live.target_ms).max(0.0);
             let first = (self.playhead_ms / self.duration_ms()) as usize;
             self.video.next = first;
+            self.first = first;
             if let Some(audio) = &mut self.audio {
                 audio.next = first;
             }
@@ -167,6 +192,11 @@ impl<'a> Client<'a> {
                 let bytes = (flow.received / 8.0) as u64;
                 self.abr.handle(micros(now_ms), Event::Progress { id: fetch.id, bytes });
             }
+            if self.viewer.live.is_some_and(|live| live.chunks > 1)
+                && let Some(chunk) = fetch.chunk(now_ms, flow)
+            {
+                self.abr.handle(micros(now_ms), chunk);
+            }
         }
         if let Some(audio) = &mut self.audio
             && let Some(fetch) = audio.fetch
@@ -179,12 +209,17 @@ impl<'a> Client<'a> {
         if let Some(fetch) = self.video.fetch
             && let Some(flow) = link.flow(fetch.id).copied().filter(Flow::is_complete)
         {
-            self.video.next += 1;
             self.video.fetch = None;
-            self.last = Some(fetch.rung);
-            self.abandoned = 0;
             self.asks_at_ms = now_ms;
-            self.session.rungs.push(fetch.rung);
+            if !fetch.replaces {
+                self.video.next += 1;
+                self.abandoned = 0;
+                self.session.rungs.push(fetch.rung);
+            } else if self.start_ms(fetch.segment) >= self.playhead_ms
+                && let Some(rung) = self.session.rungs.get_mut(fetch.segment - self.first)
+            {
+                *rung = fetch.rung;
+            }
             self.record(&fetch, now_ms, flow.received, false);
             self.end(now_ms, &fetch, &flow, link);
         }
@@ -208,7 +243,8 @@ impl<'a> Client<'a> {
         }
         let Some(live) = self.viewer.live.filter(|_| self.phase == Phase::Playing) else { return };
         let latency_ms = edge_ms(now_ms) - self.playhead_ms;
-        self.rate = (live.rate)(latency_ms / 1000.0, live.target_ms / 1000.0, level_ms / 1000.0);
+        self.rate =
+            live.catch_up.rate(latency_ms / 1000.0, live.target_ms / 1000.0, level_ms / 1000.0);
         if now_ms >= self.records_at_ms {
             self.latency.push((now_ms, latency_ms));
             self.records_at_ms = now_ms + LATENCY_RECORD_MS;
@@ -226,20 +262,24 @@ impl<'a> Client<'a> {
             bytes_loaded: (flow.received / 8.0) as u64,
             bytes_total: Some((flow.bits / 8.0) as u64),
             abandoned: self.abandoned,
-            replaces_ahead_s: None,
+            replaces_ahead_s: fetch.replaces.then(|| self.ahead_s(fetch.segment)),
         };
         let bytes = self.bytes(fetch.segment);
         let moment = self.moment(now_ms, self.level_of(&self.video, link));
         let situation = moment.situation(&self.ladder, &bytes);
         let verdict = self.abr.check_in_flight(&in_flight, &situation).verdict;
+        if verdict == Verdict::Continue {
+            return;
+        }
+        self.abr.handle(micros(now_ms), Event::RequestCancelled { id: fetch.id });
+        link.close(fetch.id);
+        self.record(&fetch, now_ms, flow.received, true);
+        self.session.abandoned += 1;
+        self.video.fetch = None;
+        self.asks_at_ms = now_ms;
         if let Verdict::AbandonTo { rung } = verdict {
-            self.abr.handle(micros(now_ms), Event::RequestCancelled { id: fetch.id });
-            link.close(fetch.id);
-            self.record(&fetch, now_ms, flow.received, true);
-            self.session.abandoned += 1;
             self.abandoned += 1;
-            self.video.fetch = None;
-            self.request_video(rung, now_ms, link);
+            self.request_video(self.video.next, rung, now_ms, link);
         }
     }
 
@@ -250,34 +290,52 @@ impl<'a> Client<'a> {
             return;
         }
         let bytes = self.bytes(segment);
+        let sizes: Vec<_> = self.replaceable().map(|queued| self.bytes(queued)).collect();
+        let queued: Vec<Queued<'_>> = self
+            .replaceable()
+            .zip(&sizes)
+            .map(|(queued, bytes)| Queued {
+                rung: self.session.rungs[queued - self.first],
+                ahead_s: self.ahead_s(queued),
+                duration_s: self.duration_ms() / 1000.0,
+                bytes,
+            })
+            .collect();
         let moment = self.moment(now_ms, self.level_of(&self.video, link));
-        match self.abr.decide(&moment.situation(&self.ladder, &bytes)).action {
-            Action::Fetch { rung } => self.request_video(rung, now_ms, link),
+        let situation = moment.situation(&self.ladder, &bytes);
+        match self.abr.decide(&Situation { queued: &queued, ..situation }).action {
+            Action::Fetch { rung } => self.request_video(segment, rung, now_ms, link),
+            Action::Replace { queued: at, rung } => {
+                if let Some(again) = self.replaceable().nth(at) {
+                    self.request_video(again, rung, now_ms, link);
+                }
+            }
             Action::WaitUntil { at_us } => {
                 self.asks_at_ms = (at_us as f64 / 1000.0).max(now_ms + 1.0);
             }
-            // Nothing was offered for it.
-            Action::Replace { .. } => {}
         }
     }
 
-    fn request_video(&mut self, rung: usize, now_ms: f64, link: &mut SharedLink<'_>) {
-        let segment = self.video.next;
+    /// Segments that wait in the buffer; one that is playing does not.
+    fn replaceable(&self) -> Range<usize> {
+        let from =
+            libm::ceil((self.playhead_ms - MOMENT_MS) / self.duration_ms()).max(0.0) as usize;
+        from.max(self.first).min(self.video.next)..self.video.next
+    }
+
+    /// Requests the next segment, or one that waits.
+    fn request_video(
+        &mut self,
+        segment: usize,
+        rung: usize,
+        now_ms: f64,
+        link: &mut SharedLink<'_>,
+    ) {
         let bits = self.viewer.movie.size(segment % self.segments(), rung);
-        let id = self.open(segment, bits, now_ms, link);
-        let buffer_ms = self.level_ms(link);
-        let fetch = Fetch {
-            id,
-            segment,
-            rung,
-            started_ms: now_ms,
-            first_byte_ms: None,
-            buffer_ms,
-            limited: false,
-        };
-        self.video.fetch = Some(fetch);
+        let fetch = self.open(segment, rung, bits, now_ms, link);
+        self.video.fetch = Some(Fetch { replaces: segment < self.video.next, ..fetch });
         self.checks_at_ms = now_ms + CHECK_MS;
-        let started = Event::RequestStarted { id, kind: Kind::Video, rung: Some(rung) };
+        let started = Event::RequestStarted { id: fetch.id, kind: Kind::Video, rung: Some(rung) };
         self.abr.handle(micros(now_ms), started);
     }
 
@@ -290,29 +348,41 @@ impl<'a> Client<'a> {
         if audio.fetch.is_some() || !due {
             return;
         }
-        let id = self.open(segment, kbps * self.duration_ms(), now_ms, link);
-        let fetch = Fetch {
-            id,
-            segment,
-            rung: 0,
-            started_ms: now_ms,
-            first_byte_ms: None,
-            buffer_ms: 0.0,
-            limited: false,
-        };
+        let fetch = self.open(segment, 0, kbps * self.duration_ms(), now_ms, link);
         if let Some(audio) = &mut self.audio {
             audio.fetch = Some(fetch);
         }
-        let started = Event::RequestStarted { id, kind: Kind::Audio, rung: None };
+        let started = Event::RequestStarted { id: fetch.id, kind: Kind::Audio, rung: None };
         self.abr.handle(micros(now_ms), started);
     }
 
-    fn open(&mut self, segment: usize, bits: f64, now_ms: f64, link: &mut SharedLink<'_>) -> u64 {
+    fn open(
+        &mut self,
+        segment: usize,
+        rung: usize,
+        bits: f64,
+        now_ms: f64,
+        link: &mut SharedLink<'_>,
+    ) -> Fetch {
         self.next_id += 1;
-        let made =
-            self.viewer.live.map_or(1.0, |live| made(&live, segment, self.duration_ms(), now_ms));
-        link.open(self.next_id, bits, bits * made);
-        self.next_id
+        let (chunks, made) = match self.viewer.live {
+            None => (1, 1.0),
+            Some(live) => (live.chunks, made(&live, segment, self.duration_ms(), now_ms)),
+        };
+        let buffer_ms = self.level_ms(link);
+        link.open(self.next_id, bits, chunks, bits * made);
+        Fetch {
+            id: self.next_id,
+            segment,
+            rung,
+            started_ms: now_ms,
+            first_byte_ms: None,
+            buffer_ms,
+            replaces: false,
+            limited: false,
+            chunks: 0,
+            chunk_since_ms: None,
+        }
     }
 
     /// Whether a segment can be requested: live, it has to exist, if only its first chunk.
@@ -339,10 +409,10 @@ impl<'a> Client<'a> {
 
     /// Media of one track ahead of the playhead; segments in chunks count as far as they arrived.
     fn level_of(&self, track: &Track, link: &SharedLink<'_>) -> f64 {
-        let chunks = f64::from(self.viewer.live.map_or(1, |live| live.chunks.max(1)));
-        let flow = track.fetch.and_then(|fetch| link.flow(fetch.id));
-        let part = flow
-            .map_or(0.0, |flow| libm::floor(flow.received / flow.bits * chunks + 1e-9) / chunks);
+        let flow =
+            track.fetch.filter(|fetch| !fetch.replaces).and_then(|fetch| link.flow(fetch.id));
+        let part =
+            flow.map_or(0.0, |flow| f64::from(flow.chunks()) * flow.chunk_bits() / flow.bits);
         let end_ms = (track.next as f64 + part) * self.duration_ms();
         (end_ms - self.playhead_ms).max(0.0)
     }
@@ -357,9 +427,10 @@ impl<'a> Client<'a> {
             buffer_goal_s: self.viewer.capacity_ms / 1000.0,
             duration_s: self.duration_ms() / 1000.0,
             rate: self.rate,
-            current: self.last,
+            current: self.session.rungs.last().copied(),
             remaining: self.viewer.live.is_none().then(left),
             latency_s: self.viewer.live.map(|_| latency_ms() / 1000.0),
+            target_s: self.viewer.live.map(|live| live.target_ms / 1000.0),
         }
     }
 
@@ -378,6 +449,15 @@ impl<'a> Client<'a> {
             buffer_ms: fetch.buffer_ms,
             abandoned,
         });
+    }
+
+    /// Where a segment begins in the media, milliseconds.
+    fn start_ms(&self, segment: usize) -> f64 {
+        segment as f64 * self.duration_ms()
+    }
+
+    fn ahead_s(&self, segment: usize) -> f64 {
+        (self.start_ms(segment) - self.playhead_ms).max(0.0) / 1000.0
     }
 
     fn segments(&self) -> usize {
@@ -405,6 +485,7 @@ struct Moment {
     current: Option<usize>,
     remaining: Option<u64>,
     latency_s: Option<f64>,
+    target_s: Option<f64>,
 }
 
 impl Moment {
@@ -419,6 +500,7 @@ impl Moment {
             current: self.current,
             segments_remaining: self.remaining,
             live_latency_s: self.latency_s,
+            live_target_s: self.target_s,
             ..Situation::new(self.now_us, ladder)
         }
     }
