@@ -78,6 +78,25 @@ impl<'a> Boxes<'a> {
         Ok(None)
     }
 
+    /// Type and size of the next box, which need not be whole; none if its header is not, either.
+    pub(super) fn peek(&self) -> Result<Option<(FourCc, Option<u64>)>, Fault> {
+        match Header::read(self.rest, self.offset) {
+            Ok(header) => Ok(Some((header.kind, header.size))),
+            Err(fault) if matches!(fault.kind, BoxErrorKind::Truncated { .. }) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Where the next box begins, counted from the start of the piece examined.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes are left.
+    pub(super) fn len(&self) -> u64 {
+        self.rest.len() as u64
+    }
+
     /// The next box; none after the last.
     #[inline(never)]
     pub(super) fn next_box(&mut self) -> Result<Option<Mp4Box<'a>>, Fault> {

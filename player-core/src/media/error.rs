@@ -87,10 +87,6 @@ impl BoxError {
     pub(super) fn invalid(offset: u64, within: FourCc, field: &str) -> Fault {
         BoxErrorKind::InvalidValue { within, field: field.to_owned() }.at(offset)
     }
-
-    pub(crate) fn unsupported(offset: u64, feature: &str) -> Self {
-        Self { offset, kind: BoxErrorKind::Unsupported { feature: feature.to_owned() } }
-    }
 }
 
 impl fmt::Display for BoxError {

@@ -4,12 +4,15 @@
 mod boxes;
 mod codec;
 mod error;
+mod file_index;
 pub mod fragment;
 pub mod init;
 mod reader;
 pub mod sidx;
 #[cfg(test)]
 mod testing;
+mod webm;
 
 pub use boxes::{Boxes, Mp4Box, boxes_before_mdat};
 pub use error::{BoxError, BoxErrorKind, FourCc};
+pub use file_index::{FileIndex, IndexProgress};

@@ -31,21 +31,55 @@ pub struct Reference {
     pub starts_with_sap: bool,
 }
 
+/// What looking for a `sidx` box led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// The box.
+    Found(SegmentIndexBox),
+    /// The data ends before that is known. Further data is needed from `start`, of this length if
+    /// that is known: all of the box.
+    Cut { start: u64, length: Option<u64> },
+}
+
 /// Reads the first `sidx` box in `data`, which lies at `offset` in its file. Boxes before it are
 /// skipped; what follows need not be whole.
 ///
 /// # Errors
 /// If there is none before the end of the data or the first `moof` or `mdat`, or it is damaged.
 pub fn parse(data: &[u8], offset: u64) -> Result<SegmentIndexBox, BoxError> {
-    read(data, offset).map_err(|fault| *fault)
+    match search(data, offset) {
+        Ok(Search::Found(found)) => Ok(found),
+        Ok(Search::Cut { start, length: Some(_) }) => {
+            Err(*BoxError::truncated(start, super::FourCc(*b"sidx")))
+        }
+        Ok(Search::Cut { start, length: None }) => Err(*BoxError::missing(start, b"sidx")),
+        Err(fault) => Err(*fault),
+    }
 }
 
-fn read(data: &[u8], offset: u64) -> Result<SegmentIndexBox, Fault> {
+/// As [`parse`], where data that ends too early is no error but a wish for more.
+pub(super) fn search(data: &[u8], offset: u64) -> Result<Search, Fault> {
+    if data.is_empty() {
+        return Err(BoxError::missing(offset, b"sidx"));
+    }
     let mut boxes = Boxes::new(data, offset);
-    while let Some(found) = boxes.next_box()? {
-        if found.is(b"moof") || found.is(b"mdat") {
-            break;
+    loop {
+        let Some((kind, size)) = boxes.peek()? else {
+            return Ok(Search::Cut { start: boxes.offset(), length: None });
+        };
+        let is = |wanted: &[u8; 4]| kind.0 == *wanted;
+        if is(b"moof") || is(b"mdat") {
+            return Err(BoxError::missing(offset, b"sidx"));
         }
+        let here = boxes.offset();
+        if let Some(size) = size.filter(|&size| size > boxes.len()) {
+            return Ok(if is(b"sidx") {
+                Search::Cut { start: here, length: Some(size) }
+            } else {
+                Search::Cut { start: here.saturating_add(size), length: None }
+            });
+        }
+        let Some(found) = boxes.next_box()? else { continue };
         if !found.is(b"sidx") {
             continue;
         }
@@ -62,7 +96,7 @@ fn read(data: &[u8], offset: u64) -> Result<SegmentIndexBox, Fault> {
             return Err(BoxError::invalid(found.start, found.kind, "timescale"));
         }
         let mut start = found.end().saturating_add(first_offset);
-        let mut references = Vec::with_capacity(count.into());
+        let mut references = Vec::with_capacity(usize::from(count).min(reader.rest().len() / 12));
         for _ in 0..count {
             let word = reader.u32();
             let duration = reader.u32();
@@ -78,23 +112,18 @@ fn read(data: &[u8], offset: u64) -> Result<SegmentIndexBox, Fault> {
             start = start.saturating_add(size);
         }
         reader.check()?;
-        return Ok(SegmentIndexBox {
+        return Ok(Search::Found(SegmentIndexBox {
             start: found.start,
             timescale,
             earliest_presentation_time,
             references,
-        });
+        }));
     }
-    Err(BoxError::missing(offset, b"sidx"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::ByteRange;
-    use crate::media::BoxErrorKind;
-    use crate::presentation::SegmentIndex;
-    use crate::time::MediaTime;
     use proptest::prelude::*;
 
     fn sidx(version: u8, references: &[(bool, u32, u32)]) -> Vec<u8> {
@@ -135,36 +164,6 @@ mod tests {
     }
 
     #[test]
-    fn it_becomes_an_index_of_the_period() {
-        let file = sidx(0, &[(false, 100, 2000), (false, 50, 2000), (false, 60, 2000)]);
-        let parsed = parse(&file, 700).expect("a whole sidx");
-        let index = SegmentIndex::from_sidx(
-            &parsed,
-            "https://a/v.mp4",
-            None,
-            MediaTime::from_millis(9500),
-            Some(MediaTime::from_secs(13)),
-        )
-        .expect("no indexes inside");
-        assert_eq!(index.len(), 2);
-        let last = index.get(1).expect("two segments");
-        assert_eq!((last.start, last.end()), (MediaTime::from_secs(12), MediaTime::from_secs(13)));
-        let start = 700 + file.len() as u64 + 10 + 100;
-        assert_eq!(last.range, Some(ByteRange { start, length: Some(50) }));
-        assert_eq!(last.size, Some(50));
-        let init = index.init(&last).expect("all before the sidx");
-        assert_eq!(init.range, Some(ByteRange { start: 0, length: Some(700) }));
-    }
-
-    #[test]
-    fn an_index_of_indexes_is_refused_by_name() {
-        let parsed = parse(&sidx(1, &[(true, 100, 2000)]), 0).expect("a whole sidx");
-        assert!(parsed.references[0].is_index);
-        let index = SegmentIndex::from_sidx(&parsed, "u", None, MediaTime::ZERO, None);
-        assert!(matches!(index.map_err(|error| error.kind), Err(BoxErrorKind::Unsupported { .. })));
-    }
-
-    #[test]
     fn damage_is_named() {
         let whole = sidx(0, &[(false, 100, 2000)]);
         for length in 0..whole.len() {
@@ -183,9 +182,7 @@ mod tests {
             file.extend(b"sidx");
             file.extend([version, 0, 0, 0]);
             file.extend(body);
-            if let Ok(parsed) = parse(&file, u64::MAX / 2) {
-                let _ = SegmentIndex::from_sidx(&parsed, "u", None, MediaTime::MIN, None);
-            }
+            let _ = parse(&file, u64::MAX / 2);
         }
     }
 }

@@ -13,7 +13,6 @@ pub(crate) use runs::{Run, Timeline};
 use std::sync::Arc;
 
 use crate::io::ByteRange;
-use crate::media::{BoxError, sidx};
 use crate::time::{MediaTime, WallTime};
 
 use super::Protection;
@@ -164,58 +163,6 @@ impl SegmentIndex {
     /// Puts back what segments share.
     pub(crate) fn set_shared(&mut self, shared: Shared) {
         (self.inits, self.init_keys, self.keys) = (shared.inits, shared.init_keys, shared.keys);
-    }
-
-    /// The subsegments a `sidx` box lists (ISO/IEC 14496-12 §8.16.3).
-    ///
-    /// * `url`: the file they lie in, absolute.
-    /// * `init`: the initialisation segment, if the manifest names it; else it is taken to be all
-    ///   that lies before the `sidx` box.
-    /// * `media_offset`: start of the period less `@presentationTimeOffset`.
-    /// * `end`: of the period; nothing beyond it is listed.
-    ///
-    /// # Errors
-    /// [`BoxErrorKind::Unsupported`](crate::media::BoxErrorKind::Unsupported) for an index that
-    /// refers to further indexes.
-    pub fn from_sidx(
-        sidx: &sidx::SegmentIndexBox,
-        url: &str,
-        init: Option<InitSegment>,
-        media_offset: MediaTime,
-        end: Option<MediaTime>,
-    ) -> Result<Self, BoxError> {
-        let init = init.or_else(|| {
-            (sidx.start > 0).then(|| InitSegment {
-                url: url.to_owned(),
-                range: Some(ByteRange { start: 0, length: Some(sidx.start) }),
-            })
-        });
-        let mut list = ListBuilder::new(url, 1);
-        let mut ticks = sidx.earliest_presentation_time;
-        for reference in &sidx.references {
-            if reference.is_index {
-                return Err(BoxError::unsupported(sidx.start, "a sidx box that refers to others"));
-            }
-            let start = MediaTime::from_unsigned(ticks, sidx.timescale) + media_offset;
-            if end.is_some_and(|end| start >= end) {
-                break;
-            }
-            ticks = ticks.saturating_add(u64::from(reference.duration));
-            let next = MediaTime::from_unsigned(ticks, sidx.timescale) + media_offset;
-            let next = end.map_or(next, |end| next.min(end));
-            if next <= start {
-                continue;
-            }
-            list.push(ListEntry {
-                start,
-                duration: next - start,
-                reference: "",
-                range: Some(ByteRange { start: reference.start, length: Some(reference.size) }),
-                init: init.as_ref().map(|_| 0),
-                ..ListEntry::default()
-            });
-        }
-        Ok(Self::from_list(list, init.into_iter().collect(), Some(media_offset)))
     }
 
     /// How many segments there are.

@@ -300,12 +300,12 @@ pub enum Segments {
         /// Absolute URL.
         url: String,
     },
-    /// A `sidx` box must be loaded and turned into an index by
-    /// [`SegmentIndex::from_sidx`].
+    /// The index in the media file must be loaded and read with
+    /// [`FileIndex`](crate::media::FileIndex).
     IndexBox {
         /// Absolute URL of the media file.
         url: String,
-        /// Where the box lies (`@indexRange`); if absent, at the start of the file, after the
+        /// Where the index lies (`@indexRange`); if absent, at the start of the file, after the
         /// initialisation segment.
         range: Option<ByteRange>,
         /// The initialisation segment, if the manifest says where it is.

@@ -9,11 +9,9 @@ use super::requests::{Outcome, Wish};
 use super::{Chosen, Fetch, Fetched, Key, Stream, World, representation, representation_mut};
 use crate::context::Context;
 use crate::error::Error;
-use crate::io::{
-    BodyHandling, ByteRange, Decision, Event, MediaKind, RequestId, RequestKind, Warning,
-};
+use crate::io::{BodyHandling, Decision, Event, MediaKind, RequestId, RequestKind, Warning};
 use crate::manifest::{self, hls::SegmentFormat};
-use crate::media;
+use crate::media::{FileIndex, IndexProgress};
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments, SwitchingSet};
 use crate::telemetry::{TimerReason, TimerState};
 use crate::time::{MediaTime, Timestamp};
@@ -22,8 +20,6 @@ use crate::time::{MediaTime, Timestamp};
 const MAX_QUEUE: usize = 3;
 /// A segment is looked for in this many representations before playback gives up.
 const MAX_FAILED: usize = 3;
-/// Where a `sidx` is looked for when the MPD does not say.
-const INDEX_SEARCH_BYTES: u64 = 128 * 1024;
 
 impl Stream {
     /// Takes one step towards the next fetch. Whether another may follow.
@@ -157,20 +153,13 @@ impl Stream {
                     rung: None,
                 };
                 let ticket = world.requests.start(world.cx, wish);
-                self.fetch = Fetch::Index { ticket, key, reasons };
+                self.fetch = Fetch::Index { ticket, key, reasons, file: None };
                 return Ok(false);
             }
-            Segments::IndexBox { url, range, .. } => {
-                let search = ByteRange { start: 0, length: Some(INDEX_SEARCH_BYTES) };
-                let wish = Wish {
-                    kind: RequestKind::Index(self.kind),
-                    url: url.clone(),
-                    range: Some(range.unwrap_or(search)),
-                    body: BodyHandling::Deliver,
-                    rung: None,
-                };
-                let ticket = world.requests.start(world.cx, wish);
-                self.fetch = Fetch::Index { ticket, key, reasons };
+            Segments::IndexBox { url, range, init, media_offset, end } => {
+                let file = FileIndex::new(url, *range, init.clone(), *media_offset, *end);
+                let url = url.clone();
+                self.fetch_index(world, key, reasons, &url, file);
                 return Ok(false);
             }
         };
@@ -303,29 +292,58 @@ impl Stream {
         self.fail(world, init.representation, error)
     }
 
+    /// Asks for the piece of a media file that its index is read from next.
+    fn fetch_index(
+        &mut self,
+        world: &mut World<'_, '_>,
+        key: Key,
+        reasons: Reasons,
+        url: &str,
+        file: FileIndex,
+    ) {
+        let wish = Wish {
+            kind: RequestKind::Index(self.kind),
+            url: url.to_owned(),
+            range: Some(file.wanted()),
+            body: BodyHandling::Deliver,
+            rung: None,
+        };
+        let ticket = world.requests.start(world.cx, wish);
+        self.fetch = Fetch::Index { ticket, key, reasons, file: Some(Box::new(file)) };
+    }
+
     fn take_index(
         &mut self,
         world: &mut World<'_, '_>,
         body: &[u8],
         url: &str,
     ) -> Result<(), Error> {
-        let Fetch::Index { key, reasons, .. } = core::mem::replace(&mut self.fetch, Fetch::Idle)
+        let Fetch::Index { key, reasons, file, .. } =
+            core::mem::replace(&mut self.fetch, Fetch::Idle)
         else {
             return Ok(());
         };
-        let parsed = {
-            let Some(representation) = representation_mut(world.presentation, key) else {
-                return Ok(());
-            };
-            let parsed = read_index(&representation.segments, body, url, world.cx);
-            match parsed {
-                Ok(index) => {
-                    representation.segments = Segments::Known(index);
-                    Ok(())
+        let parsed = match file {
+            None => read_playlist(body, url, world.cx),
+            Some(file) => match file.take(body) {
+                Ok(IndexProgress::Needs(file)) => {
+                    let Some(Segments::IndexBox { url, .. }) =
+                        representation(world.presentation, key).map(|found| found.segments.clone())
+                    else {
+                        return Ok(());
+                    };
+                    self.fetch_index(world, key, reasons, &url, file);
+                    return Ok(());
                 }
-                Err(error) => Err(error),
-            }
+                Ok(IndexProgress::Complete(index)) => Ok(index),
+                Err(error) => Err(Error::Segment { url: url.to_owned(), error }),
+            },
         };
+        let parsed = parsed.map(|index| {
+            if let Some(representation) = representation_mut(world.presentation, key) {
+                representation.segments = Segments::Known(index);
+            }
+        });
         match parsed {
             Ok(()) => self.fetch_from(world, key, reasons).map(|_| ()),
             Err(error) => self.fail(world, key, error),
@@ -390,52 +408,34 @@ fn segment_from(index: &SegmentIndex, next: MediaTime, seam: bool) -> Option<Seg
     if seam && segment.end() - next <= slack { index.get(position + 1) } else { Some(segment) }
 }
 
-/// Turns the body of a playlist or of an index box into an index.
-fn read_index(
-    pending: &Segments,
-    body: &[u8],
-    url: &str,
-    cx: &mut Context<'_>,
-) -> Result<SegmentIndex, Error> {
-    match pending {
-        Segments::Playlist { .. } => {
-            let parsed = manifest::hls::parse_media(body, url)
-                .map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
-            for warning in parsed.warnings {
-                cx.out.warn(Warning::Manifest {
-                    url: url.to_owned(),
-                    line: warning.line,
-                    message: warning.message,
-                });
-            }
-            let playlist = parsed.value;
-            let unsupported = if playlist.live {
-                Some("a live playlist")
-            } else if !playlist.index.keys().is_empty() {
-                Some("encrypted content")
-            } else {
-                match playlist.format {
-                    SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),
-                    SegmentFormat::PackedAudio => Some("packed audio segments"),
-                    SegmentFormat::WebVtt => Some("WebVTT segments"),
-                    SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => None,
-                }
-            };
-            match unsupported {
-                Some(feature) => {
-                    Err(Error::Unsupported { url: url.to_owned(), feature: feature.to_owned() })
-                }
-                None => Ok(playlist.index),
-            }
+/// Turns the body of a playlist into an index.
+fn read_playlist(body: &[u8], url: &str, cx: &mut Context<'_>) -> Result<SegmentIndex, Error> {
+    let parsed = manifest::hls::parse_media(body, url)
+        .map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
+    for warning in parsed.warnings {
+        cx.out.warn(Warning::Manifest {
+            url: url.to_owned(),
+            line: warning.line,
+            message: warning.message,
+        });
+    }
+    let playlist = parsed.value;
+    let unsupported = if playlist.live {
+        Some("a live playlist")
+    } else if !playlist.index.keys().is_empty() {
+        Some("encrypted content")
+    } else {
+        match playlist.format {
+            SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),
+            SegmentFormat::PackedAudio => Some("packed audio segments"),
+            SegmentFormat::WebVtt => Some("WebVTT segments"),
+            SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => None,
         }
-        Segments::IndexBox { url: media_url, range, init, media_offset, end } => {
-            let start = range.map_or(0, |range| range.start);
-            media::sidx::parse(body, start)
-                .and_then(|sidx| {
-                    SegmentIndex::from_sidx(&sidx, media_url, init.clone(), *media_offset, *end)
-                })
-                .map_err(|error| Error::Segment { url: url.to_owned(), error })
+    };
+    match unsupported {
+        Some(feature) => {
+            Err(Error::Unsupported { url: url.to_owned(), feature: feature.to_owned() })
         }
-        Segments::Known(index) => Ok(index.clone()),
+        None => Ok(playlist.index),
     }
 }

@@ -17,6 +17,7 @@ use self::timeline::Timeline;
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaKind, Quality, RequestId};
+use crate::media::FileIndex;
 use crate::presentation::{Presentation, Representation, Segment, Segments};
 use crate::telemetry::{StreamState, TimerState};
 use crate::time::MediaTime;
@@ -87,6 +88,8 @@ enum Fetch {
         ticket: Ticket,
         key: Key,
         reasons: Reasons,
+        /// How far an index within a media file has been read; none for a playlist.
+        file: Option<Box<FileIndex>>,
     },
     Segment {
         ticket: Ticket,
