@@ -20,6 +20,7 @@
 //! assert_eq!(session.outcome(&movie).stalls, 0.0);
 //! ```
 
+mod buffer;
 mod network;
 mod optimum;
 mod outcome;

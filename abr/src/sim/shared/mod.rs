@@ -4,7 +4,10 @@
 //! real player: requests overlap, compete for the link, and are reported to an [`Abr`](crate::Abr) as they
 //! go.
 
+mod fetch;
 mod link;
+mod moment;
+mod requests;
 mod viewer;
 
 use crate::sim::{Movie, Session, Trace};

@@ -1,84 +1,39 @@
 //! One player of a [`watch`](super::watch).
 
-use core::ops::Range;
-
 use crate::sim::{Session, TransferRecord};
-use crate::{Abr, Action, Event, InFlight, Kind, Phase, Queued, Rung, Situation, Verdict};
+use crate::{Abr, Event, Phase, Rung};
 
+use super::fetch::{Fetch, Track, micros};
 use super::link::{Flow, SharedLink};
+use super::moment::Moment;
 use super::{Live, MOMENT_MS, Viewer, Viewing};
 
 /// What is being made is this long when the simulation begins, milliseconds.
 const LIVE_SINCE_MS: f64 = 60_000.0;
-/// Audio is fetched no further ahead of the video than this, in segments.
-const AUDIO_AHEAD: f64 = 1.0;
-const CHECK_MS: f64 = 100.0;
 const LATENCY_RECORD_MS: f64 = 1000.0;
 
 pub(super) struct Client<'a> {
-    viewer: &'a Viewer,
-    abr: Abr,
-    ladder: Vec<Rung>,
+    pub(super) viewer: &'a Viewer,
+    pub(super) abr: Abr,
+    pub(super) ladder: Vec<Rung>,
     phase: Phase,
     /// Position of playback in the media, milliseconds.
-    playhead_ms: f64,
+    pub(super) playhead_ms: f64,
     rate: f64,
-    video: Track,
-    audio: Option<Track>,
+    pub(super) video: Track,
+    pub(super) audio: Option<Track>,
     /// The first segment of the session.
-    first: usize,
+    pub(super) first: usize,
     /// How many requests for the next video segment were given up.
-    abandoned: u32,
+    pub(super) abandoned: u32,
     /// The engine wants to be asked again then.
-    asks_at_ms: f64,
-    checks_at_ms: f64,
+    pub(super) asks_at_ms: f64,
+    pub(super) checks_at_ms: f64,
     records_at_ms: f64,
     joined: bool,
-    next_id: u64,
-    session: Session,
+    pub(super) next_id: u64,
+    pub(super) session: Session,
     latency: Vec<(f64, f64)>,
-}
-
-/// Video or audio.
-#[derive(Default)]
-struct Track {
-    /// Number of the next segment to be requested.
-    next: usize,
-    fetch: Option<Fetch>,
-}
-
-#[derive(Clone, Copy)]
-struct Fetch {
-    id: u64,
-    segment: usize,
-    rung: usize,
-    started_ms: f64,
-    first_byte_ms: Option<f64>,
-    buffer_ms: f64,
-    /// It is to take the place of a queued segment.
-    replaces: bool,
-    /// It had to wait for its source.
-    limited: bool,
-    /// Chunks reported, and since when the one after them is being received.
-    chunks: u32,
-    chunk_since_ms: Option<f64>,
-}
-
-impl Fetch {
-    /// The report of a chunk that has just been received.
-    fn chunk(&mut self, now_ms: f64, flow: &Flow) -> Option<Event> {
-        let complete = flow.chunks() > self.chunks;
-        let started_us = self.chunk_since_ms.filter(|_| complete).map(micros);
-        if complete {
-            self.chunks = flow.chunks();
-            self.chunk_since_ms = None;
-        }
-        if self.chunk_since_ms.is_none() && flow.has_begun() && !flow.awaits_source() {
-            self.chunk_since_ms = Some(now_ms);
-        }
-        let bytes = (flow.chunk_bits() / 8.0) as u64;
-        started_us.map(|started_us| Event::Chunk { id: self.id, bytes, started_us })
-    }
 }
 
 impl<'a> Client<'a> {
@@ -251,142 +206,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn check_in_flight(&mut self, now_ms: f64, link: &mut SharedLink<'_>) {
-        let Some(fetch) = self.video.fetch.filter(|_| now_ms >= self.checks_at_ms) else { return };
-        let Some(flow) = link.flow(fetch.id).copied() else { return };
-        self.checks_at_ms = now_ms + CHECK_MS;
-        let in_flight = InFlight {
-            rung: fetch.rung,
-            started_us: micros(fetch.started_ms),
-            first_byte_us: fetch.first_byte_ms.map(micros),
-            bytes_loaded: (flow.received / 8.0) as u64,
-            bytes_total: Some((flow.bits / 8.0) as u64),
-            abandoned: self.abandoned,
-            replaces_ahead_s: fetch.replaces.then(|| self.ahead_s(fetch.segment)),
-        };
-        let bytes = self.bytes(fetch.segment);
-        let moment = self.moment(now_ms, self.level_of(&self.video, link));
-        let situation = moment.situation(&self.ladder, &bytes);
-        let verdict = self.abr.check_in_flight(&in_flight, &situation).verdict;
-        if verdict == Verdict::Continue {
-            return;
-        }
-        self.abr.handle(micros(now_ms), Event::RequestCancelled { id: fetch.id });
-        link.close(fetch.id);
-        self.record(&fetch, now_ms, flow.received, true);
-        self.session.abandoned += 1;
-        self.video.fetch = None;
-        self.asks_at_ms = now_ms;
-        if let Verdict::AbandonTo { rung } = verdict {
-            self.abandoned += 1;
-            self.request_video(self.video.next, rung, now_ms, link);
-        }
-    }
-
-    fn fetch_video(&mut self, now_ms: f64, link: &mut SharedLink<'_>) {
-        let segment = self.video.next;
-        let waits = now_ms < self.asks_at_ms - MOMENT_MS || !self.is_there(segment, now_ms);
-        if self.video.fetch.is_some() || waits {
-            return;
-        }
-        let bytes = self.bytes(segment);
-        let sizes: Vec<_> = self.replaceable().map(|queued| self.bytes(queued)).collect();
-        let queued: Vec<Queued<'_>> = self
-            .replaceable()
-            .zip(&sizes)
-            .map(|(queued, bytes)| Queued {
-                rung: self.session.rungs[queued - self.first],
-                ahead_s: self.ahead_s(queued),
-                duration_s: self.duration_ms() / 1000.0,
-                bytes,
-            })
-            .collect();
-        let moment = self.moment(now_ms, self.level_of(&self.video, link));
-        let situation = moment.situation(&self.ladder, &bytes);
-        match self.abr.decide(&Situation { queued: &queued, ..situation }).action {
-            Action::Fetch { rung } => self.request_video(segment, rung, now_ms, link),
-            Action::Replace { queued: at, rung } => {
-                if let Some(again) = self.replaceable().nth(at) {
-                    self.request_video(again, rung, now_ms, link);
-                }
-            }
-            Action::WaitUntil { at_us } => {
-                self.asks_at_ms = (at_us as f64 / 1000.0).max(now_ms + 1.0);
-            }
-        }
-    }
-
-    /// Segments that wait in the buffer; one that is playing does not.
-    fn replaceable(&self) -> Range<usize> {
-        let from =
-            libm::ceil((self.playhead_ms - MOMENT_MS) / self.duration_ms()).max(0.0) as usize;
-        from.max(self.first).min(self.video.next)..self.video.next
-    }
-
-    /// Requests the next segment, or one that waits.
-    fn request_video(
-        &mut self,
-        segment: usize,
-        rung: usize,
-        now_ms: f64,
-        link: &mut SharedLink<'_>,
-    ) {
-        let bits = self.viewer.movie.size(segment % self.segments(), rung);
-        let fetch = self.open(segment, rung, bits, now_ms, link);
-        self.video.fetch = Some(Fetch { replaces: segment < self.video.next, ..fetch });
-        self.checks_at_ms = now_ms + CHECK_MS;
-        let started = Event::RequestStarted { id: fetch.id, kind: Kind::Video, rung: Some(rung) };
-        self.abr.handle(micros(now_ms), started);
-    }
-
-    fn fetch_audio(&mut self, now_ms: f64, link: &mut SharedLink<'_>) {
-        let (Some(audio), Some(kbps)) = (&self.audio, self.viewer.audio_kbps) else { return };
-        let segment = audio.next;
-        let due = self.level_of(audio, link) + self.duration_ms() <= self.viewer.capacity_ms
-            && segment as f64 <= self.video.next as f64 + AUDIO_AHEAD
-            && self.is_there(segment, now_ms);
-        if audio.fetch.is_some() || !due {
-            return;
-        }
-        let fetch = self.open(segment, 0, kbps * self.duration_ms(), now_ms, link);
-        if let Some(audio) = &mut self.audio {
-            audio.fetch = Some(fetch);
-        }
-        let started = Event::RequestStarted { id: fetch.id, kind: Kind::Audio, rung: None };
-        self.abr.handle(micros(now_ms), started);
-    }
-
-    fn open(
-        &mut self,
-        segment: usize,
-        rung: usize,
-        bits: f64,
-        now_ms: f64,
-        link: &mut SharedLink<'_>,
-    ) -> Fetch {
-        self.next_id += 1;
-        let (chunks, made) = match self.viewer.live {
-            None => (1, 1.0),
-            Some(live) => (live.chunks, made(&live, segment, self.duration_ms(), now_ms)),
-        };
-        let buffer_ms = self.level_ms(link);
-        link.open(self.next_id, bits, chunks, bits * made);
-        Fetch {
-            id: self.next_id,
-            segment,
-            rung,
-            started_ms: now_ms,
-            first_byte_ms: None,
-            buffer_ms,
-            replaces: false,
-            limited: false,
-            chunks: 0,
-            chunk_since_ms: None,
-        }
-    }
-
     /// Whether a segment can be requested: live, it has to exist, if only its first chunk.
-    fn is_there(&self, segment: usize, now_ms: f64) -> bool {
+    pub(super) fn is_there(&self, segment: usize, now_ms: f64) -> bool {
         match self.viewer.live {
             None => segment < self.segments(),
             Some(live) => made(&live, segment, self.duration_ms(), now_ms) > 0.0,
@@ -402,13 +223,13 @@ impl<'a> Client<'a> {
     }
 
     /// Media that can be played, milliseconds.
-    fn level_ms(&self, link: &SharedLink<'_>) -> f64 {
+    pub(super) fn level_ms(&self, link: &SharedLink<'_>) -> f64 {
         let audio = self.audio.iter().map(|audio| self.level_of(audio, link));
         audio.fold(self.level_of(&self.video, link), f64::min)
     }
 
     /// Media of one track ahead of the playhead; segments in chunks count as far as they arrived.
-    fn level_of(&self, track: &Track, link: &SharedLink<'_>) -> f64 {
+    pub(super) fn level_of(&self, track: &Track, link: &SharedLink<'_>) -> f64 {
         let flow =
             track.fetch.filter(|fetch| !fetch.replaces).and_then(|fetch| link.flow(fetch.id));
         let part =
@@ -417,7 +238,7 @@ impl<'a> Client<'a> {
         (end_ms - self.playhead_ms).max(0.0)
     }
 
-    fn moment(&self, now_ms: f64, level_ms: f64) -> Moment {
+    pub(super) fn moment(&self, now_ms: f64, level_ms: f64) -> Moment {
         let left = || (self.segments() - self.video.next.min(self.segments())) as u64;
         let latency_ms = || edge_ms(now_ms) - self.playhead_ms;
         Moment {
@@ -434,12 +255,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn bytes(&self, segment: usize) -> Vec<Option<u64>> {
+    pub(super) fn bytes(&self, segment: usize) -> Vec<Option<u64>> {
         let size = |rung| self.viewer.movie.size(segment % self.segments(), rung);
         (0..self.ladder.len()).map(|rung| Some((size(rung) / 8.0) as u64)).collect()
     }
 
-    fn record(&mut self, fetch: &Fetch, now_ms: f64, bits: f64, abandoned: bool) {
+    pub(super) fn record(&mut self, fetch: &Fetch, now_ms: f64, bits: f64, abandoned: bool) {
         self.session.transfers.push(TransferRecord {
             segment: fetch.segment,
             rung: fetch.rung,
@@ -452,57 +273,24 @@ impl<'a> Client<'a> {
     }
 
     /// Where a segment begins in the media, milliseconds.
-    fn start_ms(&self, segment: usize) -> f64 {
+    pub(super) fn start_ms(&self, segment: usize) -> f64 {
         segment as f64 * self.duration_ms()
     }
 
-    fn ahead_s(&self, segment: usize) -> f64 {
+    pub(super) fn ahead_s(&self, segment: usize) -> f64 {
         (self.start_ms(segment) - self.playhead_ms).max(0.0) / 1000.0
     }
 
-    fn segments(&self) -> usize {
+    pub(super) fn segments(&self) -> usize {
         self.viewer.movie.segment_sizes_bits.len()
     }
 
-    fn duration_ms(&self) -> f64 {
+    pub(super) fn duration_ms(&self) -> f64 {
         self.viewer.movie.segment_duration_ms
     }
 
     fn total_ms(&self) -> f64 {
         self.duration_ms() * self.segments() as f64
-    }
-}
-
-/// What the engine is told about a moment.
-#[derive(Clone, Copy)]
-struct Moment {
-    now_us: u64,
-    phase: Phase,
-    buffer_s: f64,
-    buffer_goal_s: f64,
-    duration_s: f64,
-    rate: f64,
-    current: Option<usize>,
-    remaining: Option<u64>,
-    latency_s: Option<f64>,
-    target_s: Option<f64>,
-}
-
-impl Moment {
-    fn situation<'a>(&self, ladder: &'a [Rung], next_bytes: &'a [Option<u64>]) -> Situation<'a> {
-        Situation {
-            phase: self.phase,
-            buffer_s: self.buffer_s,
-            buffer_goal_s: self.buffer_goal_s,
-            segment_duration_s: self.duration_s,
-            playback_rate: self.rate,
-            next_bytes,
-            current: self.current,
-            segments_remaining: self.remaining,
-            live_latency_s: self.latency_s,
-            live_target_s: self.target_s,
-            ..Situation::new(self.now_us, ladder)
-        }
     }
 }
 
@@ -512,12 +300,8 @@ fn edge_ms(now_ms: f64) -> f64 {
 }
 
 /// The part of a segment that has been made, in whole chunks, 0 to 1.
-fn made(live: &Live, segment: usize, duration_ms: f64, now_ms: f64) -> f64 {
+pub(super) fn made(live: &Live, segment: usize, duration_ms: f64, now_ms: f64) -> f64 {
     let chunks = f64::from(live.chunks.max(1));
     let segments = (edge_ms(now_ms) - segment as f64 * duration_ms) / duration_ms;
     libm::floor(segments.clamp(0.0, 1.0) * chunks + 1e-9) / chunks
-}
-
-fn micros(ms: f64) -> u64 {
-    libm::round(ms * 1000.0) as u64
 }
