@@ -1,6 +1,6 @@
 //! A run whose every decision goes into one number, to compare platforms by.
 
-use crate::math::{exp, micros};
+use crate::math::{clamp, exp, micros};
 use crate::{
     Abr, Action, Config, Decision, Event, InFlight, Kind, Phase, Queued, Rule, Rung, Situation,
     Verdict,
@@ -128,7 +128,7 @@ fn session(rule: Rule, noise: &mut Noise, digest: &mut Digest) {
         };
         let complete = 'requests: loop {
             // The link: a level that wanders, with a dip now and then.
-            level = (level + 0.5 * (noise.next() - 0.5)).max(12.0).min(17.0);
+            level = clamp(level + 0.5 * (noise.next() - 0.5), 12.0, 17.0);
             let dip = if noise.next() < 0.06 { 0.15 } else { 1.0 };
             let rate = exp(level) * dip / 8.0;
             let total = bytes(rung);

@@ -3,6 +3,7 @@
 
 use core::cmp::Ordering;
 
+use crate::math::clamp;
 use crate::rules::{Choice, Controller, Download, Observation, Rule, Throughput};
 use crate::{Cause, Config, Estimate, Objective, Phase, Step};
 
@@ -103,7 +104,7 @@ impl Search<'_> {
         let change = distortion(rung) - distortion(before);
         let after = level + (pace - 1.0) * self.slot;
         let stall = (-after).max(0.0) / self.slot * self.objective.stall;
-        let after = after.max(0.0).min(self.room.max(self.slot));
+        let after = clamp(after, 0.0, self.room.max(self.slot));
         let distance = after - 1.0;
         let weight = if distance < 0.0 { BUFFER_WEIGHT } else { BUFFER_WEIGHT * ABOVE_TARGET };
         let cost = distortion(rung) * pace
