@@ -44,7 +44,7 @@ struct Overreach {
 /// The part of the buffer that a download may be expected to use up.
 const USABLE_BUFFER: f64 = 0.9;
 /// Below this spread of the estimate, the network counts as steady.
-const STEADY: f64 = 0.12;
+const STEADY: f64 = 0.105;
 /// How much faster the network has to get before a rung is tried again that could not be kept up
 /// (logarithm).
 const RETRY: f64 = 0.1;
