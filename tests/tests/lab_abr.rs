@@ -107,6 +107,7 @@ fn what_cannot_be_used_is_named() {
     write("late/a.json", r#"[{"duration_ms":1,"bandwidth_kbps":900,"latency_ms":1e11}]"#);
     write("dead/a.json", r#"[{"duration_ms":1000,"bandwidth_kbps":0,"latency_ms":20}]"#);
     write("back/a.json", r#"[{"duration_ms":-1,"bandwidth_kbps":900,"latency_ms":20}]"#);
+    write("tiny/a.json", r#"[{"duration_ms":1e-6,"bandwidth_kbps":900,"latency_ms":20}]"#);
     write("none/readme.md", "nothing");
     write(
         "twice.json",
@@ -125,6 +126,7 @@ fn what_cannot_be_used_is_named() {
         ("late", "title.json", "10", "late/a.json", "no network for a title"),
         ("dead", "title.json", "10", "dead/a.json", "some bandwidth"),
         ("back", "title.json", "10", "back/a.json", "not be negative"),
+        ("tiny", "title.json", "10", "tiny/a.json", "too short"),
         ("none", "title.json", "10", "none", "no .json file"),
         ("gone", "title.json", "10", "gone", "cannot read"),
         ("good", "few.json", "10", "few.json", "a size above 0"),
@@ -140,6 +142,11 @@ fn what_cannot_be_used_is_named() {
     }
     let twice = lab(&["--sets", &at("twice.json"), "--controller", "tput"]);
     assert!(text(&twice.stderr).contains("two sets are called good"));
+
+    write("up.json", r#"[{"name":"../up","traces":"good","movie":"title.json","buffer":9}]"#);
+    let up = lab(&["--sets", &at("up.json"), "--controller", "tput"]);
+    assert_eq!(up.status.code(), Some(1));
+    assert!(text(&up.stderr).contains("cannot be the name of a file"));
 
     let nobody = ["--traces", &at("good"), "--movie", &at("title.json"), "--buffer", "10"];
     let nobody = lab(&[&nobody[..], &["--controller", "nobody"]].concat());

@@ -174,16 +174,18 @@ impl Search<'_> {
                 before: 0,
             }
         });
-        let mut stages = vec![front.pick(starts.collect())];
+        let mut labels = front.pick(starts.collect());
+        let mut stages = vec![origins(&labels)];
         for segment in 1..self.movie.segment_sizes_bits.len() {
-            let labels = stages.last().map_or(&[][..], Vec::as_slice);
             let mut candidates = Vec::with_capacity(labels.len() * rungs);
             for (before, label) in labels.iter().enumerate() {
                 self.continue_with(segment, before, label, worth, &mut candidates);
             }
-            stages.push(front.pick(candidates));
+            labels = front.pick(candidates);
+            stages.push(origins(&labels));
         }
-        trace_back(&stages)
+        let best = (0..labels.len()).max_by(|&a, &b| labels[a].worth.total_cmp(&labels[b].worth));
+        trace_back(&stages, best.unwrap_or(0))
     }
 
     fn continue_with(
@@ -215,14 +217,19 @@ impl Search<'_> {
     }
 }
 
-fn trace_back(stages: &[Vec<Label>]) -> Vec<usize> {
-    let last = stages.last().map_or(&[][..], Vec::as_slice);
-    let best = (0..last.len()).max_by(|&a, &b| last[a].worth.total_cmp(&last[b].worth));
-    let mut at = best.unwrap_or(0);
+/// What has to be remembered of a plan to find it again: its last rung, and the plan it continues.
+type Origin = (u32, u32);
+
+fn origins(labels: &[Label]) -> Vec<Origin> {
+    labels.iter().map(|label| (label.rung as u32, label.before as u32)).collect()
+}
+
+fn trace_back(stages: &[Vec<Origin>], mut at: usize) -> Vec<usize> {
     let mut rungs = Vec::with_capacity(stages.len());
-    for labels in stages.iter().rev() {
-        rungs.push(labels[at].rung);
-        at = labels[at].before;
+    for origins in stages.iter().rev() {
+        let (rung, before) = origins[at];
+        rungs.push(rung as usize);
+        at = before as usize;
     }
     rungs.reverse();
     rungs

@@ -58,9 +58,11 @@ const LISTING: &str =
 const RESULTS: &str = "results of an earlier run";
 
 const MOST_RUNGS: usize = 64;
-const MOST_SEGMENTS: usize = 100_000;
+const MOST_SEGMENTS: usize = 20_000;
 /// No duration, rate, latency or size is beyond this.
 const LARGEST_NUMBER: f64 = 1e12;
+/// A title that lasts for more periods of a network than this would be played for hours.
+const MOST_PERIODS: f64 = 1e7;
 /// A network this many times slower than the lowest rung would be simulated for days.
 const HOPELESS: f64 = 200.0;
 
@@ -101,6 +103,12 @@ impl SetDescription {
         for set in &mut sets {
             set.traces = folder.join(&set.traces);
             set.movie = folder.join(&set.movie);
+        }
+        let plain =
+            |name: &str| !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
+        if let Some(set) = sets.iter().find(|set| !plain(&set.name())) {
+            let problem = format!("{:?} cannot be the name of a file", set.name());
+            return Err(InputError::Senseless { path: path.to_owned(), problem });
         }
         let mut names: Vec<String> = sets.iter().map(Self::name).collect();
         names.sort();
@@ -216,6 +224,10 @@ fn problem_with_trace(trace: &Trace, movie: &Movie) -> Option<String> {
     let lowest = movie.bitrates_kbps.first().copied().unwrap_or(0.0);
     let latency_ms = trace.0.iter().map(|p| p.latency_ms).fold(0.0, f64::max);
     let mean = bits / duration_ms;
+    let title_ms = movie.segment_duration_ms * movie.segment_sizes_bits.len() as f64;
+    if title_ms / (duration_ms / trace.0.len() as f64) > MOST_PERIODS {
+        return Some("its periods are too short for a title of this length; join some".into());
+    }
     (mean < lowest / HOPELESS || latency_ms > HOPELESS * movie.segment_duration_ms).then(|| {
         format!(
             "{mean:.3} kbit/s on average, up to {latency_ms} ms late, are no network for a title of \
