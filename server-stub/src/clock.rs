@@ -14,6 +14,21 @@ use std::{
 #[serde(transparent)]
 pub struct UnixTime(pub i64);
 
+impl utoipa::PartialSchema for UnixTime {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::Integer)
+            .description(Some("Seconds since 1970-01-01T00:00:00Z"))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for UnixTime {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "UnixTime".into()
+    }
+}
+
 impl UnixTime {
     /// So many seconds later.
     pub fn plus(self, seconds: u32) -> Self {

@@ -5,6 +5,7 @@ use crate::{
     auth::{self, Auth},
     catalog::{self, Catalog},
     clock::Clock,
+    playback::{self, Playback},
     storage::{
         Accounts as _, Catalogue as _, History as _, Sessions as _,
         sqlite::{SqliteAccounts, SqliteCatalogue, SqliteHistory, SqliteSessions},
@@ -28,11 +29,13 @@ pub enum Role {
     Auth,
     /// Titles, lists, ratings, positions
     Catalog,
+    /// What is played, and on how many devices
+    Playback,
 }
 
 impl Role {
     /// Every role that needs a directory for its data.
-    pub const WITH_DATA: [Self; 2] = [Self::Auth, Self::Catalog];
+    pub const WITH_DATA: [Self; 3] = [Self::Auth, Self::Catalog, Self::Playback];
 }
 
 /// Where the roles that have data keep it.
@@ -42,6 +45,8 @@ pub struct Data {
     pub directory: PathBuf,
     /// The signing keys, where someone else keeps them: the text of such a file.
     pub signing_keys: Option<String>,
+    /// Devices of an account that may play at once.
+    pub most_streams: usize,
     /// The time.
     pub clock: Clock,
 }
@@ -52,7 +57,12 @@ const TIDY: Duration = Duration::from_secs(30);
 impl Data {
     /// Data in a directory, which is made when it is first needed.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), signing_keys: None, clock: Clock::default() }
+        Self {
+            directory: directory.into(),
+            signing_keys: None,
+            most_streams: 2,
+            clock: Clock::default(),
+        }
     }
 
     /// The file of the secret keys.
@@ -115,7 +125,7 @@ impl Data {
             let parts = catalog::Parts {
                 catalogue: Arc::new(catalogue.clone()),
                 history: Arc::new(history.clone()),
-                verifier,
+                verifier: verifier.clone(),
                 clock: self.clock.clone(),
             };
             service = service
@@ -128,6 +138,21 @@ impl Data {
                     let history = history.clone();
                     async move { history.ready().await }
                 });
+        }
+        if roles.contains(&Role::Playback) {
+            let sessions = SqliteSessions::open(directory).await?;
+            let parts = playback::Parts {
+                catalogue: Arc::new(SqliteCatalogue::open(directory).await?),
+                history: Arc::new(SqliteHistory::open(directory).await?),
+                sessions: Arc::new(sessions.clone()),
+                verifier,
+                clock: self.clock.clone(),
+                most_streams: self.most_streams,
+            };
+            service = service.role(Playback::new(parts).routes()).needs("streams", move || {
+                let sessions = sessions.clone();
+                async move { sessions.ready().await }
+            });
         }
         Ok(service)
     }

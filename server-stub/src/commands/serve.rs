@@ -56,6 +56,9 @@ pub(crate) struct Serve {
     /// Where viewers type in the code that a television shows
     #[arg(long, value_name = "URL", default_value = "/activate", env = "KINORA_VERIFICATION_URI")]
     verification_uri: String,
+    /// Devices of an account that may play at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    streams: u8,
     /// Let each client do this many times what the rate limits usually allow: for many behind one address, or
     /// a gateway in front that limits by itself
     #[arg(long, value_name = "FACTOR", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -130,6 +133,7 @@ impl Serve {
     fn data(&self) -> Result<Option<Data>> {
         let Some(directory) = &self.data else { return Ok(None) };
         let mut data = Data::new(directory);
+        data.most_streams = usize::from(self.streams);
         data.signing_keys = match &self.signing_keys {
             Some(path) => Some(std::fs::read_to_string(path).map_err(|error| Error::Io {
                 action: "read",

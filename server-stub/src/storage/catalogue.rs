@@ -3,7 +3,10 @@
 use super::Result;
 use crate::{
     clock::UnixTime,
-    web::text::{Language, Line, Link, Prose, Region, Slug},
+    web::{
+        text::{Language, Line, Link, Prose, Region, Slug},
+        whole,
+    },
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,6 +16,9 @@ use utoipa::ToSchema;
 
 /// The highest age rating there is.
 pub const MOST_MATURE: u8 = 21;
+
+/// The longest that something plays, in seconds: eleven days.
+pub const LONGEST: u32 = 1_000_000;
 
 /// A film or a series, as an editor writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,10 +37,15 @@ pub struct Title {
     #[serde(default = "no_prose")]
     pub synopsis: Prose,
     /// The year it came out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(minimum = 1880, maximum = 2200)]
     pub year: Option<u16>,
     /// The age in years from which on it may be seen.
+    #[serde(deserialize_with = "whole::required")]
     #[schema(minimum = 0, maximum = 21)]
     pub maturity: u8,
     /// Its genres, the main one first.
@@ -115,10 +126,12 @@ pub struct Artwork {
     /// Where it is.
     pub url: Link,
     /// Pixels across.
-    #[schema(minimum = 1)]
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 1, maximum = 65535)]
     pub width: u16,
     /// Pixels down.
-    #[schema(minimum = 1)]
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 1, maximum = 65535)]
     pub height: u16,
 }
 
@@ -156,7 +169,8 @@ pub struct Window {
 #[serde(deny_unknown_fields)]
 pub struct Media {
     /// How long it is.
-    #[schema(minimum = 1)]
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub duration_seconds: u32,
     /// Its HLS multivariant playlist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,6 +185,8 @@ pub struct Media {
 #[serde(deny_unknown_fields)]
 pub struct Season {
     /// Its number.
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 0, maximum = 65535)]
     pub number: u16,
     /// Its name, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,6 +203,8 @@ pub struct Episode {
     /// Names it; no title and no episode has the same.
     pub id: Slug,
     /// Its number in the season.
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 0, maximum = 65535)]
     pub number: u16,
     /// Its name.
     pub name: Line,
@@ -194,7 +212,11 @@ pub struct Episode {
     #[serde(default = "no_prose")]
     pub synopsis: Prose,
     /// The age from which on it may be seen, where that is above the series'.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(minimum = 0, maximum = 21)]
     pub maturity: Option<u8>,
     /// What plays.
@@ -284,8 +306,8 @@ impl Title {
                 media.extend(&episode.media);
             }
         }
-        if media.iter().any(|media| media.duration_seconds == 0) {
-            return refuse("/media/duration_seconds", "at least one second");
+        if !media.iter().all(|media| (1..=LONGEST).contains(&media.duration_seconds)) {
+            return refuse("/media/duration_seconds", "between 1 and 1 000 000 seconds");
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What profiles did: wide rows, one profile's at a time.
 
-use super::Result;
+use super::{Result, catalogue::Title};
 use crate::{clock::UnixTime, id::ProfileId};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,24 @@ pub struct Position {
     pub finished: bool,
     /// When that was known.
     pub at: UnixTime,
+}
+
+/// What is left of an item when it counts as watched: the credits, one part in twenty.
+const CREDITS: u32 = 20;
+
+impl Position {
+    /// A position in something that a title plays; none if it plays nothing of that id.
+    pub fn of(title: &Title, item: &str, seconds: u32, at: UnixTime) -> Option<Self> {
+        let media = title.items().find(|playing| playing.id.as_str() == item)?.media?;
+        let seconds = seconds.min(media.duration_seconds);
+        Some(Self {
+            item: item.to_owned(),
+            title: title.id.as_str().to_owned(),
+            seconds,
+            finished: seconds >= media.duration_seconds - media.duration_seconds / CREDITS,
+            at,
+        })
+    }
 }
 
 /// What a profile thinks of a title.

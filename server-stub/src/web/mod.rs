@@ -11,6 +11,7 @@ mod openapi;
 pub mod problem;
 pub mod text;
 mod trace;
+pub(crate) mod whole;
 
 pub use trace::RequestId;
 

@@ -11,6 +11,7 @@ mod accounts;
 mod catalog;
 mod devices;
 mod ground;
+mod playback;
 mod profiles;
 mod sessions;
 mod world;

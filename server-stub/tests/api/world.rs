@@ -93,7 +93,13 @@ impl World {
         const CATALOG: [&str; 6] =
             ["catalog", "my-list", "ratings", "positions", "continue-watching", "admin"];
         let first = path.trim_start_matches("/v1/").split('/').next().unwrap();
-        let role = if CATALOG.contains(&first) { Role::Catalog } else { Role::Auth };
+        let role = if first.starts_with("playback") {
+            Role::Playback
+        } else if CATALOG.contains(&first) {
+            Role::Catalog
+        } else {
+            Role::Auth
+        };
         let (_, base) = self.bases.iter().find(|(found, _)| *found == role).unwrap();
         format!("{base}{path}")
     }

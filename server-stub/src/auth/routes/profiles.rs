@@ -10,6 +10,7 @@ use crate::{
         extract::{Json, Path},
         problem::{Code, Document, Problem},
         text::{Language, Name},
+        whole,
     },
 };
 use axum::{extract::State, http::StatusCode};
@@ -50,7 +51,7 @@ pub(super) struct NewProfile {
     kids: bool,
     /// The highest age rating it may see, in years; 7 for a child's and 21 otherwise if it is not given, and
     /// at most 12 for a child's.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole::optional")]
     #[schema(minimum = 0, maximum = 21)]
     maturity_limit: Option<u8>,
     language: Language,
@@ -118,7 +119,7 @@ pub(super) struct ProfileChange {
     #[serde(default)]
     kids: Option<bool>,
     /// At most 12 for a child's profile.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole::optional")]
     #[schema(minimum = 0, maximum = 21)]
     maturity_limit: Option<u8>,
     #[serde(default)]

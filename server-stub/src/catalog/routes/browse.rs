@@ -11,7 +11,7 @@ use crate::{
     web::{
         extract::{Path, Query},
         problem::{Document, Problem},
-        text::{Language, Line, Prose, Slug},
+        text::{Cursor, Language, Line, Prose, Slug},
     },
 };
 use axum::{Json, extract::State};
@@ -92,8 +92,7 @@ pub(super) struct Browse {
     #[param(inline)]
     order: Order,
     /// From where the page before ended, as its `next` says.
-    #[param(max_length = 2048)]
-    after: Option<String>,
+    after: Option<Cursor>,
     /// At most so many.
     #[serde(default = "usual")]
     #[param(minimum = 1, maximum = 50)]
@@ -139,7 +138,8 @@ pub(super) async fn titles(
     let most = limited(limit)?;
     let filter = Filter { genre, kind, audio_language };
     let view = catalog.0.view(&claims, &profile);
-    let page = catalog.0.catalogue.browse(&filter, order, &view, after.as_deref(), most).await?;
+    let after = after.as_ref().map(Cursor::as_str);
+    let page = catalog.0.catalogue.browse(&filter, order, &view, after, most).await?;
     Ok(Json(Titles { titles: page.titles, next: page.next }))
 }
 

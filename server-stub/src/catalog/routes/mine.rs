@@ -4,7 +4,7 @@ use crate::{
     catalog::{Catalog, MOST_LISTED, Parts},
     id::ProfileId,
     storage::{
-        catalogue::{Summary, View},
+        catalogue::{LONGEST, Summary, View},
         history::{Position, Rating},
     },
     token::Viewer,
@@ -12,6 +12,7 @@ use crate::{
         extract::{Json, Path},
         problem::{Code, Document, Problem},
         text::Slug,
+        whole,
     },
 };
 use axum::{extract::State, http::StatusCode};
@@ -21,8 +22,6 @@ use utoipa::ToSchema;
 
 /// Titles that are looked through for those that go on.
 const LOOKED_AT: usize = 200;
-/// What is left of an item when it counts as watched: the credits, one part in twenty.
-const CREDITS: u32 = 20;
 
 /// What a profile has begun, and what comes next of it.
 #[derive(Clone, Serialize, ToSchema)]
@@ -106,7 +105,8 @@ pub(super) async fn continue_watching(
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPosition {
     /// How far it was watched; beyond the end counts as the end.
-    #[schema(minimum = 0)]
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 0, maximum = 1_000_000)]
     seconds: u32,
 }
 
@@ -126,20 +126,15 @@ pub(super) async fn set_position(
     Path(id): Path<Slug>,
     Json(request): Json<NewPosition>,
 ) -> Result<StatusCode, Problem> {
+    if request.seconds > LONGEST {
+        return Err(Problem::value("/seconds", "nothing is that long"));
+    }
     let parts = &catalog.0;
     let view = parts.view(&claims, &profile);
     let title = parts.catalogue.title_of(id.as_str(), &view).await?;
     let title = title.ok_or_else(|| Problem::not_found("film or episode"))?;
-    let media = title.items().find(|item| *item.id == id).and_then(|item| item.media);
-    let media = media.ok_or_else(|| Problem::not_found("film or episode that plays"))?;
-    let seconds = request.seconds.min(media.duration_seconds);
-    let position = Position {
-        item: id.into(),
-        title: title.id.as_str().to_owned(),
-        seconds,
-        finished: seconds >= media.duration_seconds - media.duration_seconds / CREDITS,
-        at: view.now,
-    };
+    let position = Position::of(&title, id.as_str(), request.seconds, view.now);
+    let position = position.ok_or_else(|| Problem::not_found("film or episode that plays"))?;
     parts.history.set_position(&profile.id, &position).await?;
     Ok(StatusCode::NO_CONTENT)
 }

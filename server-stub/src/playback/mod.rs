@@ -1,0 +1,58 @@
+//! The role `playback`: who may play what now, and on how many devices.
+
+mod routes;
+pub mod streams;
+
+use crate::{
+    clock::Clock,
+    storage::{Catalogue, History, Sessions},
+    token::Verifier,
+};
+use axum::extract::FromRef;
+use std::sync::Arc;
+use streams::Streams;
+use utoipa_axum::router::OpenApiRouter;
+
+/// What the role works with.
+pub struct Parts {
+    /// The titles.
+    pub catalogue: Arc<dyn Catalogue>,
+    /// Where profiles stopped.
+    pub history: Arc<dyn History>,
+    /// The leases.
+    pub sessions: Arc<dyn Sessions>,
+    /// What checks access tokens.
+    pub verifier: Verifier,
+    /// The time.
+    pub clock: Clock,
+    /// Devices of an account that may play at once.
+    pub most_streams: usize,
+}
+
+/// The role.
+#[derive(Clone)]
+pub struct Playback(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    streams: Streams,
+}
+
+impl Playback {
+    /// The role over its parts.
+    pub fn new(parts: Parts) -> Self {
+        let streams = Streams::new(parts.sessions.clone());
+        Self(Arc::new(Inner { parts, streams }))
+    }
+
+    /// Its routes.
+    pub fn routes(self) -> OpenApiRouter {
+        routes::all().with_state(self)
+    }
+}
+
+impl FromRef<Playback> for Verifier {
+    fn from_ref(playback: &Playback) -> Self {
+        playback.0.parts.verifier.clone()
+    }
+}
