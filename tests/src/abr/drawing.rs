@@ -28,7 +28,7 @@ const OPTIMUM: &str = "#e08214";
 const NETWORK: &str = "#c9d3dd";
 const MEASURED: &str = "#51718f";
 const STALL: &str = "#d7263d";
-const GIVEN_UP: &str = "#d7263d";
+const GIVEN_UP: &str = "#7b2d8e";
 const REPLACED: &str = "#2a8c4a";
 
 /// Draws a run as SVG.
