@@ -1,0 +1,22 @@
+#!/bin/sh
+# Runs a fuzz target: run.sh TARGET SECONDS [FILE...]. With files, only those are run.
+set -eu
+cd "$(dirname "$0")/.."
+target=$1 seconds=$2
+shift 2
+# Instrumenting needs flags that a stable compiler only takes like this; sanitizers' runtimes it lacks.
+export RUSTC_BOOTSTRAP=1
+if [ $# -gt 0 ]; then
+    exec cargo fuzz run --sanitizer none "$target" "$@"
+fi
+seeds=fuzz/corpus/$target
+mkdir -p "$seeds"
+case $target in
+    hls) cp tests/corpus/hls/*.m3u8 "$seeds" ;;
+    dash) cp tests/corpus/dash/*.mpd "$seeds" ;;
+    patch) cp tests/corpus/dash/*.mpd tests/corpus/patch/* "$seeds" ;;
+    sidx) cp tests/corpus/media/* "$seeds" ;;
+esac
+exec cargo fuzz run --sanitizer none "$target" "$seeds" -- \
+    -max_total_time="$seconds" -max_len=65536 -timeout=5 -rss_limit_mb=2048 \
+    -dict="fuzz/dictionaries/$target.txt"
