@@ -115,7 +115,7 @@ struct Heartbeat {
     request_body = Heartbeat,
     responses(
         (status = 204, description = "Go on"),
-        (status = 410, description = "It has ended: begin again", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "It has ended: begin again", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     ),
 )]
@@ -141,7 +141,7 @@ async fn heartbeat(
 }
 
 fn ended() -> Problem {
-    Problem::new(Code::Gone, "this playback has ended; begin again")
+    Problem::new(Code::PlaybackEnded, "this playback has ended; begin again")
 }
 
 /// End a playback

@@ -4,6 +4,7 @@
 //! and traces, limits on size and time, a log without secrets, `/healthz`, `/readyz`, `/metrics`, and the
 //! OpenAPI document of just these roles at `/openapi.json`.
 
+mod drain;
 pub mod extract;
 pub mod limit;
 pub mod metrics;
@@ -156,6 +157,7 @@ impl Service {
             .layer(middleware::from_fn(move |request: Request, next: Next| {
                 in_time(time, request, next)
             }))
+            .layer(middleware::from_fn(drain::drain))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn(protect))
             .layer(middleware::from_fn(move |request: Request, next: Next| {

@@ -64,8 +64,8 @@ codes! {
     TooManyProfiles = CONFLICT, "Too many profiles";
     /// The account plays on as many devices as it may.
     TooManyStreams = CONFLICT, "Too many streams at once";
-    /// It was there and has ended.
-    Gone = GONE, "Gone";
+    /// The playback has ended, or never was: begin again.
+    PlaybackEnded = NOT_FOUND, "The playback has ended";
     /// The body is longer than any that makes sense here.
     BodyTooLarge = PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is of another media type.

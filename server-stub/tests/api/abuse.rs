@@ -144,6 +144,30 @@ async fn hostile_bodies_are_refused_for_what_they_are() {
     }
 }
 
+/// The refusal comes before the body has: a client that listens only when it has sent all has to hear it.
+#[tokio::test]
+async fn a_client_hears_that_its_body_is_too_large() {
+    let world = World::inside(Config::default()).await;
+    let address = world.url("").trim_start_matches("http://").to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+             content-length: 4000000\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        for _ in 0..40 {
+            stream.write_all(&[b' '; 100_000]).unwrap();
+            // The service has answered long before the last of it is sent.
+            std::thread::yield_now();
+        }
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    });
+    let answer = answer.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
 #[tokio::test]
 async fn hostile_paths_reach_nothing() {
     let world = World::inside(Config::default()).await;
@@ -163,6 +187,26 @@ async fn hostile_paths_reach_nothing() {
         let code = answer.json()["code"].as_str().unwrap().to_owned();
         answer.problem(&code);
     }
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_cut_off() {
+    let world = World::inside(Config::default()).await;
+    let address = world.url("").trim_start_matches("http://").to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head =
+            format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n", "a".repeat(140_000));
+        // The service may hang up before it has taken all of it.
+        let _ = stream.write_all(head.as_bytes());
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).unwrap_or(0);
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    });
+    let answer = answer.await.unwrap();
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    world.get("/healthz").await.is(StatusCode::OK);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::{
     world::{Answer, World},
 };
 use reqwest::{Method, StatusCode, header};
+use serde_json::Value;
 
 suite! {
     every_process_says_how_it_is
@@ -49,6 +50,28 @@ async fn every_process_describes_itself(world: &World) {
                 assert!(operation["summary"].is_string(), "{method} {path}");
             }
         }
+        let mut references = Vec::new();
+        collect_references(&document, &mut references);
+        assert!(!references.is_empty());
+        for reference in references {
+            let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
+            assert!(target.is_some(), "{reference} leads nowhere");
+        }
+    }
+}
+
+fn collect_references(value: &Value, references: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                references.push(reference.clone());
+            }
+            members.values().for_each(|value| collect_references(value, references));
+        }
+        Value::Array(values) => {
+            values.iter().for_each(|value| collect_references(value, references))
+        }
+        _ => {}
     }
 }
 

@@ -39,7 +39,7 @@ async fn a_film_begins_where_it_stopped(world: &World) {
     assert_eq!(playback["resume_seconds"], 0);
     assert_eq!(heartbeat(&device, &playback, 123).await, StatusCode::NO_CONTENT);
     device.delete(&path(&playback)).await.is(StatusCode::NO_CONTENT);
-    assert_eq!(heartbeat(&device, &playback, 130).await, StatusCode::GONE);
+    assert_eq!(heartbeat(&device, &playback, 130).await, StatusCode::NOT_FOUND);
     let begun = device.get("/v1/continue-watching").await.is(StatusCode::OK).json();
     assert_eq!(begun[0]["position_seconds"], 123);
     assert_eq!(play(&device, "bunny").await["resume_seconds"], 123);
@@ -59,14 +59,14 @@ async fn two_devices_play_and_a_third_does_not(world: &World) {
     let refused = tablet.ask(Method::POST, "/v1/playback/bunny", None).await;
     refused.is(StatusCode::CONFLICT).problem("too_many_streams");
     let again = play(&tv, "sintel").await; // the same device, something else
-    assert_eq!(heartbeat(&tv, &on_tv, 1).await, StatusCode::GONE);
+    assert_eq!(heartbeat(&tv, &on_tv, 1).await, StatusCode::NOT_FOUND);
     assert_eq!(heartbeat(&tv, &again, 1).await, StatusCode::NO_CONTENT);
-    assert_eq!(heartbeat(&phone, &again, 1).await, StatusCode::GONE, "not its own");
+    assert_eq!(heartbeat(&phone, &again, 1).await, StatusCode::NOT_FOUND, "not its own");
     let playing = tablet.get("/v1/playbacks").await.is(StatusCode::OK).json();
     assert_eq!(playing.as_array().unwrap().len(), 2);
     tablet.delete(&path(&again)).await.is(StatusCode::NO_CONTENT);
     play(&tablet, "bunny").await;
-    assert_eq!(heartbeat(&tv, &again, 2).await, StatusCode::GONE);
+    assert_eq!(heartbeat(&tv, &again, 2).await, StatusCode::NOT_FOUND);
 }
 
 async fn what_may_not_be_seen_does_not_play(world: &World) {
@@ -87,7 +87,7 @@ async fn what_may_not_be_seen_does_not_play(world: &World) {
     play(&child, "show-1-1").await;
     let playback = play(&parent, "sintel").await;
     // The same device, handed to the child meanwhile.
-    assert_eq!(heartbeat(&child, &playback, 9).await, StatusCode::GONE);
+    assert_eq!(heartbeat(&child, &playback, 9).await, StatusCode::NOT_FOUND);
     assert_eq!(heartbeat(&parent, &playback, 9).await, StatusCode::NO_CONTENT);
 }
 
@@ -96,7 +96,7 @@ async fn another_accounts_playback_does_not_exist(world: &World) {
     let ada = world.household("ada").await.viewing().await;
     let bob = world.household("bob").await.viewing().await;
     let playback = play(&ada, "bunny").await;
-    assert_eq!(heartbeat(&bob, &playback, 9).await, StatusCode::GONE);
+    assert_eq!(heartbeat(&bob, &playback, 9).await, StatusCode::NOT_FOUND);
     bob.delete(&path(&playback)).await.is(StatusCode::NOT_FOUND);
     assert_eq!(bob.get("/v1/playbacks").await.json(), json!([]));
     assert_eq!(bob.get("/v1/continue-watching").await.json(), json!([]));
@@ -119,7 +119,7 @@ async fn a_device_that_falls_silent_gives_its_place_up() {
     refused.is(StatusCode::CONFLICT);
     world.clock.advance(30);
     play(&devices[2], "bunny").await;
-    assert_eq!(heartbeat(&devices[1], &second, 90).await, StatusCode::GONE);
+    assert_eq!(heartbeat(&devices[1], &second, 90).await, StatusCode::NOT_FOUND);
     assert_eq!(heartbeat(&devices[0], &first, 90).await, StatusCode::NO_CONTENT);
 }
 

@@ -133,3 +133,29 @@ async fn after_the_grace_a_retry_is_a_theft() {
     stolen.problem("refresh_token_reused");
     world.refresh(&second.refresh).await.is(StatusCode::UNAUTHORIZED);
 }
+
+/// What the service has answered is so, whatever happens to its process right after.
+#[tokio::test]
+async fn what_was_answered_survives_the_process() {
+    for mut world in [World::in_one_process().await, World::each_role_in_its_own().await] {
+        world.import();
+        let device = world.household("ada").await;
+        let gone = world.sign_in("ada").await;
+        let first = device.refresh.clone();
+        let refreshed = Device::of(&world, world.refresh(&first).await.is(StatusCode::OK));
+        let viewer = refreshed.viewing().await;
+        let stopped = viewer.put("/v1/positions/bunny", json!({"seconds": 77})).await;
+        stopped.is(StatusCode::NO_CONTENT);
+        gone.delete("/v1/sessions/current").await.is(StatusCode::NO_CONTENT);
+        let (next, access, gone) = (refreshed.refresh, viewer.access, gone.refresh);
+        world = world.killed_and_restarted();
+        let viewer = Device { world: &world, access, refresh: next.clone() };
+        let begun = viewer.get("/v1/continue-watching").await.is(StatusCode::OK).json();
+        assert_eq!(begun[0]["position_seconds"], 77);
+        let retried = Device::of(&world, world.refresh(&first).await.is(StatusCode::OK));
+        assert_eq!(retried.refresh, next, "within the grace");
+        world.refresh(&gone).await.is(StatusCode::UNAUTHORIZED);
+        world.refresh(&next).await.is(StatusCode::OK);
+        world.refresh(&first).await.is(StatusCode::UNAUTHORIZED).problem("refresh_token_reused");
+    }
+}

@@ -167,6 +167,25 @@ impl World {
         self.post("/v1/sessions/refresh", json!({"refresh_token": token})).await
     }
 
+    /// Kills every process as a power cut would, and starts them again over the same data.
+    pub(crate) fn killed_and_restarted(mut self) -> Self {
+        self.processes.clear();
+        let mut groups: Vec<(String, Vec<Role>)> = Vec::new();
+        for (role, base) in &self.bases {
+            match groups.iter_mut().find(|(known, _)| known == base) {
+                Some((_, roles)) => roles.push(*role),
+                None => groups.push((base.clone(), vec![*role])),
+            }
+        }
+        self.bases.clear();
+        for (_, roles) in groups {
+            let (process, base) = Process::start(self.data.path(), &roles);
+            self.bases.extend(roles.iter().map(|role| (*role, base.clone())));
+            self.processes.push(process);
+        }
+        self
+    }
+
     /// Loads a small catalogue.
     pub(crate) fn import(&self) {
         let file = self.data.path().join("catalogue.json");

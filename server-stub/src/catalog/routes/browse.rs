@@ -92,6 +92,7 @@ pub(super) struct Browse {
     #[param(inline)]
     order: Order,
     /// From where the page before ended, as its `next` says.
+    #[param(inline)]
     after: Option<Cursor>,
     /// At most so many.
     #[serde(default = "usual")]
