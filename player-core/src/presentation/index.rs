@@ -88,6 +88,15 @@ pub(crate) struct Shared {
     pub(crate) keys: Vec<Protection>,
 }
 
+impl Shared {
+    /// Forgets all but so many initialisation segments and keys.
+    pub(crate) fn truncate(&mut self, (inits, keys): (usize, usize)) {
+        self.inits.truncate(inits);
+        self.init_keys.truncate(inits);
+        self.keys.truncate(keys);
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 enum Layout {
     /// Addressed by number or time: a URL pattern, and runs of equal segments.

@@ -46,6 +46,8 @@ pub struct Presentation {
     pub data: Vec<SessionData>,
     /// What the parser does not know, kept for the app.
     pub unknown: Vec<UnknownTag>,
+    /// Names and values that the documents it refers to may use (`EXT-X-DEFINE` with `IMPORT`).
+    pub variables: Vec<(String, String)>,
 }
 
 /// A stretch of the presentation with one set of tracks.

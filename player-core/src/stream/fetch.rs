@@ -324,7 +324,7 @@ impl Stream {
             return Ok(());
         };
         let parsed = match file {
-            None => read_playlist(body, url, world.cx),
+            None => read_playlist(body, url, &world.presentation.variables, world.cx),
             Some(file) => match file.take(body) {
                 Ok(IndexProgress::Needs(file)) => {
                     let Some(Segments::IndexBox { url, .. }) =
@@ -408,9 +408,15 @@ fn segment_from(index: &SegmentIndex, next: MediaTime, seam: bool) -> Option<Seg
     if seam && segment.end() - next <= slack { index.get(position + 1) } else { Some(segment) }
 }
 
-/// Turns the body of a playlist into an index.
-fn read_playlist(body: &[u8], url: &str, cx: &mut Context<'_>) -> Result<SegmentIndex, Error> {
-    let parsed = manifest::hls::parse_media(body, url)
+/// Turns the body of a playlist into an index. It may use the `variables` of its multivariant
+/// playlist.
+fn read_playlist(
+    body: &[u8],
+    url: &str,
+    variables: &[(String, String)],
+    cx: &mut Context<'_>,
+) -> Result<SegmentIndex, Error> {
+    let parsed = manifest::hls::parse_media_with(body, url, variables)
         .map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
     for warning in parsed.warnings {
         cx.out.warn(Warning::Manifest {

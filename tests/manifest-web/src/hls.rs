@@ -1,6 +1,7 @@
 //! Media playlists.
 
 use kinora_core::manifest::hls::{MediaPlaylist, parse_media};
+use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
 /// A media playlist, and what its reloads made of it.
@@ -21,8 +22,9 @@ impl Playlist {
 
     /// Takes in a later state of the playlist.
     pub fn refresh(&mut self, bytes: &[u8]) -> Result<(), JsError> {
-        self.playlist = read(bytes, &self.url)?;
-        Ok(())
+        let requested = Timestamp::default();
+        let refreshed = self.playlist.refresh(bytes, &self.url, requested);
+        refreshed.map(|_| ()).map_err(|error| JsError::new(&error.to_string()))
     }
 
     /// How many segments there are.

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::variables::Variables;
+use super::reading::Reading;
+use crate::manifest::date::Dates;
 use crate::manifest::error::excerpt;
-use crate::manifest::{Fault, ManifestErrorKind, WarningCode, Warnings, decimal};
-use crate::time::MediaTime;
+use crate::manifest::{Fault, WarningCode, Warnings, binary, decimal};
+use crate::time::{MediaTime, WallTime};
 
 /// The attributes of one tag. What is not well formed has been reported and left out.
 #[derive(Debug)]
@@ -100,6 +101,11 @@ impl<'a> Attributes<'a> {
         self.list.iter().find(|attribute| attribute.name == name)
     }
 
+    /// Every name and value as written, less quotes.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.list.iter().map(|attribute| (attribute.name, attribute.value))
+    }
+
     /// An enumerated string.
     pub(super) fn word(&self, name: &str) -> Option<&'a str> {
         self.find(name).map(|attribute| attribute.value)
@@ -114,65 +120,125 @@ impl<'a> Attributes<'a> {
     pub(super) fn text(
         &self,
         name: &str,
-        variables: &Variables,
-        warnings: &mut Warnings,
+        reading: &mut Reading<'_>,
     ) -> Result<Option<Cow<'a, str>>, Fault> {
         let Some(attribute) = self.find(name) else { return Ok(None) };
         if !attribute.quoted {
-            warnings.add(
-                self.line,
-                WarningCode::Syntax,
-                format!("{}: {name} must be quoted", self.tag),
-            );
+            let message = format!("{}: {name} must be quoted", self.tag);
+            reading.warnings.add(self.line, WarningCode::Syntax, message);
         }
-        variables.substitute(attribute.value, self.line).map(Some)
+        reading.variables.substitute(attribute.value, self.line).map(Some)
     }
 
-    /// As [`text`](Self::text), where the tag makes no sense without.
-    pub(super) fn need_text(
+    /// As [`text`](Self::text), to be kept; none if it is empty.
+    pub(super) fn string(
         &self,
         name: &str,
-        variables: &Variables,
-        warnings: &mut Warnings,
-    ) -> Result<Cow<'a, str>, Fault> {
-        self.text(name, variables, warnings)?
-            .ok_or_else(|| ManifestErrorKind::missing_attribute(self.tag, name).at(self.line))
+        reading: &mut Reading<'_>,
+    ) -> Result<Option<String>, Fault> {
+        let text = self.text(name, reading)?;
+        Ok(text.filter(|text| !text.is_empty()).map(Cow::into_owned))
+    }
+
+    /// A quoted string that the tag makes no sense without; says so if it is not there.
+    pub(super) fn need_string(
+        &self,
+        name: &str,
+        reading: &mut Reading<'_>,
+    ) -> Result<Option<String>, Fault> {
+        let text = self.string(name, reading)?;
+        if text.is_none() {
+            self.lacks(name, reading);
+        }
+        Ok(text)
+    }
+
+    /// The absolute URL of a quoted URI.
+    pub(super) fn url(
+        &self,
+        name: &str,
+        reading: &mut Reading<'_>,
+    ) -> Result<Option<String>, Fault> {
+        match self.text(name, reading)? {
+            Some(reference) => reading.resolve(&reference, self.line).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A decimal integer.
-    pub(super) fn integer(&self, name: &str, warnings: &mut Warnings) -> Option<u64> {
-        self.read_as(name, warnings, decimal::integer)
+    pub(super) fn integer(&self, name: &str, reading: &mut Reading<'_>) -> Option<u64> {
+        self.read_as(name, reading, |text, _| decimal::integer(text))
     }
 
     /// A decimal number.
-    pub(super) fn float(&self, name: &str, warnings: &mut Warnings) -> Option<f64> {
-        self.read_as(name, warnings, decimal::float)
+    pub(super) fn float(&self, name: &str, reading: &mut Reading<'_>) -> Option<f64> {
+        self.read_as(name, reading, |text, _| decimal::float(text))
+    }
+
+    /// A duration in decimal seconds; never negative.
+    pub(super) fn seconds(&self, name: &str, reading: &mut Reading<'_>) -> Option<MediaTime> {
+        self.read_as(name, reading, |text, _| duration(text))
+    }
+
+    /// A duration in decimal seconds, which may be negative.
+    pub(super) fn signed(&self, name: &str, reading: &mut Reading<'_>) -> Option<MediaTime> {
+        self.read_as(name, reading, |text, _| decimal::seconds(text))
+    }
+
+    /// A date.
+    pub(super) fn date(&self, name: &str, reading: &mut Reading<'_>) -> Option<WallTime> {
+        self.read_as(name, reading, |text, dates| dates.read(text))
+    }
+
+    /// A hexadecimal sequence, such as `0xFC30`.
+    pub(super) fn bytes(&self, name: &str, reading: &mut Reading<'_>) -> Option<Vec<u8>> {
+        self.read_as(name, reading, |text, _| {
+            binary::hexadecimal(text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?)
+        })
+    }
+
+    /// A 128-bit number in hexadecimal.
+    pub(super) fn bits(&self, name: &str, reading: &mut Reading<'_>) -> Option<[u8; 16]> {
+        let bytes = self.bytes(name, reading)?;
+        let mut bits = [0; 16];
+        // Leading zeroes may be left out; more than 128 bits is no such number.
+        match bits.len().checked_sub(bytes.len()).and_then(|start| bits.get_mut(start..)) {
+            Some(low) => low.copy_from_slice(&bytes),
+            None => {
+                reading.bad_value(name, self.word(name).unwrap_or_default(), self.line);
+                return None;
+            }
+        }
+        Some(bits)
     }
 
     /// A decimal resolution: width and height in pixels.
-    pub(super) fn resolution(&self, name: &str, warnings: &mut Warnings) -> Option<(u32, u32)> {
-        self.read_as(name, warnings, |text| {
+    pub(super) fn resolution(&self, name: &str, reading: &mut Reading<'_>) -> Option<(u32, u32)> {
+        self.read_as(name, reading, |text, _| {
             let (width, height) = text.split_once(['x', 'X'])?;
             let pixels = |text| u32::try_from(decimal::integer(text)?).ok();
             Some((pixels(width)?, pixels(height)?))
         })
     }
 
+    /// Says that an attribute is not there.
+    pub(super) fn lacks(&self, name: &str, reading: &mut Reading<'_>) {
+        let message = format!("{} lacks its {name}", self.tag);
+        reading.warnings.add(self.line, WarningCode::Missing, message);
+    }
+
     fn read_as<T>(
         &self,
         name: &str,
-        warnings: &mut Warnings,
-        read: impl FnOnce(&str) -> Option<T>,
+        reading: &mut Reading<'_>,
+        read: fn(&str, &mut Dates) -> Option<T>,
     ) -> Option<T> {
         let attribute = self.find(name)?;
-        let value = read(attribute.value);
+        let value = read(attribute.value, &mut reading.dates);
         if value.is_none() {
             let (tag, text) = (self.tag, excerpt(attribute.value));
-            warnings.add(
-                self.line,
-                WarningCode::BadValue,
-                format!("{tag}: \"{text}\" is no value for {name}"),
-            );
+            let message = format!("{tag}: \"{text}\" is no value for {name}");
+            reading.warnings.add(self.line, WarningCode::BadValue, message);
         }
         value
     }
@@ -240,25 +306,49 @@ mod tests {
 
     #[test]
     fn values_have_types() {
-        let mut warnings = Warnings::default();
+        let mut reading = Reading::new("https://a/b/c");
         let attributes = Attributes::read(
             "TAG",
-            "RESOLUTION=1920x1080,FRAME-RATE=29.97,BANDWIDTH=5,SIZE=1920*1080,DEFAULT=YES,B=-1",
+            "RESOLUTION=1920x1080,FRAME-RATE=29.97,BANDWIDTH=5,SIZE=1920*1080,DEFAULT=YES,B=-1,\
+             OFFSET=-1.5,IV=0x0102,CMD=0xFC30,WIDE=0x0000000000000000000000000000000001,\
+             AT=\"1970-01-01T00:00:01Z\",URI=\"d\",BARE=d,EMPTY=\"\"",
             1,
-            &mut warnings,
+            &mut reading.warnings,
         );
-        assert_eq!(attributes.resolution("RESOLUTION", &mut warnings), Some((1920, 1080)));
-        assert_eq!(attributes.float("FRAME-RATE", &mut warnings), Some(29.97));
-        assert_eq!(attributes.integer("BANDWIDTH", &mut warnings), Some(5));
+        let reading = &mut reading;
+        assert_eq!(attributes.resolution("RESOLUTION", reading), Some((1920, 1080)));
+        assert_eq!(attributes.float("FRAME-RATE", reading), Some(29.97));
+        assert_eq!(attributes.integer("BANDWIDTH", reading), Some(5));
         assert!(attributes.yes("DEFAULT"));
-        assert_eq!(attributes.integer("ABSENT", &mut warnings), None);
-        assert_eq!(attributes.resolution("SIZE", &mut warnings), None);
-        assert_eq!(attributes.integer("B", &mut warnings), None);
-        let messages: Vec<_> =
-            warnings.with(()).warnings.into_iter().map(|warning| warning.message).collect();
+        assert_eq!(attributes.integer("ABSENT", reading), None);
+        assert_eq!(attributes.signed("OFFSET", reading), Some(MediaTime::from_millis(-1500)));
+        assert_eq!(attributes.bits("IV", reading).map(|iv| iv[13..].to_vec()), Some(vec![0, 1, 2]));
+        assert_eq!(attributes.bytes("CMD", reading), Some(vec![0xfc, 0x30]));
+        assert_eq!(attributes.date("AT", reading), Some(WallTime::from_micros(1_000_000)));
+        assert_eq!(attributes.url("URI", reading), Ok(Some("https://a/b/d".into())));
+        assert_eq!(attributes.need_string("CMD", reading), Ok(Some("0xFC30".into())));
+        let wrong = [
+            attributes.resolution("SIZE", reading).is_none(),
+            attributes.integer("B", reading).is_none(),
+            attributes.seconds("OFFSET", reading).is_none(),
+            attributes.bits("WIDE", reading).is_none(),
+            attributes.bytes("BARE", reading).is_none(),
+            attributes.need_string("EMPTY", reading) == Ok(None),
+        ];
+        assert_eq!(wrong, [true; 6]);
+        let warnings = core::mem::take(&mut reading.warnings).with(()).warnings;
+        let messages: Vec<_> = warnings.into_iter().map(|warning| warning.message).collect();
         assert_eq!(
             messages,
-            ["TAG: \"1920*1080\" is no value for SIZE", "TAG: \"-1\" is no value for B"]
+            [
+                "TAG: CMD must be quoted",
+                "TAG: \"1920*1080\" is no value for SIZE",
+                "TAG: \"-1\" is no value for B",
+                "TAG: \"-1.5\" is no value for OFFSET",
+                "\"0x0000000000000000000000000000000001\" is no value for WIDE",
+                "TAG: \"d\" is no value for BARE",
+                "TAG lacks its EMPTY",
+            ]
         );
     }
 }

@@ -1,16 +1,23 @@
 //! HTTP Live Streaming playlists (RFC 8216bis).
 
 mod attributes;
+mod date_range;
+mod key;
 mod lines;
+mod low_latency;
 mod media;
 mod multivariant;
+mod reading;
 mod variables;
 
-pub use media::{MediaPlaylist, PlaylistType, SegmentFormat};
+pub use low_latency::{HintKind, Part, PreloadHint, RenditionReport, ServerControl};
+pub use media::{Deviation, MediaPlaylist, PlaylistType, Refreshed, Reload, SegmentFormat};
+
+pub use crate::presentation::index::Difference;
 
 use super::{Fault, ManifestError, ManifestErrorKind, Parsed};
 use crate::io::MediaKind;
-use crate::presentation::{Live, Period, Presentation, Representation, Segments, SwitchingSet};
+use crate::presentation::{Period, Presentation, Purpose, Representation, Segments, SwitchingSet};
 use crate::url as urls;
 use lines::{Content, Lines};
 
@@ -28,7 +35,7 @@ pub fn parse(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestEr
 fn read(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Fault> {
     let text = text(bytes)?;
     for line in Lines::new(text) {
-        let name = match line.content {
+        let name = match line.content() {
             Content::Tag { name, .. } => name,
             Content::Uri(_) => continue,
         };
@@ -36,6 +43,7 @@ fn read(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Fault> {
             "EXT-X-STREAM-INF"
             | "EXT-X-MEDIA"
             | "EXT-X-I-FRAME-STREAM-INF"
+            | "EXT-X-IMAGE-STREAM-INF"
             | "EXT-X-SESSION-DATA"
             | "EXT-X-SESSION-KEY"
             | "EXT-X-CONTENT-STEERING" => return multivariant::parse(text, url),
@@ -45,8 +53,14 @@ fn read(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Fault> {
             | "EXT-X-DISCONTINUITY-SEQUENCE"
             | "EXT-X-PLAYLIST-TYPE"
             | "EXT-X-MAP"
+            | "EXT-X-KEY"
+            | "EXT-X-BYTERANGE"
+            | "EXT-X-PROGRAM-DATE-TIME"
+            | "EXT-X-I-FRAMES-ONLY"
+            | "EXT-X-PART-INF"
+            | "EXT-X-SERVER-CONTROL"
             | "EXT-X-ENDLIST" => {
-                let Parsed { value, warnings } = media::parse(text, url)?;
+                let Parsed { value, warnings } = media::parse(text, url, &[])?;
                 return Ok(Parsed { value: alone(value), warnings });
             }
             _ => {}
@@ -70,13 +84,26 @@ pub fn parse_multivariant(bytes: &[u8], url: &str) -> Result<Parsed<Presentation
 /// If it has no segments and never will, needs what this player cannot do, is a multivariant
 /// playlist, or is not understood.
 pub fn parse_media(bytes: &[u8], url: &str) -> Result<Parsed<MediaPlaylist>, ManifestError> {
-    text(bytes).and_then(|text| media::parse(text, url)).map_err(|fault| *fault)
+    parse_media_with(bytes, url, &[])
+}
+
+/// As [`parse_media`], for a playlist that may import the variables of its multivariant playlist
+/// (`EXT-X-DEFINE` with `IMPORT`).
+///
+/// # Errors
+/// Likewise, and if it imports what is not there.
+pub fn parse_media_with(
+    bytes: &[u8],
+    url: &str,
+    variables: &[(String, String)],
+) -> Result<Parsed<MediaPlaylist>, ManifestError> {
+    text(bytes).and_then(|text| media::parse(text, url, variables)).map_err(|fault| *fault)
 }
 
 /// The text of a playlist, once it is known to be one (RFC 8216bis §4.1, §4.4.1.1).
 fn text(bytes: &[u8]) -> Result<&str, Fault> {
     let text = super::text(bytes)?;
-    match Lines::new(text).next().map(|line| line.content) {
+    match Lines::new(text).next().map(|line| line.content()) {
         Some(Content::Tag { name: "EXTM3U", .. }) => Ok(text),
         _ => Err(ManifestErrorKind::NotPlaylist.at(1)),
     }
@@ -96,20 +123,29 @@ fn alone(playlist: MediaPlaylist) -> Presentation {
         SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => (MediaKind::Video, "video/mp4"),
     };
     let duration = (!playlist.live).then(|| playlist.index.end());
+    let live = playlist.timing();
     let bandwidth = playlist.bandwidth.unwrap_or(1).max(1);
     let representation = Representation {
         container: container.to_owned(),
         ..Representation::new("media", bandwidth, Segments::Known(playlist.index))
     };
+    let purpose = match playlist.i_frames_only {
+        true => Purpose::TrickPlay { of: None },
+        false => Purpose::Playback,
+    };
     let set = SwitchingSet {
         default: true,
+        purpose,
         representations: vec![representation],
         ..SwitchingSet::new(kind)
     };
-    let period = Period { duration, sets: vec![set], ..Period::default() };
-    let live = playlist.live.then(Live::default);
-    Presentation { duration, live, periods: vec![period], ..Presentation::default() }
+    let MediaPlaylist { events, start, unknown, .. } = playlist;
+    let period = Period { duration, sets: vec![set], events, ..Period::default() };
+    let periods = vec![period];
+    Presentation { duration, live, start, periods, unknown, ..Presentation::default() }
 }
 
+#[cfg(test)]
+mod live_tests;
 #[cfg(test)]
 mod tests;

@@ -4,14 +4,18 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use super::attributes::Attributes;
+use super::reading::Reading;
 use crate::manifest::error::excerpt;
-use crate::manifest::{Fault, ManifestErrorKind, Warnings};
+use crate::manifest::{Fault, ManifestErrorKind};
 use crate::url;
 
 /// The variables defined so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Variables {
+    /// By name.
     defined: Vec<(String, String)>,
+    /// Of the multivariant playlist.
+    imports: Vec<(String, String)>,
     /// Bytes that replacements may still come to: a variable may be made of others, and used
     /// thousands of times.
     budget: Cell<usize>,
@@ -19,32 +23,31 @@ pub(super) struct Variables {
 
 impl Default for Variables {
     fn default() -> Self {
-        Self { defined: Vec::new(), budget: Cell::new(MOST_BYTES) }
+        Self { defined: Vec::new(), imports: Vec::new(), budget: Cell::new(MOST_BYTES) }
     }
 }
 
-const MOST_BYTES: usize = 4 << 20;
-const MOST_VARIABLES: usize = 1000;
-
-impl Variables {
-    /// Takes in an `EXT-X-DEFINE` (RFC 8216bis §4.4.2.3) of the playlist at `url`.
-    pub(super) fn define(
-        &mut self,
-        value: &str,
-        line: u64,
-        url: &str,
-        warnings: &mut Warnings,
-    ) -> Result<(), Fault> {
+impl Reading<'_> {
+    /// Takes in an `EXT-X-DEFINE` (RFC 8216bis §4.4.2.3).
+    pub(super) fn define(&mut self, value: &str, line: u64) -> Result<(), Fault> {
         const TAG: &str = "EXT-X-DEFINE";
-        let attributes = Attributes::read(TAG, value, line, warnings);
+        let attributes = Attributes::read(TAG, value, line, &mut self.warnings);
         let (name, value) = if let Some(name) = attributes.word("NAME") {
-            (name, attributes.need_text("VALUE", self, warnings)?.into_owned())
+            let value = attributes.text("VALUE", self)?;
+            let value =
+                value.ok_or_else(|| ManifestErrorKind::missing_attribute(TAG, "VALUE").at(line))?;
+            (name, value.into_owned())
         } else if let Some(name) = attributes.word("QUERYPARAM") {
-            let value = url::query_parameter(url, name)
+            let value = url::query_parameter(self.url, name)
                 .ok_or_else(|| ManifestErrorKind::invalid("QUERYPARAM", name).at(line))?;
             (name, value)
-        } else if attributes.word("IMPORT").is_some() {
-            return Err(ManifestErrorKind::unsupported("EXT-X-DEFINE with IMPORT").at(line));
+        } else if let Some(name) = attributes.word("IMPORT") {
+            let imported = self.variables.imports.iter().find(|(known, _)| known == name);
+            let Some((_, value)) = imported else {
+                let name = excerpt(name).to_owned();
+                return Err(ManifestErrorKind::UndefinedVariable { name }.at(line));
+            };
+            (name, value.clone())
         } else {
             return Err(ManifestErrorKind::missing_attribute(TAG, "NAME").at(line));
         };
@@ -52,14 +55,39 @@ impl Variables {
         if name.is_empty() || !name.bytes().all(known) {
             return Err(ManifestErrorKind::invalid("NAME", name).at(line));
         }
-        if self.find(name).is_some() {
+        let Err(place) = self.variables.place(name) else {
             return Err(ManifestErrorKind::DefinedTwice { name: excerpt(name).into() }.at(line));
-        }
-        if self.defined.len() >= MOST_VARIABLES {
+        };
+        if self.variables.defined.len() >= MOST_VARIABLES {
             return Err(ManifestErrorKind::limit("variables", MOST_VARIABLES).at(line));
         }
-        self.defined.push((name.to_owned(), value));
+        self.variables.defined.insert(place, (name.to_owned(), value));
         Ok(())
+    }
+}
+
+const MOST_BYTES: usize = 4 << 20;
+const MOST_VARIABLES: usize = 1000;
+
+impl Variables {
+    /// Those a media playlist may import from its multivariant playlist.
+    pub(super) fn importing(imports: &[(String, String)]) -> Self {
+        Self { imports: imports.to_vec(), ..Self::default() }
+    }
+
+    /// None defined yet, with the same to import.
+    pub(super) fn again(&self) -> Self {
+        Self::importing(&self.imports)
+    }
+
+    /// Those that were defined.
+    pub(super) fn into_defined(self) -> Vec<(String, String)> {
+        self.defined
+    }
+
+    /// Whether the same names have the same values.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        self.defined == other.defined
     }
 
     /// `text` with each `{$name}` replaced.
@@ -99,7 +127,12 @@ impl Variables {
     }
 
     fn find(&self, name: &str) -> Option<&str> {
-        self.defined.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.defined.get(self.place(name).ok()?).map(|(_, value)| value.as_str())
+    }
+
+    /// Where a name stands, or else belongs.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.defined.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 }
 
@@ -108,12 +141,12 @@ mod tests {
     use super::*;
 
     fn variables(definitions: &[&str]) -> Result<Variables, Fault> {
-        let mut variables = Variables::default();
-        let mut warnings = Warnings::default();
+        let mut reading = Reading::new("https://a/b?token=x%20y&e=");
+        reading.variables = Variables::importing(&[("theirs".into(), "7".into())]);
         for (line, text) in definitions.iter().enumerate() {
-            variables.define(text, line as u64, "https://a/b?token=x%20y&e=", &mut warnings)?;
+            reading.define(text, line as u64)?;
         }
-        Ok(variables)
+        Ok(reading.variables)
     }
 
     #[test]
@@ -122,10 +155,11 @@ mod tests {
             r#"NAME="host",VALUE="cdn.example""#,
             r#"NAME="base",VALUE="https://{$host}/film""#,
             r#"QUERYPARAM="token""#,
+            r#"IMPORT="theirs""#,
         ])
         .expect("sound definitions");
-        let replaced = variables.substitute("{$base}/{$host}?{$token}{", 9);
-        assert_eq!(replaced, Ok("https://cdn.example/film/cdn.example?x y{".into()));
+        let replaced = variables.substitute("{$base}/{$host}?{$token}{$theirs}{", 9);
+        assert_eq!(replaced, Ok("https://cdn.example/film/cdn.example?x y7{".into()));
         assert!(matches!(variables.substitute("plain", 1), Ok(Cow::Borrowed("plain"))));
     }
 
@@ -139,6 +173,15 @@ mod tests {
         );
         assert_eq!(
             fault(&[r#"NAME="b",VALUE="""#, r#"NAME="c",VALUE="{$a}""#]),
+            Err(ManifestErrorKind::UndefinedVariable { name: name.clone() })
+        );
+        // What the multivariant playlist does not define cannot be imported, and what is not
+        // imported is not defined.
+        let undefined = Err(ManifestErrorKind::UndefinedVariable { name });
+        assert_eq!(fault(&[r#"IMPORT="a""#]), undefined);
+        let name = "theirs".to_owned();
+        assert_eq!(
+            fault(&[r#"NAME="b",VALUE="""#, r#"NAME="c",VALUE="{$theirs}""#]),
             Err(ManifestErrorKind::UndefinedVariable { name })
         );
         assert_eq!(

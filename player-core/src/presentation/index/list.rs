@@ -268,7 +268,7 @@ impl List {
     }
 
     /// The date of a time, as [`wall_time`](Self::wall_time) has it.
-    pub(super) fn wall_time_at(&self, time: MediaTime) -> Option<WallTime> {
+    pub(crate) fn wall_time_at(&self, time: MediaTime) -> Option<WallTime> {
         let following = self.dates.partition_point(|date| date.start <= time);
         Some(self.dates.get(following.saturating_sub(1))?.at(time))
     }
@@ -305,6 +305,11 @@ impl List {
 
     fn entry(&self, number: u64) -> Option<&Entry> {
         self.entries.get(self.position(number)?)
+    }
+
+    /// Whether references mean the same here as in another list.
+    pub(crate) fn has_base(&self, other: &Self) -> bool {
+        self.base == other.base
     }
 
     /// How a segment of this list differs from the one of the same number in another. What is the
@@ -390,13 +395,17 @@ impl List {
         }
     }
 
-    /// Moves every time.
-    pub(crate) fn shift(&mut self, by: MediaTime) {
+    /// Moves every time by `by`, and every discontinuity number by `discontinuities`.
+    pub(crate) fn shift(&mut self, by: MediaTime, discontinuities: u64) {
         for entry in &mut self.entries {
             entry.start = entry.start + by;
         }
         for date in &mut self.dates {
             date.start = date.start + by;
+        }
+        for mark in &mut self.marks {
+            let number = &mut mark.setting.discontinuity;
+            *number = number.wrapping_add(discontinuities);
         }
     }
 
@@ -469,6 +478,11 @@ impl MovingText {
     pub(crate) fn get(&self, (start, end): (u32, u32)) -> &str {
         let place = |offset: u32| offset.wrapping_sub(self.base) as usize;
         self.text.get(place(start)..place(end)).unwrap_or("")
+    }
+
+    /// What lies from `place` on.
+    pub(crate) fn from(&self, place: u32) -> &str {
+        self.get((place, self.end()))
     }
 
     /// Forgets what lies before `place`, once that is most of it.
