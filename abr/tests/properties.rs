@@ -1,8 +1,8 @@
 //! What must hold for every rule, whatever comes in.
 
 use kinora_abr::{
-    Abr, Action, Cause, Config, Event, InFlight, Kind, Phase, Rule, Rung, SavedEstimate, Situation,
-    Verdict,
+    Abr, Action, Cause, Config, Event, InFlight, Kind, Limits, Phase, Queued, Rule, Rung,
+    SavedEstimate, Situation, Verdict,
 };
 use proptest::prelude::*;
 
@@ -283,6 +283,148 @@ proptest! {
     }
 }
 
+proptest! {
+    // Each case makes tables.
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    /// The rules that plan do so soundly, too, when what waits in the buffer is as absurd as the rest.
+    #[test]
+    fn absurd_queues_get_a_sound_answer(
+        rule in any_rule(),
+        moment in any_moment(),
+        queue in prop::collection::vec((0..12_usize, any_number(), any_number()), 1..9),
+        target_s in prop::option::of(any_number()),
+    ) {
+        let mut abr = Abr::new(Config { rule, ..Config::default() });
+        let queued: Vec<Queued<'_>> = queue
+            .iter()
+            .map(|&(rung, ahead_s, duration_s)| Queued {
+                rung,
+                ahead_s,
+                duration_s,
+                bytes: &moment.next_bytes,
+            })
+            .collect();
+        let quality: Vec<Option<f64>> = queue.iter().map(|one| Some(one.1)).collect();
+        let situation = Situation {
+            queued: &queued,
+            live_latency_s: target_s.map(|target_s| target_s + queue[0].1),
+            live_target_s: target_s,
+            next_quality: &quality,
+            ..moment.situation(1_000_000)
+        };
+        abr.handle(0, Event::RequestStarted { id: 1, kind: Kind::Video, rung: Some(0) });
+        let end = Event::RequestEnded {
+            id: 1,
+            bytes: moment.bytes,
+            from_cache: false,
+            application_limited: false,
+        };
+        abr.handle(moment.gap_us, end);
+        while !abr.prepare(&situation) {}
+        let decision = abr.decide(&situation);
+        match decision.action {
+            Action::Fetch { rung } => prop_assert!(moment.acceptable().contains(&rung)),
+            Action::WaitUntil { at_us } => prop_assert!(at_us > 1_000_000),
+            Action::Replace { queued, rung } => {
+                prop_assert!(moment.acceptable().contains(&rung) && queued < queue.len());
+            }
+        }
+        for candidate in &decision.reasons.candidates {
+            let figures = [candidate.download_s, candidate.predicted_buffer_s, candidate.cost];
+            prop_assert!(figures.iter().all(|f| f.is_finite()));
+        }
+        let in_flight = InFlight {
+            rung: queue[0].0,
+            started_us: 0,
+            first_byte_us: Some(10),
+            bytes_loaded: moment.bytes / 3,
+            bytes_total: Some(moment.bytes),
+            abandoned: 0,
+            replaces_ahead_s: Some(queue[0].1),
+        };
+        let verdict = abr.check_in_flight(&in_flight, &situation).verdict;
+        let given_up_for_lower = matches!(verdict, Verdict::AbandonTo { .. });
+        prop_assert!(!given_up_for_lower);
+    }
+
+    /// No rule chooses what a limit forbids, unless nothing else is left.
+    #[test]
+    fn limits_are_kept(
+        rule in any_rule(),
+        link_bps in 5e5..5e7_f64,
+        max_bitrate_bps in prop::option::of(1e5..2e7_f64),
+        max_height in prop::option::of(100..2000_u32),
+        viewport_height in prop::option::of(100..2000_u32),
+        decoder_frame_rate in prop::option::of(20.0..70.0_f64),
+        flags in any::<[bool; 2]>(),
+    ) {
+        let heights = [240, 360, 480, 720, 1080, 2160];
+        let ladder: Vec<Rung> = ladder()
+            .iter()
+            .zip(heights)
+            .map(|(rung, height)| Rung {
+                height: Some(height),
+                frame_rate: Some(if height > 720 { 50.0 } else { 25.0 }),
+                ..*rung
+            })
+            .collect();
+        let limits = Limits {
+            max_bitrate_bps,
+            max_height,
+            viewport_height,
+            decoder_frame_rate,
+            data_saver: flags[0],
+            metered: flags[1],
+            ..Limits::default()
+        };
+        let mut session = Session::new(Config { rule, ..Config::default() }, ladder.clone());
+        session.abr.limit(limits);
+        let run = session.run(40, |_| link_bps);
+        let kept = |rung: &Rung| {
+            let height = rung.height.unwrap_or(0);
+            let next_lower = heights.iter().rev().find(|lower| **lower < height);
+            rung.bitrate_bps <= max_bitrate_bps.unwrap_or(f64::MAX)
+                && height <= max_height.unwrap_or(u32::MAX)
+                && viewport_height.is_none_or(|view| next_lower.is_none_or(|lower| *lower < view))
+                && rung.frame_rate <= decoder_frame_rate.or(Some(f64::MAX))
+                && !(flags[0] && height > 480)
+                && !(flags[1] && height > 720)
+        };
+        for rung in run.rungs {
+            prop_assert!(rung == 0 || kept(&ladder[rung]), "{rung} with {limits:?}");
+        }
+    }
+
+    /// More in the buffer, or a faster network, never makes the best of all choices worth less.
+    #[test]
+    fn worth_is_monotone_in_buffer_and_throughput(
+        buffer_s in 0.5..20.0_f64,
+        more_s in 0.0..6.0_f64,
+        link_bps in 4e5..2e7_f64,
+        faster in 1.0..3.0_f64,
+        current in 0..6_usize,
+    ) {
+        let ladder = ladder();
+        let worth = |buffer_s: f64, link_bps: f64| {
+            let mut abr = Abr::new(Config::default());
+            let situation = Situation {
+                buffer_s,
+                segment_duration_s: SEGMENT_S,
+                current: Some(current),
+                ..Situation::new(0, &ladder)
+            };
+            abr.seed(SavedEstimate { throughput_bps: link_bps, ttfb_s: 0.05 });
+            while !abr.prepare(&situation) {}
+            let candidates = abr.decide(&situation).reasons.candidates;
+            candidates.iter().map(|one| -one.cost).fold(f64::NEG_INFINITY, f64::max)
+        };
+        let here = worth(buffer_s, link_bps);
+        prop_assert!(worth(buffer_s + more_s, link_bps) >= here - 1e-3);
+        prop_assert!(worth(buffer_s, link_bps * faster) >= here - 1e-3);
+    }
+}
+
 /// What was far more than any rung needs says little about what comes after.
 #[test]
 fn a_plunge_from_plenty_costs_no_stall() {
@@ -452,4 +594,62 @@ fn the_default_rule_plans_within_the_first_segments() {
     let Action::Fetch { rung } = decision.action else { panic!("there is room") };
     let cheapest = decision.reasons.candidates.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
     assert_eq!(cheapest.map(|candidate| candidate.rung), Some(rung));
+}
+
+/// Close to the live edge, being behind is a reason to be careful; elsewhere it is not.
+#[test]
+fn latency_behind_the_target_makes_the_low_latency_rule_careful() {
+    let ladder = ladder();
+    let rung = |buffer_s: f64, latency_s: f64| {
+        let config = Config { rule: Rule::LowLatency, ..Config::default() };
+        let mut abr = Abr::new(config);
+        abr.seed(SavedEstimate { throughput_bps: 3.3e6, ttfb_s: 0.02 });
+        let situation = Situation {
+            buffer_s,
+            buffer_goal_s: 4.0,
+            segment_duration_s: SEGMENT_S,
+            current: Some(3),
+            live_latency_s: Some(latency_s),
+            live_target_s: Some(3.0),
+            ..Situation::new(0, &ladder)
+        };
+        match abr.decide(&situation).action {
+            Action::Fetch { rung } => rung,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(rung(1.5, 3.0), 3, "what the network sustains");
+    assert!(rung(0.1, 9.0) < 3, "stalls would add to the latency");
+}
+
+/// Qualities of the segment itself count where the objective is a table.
+#[test]
+fn a_segment_that_gains_nothing_from_more_bits_gets_fewer() {
+    use kinora_abr::{Objective, Utility};
+    let qualities = [40.0, 60.0, 75.0, 85.0, 92.0, 96.0];
+    let ladder: Vec<Rung> = ladder()
+        .iter()
+        .zip(qualities)
+        .map(|(rung, quality)| Rung { quality: Some(quality), ..*rung })
+        .collect();
+    let objective = Objective { utility: Utility::Table, ..Objective::default() };
+    let rung = |next_quality: &[Option<f64>]| {
+        let mut abr = Abr::new(Config { objective, ..Config::default() });
+        abr.seed(SavedEstimate { throughput_bps: 7e6, ttfb_s: 0.05 });
+        let situation = Situation {
+            buffer_s: 12.0,
+            segment_duration_s: SEGMENT_S,
+            current: Some(3),
+            next_quality,
+            ..Situation::new(0, &ladder)
+        };
+        while !abr.prepare(&situation) {}
+        let candidates = abr.decide(&situation).reasons.candidates;
+        let best = candidates.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
+        best.map(|best| best.rung).expect("candidates")
+    };
+    let usual = rung(&[]);
+    // A still picture: the lowest rung already shows all there is.
+    let still = rung(&[Some(96.0); 6]);
+    assert!(usual >= 3 && still < usual, "{still} {usual}");
 }
