@@ -65,7 +65,7 @@ pub struct Objective {
     /// Weight of a second of start-up delay.
     pub startup: f64,
     /// Weight of a second of latency beyond the one aimed for, when live
-    /// ([`Rule::LowLatency`](crate::Rule::LowLatency)).
+    /// ([`Rule::LowLatency`]).
     pub latency: f64,
 }
 
