@@ -101,6 +101,9 @@ pub enum Error {
         /// The address.
         email: String,
     },
+    /// Recommending failed.
+    #[error(transparent)]
+    Recommend(#[from] crate::recommend::Error),
     /// A signal ended the work before it was done.
     #[error("interrupted; nothing was written")]
     Interrupted,
@@ -120,7 +123,7 @@ impl Error {
         match self {
             Self::Option { .. } => 2,
             Self::ToolMissing { .. } => 3,
-            Self::Source { .. } => 4,
+            Self::Source { .. } | Self::Recommend(crate::recommend::Error::Input { .. }) => 4,
             Self::OutputNotEmpty { .. } => 5,
             Self::Listen { .. } => 6,
             Self::Interrupted => 130,

@@ -5,7 +5,8 @@
 //! there is to watch, [`playback`] who may play it now,
 //! [`chaos`] makes delivery worse on purpose. They stand on [`storage`], which is what they keep, on [`token`],
 //! which is how they know a caller, and on [`web`], which puts them together; [`roles`] opens them over a
-//! directory, [`access`] watches delivery, and [`mod@http`] serves all of it.
+//! directory, [`access`] watches delivery, and [`mod@http`] serves all of it. [`recommend`] learns from what was
+//! watched.
 
 pub mod access;
 pub mod auth;
@@ -18,6 +19,7 @@ pub mod http;
 pub mod id;
 pub mod package;
 pub mod playback;
+pub mod recommend;
 pub mod roles;
 pub mod storage;
 pub mod token;

@@ -5,7 +5,7 @@ mod commands;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// The server side of a streaming service: packages films, delivers them, and knows who watches.
+/// The server side of a streaming service: packages films, delivers and recommends them, and knows who watches.
 #[derive(Parser)]
 #[command(name = "kinora-server", version, after_help = EXIT_CODES)]
 struct Cli {
@@ -28,6 +28,7 @@ enum Command {
     Import(commands::import::Import),
     Keys(commands::keys::Keys),
     Package(commands::package::Package),
+    Recommend(commands::recommend::Recommend),
     Serve(commands::serve::Serve),
 }
 
@@ -45,7 +46,7 @@ Exit codes:
   1    something failed
   2    the command line makes no sense
   3    a program this needs (ffmpeg, ffprobe) is not installed
-  4    the source cannot be used
+  4    the source, or what was read, cannot be used
   5    the output directory is not empty (see --force)
   6    the address cannot be listened on
   130  interrupted";
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
             Command::Import(import) => import.run().await,
             Command::Keys(keys) => keys.run(),
             Command::Package(package) => package.run().await,
+            Command::Recommend(recommend) => recommend.run(),
             Command::Serve(serve) => serve.run().await,
         }
     });
