@@ -4,6 +4,7 @@ pub(crate) mod abr;
 mod figures;
 mod manifests;
 mod module_sizes;
+mod recommend;
 
 use std::process::ExitCode;
 
@@ -25,11 +26,14 @@ enum Subject {
     Abr(abr::Options),
     /// The manifest parsers, in Chromium and natively, and what they weigh
     Manifests(manifests::Options),
+    /// The recommender on MovieLens, beside implicit's tuned ALS
+    Recommend(recommend::Options),
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     match &options.subject {
         Subject::Abr(options) => abr::run(workspace, options),
         Subject::Manifests(options) => manifests::run(workspace, options),
+        Subject::Recommend(options) => recommend::run(workspace, options),
     }
 }
