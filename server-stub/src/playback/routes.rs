@@ -34,7 +34,7 @@ pub(super) fn all() -> OpenApiRouter<Playback> {
 
 /// What a player needs to begin.
 #[derive(Serialize, ToSchema)]
-struct Begun {
+struct PlaybackStart {
     /// Names the playback, in its heartbeats.
     playback_id: PlaybackId,
     /// The film or the series.
@@ -61,7 +61,7 @@ struct Begun {
     post, path = "/v1/playback/{item}", tag = "playback", security(("bearer" = [])),
     params(("item" = Slug, Path, description = "The film or the episode")),
     responses(
-        (status = 201, description = "Play", body = Begun),
+        (status = 201, description = "Play", body = PlaybackStart),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     ),
 )]
@@ -69,7 +69,7 @@ async fn begin(
     State(playback): State<Playback>,
     Viewer { claims, profile }: Viewer,
     Path(id): Path<Slug>,
-) -> Result<(StatusCode, axum::Json<Begun>), Problem> {
+) -> Result<(StatusCode, axum::Json<PlaybackStart>), Problem> {
     let (parts, now) = (&playback.0.parts, playback.0.parts.clock.now());
     let view = View { maturity_limit: profile.maturity_limit, region: claims.region.clone(), now };
     let missing = || Problem::not_found("film or episode that plays");
@@ -85,7 +85,7 @@ async fn begin(
         let detail = format!("{most} devices play already; GET /v1/playbacks says what");
         return Err(Problem::new(Code::TooManyStreams, detail));
     };
-    let begun = Begun {
+    let begun = PlaybackStart {
         playback_id,
         title_id: title.id,
         hls: media.hls,

@@ -114,3 +114,29 @@ async fn a_page_of_any_origin_may_ask(world: &World) {
     assert!(allowed.contains("authorization"), "{allowed}");
     assert!(!answer.headers.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
 }
+
+/// The document has one place for each name: of two types of the same name, one would describe the other.
+#[test]
+fn no_two_types_of_the_document_have_the_same_name() {
+    let mut names = std::collections::BTreeMap::new();
+    let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for declared in text.split("ToSchema)]").skip(1) {
+                let mut words = declared.split_whitespace();
+                let name =
+                    words.by_ref().skip_while(|word| !matches!(*word, "struct" | "enum")).nth(1);
+                let name = name.unwrap().trim_end_matches(['{', ';', '(']).to_owned();
+                let other = names.insert(name.clone(), path.clone());
+                assert_eq!(other, None, "{name} is in {} too", path.display());
+            }
+        }
+    }
+    assert!(names.contains_key("Profile") && names.len() > 20, "{names:?}");
+}

@@ -77,7 +77,7 @@ pub(super) async fn sign_up(
 
 /// An account, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Shown {
+pub(super) struct AccountPage {
     id: AccountId,
     email: String,
     region: String,
@@ -90,17 +90,17 @@ pub(super) struct Shown {
 #[utoipa::path(
     get, path = "/v1/account", tag = "auth", security(("bearer" = [])),
     responses(
-        (status = 200, description = "The account", body = Shown),
+        (status = 200, description = "The account", body = AccountPage),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn show(
     State(auth): State<Auth>,
     Adult(claims): Adult,
-) -> Result<axum::Json<Shown>, Problem> {
+) -> Result<axum::Json<AccountPage>, Problem> {
     let (account, _) = auth.0.live(&claims).await?;
     let Account { id, email, region, admin, created_at, .. } = account;
-    Ok(axum::Json(Shown { id, email, region, admin, created_at: created_at.0 }))
+    Ok(axum::Json(AccountPage { id, email, region, admin, created_at: created_at.0 }))
 }
 
 /// A password and the one that takes its place.

@@ -21,14 +21,14 @@ use utoipa::ToSchema;
 
 /// A device that wants to sign in. What OAuth clients send beside it is let through and means nothing here.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Begin {
+pub(super) struct DeviceRequest {
     /// Names the kind of device, as its owner will read it.
     client_id: Name,
 }
 
 /// The codes of a device that waits (RFC 8628, 3.2).
 #[derive(Serialize, ToSchema)]
-pub(super) struct Begun {
+pub(super) struct DeviceCodes {
     /// What the device asks with.
     device_code: String,
     /// What its owner types in elsewhere.
@@ -46,24 +46,24 @@ pub(super) struct Begun {
 /// Get codes for a device
 #[utoipa::path(
     post, path = "/v1/device/code", tag = "auth",
-    request_body(content = Begin, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = DeviceRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "The codes", body = Begun),
+        (status = 200, description = "The codes", body = DeviceCodes),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn begin(
     State(auth): State<Auth>,
     source: Source,
-    Form(request): Form<Begin>,
-) -> Result<axum::Json<Begun>, Problem> {
+    Form(request): Form<DeviceRequest>,
+) -> Result<axum::Json<DeviceCodes>, Problem> {
     let clock = &auth.0.parts.clock;
     limited(&auth.0.limits.device_codes_by_address, &source.0, clock)?;
     let codes = auth.0.devices.begin(request.client_id.into(), clock.now()).await?;
     let (first, second) = codes.user_code.split_at(4);
     let user_code = format!("{first}-{second}");
     let verification_uri = auth.0.config.verification_uri.clone();
-    Ok(axum::Json(Begun {
+    Ok(axum::Json(DeviceCodes {
         verification_uri_complete: format!("{verification_uri}?user_code={user_code}"),
         device_code: codes.device_code,
         user_code,
@@ -75,19 +75,19 @@ pub(super) async fn begin(
 
 /// A device's question.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Ask {
+pub(super) struct DeviceQuestion {
     #[schema(pattern = "^urn:ietf:params:oauth:grant-type:device_code$")]
     grant_type: String,
     #[schema(pattern = "^kinora_dc_[A-Za-z0-9_-]{43}$")]
     device_code: String,
 }
 
-/// Ask whether a device may sign in
+/// DeviceQuestion whether a device may sign in
 ///
 /// Until its owner has decided, and when they refuse, the answer is an error of OAuth 2.0, in `error`.
 #[utoipa::path(
     post, path = "/v1/device/token", tag = "auth",
-    request_body(content = Ask, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = DeviceQuestion, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Signed in", body = Tokens),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
@@ -96,7 +96,7 @@ pub(super) struct Ask {
 pub(super) async fn ask(
     State(auth): State<Auth>,
     source: Source,
-    Form(request): Form<Ask>,
+    Form(request): Form<DeviceQuestion>,
 ) -> Result<axum::Json<Tokens>, Problem> {
     let parts = &auth.0.parts;
     limited(&auth.0.limits.changes_by_address, &source.0, &parts.clock)?;
@@ -125,7 +125,7 @@ pub(super) async fn ask(
 
 /// A device that waits for a decision.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Shown {
+pub(super) struct WaitingDevice {
     /// What the device says it is; anyone can say anything.
     client_id: String,
 }
@@ -135,7 +135,7 @@ pub(super) struct Shown {
     get, path = "/v1/device/codes/{user_code}", tag = "auth", security(("bearer" = [])),
     params(("user_code" = String, Path, description = "The code as it was typed")),
     responses(
-        (status = 200, description = "A device waits", body = Shown),
+        (status = 200, description = "A device waits", body = WaitingDevice),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     ),
 )]
@@ -143,12 +143,12 @@ pub(super) async fn show(
     State(auth): State<Auth>,
     Adult(claims): Adult,
     Path(user_code): Path<String>,
-) -> Result<axum::Json<Shown>, Problem> {
+) -> Result<axum::Json<WaitingDevice>, Problem> {
     let (account, _) = auth.0.live(&claims).await?;
     let clock = &auth.0.parts.clock;
     limited(&auth.0.limits.user_codes_by_account, account.id.as_str(), clock)?;
     match auth.0.devices.find(&user_code, clock.now()).await? {
-        Some(client_id) => Ok(axum::Json(Shown { client_id })),
+        Some(client_id) => Ok(axum::Json(WaitingDevice { client_id })),
         None => Err(Problem::not_found("code")),
     }
 }
@@ -156,7 +156,7 @@ pub(super) async fn show(
 /// A decision about a device.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Decide {
+pub(super) struct DeviceDecision {
     /// Whether it may sign in to this account.
     approve: bool,
 }
@@ -165,7 +165,7 @@ pub(super) struct Decide {
 #[utoipa::path(
     post, path = "/v1/device/codes/{user_code}", tag = "auth", security(("bearer" = [])),
     params(("user_code" = String, Path, description = "The code as it was typed")),
-    request_body = Decide,
+    request_body = DeviceDecision,
     responses(
         (status = 204, description = "Decided"),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
@@ -175,7 +175,7 @@ pub(super) async fn decide(
     State(auth): State<Auth>,
     Adult(claims): Adult,
     Path(user_code): Path<String>,
-    Json(request): Json<Decide>,
+    Json(request): Json<DeviceDecision>,
 ) -> Result<StatusCode, Problem> {
     let (account, _) = auth.0.live(&claims).await?;
     let clock = &auth.0.parts.clock;
