@@ -4,6 +4,8 @@
     reason = "the data come from files; the crate itself reads none"
 )]
 
+use std::thread;
+
 use kinora_abr::Config;
 use kinora_abr::sim::reference::Script;
 use kinora_abr::sim::{
@@ -92,27 +94,35 @@ fn a_network_that_carries_the_top_rung_gets_it() {
 }
 
 #[test]
-#[ignore = "needs recorded networks: KINORA_ABR_DATA"]
+#[ignore = "needs recorded networks: KINORA_ABR_DATA; minutes, even with --release"]
 fn known_optima_are_reached() {
-    let mut below = Vec::new();
-    let mut compared = 0;
-    for set in data::SETS {
-        let (movie, known) = (set.movie(), set.known());
-        for (file, figures) in known["OPT"].as_object().expect("figures per trace") {
-            let trace = set.trace(file);
-            let capacity_ms = set.buffer_s * 1000.0;
-            let options = Options { capacity_ms, first: None, ..Options::default() };
-            for (goal, name) in [(Goal::Linear, "lin"), (Goal::Score, "score")] {
-                let session = optimum(&movie, &trace, &options, goal, Resolution::usual(goal));
-                let found = goal.of(&session.outcome(&movie));
-                let known = figures[name].as_f64().expect("a figure");
-                compared += 1;
-                if found < known - 0.01 * known.abs().max(1.0) {
-                    below.push((set.name, file.clone(), name, found, known));
-                }
+    let sets = thread::scope(|scope| {
+        let sets: Vec<_> = data::SETS.iter().map(|set| scope.spawn(|| below_known(set))).collect();
+        sets.into_iter().map(|set| set.join().expect("compared")).collect::<Vec<_>>()
+    });
+    let compared: usize = sets.iter().map(|(compared, _)| compared).sum();
+    let below: Vec<_> = sets.into_iter().flat_map(|(_, below)| below).collect();
+    assert!(below.is_empty(), "of {compared}: {below:#?}");
+    assert!(compared > 800);
+}
+
+/// How many optima of a set were compared with known ones, and those that fall short of them.
+fn below_known(set: &data::Set) -> (usize, Vec<String>) {
+    let (movie, known) = (set.movie(), set.known());
+    let capacity_ms = set.buffer_s * 1000.0;
+    let options = Options { capacity_ms, first: None, ..Options::default() };
+    let (mut compared, mut below) = (0, Vec::new());
+    for (file, figures) in known["OPT"].as_object().expect("figures per trace") {
+        let trace = set.trace(file);
+        for (goal, name) in [(Goal::Linear, "lin"), (Goal::Score, "score")] {
+            let session = optimum(&movie, &trace, &options, goal, Resolution::usual(goal));
+            let found = goal.of(&session.outcome(&movie));
+            let known = figures[name].as_f64().expect("a figure");
+            compared += 1;
+            if found < known - 0.01 * known.abs().max(1.0) {
+                below.push(format!("{} {file} {name}: {found} of {known}", set.name));
             }
         }
     }
-    assert!(below.is_empty(), "of {compared}: {below:#?}");
-    assert!(compared > 800);
+    (compared, below)
 }
