@@ -189,14 +189,24 @@ impl SegmentIndex {
 
     /// The segment at `position`, counted from 0; none past the last.
     pub fn get(&self, position: usize) -> Option<Segment> {
+        self.get_near(position, &mut 0)
+    }
+
+    /// Every segment, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Segment> + '_ {
+        let mut near = 0;
+        (0..self.len()).map_while(move |position| self.get_near(position, &mut near))
+    }
+
+    fn get_near(&self, position: usize, near: &mut usize) -> Option<Segment> {
         match &self.layout {
             Layout::Runs { pattern, timeline } => {
-                let moment = timeline.get(position)?;
+                let moment = timeline.get_near(position, near)?;
                 Some(Segment {
                     number: moment.number,
                     start: moment.start,
                     duration: moment.end - moment.start,
-                    url: pattern.expand(moment.number, moment.time),
+                    url: pattern.expand(moment.number, moment.time, moment.part),
                     range: None,
                     init: (!self.inits.is_empty()).then_some(0),
                     discontinuity: 0,
@@ -209,11 +219,6 @@ impl SegmentIndex {
             }
             Layout::List(list) => list.get(position),
         }
-    }
-
-    /// Every segment, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Segment> + '_ {
-        (0..self.len()).map_while(|position| self.get(position))
     }
 
     /// The position of the segment that contains `time`; of the next one if `time` lies in a gap

@@ -1,17 +1,26 @@
 //! Media Presentation Descriptions (ISO/IEC 23009-1).
 //!
-//! Reading takes two steps. `document` takes in what is written, in one pass over the XML.
-//! `resolve` then works out what it means: where periods begin, what is inherited from level to
-//! level, and which segments there are.
+//! Reading takes two steps. `tree` takes in what is written, in one pass over the XML, with `runs`
+//! for what most of a large MPD is made of. `resolve` then works out what it means: where periods
+//! begin, what is inherited from level to level, and which segments there are.
 
-mod document;
+mod addressing;
+mod describe;
 mod duration;
+mod live;
+mod names;
+mod protection;
 mod resolve;
+mod runs;
 mod template;
 mod timeline;
+mod tree;
 mod xml;
 
-use super::{Fault, ManifestError, Parsed, Warnings, text};
+use names::Name;
+use tree::{Element, Reader, Tree};
+
+use super::{Fault, ManifestError, Parsed, Warnings, lines_in, text};
 use crate::presentation::Presentation;
 
 /// Reads an MPD from `url`, against which its references resolve.
@@ -20,15 +29,53 @@ use crate::presentation::Presentation;
 /// If it has nothing that could be played, needs what this player cannot do, or is not understood.
 /// A representation that is not understood is left out with a warning as long as others remain.
 pub fn parse_mpd(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
-    read(bytes, url).map_err(|fault| *fault)
+    let text = text(bytes).map_err(|fault| *fault)?;
+    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut warnings = Warnings::default();
+    let presentation = read(text, url, &mut warnings);
+    let presentation = presentation.map_err(|fault| lines.of_fault(fault))?;
+    let mut parsed = warnings.with(presentation);
+    lines.of_warnings(&mut parsed);
+    Ok(parsed)
 }
 
-fn read(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Fault> {
-    let text = text(bytes)?;
-    let mut warnings = Warnings::default();
-    let mpd = document::read(text, &mut warnings)?;
-    let presentation = resolve::presentation(&mpd, url, text.len(), &mut warnings)?;
-    Ok(warnings.with(presentation))
+fn read(text: &str, url: &str, warnings: &mut Warnings) -> Result<Presentation, Fault> {
+    let mut tree = Tree::default();
+    let id = Reader::new(text, 0, &mut tree)?.document(Name::Mpd)?;
+    let mpd = Element { tree: &tree, text, id };
+    resolve::presentation(mpd, url, text.len(), warnings)
+}
+
+/// Turns offsets in a text, which are where faults and warnings say they stand, into lines.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of an offset. Offsets mostly rise, so lines are counted on from the last.
+    fn line(&mut self, offset: u64) -> u64 {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        if offset < self.at {
+            (self.at, self.line) = (0, 1);
+        }
+        let between = self.text.as_bytes().get(self.at..offset).unwrap_or_default();
+        self.line += lines_in(between);
+        self.at = offset;
+        self.line
+    }
+
+    fn of_fault(&mut self, mut fault: Fault) -> ManifestError {
+        fault.line = self.line(fault.line);
+        *fault
+    }
+
+    fn of_warnings<T>(&mut self, parsed: &mut Parsed<T>) {
+        for warning in &mut parsed.warnings {
+            warning.line = self.line(warning.line);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,59 +1,64 @@
 //! What an MPD means: when its periods play, what is inherited, and which segments there are.
 
-use std::rc::Rc;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::document::{self, Addressing, Levels, Location, Mpd};
-use super::{template, timeline};
+use super::addressing::{self, Addressed, Level, PeriodContext};
+use super::describe::{self, CONTINUITY};
+use super::names::Name;
+use super::tree::Element;
+use super::{live, protection};
 use crate::io::MediaKind;
-use crate::manifest::{Fault, ManifestErrorKind, WarningCode, Warnings, codecs, sort_by_bandwidth};
-use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
+use crate::manifest::{
+    Fault, ManifestErrorKind, WarningCode, Warnings, codecs, decimal, sort_by_bandwidth,
+};
 use crate::presentation::{
-    InitSegment, Live, Period, Presentation, Representation, SegmentIndex, Segments, SwitchingSet,
+    Chunked, Origin, Period, Preselection, Presentation, Protection, Purpose, Representation,
+    Segments, SwitchingSet, VideoRange,
 };
 use crate::time::MediaTime;
 use crate::url;
 
 /// Turns a document of so many bytes, read from `url`, into a presentation.
 pub(super) fn presentation(
-    mpd: &Mpd,
+    mpd: Element<'_>,
     url: &str,
     bytes: usize,
     warnings: &mut Warnings,
 ) -> Result<Presentation, Fault> {
-    let mut resolver = Resolver {
-        dynamic: mpd.dynamic,
-        budget: FREE_BYTES.saturating_add(bytes.saturating_mul(BYTES_FOR_BYTE)),
-        left_out: None,
-        warnings,
-    };
-    let base = resolver.resolve(url, mpd.base.as_deref(), mpd.line)?;
-    let mut periods: Vec<Period> = Vec::with_capacity(mpd.periods.len());
-    for (period, start, end) in resolver.spans(mpd) {
-        let period = resolver.period(period, &base, start, end)?;
-        if !period.sets.is_empty() {
+    let mut resolver = Resolver::new(mpd, bytes, warnings);
+    let bases = resolver.top(url)?;
+    let mut periods: Vec<Period> = Vec::new();
+    for Span { element, start, end } in resolver.spans()? {
+        let period = resolver.period(element, &bases, start, end)?;
+        if !period.sets.is_empty() || period.remote.is_some() {
             periods.push(period);
         }
     }
-    let Some(last) = periods.last() else {
-        return Err(resolver.left_out.unwrap_or(ManifestErrorKind::Empty.at(mpd.line)));
-    };
-    let duration = match last.duration {
-        _ if mpd.dynamic => None,
-        Some(duration) => Some(last.start + duration),
-        None => last_end(last),
-    };
-    let live = mpd.dynamic.then(Live::default);
-    Ok(Presentation { duration, live, periods, ..Presentation::default() })
+    resolver.finish(periods, url)
 }
 
 /// What a document may unfold to is bounded by its size: `FREE_BYTES`, and so many for each of its
 /// own. Inheritance could otherwise multiply a long list by a long list.
 const FREE_BYTES: usize = 2 << 20;
 const BYTES_FOR_BYTE: usize = 6;
+/// The most places that the same content is looked for at.
+const MOST_ORIGINS: usize = 16;
 
-/// Representations that share a timeline stand together, so that a few are enough to look through.
-const TIMELINES_LOOKED_AT: usize = 32;
+/// Where the segments of something are, and how early.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Bases {
+    /// Never empty; the best first.
+    pub(super) origins: Vec<Origin>,
+    chunked: Option<Chunked>,
+}
+
+/// A period and when it plays.
+pub(super) struct Span<'a> {
+    pub(super) element: Element<'a>,
+    pub(super) start: MediaTime,
+    pub(super) end: Option<MediaTime>,
+}
 
 /// The end of the longest representation of a period.
 fn last_end(period: &Period) -> Option<MediaTime> {
@@ -66,152 +71,250 @@ fn last_end(period: &Period) -> Option<MediaTime> {
         .max()
 }
 
-struct Resolver<'w> {
-    dynamic: bool,
+pub(super) struct Resolver<'a, 'w> {
+    pub(super) mpd: Element<'a>,
+    pub(super) dynamic: bool,
     /// Bytes that may still be spent on what the document unfolds to.
     budget: usize,
     /// Why the first representation that had to be left out was.
     left_out: Option<Fault>,
-    warnings: &'w mut Warnings,
+    pub(super) warnings: &'w mut Warnings,
 }
 
-/// What a representation inherits from its period.
-struct PeriodContext<'a> {
-    start: MediaTime,
-    end: Option<MediaTime>,
-    levels: &'a Levels,
-    /// Timelines made so far: representations of one set usually share theirs.
-    timelines: Vec<(TimelineKey, Arc<Timeline>)>,
+/// What a representation inherits from its adaptation set.
+struct SetContext<'a, 'b> {
+    element: Element<'a>,
+    kind: MediaKind,
+    bases: Cow<'b, Bases>,
+    level: Level<'a>,
+    protection: Option<Arc<Protection>>,
+    said: Said<'a>,
 }
 
-/// Two timelines of equal keys are the same. The pointer is that of the shared list of `S`.
-#[derive(Clone, Copy, PartialEq)]
-struct TimelineKey {
-    list: *const timeline::S,
-    timescale: u32,
-    origin: u64,
-    start_number: u64,
-    end_number: Option<u64>,
+/// What descriptors of a representation or an adaptation set say.
+#[derive(Clone, Copy, Default)]
+struct Said<'a> {
+    /// The scheme of an `EssentialProperty` that must be understood and is not.
+    essential: Option<&'a str>,
+    trick_play: Option<&'a str>,
+    tiles: Option<(u32, u32)>,
+    transfer: Option<u64>,
+    channels: Option<u32>,
+    last_number: Option<u64>,
+    resync: Option<Element<'a>>,
+    protected: bool,
 }
 
-impl Resolver<'_> {
-    /// When periods begin and end (ISO/IEC 23009-1 §5.3.2.1); those that cannot play are left out.
-    fn spans<'a>(
-        &mut self,
-        mpd: &'a Mpd,
-    ) -> Vec<(&'a document::Period, MediaTime, Option<MediaTime>)> {
-        let mut spans: Vec<(&document::Period, MediaTime, Option<MediaTime>)> = Vec::new();
+impl<'a, 'w> Resolver<'a, 'w> {
+    pub(super) fn new(mpd: Element<'a>, bytes: usize, warnings: &'w mut Warnings) -> Self {
+        let mut resolver = Resolver {
+            mpd,
+            dynamic: false,
+            budget: FREE_BYTES.saturating_add(bytes.saturating_mul(BYTES_FOR_BYTE)),
+            left_out: None,
+            warnings,
+        };
+        match mpd.get(Name::Type) {
+            None | Some("static" | "list") => {}
+            Some("dynamic") => resolver.dynamic = true,
+            Some(other) => resolver.overlook(mpd, Name::Type, other),
+        }
+        resolver
+    }
+
+    /// The places that the document names.
+    pub(super) fn top(&mut self, url: &str) -> Result<Bases, Fault> {
+        let own = Origin { pathway: None, priority: 1, weight: 1, url: url.to_owned() };
+        let own = Bases { origins: vec![own], chunked: None };
+        Ok(self.bases(self.mpd, Cow::Owned(own))?.into_owned())
+    }
+
+    /// Puts together what was understood of periods.
+    pub(super) fn finish(self, periods: Vec<Period>, url: &str) -> Result<Presentation, Fault> {
+        let mpd = self.mpd;
+        let Some(last) = periods.last() else {
+            return Err(self.left_out.unwrap_or(ManifestErrorKind::Empty.at(mpd.at())));
+        };
+        let duration = match last.duration {
+            _ if self.dynamic => None,
+            Some(duration) => Some(last.start + duration),
+            None => last_end(last),
+        };
+        Ok(Presentation {
+            id: mpd.owned(Name::Id),
+            duration,
+            live: self.dynamic.then(|| live::live(mpd, url)),
+            periods,
+            steering: describe::steering(mpd, url),
+            services: mpd.all(Name::ServiceDescription).map(live::service).collect(),
+            update: live::update(mpd, url, self.dynamic),
+            ..Presentation::default()
+        })
+    }
+
+    /// When periods begin and end (§5.3.2.1); those that cannot play are left out.
+    pub(super) fn spans(&mut self) -> Result<Vec<Span<'a>>, Fault> {
+        let mut spans: Vec<Span<'a>> = Vec::new();
         // Where the period before ends by its own duration.
         let mut cursor = (!self.dynamic).then_some(MediaTime::ZERO);
-        if self.dynamic && mpd.periods.first().is_some_and(|first| first.start.is_none()) {
-            // Early available: it will be given a start when it begins.
-            self.warnings.add(
-                mpd.line,
-                WarningCode::Missing,
-                "the first period of a dynamic MPD has no start",
-            );
-            cursor = Some(MediaTime::ZERO);
-        }
-        for period in &mpd.periods {
-            let Some(start) = period.start.or(cursor) else {
-                self.warnings.add(
-                    period.line,
-                    WarningCode::Missing,
-                    "a period that has no start yet is left out",
-                );
+        for (position, element) in self.mpd.all(Name::Period).enumerate() {
+            let own = element.duration(Name::Start)?;
+            let duration = element.duration(Name::Duration)?;
+            if element.get(Name::Href) == Some(NOTHING) {
+                continue;
+            }
+            if self.dynamic && position == 0 && own.is_none() {
+                // Early available: it will be given a start when it begins.
+                self.missing(self.mpd, "the first period of a dynamic MPD has no start");
+                cursor = Some(MediaTime::ZERO);
+            }
+            let Some(start) = own.or(cursor) else {
+                self.missing(element, "a period that has no start yet is left out");
                 continue;
             };
-            if let Some((_, before, before_end)) = spans.last_mut() {
-                if start < *before {
+            if let Some(before) = spans.last_mut() {
+                if start < before.start {
                     self.warnings.add(
-                        period.line,
+                        element.at(),
                         WarningCode::Overlap,
                         "a period that begins before the last is left out",
                     );
                     continue;
                 }
                 // A period ends where the next begins, at the latest.
-                *before_end = Some(before_end.map_or(start, |end| end.min(start)));
+                before.end = Some(before.end.map_or(start, |end| end.min(start)));
             }
-            let end = period.duration.map(|duration| start + duration);
+            let end = duration.map(|duration| start + duration);
             cursor = end;
-            spans.push((period, start, end));
+            spans.push(Span { element, start, end });
         }
-        if let Some((_, start, end)) = spans.last_mut()
-            && let Some(whole) = mpd.duration
-        {
+        let whole = self.mpd.duration(Name::MediaPresentationDuration)?;
+        if let (Some(last), Some(whole)) = (spans.last_mut(), whole) {
             // A duration of the whole that ends before the last period begins says nothing of it.
-            if end.is_none() && whole > *start {
-                *end = Some(whole);
+            if last.end.is_none() && whole > last.start {
+                last.end = Some(whole);
             }
         }
-        spans.retain(|(period, start, end)| {
+        spans.retain(|Span { element, start, end }| {
             let plays = end.is_none_or(|end| end > *start);
             if !plays {
                 self.warnings.add(
-                    period.line,
+                    element.at(),
                     WarningCode::Inconsistent,
                     "a period without length is left out",
                 );
             }
             plays
         });
-        spans
+        Ok(spans)
     }
 
-    fn period(
+    pub(super) fn period(
         &mut self,
-        period: &document::Period,
-        base: &str,
+        element: Element<'a>,
+        bases: &Bases,
         start: MediaTime,
         end: Option<MediaTime>,
     ) -> Result<Period, Fault> {
-        let base = self.resolve(base, period.base.as_deref(), period.line)?;
-        let mut context =
-            PeriodContext { start, end, levels: &period.addressing, timelines: Vec::new() };
-        let mut sets = Vec::new();
-        for set in &period.sets {
-            self.adaptation_set(set, &base, &mut context, &mut sets)?;
+        let bases = self.bases(element, Cow::Borrowed(bases))?;
+        let mut period = Period {
+            id: element.owned(Name::Id),
+            start,
+            duration: end.map(|end| end - start),
+            ..Period::default()
+        };
+        let url = bases.origins.first().map_or("", |base| &base.url);
+        if let Some(link) = element.get(Name::Href) {
+            period.remote = Some(url::resolve(url, link));
         }
-        sets.shrink_to_fit();
-        let duration = end.map(|end| end - start);
-        Ok(Period { id: period.id.clone(), start, duration, sets, ..Period::default() })
+        let mut context = PeriodContext::new(start, end);
+        let level = Level::of(element);
+        for child in element.children() {
+            match child.name() {
+                Name::AdaptationSet => {
+                    self.adaptation_set(child, &bases, level, &mut context, &mut period.sets)?;
+                }
+                Name::EventStream | Name::Preselection | Name::ImportedMpd
+                    if child.get(Name::Href).is_some() =>
+                {
+                    self.remote(child);
+                }
+                Name::EventStream => {
+                    describe::events(child, start, url, &mut period.events, self.warnings);
+                }
+                Name::Preselection => period.preselections.push(preselection(child)),
+                Name::ImportedMpd => {
+                    let link = child.get(Name::Uri).or(child.get(Name::Url));
+                    let link = link.unwrap_or_else(|| child.content());
+                    period.remote = Some(url::resolve(url, link));
+                }
+                _ => {}
+            }
+        }
+        describe::sort_events(&mut period.events);
+        period.sets.shrink_to_fit();
+        Ok(period)
     }
 
     /// Adds an adaptation set, as one switching set for each combination of codecs in it.
     fn adaptation_set(
         &mut self,
-        set: &document::AdaptationSet,
-        base: &str,
-        period: &mut PeriodContext<'_>,
+        element: Element<'a>,
+        bases: &Bases,
+        above: Level<'a>,
+        period: &mut PeriodContext,
         sets: &mut Vec<SwitchingSet>,
     ) -> Result<(), Fault> {
-        if let Some(scheme) = &set.common.essential {
-            self.not_understood(scheme, set.line);
+        if element.get(Name::Href).is_some_and(|link| {
+            if link != NOTHING {
+                self.remote(element);
+            }
+            true
+        }) {
             return Ok(());
         }
-        let Some(kind) = kind(set) else {
+        let mut said = said(element);
+        if said.tiles.is_none() {
+            let first = element.child(Name::Representation);
+            said.tiles = first.and_then(|first| self::said(first).tiles);
+        }
+        if let Some(scheme) = said.essential {
+            self.not_understood(scheme, element);
+            return Ok(());
+        }
+        let kind = kind(element).or(said.tiles.map(|_| MediaKind::Video));
+        let Some(kind) = kind else {
             self.warnings.add(
-                set.line,
+                element.at(),
                 WarningCode::Unsupported,
                 "an AdaptationSet that is no video, audio or text is left out",
             );
             return Ok(());
         };
-        let base = self.resolve(base, set.base.as_deref(), set.line)?;
+        let set = SetContext {
+            element,
+            kind,
+            bases: self.bases(element, Cow::Borrowed(bases))?,
+            level: Level::of(element),
+            protection: match said.protected {
+                true => protection::protection(&[element], self).map(Arc::new),
+                false => None,
+            },
+            said,
+        };
         let first = sets.len();
+        let mut template = None;
         let mut families: Vec<String> = Vec::new();
-        for (position, written) in set.representations.iter().enumerate() {
-            if let Some(scheme) = &written.common.essential {
-                self.not_understood(scheme, written.line);
+        for (position, written) in element.all(Name::Representation).enumerate() {
+            // Those with it need another to be decoded (§5.3.5.2).
+            if written.get(Name::DependencyId).is_some_and(|on| !on.is_empty()) {
+                self.unsupported(written, "a Representation that depends on another is left out");
                 continue;
             }
-            if set.common.protected || written.common.protected {
-                return Err(ManifestErrorKind::unsupported("ContentProtection").at(written.line));
-            }
-            let representation = self.representation(set, written, position, kind, &base, period);
+            let representation = self.representation(&set, written, position, above, period);
             let representation = match representation {
-                Ok(representation) => representation,
+                Ok(Some(representation)) => representation,
+                Ok(None) => continue,
                 Err(error) if is_fatal(&error.kind) => return Err(error),
                 Err(error) => {
                     let message = format!("a Representation is left out: {}", error.kind);
@@ -230,14 +333,14 @@ impl Resolver<'_> {
                 Some(same) => same.representations.push(representation),
                 None => {
                     families.push(family);
-                    sets.push(SwitchingSet {
-                        language: set.language.clone(),
-                        label: set.label.clone(),
-                        roles: set.roles.clone(),
-                        default: set.roles.iter().any(|role| role == "main"),
-                        representations: vec![representation],
-                        ..SwitchingSet::new(kind)
-                    });
+                    let template = match &template {
+                        Some(template) => template,
+                        None => template.insert(self.switching_set(&set, period.start)),
+                    };
+                    self.spend(size_of::<SwitchingSet>() + 64, element.at())?;
+                    let mut set = template.clone();
+                    set.representations.push(representation);
+                    sets.push(set);
                 }
             }
         }
@@ -247,320 +350,347 @@ impl Resolver<'_> {
         Ok(())
     }
 
+    /// What is said of an adaptation set, without representations.
+    fn switching_set(&mut self, set: &SetContext<'a, '_>, start: MediaTime) -> SwitchingSet {
+        let element = set.element;
+        let mut out = SwitchingSet::new(set.kind);
+        out.id = element.owned(Name::Id);
+        out.language = element.owned(Name::Lang).filter(|language| !language.is_empty());
+        if let Some(priority) = element.get(Name::SelectionPriority) {
+            match decimal::integer(priority).and_then(|priority| u32::try_from(priority).ok()) {
+                Some(priority) => out.priority = priority,
+                None => self.overlook(element, Name::SelectionPriority, priority),
+            }
+        }
+        if set.said.tiles.is_some() {
+            out.purpose = Purpose::Thumbnails;
+        } else if let Some(of) = set.said.trick_play {
+            let of = Some(of).filter(|of| !of.is_empty());
+            out.purpose = Purpose::TrickPlay { of: of.map(str::to_owned) };
+        }
+        for child in element.children() {
+            let (scheme, value) = describe::scheme(child);
+            match child.name() {
+                Name::Role if scheme == "urn:mpeg:dash:role:2011" => {
+                    out.default |= value == "main";
+                    out.roles.push(value.to_owned());
+                }
+                Name::Accessibility => out.accessibility.push(describe::descriptor(child)),
+                Name::InbandEventStream => out.event_schemes.push(describe::descriptor(child)),
+                Name::Label | Name::GroupLabel => out.labels.push(describe::label(child)),
+                Name::SupplementalProperty if scheme.starts_with(CONTINUITY) => {
+                    out.continues = describe::continuity(scheme, value);
+                }
+                Name::SupplementalProperty
+                | Name::EssentialProperty
+                | Name::Rating
+                | Name::Viewpoint
+                | Name::Role => out.properties.push(describe::descriptor(child)),
+                Name::ContentComponent if out.language.is_none() => {
+                    out.language = child.owned(Name::Lang);
+                }
+                Name::ProducerReferenceTime => {
+                    let own = element.child(Name::Representation).map(Level::of);
+                    let timing = own.and_then(|own| own.timing()).or(set.level.timing());
+                    let timing = timing.unwrap_or((1, 0));
+                    out.reference_times.extend(live::reference_time(child, timing, start));
+                }
+                _ => {}
+            }
+        }
+        out.label = out.labels.iter().find(|label| !label.group).map(|label| label.text.clone());
+        out
+    }
+
+    /// Nothing if it has an essential property that is not understood.
     fn representation(
         &mut self,
-        set: &document::AdaptationSet,
-        written: &document::Representation,
+        set: &SetContext<'a, '_>,
+        written: Element<'a>,
         position: usize,
-        kind: MediaKind,
-        base: &str,
-        period: &mut PeriodContext<'_>,
-    ) -> Result<Representation, Fault> {
-        let line = written.line;
-        let base = self.resolve(base, written.base.as_deref(), line)?;
-        let id = match &written.id {
-            Some(id) => id.clone(),
+        above: Level<'a>,
+        period: &mut PeriodContext,
+    ) -> Result<Option<Representation>, Fault> {
+        let own = said(written);
+        if let Some(scheme) = own.essential {
+            self.not_understood(scheme, written);
+            return Ok(None);
+        }
+        let (at, inherited) = (written.at(), set.said);
+        let get = |name: Name| written.get(name).or_else(|| set.element.get(name));
+        let id = match written.owned(Name::Id) {
+            Some(id) => id,
             None => {
-                self.warnings.add(line, WarningCode::Missing, "Representation lacks its id");
+                self.missing(written, "Representation lacks its id");
                 position.to_string()
             }
         };
-        let bandwidth = written.bandwidth.filter(|&bandwidth| bandwidth > 0);
+        let bandwidth = written.get(Name::Bandwidth).and_then(|value| {
+            let bandwidth = decimal::integer(value);
+            if bandwidth.is_none() {
+                self.overlook(written, Name::Bandwidth, value);
+            }
+            bandwidth.filter(|&bandwidth| bandwidth > 0)
+        });
         if bandwidth.is_none() {
-            self.warnings.add(line, WarningCode::Missing, "Representation lacks its bandwidth");
+            self.missing(written, "Representation lacks its bandwidth");
         }
-        let (own, inherited) = (&written.common, &set.common);
-        let container = own.mime_type.as_ref().or(inherited.mime_type.as_ref());
-        let container = match container {
-            Some(container) => container.clone(),
+        let container = match get(Name::MimeType) {
+            Some(container) => container.to_owned(),
             None => {
-                self.warnings.add(line, WarningCode::Missing, "Representation lacks its mimeType");
-                let mut guess = kind.name().to_owned();
+                self.missing(written, "Representation lacks its mimeType");
+                let mut guess = set.kind.name().to_owned();
                 guess.push_str("/mp4");
                 guess
             }
         };
-        let codecs = own.codecs.as_ref().or(inherited.codecs.as_ref());
-        self.spend(size_of::<Representation>() + id.len() + container.len(), line)?;
+        let codecs = get(Name::Codecs).unwrap_or("");
+        self.spend(size_of::<Representation>() + id.len() + container.len() + codecs.len(), at)?;
 
+        let bases = self.bases(written, Cow::Borrowed(&set.bases))?;
+        let mut chunked = bases.chunked.clone();
         let bandwidth = bandwidth.unwrap_or(1);
-        let context = template::Context { base: &base, id: &id, bandwidth };
-        let levels = [&written.addressing, &set.addressing, period.levels];
-        let segments = self.segments(levels, &context, &container, period, line)?;
-        Ok(Representation {
-            container,
-            codecs: codecs.cloned().unwrap_or_default(),
-            width: own.width.or(inherited.width),
-            height: own.height.or(inherited.height),
-            frame_rate: own.frame_rate.or(inherited.frame_rate),
-            ..Representation::new(id, bandwidth, segments)
-        })
-    }
-
-    /// Where the segments of a representation are (§5.3.9): the nearest level that says so decides
-    /// how they are addressed, and inherits what it leaves open from the same element further up.
-    fn segments(
-        &mut self,
-        levels: [&Levels; 3],
-        context: &template::Context<'_>,
-        container: &str,
-        period: &mut PeriodContext<'_>,
-        line: u64,
-    ) -> Result<Segments, Fault> {
-        let of = |field: fn(&Levels) -> Option<&Addressing>| Chain(levels.map(field));
-        for level in levels {
-            if level.template.is_some() {
-                let chain = of(|level| level.template.as_deref());
-                return self.by_template(&chain, context, period, line).map(Segments::Known);
-            }
-            if level.list.is_some() {
-                let chain = of(|level| level.list.as_deref());
-                return self.by_list(&chain, context.base, period, line).map(Segments::Known);
-            }
-            if level.base.is_some() {
-                let chain = of(|level| level.base.as_deref());
-                return self.by_index(&chain, context.base, container, period, line);
-            }
-        }
-        // The whole file is one segment (§5.3.9.1).
-        let mut list = ListBuilder::new(context.base, 1);
-        let end =
-            period.end.ok_or_else(|| ManifestErrorKind::missing("Period@duration").at(line))?;
-        self.spend(context.base.len(), line)?;
-        list.push(ListEntry {
-            start: period.start,
-            duration: end - period.start,
-            ..ListEntry::default()
-        });
-        Ok(Segments::Known(SegmentIndex::from_list(list, Vec::new(), Some(period.start))))
-    }
-
-    /// `SegmentTemplate` (§5.3.9.4).
-    fn by_template(
-        &mut self,
-        chain: &Chain<'_>,
-        context: &template::Context<'_>,
-        period: &mut PeriodContext<'_>,
-        line: u64,
-    ) -> Result<SegmentIndex, Fault> {
-        let at = |kind: ManifestErrorKind| kind.at(line);
-        let media = chain
-            .find(|level| level.media.as_deref())
-            .ok_or_else(|| at(ManifestErrorKind::missing_attribute("SegmentTemplate", "media")))?;
-        let times = chain.times();
-        let mut compile = |text: &str| {
-            self.spend(context.base.len() + text.len(), line)?;
-            template::compile(text, context).map_err(at)
+        let of = Addressed {
+            at,
+            levels: [Level::of(written), set.level, above],
+            base: bases.origins.first().map_or("", |base| &base.url),
+            id: &id,
+            bandwidth,
+            last_number: own.last_number.or(inherited.last_number),
         };
-        let pattern = compile(media)?;
-        let init = match chain.find(|level| level.initialization_template.as_deref()) {
-            Some(text) => {
-                let url = compile(text)?.expand(times.start_number, times.origin);
-                Some(InitSegment { url, range: None })
-            }
-            None => chain.initialization(context.base),
-        };
-        let timeline = match chain.find(|level| level.timeline.as_ref()) {
-            Some(list) => self.timeline(list, &times, period, line)?,
-            None => Arc::new(self.even(&times, period, line)?),
-        };
-        Ok(SegmentIndex::from_runs(pattern, timeline, init, times.media_offset(period.start)))
-    }
-
-    /// The timeline of segments whose times are listed.
-    fn timeline(
-        &mut self,
-        list: &Rc<[timeline::S]>,
-        times: &Times,
-        period: &mut PeriodContext<'_>,
-        line: u64,
-    ) -> Result<Arc<Timeline>, Fault> {
-        let key = TimelineKey {
-            list: list.as_ptr(),
-            timescale: times.timescale,
-            origin: times.origin,
-            start_number: times.start_number,
-            end_number: times.end_number,
-        };
-        let recent = period.timelines.iter().rev().take(TIMELINES_LOOKED_AT);
-        if let Some((_, known)) = recent.into_iter().find(|(known, _)| *known == key) {
-            return Ok(known.clone());
-        }
-        self.spend(list.len().saturating_mul(size_of::<Run>() + size_of::<usize>()), line)?;
-        let end = period.end.map(|end| times.media_time(end - period.start));
-        let runs = timeline::runs(list, times.start_number, end, line, self.warnings);
-        let mut timeline = times.timeline(period);
-        for mut run in runs {
-            if let Some(last) = times.end_number {
-                if run.number > last {
-                    break;
-                }
-                run.count = run.count.min((last - run.number).saturating_add(1));
-            }
-            timeline.push(run);
-        }
-        let timeline = Arc::new(timeline);
-        period.timelines.push((key, timeline.clone()));
-        Ok(timeline)
-    }
-
-    /// The timeline of segments of one duration, or of one segment as long as the period.
-    fn even(
-        &mut self,
-        times: &Times,
-        period: &PeriodContext<'_>,
-        line: u64,
-    ) -> Result<Timeline, Fault> {
-        let (end, listed) = match (period.end, times.end_number) {
-            (Some(end), _) => (end, u64::MAX),
-            (None, Some(last)) => {
-                let count = last.saturating_sub(times.start_number).saturating_add(1);
-                (MediaTime::MAX, count)
-            }
-            (None, None) if self.dynamic => {
-                let feature = "a dynamic MPD with numbered segments in a period without an end";
-                return Err(ManifestErrorKind::unsupported(feature).at(line));
-            }
-            (None, None) => {
-                let name = "MPD";
-                let kind = ManifestErrorKind::missing_attribute(name, "mediaPresentationDuration");
-                return Err(kind.at(line));
-            }
-        };
-        let mut timeline = times.timeline(period);
-        let whole = times.media_time(end - period.start).saturating_sub(times.origin).max(1);
-        let duration = times.duration.unwrap_or(whole);
-        // Durations of periods are rounded, often to milliseconds: what sticks out by less than
-        // one is no segment.
-        let until = times.media_time(end - period.start - MediaTime::from_millis(1));
-        let count = (until.saturating_sub(times.origin) / duration).saturating_add(1).min(listed);
-        let last = times.end_number.unwrap_or(u64::MAX);
-        let count = count.min(last.saturating_sub(times.start_number).saturating_add(1));
-        timeline.push(Run {
-            number: times.start_number,
-            time: times.origin,
-            duration,
-            count: count.max(1),
-        });
-        Ok(timeline)
-    }
-
-    /// `SegmentList` (§5.3.9.3).
-    fn by_list(
-        &mut self,
-        chain: &Chain<'_>,
-        base: &str,
-        period: &mut PeriodContext<'_>,
-        line: u64,
-    ) -> Result<SegmentIndex, Fault> {
-        let segments = chain
-            .find(|level| level.segments.as_ref())
-            .ok_or_else(|| ManifestErrorKind::missing("SegmentURL").at(line))?;
-        let times = chain.times();
-        let timeline = match chain.find(|level| level.timeline.as_ref()) {
-            Some(list) => self.timeline(list, &times, period, line)?,
-            None if times.duration.is_none() && segments.len() > 1 => {
-                return Err(
-                    ManifestErrorKind::missing_attribute("SegmentList", "duration").at(line)
-                );
-            }
-            None => {
-                let mut timeline = times.timeline(period);
-                let whole = period.end.map(|end| times.media_time(end - period.start));
-                let whole = whole.map(|end| end.saturating_sub(times.origin));
-                let duration = times.duration.or(whole).ok_or_else(|| {
-                    ManifestErrorKind::missing_attribute("SegmentList", "duration").at(line)
-                })?;
-                timeline.push(Run {
-                    number: times.start_number,
-                    time: times.origin,
-                    duration: duration.max(1),
-                    count: segments.len().max(1) as u64,
-                });
-                Arc::new(timeline)
-            }
-        };
-        let init = chain.initialization(base);
-        let mut list = ListBuilder::new(base, times.start_number);
-        let mut first = true;
-        for moment in timeline.moments() {
-            // What lies before the period has been left out, but counts.
-            let place = moment.number.saturating_sub(times.start_number);
-            let Some(segment) = usize::try_from(place).ok().and_then(|at| segments.get(at)) else {
-                break;
-            };
-            if core::mem::take(&mut first) {
-                list.set_first_number(moment.number);
-            }
-            let reference = segment.url.as_deref().unwrap_or("");
-            self.spend(ListBuilder::ENTRY_SIZE + reference.len(), line)?;
-            list.push(ListEntry {
-                start: moment.start,
-                duration: moment.end - moment.start,
-                reference,
-                range: segment.range,
-                init: init.as_ref().map(|_| 0),
-                ..ListEntry::default()
+        let segments = self.segments(&of, period, &mut chunked)?;
+        if let Some(resync) = own.resync.or(inherited.resync) {
+            let ticks = resync.number(Name::DT)?;
+            let timing = of.levels.iter().find_map(Level::timing);
+            let before = Chunked { offset: MediaTime::ZERO, complete: true, resync: None };
+            chunked.get_or_insert(before).resync = ticks.map(|ticks| {
+                MediaTime::from_unsigned(ticks, timing.map_or(1, |(timescale, _)| timescale))
             });
         }
-        let inits = init.into_iter().collect();
-        Ok(SegmentIndex::from_list(list, inits, Some(times.media_offset(period.start))))
-    }
-
-    /// `SegmentBase` (§5.3.9.2): an index in the file tells.
-    fn by_index(
-        &mut self,
-        chain: &Chain<'_>,
-        base: &str,
-        container: &str,
-        period: &PeriodContext<'_>,
-        line: u64,
-    ) -> Result<Segments, Fault> {
-        if container.ends_with("/webm") {
-            return Err(ManifestErrorKind::unsupported("SegmentBase in WebM").at(line));
+        let mut out = Representation::new(id, bandwidth, segments);
+        out.container = container;
+        out.codecs = codecs.to_owned();
+        out.supplemental_codecs = get(Name::SupplementalCodecs).unwrap_or("").to_owned();
+        let mut count = |name: Name| -> Option<u32> {
+            let value = get(name)?;
+            let count = decimal::integer(value).and_then(|count| u32::try_from(count).ok());
+            if count.is_none() {
+                self.overlook(written, name, value);
+            }
+            count
+        };
+        out.width = count(Name::Width);
+        out.height = count(Name::Height);
+        // It may be a range of rates (§5.3.7.2).
+        out.sampling_rate = get(Name::AudioSamplingRate).and_then(|rates| {
+            let least = rates.split(' ').next()?;
+            decimal::integer(least).and_then(|rate| u32::try_from(rate).ok())
+        });
+        out.frame_rate = get(Name::FrameRate).and_then(|value| {
+            let rate = frame_rate(value);
+            if rate.is_none() {
+                self.overlook(written, Name::FrameRate, value);
+            }
+            rate
+        });
+        out.max_playout_rate = get(Name::MaxPlayoutRate).and_then(decimal::float);
+        let ranking = written.get(Name::QualityRanking).and_then(decimal::float);
+        out.score = ranking.map(|ranking| -ranking);
+        out.channels = own.channels.or(inherited.channels);
+        out.tiles = own.tiles.or(inherited.tiles);
+        out.video_range = match own.transfer.or(inherited.transfer) {
+            Some(16) => VideoRange::Pq,
+            Some(18) => VideoRange::Hlg,
+            None if describe::is_dolby_vision(&out.codecs) => VideoRange::Pq,
+            _ => VideoRange::Sdr,
+        };
+        out.protection = match own.protected {
+            false => set.protection.clone(),
+            true => {
+                let protection = protection::protection(&[written, set.element], self);
+                let size = protection.as_ref().map_or(0, protection::size);
+                self.spend(size, at)?;
+                protection.map(Arc::new)
+            }
+        };
+        out.chunked = chunked;
+        if bases.origins.len() > 1 {
+            let size: usize = bases.origins.iter().map(|base| base.url.len() + 64).sum();
+            self.spend(size, at)?;
+            out.origins = bases.into_owned().origins;
         }
-        let times = chain.times();
-        self.spend(2 * base.len(), line)?;
-        Ok(Segments::IndexBox {
-            url: base.to_owned(),
-            range: chain.find(|level| level.index_range),
-            init: chain.initialization(base),
-            media_offset: times.media_offset(period.start),
-            end: period.end,
-        })
+        Ok(Some(out))
     }
 
-    /// The URL that a `BaseURL` inside `base` means; `base` itself without one (§5.6).
-    fn resolve(&mut self, base: &str, reference: Option<&str>, line: u64) -> Result<String, Fault> {
-        let reference = reference.unwrap_or("");
-        self.spend(base.len() + reference.len(), line)?;
-        Ok(if reference.is_empty() { base.to_owned() } else { url::resolve(base, reference) })
+    /// The places that the `BaseURL` elements inside others mean; those above without any (§5.6,
+    /// ETSI TS 103 285 §10.8.2). The best is the first.
+    fn bases<'b>(
+        &mut self,
+        element: Element<'_>,
+        above: Cow<'b, Bases>,
+    ) -> Result<Cow<'b, Bases>, Fault> {
+        let mut bases = Bases::default();
+        for (position, written) in element.all(Name::BaseUrl).enumerate() {
+            if position == 0 {
+                let offset =
+                    written.parse(Name::AvailabilityTimeOffset, addressing::time_offset)?;
+                let complete = written.get(Name::AvailabilityTimeComplete);
+                bases.chunked = above.chunked.clone();
+                addressing::merge_offset(&mut bases.chunked, offset, complete);
+            }
+            let reference = written.content();
+            let rank = |name: Name| {
+                let value = decimal::integer(written.get(name)?)?;
+                u32::try_from(value).ok()
+            };
+            for base in &above.origins {
+                if bases.origins.len() >= MOST_ORIGINS {
+                    self.warnings.add(
+                        written.at(),
+                        WarningCode::Limit,
+                        "a BaseURL beyond those that are kept",
+                    );
+                    break;
+                }
+                let place = written.get(Name::ServiceLocation).map(str::to_owned);
+                let url = match reference {
+                    "" => base.url.clone(),
+                    _ => url::resolve(&base.url, reference),
+                };
+                self.spend(url.len(), written.at())?;
+                if bases.origins.iter().any(|known| known.url == url && known.pathway == place) {
+                    continue;
+                }
+                bases.origins.push(Origin {
+                    pathway: place.or_else(|| base.pathway.clone()),
+                    priority: rank(Name::Priority).unwrap_or(base.priority),
+                    weight: rank(Name::Weight).unwrap_or(base.weight),
+                    url,
+                });
+            }
+        }
+        if bases.origins.is_empty() {
+            return Ok(above);
+        }
+        let best = bases.origins.iter().enumerate().min_by_key(|(_, base)| base.priority);
+        if let Some((best, _)) = best {
+            bases.origins[..=best].rotate_right(1);
+        }
+        Ok(Cow::Owned(bases))
     }
 
-    fn spend(&mut self, bytes: usize, line: u64) -> Result<(), Fault> {
+    pub(super) fn spend(&mut self, bytes: usize, at: u64) -> Result<(), Fault> {
         let left = self.budget.checked_sub(bytes);
         let kind = || ManifestErrorKind::limit("bytes unfolded by inheritance", FREE_BYTES);
-        self.budget = left.ok_or_else(|| kind().at(line))?;
+        self.budget = left.ok_or_else(|| kind().at(at))?;
         Ok(())
     }
 
-    fn not_understood(&mut self, scheme: &str, line: u64) {
+    #[cold]
+    fn remote(&mut self, element: Element<'_>) {
+        let message = format!("a remote {} is left out", element.name().text());
+        self.warnings.add(element.at(), WarningCode::Unsupported, message);
+    }
+
+    #[cold]
+    fn missing(&mut self, element: Element<'_>, message: &str) {
+        self.warnings.add(element.at(), WarningCode::Missing, message);
+    }
+
+    #[cold]
+    pub(super) fn unsupported(&mut self, element: Element<'_>, message: &str) {
+        self.warnings.add(element.at(), WarningCode::Unsupported, message);
+    }
+
+    #[cold]
+    fn not_understood(&mut self, scheme: &str, element: Element<'_>) {
         let scheme = crate::manifest::error::excerpt(scheme);
-        self.warnings.add(
-            line,
-            WarningCode::Unsupported,
-            format!("left out for its EssentialProperty {scheme}"),
-        );
+        self.unsupported(element, &format!("left out for its EssentialProperty {scheme}"));
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn overlook(&mut self, element: Element<'_>, attribute: Name, value: &str) {
+        let (name, value) = (element.name().text(), crate::manifest::error::excerpt(value));
+        let message = format!("\"{value}\" is no value for {name}@{}", attribute.text());
+        self.warnings.add(element.at(), WarningCode::BadValue, message);
     }
 }
+
+/// A link to nothing (§5.5.3).
+pub(super) const NOTHING: &str = "urn:mpeg:dash:resolve-to-zero:2013";
 
 /// Faults that concern more than the representation they were found in.
 fn is_fatal(kind: &ManifestErrorKind) -> bool {
     matches!(kind, ManifestErrorKind::Limit { .. })
 }
 
+/// The essential properties that may stand with what is played, or that are understood.
+const UNDERSTOOD: &[&str] = &[
+    // Colours are the decoder's business (ISO/IEC 23091-2).
+    "urn:mpeg:mpegB:cicp:",
+    "urn:mpeg:dash:adaptation-set-switching:",
+    "urn:mpeg:dash:pattern:",
+    "urn:dvb:dash:hlg10:",
+];
+
+/// What the descriptors inside an element say.
+fn said(element: Element<'_>) -> Said<'_> {
+    let mut said = Said::default();
+    for child in element.children() {
+        let name = child.name();
+        match name {
+            Name::ContentProtection => said.protected = true,
+            Name::Resync => said.resync = Some(child),
+            Name::AudioChannelConfiguration => {
+                let (scheme, value) = describe::scheme(child);
+                said.channels = describe::channels(scheme, value).or(said.channels);
+            }
+            Name::EssentialProperty | Name::SupplementalProperty => {
+                let (scheme, value) = describe::scheme(child);
+                match scheme.strip_prefix("http://dashif.org/") {
+                    Some("guidelines/trickmode") => said.trick_play = Some(value),
+                    Some("guidelines/thumbnail_tile" | "thumbnail_tile") => {
+                        said.tiles = describe::tiles(value);
+                    }
+                    Some("guidelines/last-segment-number") => {
+                        said.last_number = decimal::integer(value);
+                    }
+                    _ if scheme == "urn:mpeg:mpegB:cicp:TransferCharacteristics" => {
+                        said.transfer = decimal::integer(value);
+                    }
+                    _ if name == Name::EssentialProperty
+                        && !UNDERSTOOD.iter().any(|known| scheme.starts_with(known)) =>
+                    {
+                        said.essential = Some(scheme);
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    said
+}
+
+fn preselection(element: Element<'_>) -> Preselection {
+    let components = element.get(Name::PreselectionComponents).unwrap_or("");
+    let roles = element.all(Name::Role).map(describe::scheme);
+    Preselection {
+        id: element.owned(Name::Id),
+        components: components.split_ascii_whitespace().map(str::to_owned).collect(),
+        language: element.owned(Name::Lang),
+        labels: element.all(Name::Label).map(describe::label).collect(),
+        roles: roles
+            .filter(|(scheme, _)| *scheme == "urn:mpeg:dash:role:2011")
+            .map(|(_, role)| role.to_owned())
+            .collect(),
+        codecs: element.string(Name::Codecs),
+    }
+}
+
 /// The kind of an adaptation set: by its content type, else by MIME type, else by codecs.
-fn kind(set: &document::AdaptationSet) -> Option<MediaKind> {
+fn kind(set: Element<'_>) -> Option<MediaKind> {
     let by_name = |name: &str| match name.split('/').next().unwrap_or(name) {
         "video" => Some(MediaKind::Video),
         "audio" => Some(MediaKind::Audio),
@@ -568,80 +698,33 @@ fn kind(set: &document::AdaptationSet) -> Option<MediaKind> {
         _ => None,
     };
     // Sound muxed with pictures counts as video.
-    let by_types = set.content_types.iter().filter_map(|name| by_name(name)).min();
+    let types = || {
+        let own = set.get(Name::ContentType);
+        let components = set.all(Name::ContentComponent).filter(move |_| own.is_none());
+        own.into_iter().chain(components.filter_map(|component| component.get(Name::ContentType)))
+    };
+    let by_types = types().filter_map(by_name).min();
     if by_types.is_some() {
         return by_types;
     }
-    if let Some(other) = set.content_types.first() {
-        // `image`, `application`, `font` …, unless it is subtitles.
-        if other != "application" {
-            return None;
-        }
+    // `image`, `application`, `font` …, unless it is subtitles.
+    if types().next().is_some_and(|other| other != "application") {
+        return None;
     }
-    let all = || {
-        let own = set.representations.iter().map(|representation| &representation.common);
-        core::iter::once(&set.common).chain(own)
-    };
-    let mime = |common: &document::Common| match common.mime_type.as_deref()? {
+    let all = || core::iter::once(set).chain(set.all(Name::Representation));
+    let mime = |element: Element<'_>| match element.get(Name::MimeType)? {
         "application/ttml+xml" => Some(MediaKind::Text),
         other => by_name(other),
     };
-    let codec = |common: &document::Common| {
-        codecs::list(common.codecs.as_deref()?).filter_map(codecs::kind).min()
+    let codec = |element: Element<'_>| {
+        codecs::list(element.get(Name::Codecs)?).filter_map(codecs::kind).min()
     };
     all().find_map(mime).or_else(|| all().find_map(codec))
 }
 
-/// One kind of segment information on the levels of representation, adaptation set and period.
-struct Chain<'a>([Option<&'a Addressing>; 3]);
-
-impl<'a> Chain<'a> {
-    /// A value of the nearest level that has it.
-    #[inline(never)]
-    fn find<T>(&self, field: fn(&'a Addressing) -> Option<T>) -> Option<T> {
-        self.0.iter().flatten().find_map(|level| field(level))
-    }
-
-    fn times(&self) -> Times {
-        Times {
-            timescale: self.find(|level| level.timescale).unwrap_or(1),
-            origin: self.find(|level| level.presentation_time_offset).unwrap_or(0),
-            duration: self.find(|level| level.duration),
-            start_number: self.find(|level| level.start_number).unwrap_or(1),
-            end_number: self.find(|level| level.end_number),
-        }
-    }
-
-    fn initialization(&self, base: &str) -> Option<InitSegment> {
-        let Location { url, range } = self.find(|level| level.initialization.as_ref())?;
-        let url = url.as_deref().map_or_else(|| base.to_owned(), |url| url::resolve(base, url));
-        Some(InitSegment { url, range: *range })
-    }
-}
-
-/// How a representation counts time, in units of its timescale.
-struct Times {
-    timescale: u32,
-    /// `@presentationTimeOffset`.
-    origin: u64,
-    duration: Option<u64>,
-    start_number: u64,
-    end_number: Option<u64>,
-}
-
-impl Times {
-    fn timeline(&self, period: &PeriodContext<'_>) -> Timeline {
-        let end = period.end.unwrap_or(MediaTime::MAX);
-        Timeline::new(self.timescale, self.origin, period.start, end)
-    }
-
-    /// The media time that far into the period, rounded down.
-    fn media_time(&self, into_period: MediaTime) -> u64 {
-        let ticks = u64::try_from(into_period.scaled(self.timescale)).unwrap_or(0);
-        ticks.saturating_add(self.origin)
-    }
-
-    fn media_offset(&self, period_start: MediaTime) -> MediaTime {
-        period_start - MediaTime::from_unsigned(self.origin, self.timescale)
-    }
+/// A number of frames in a second, or a fraction of two numbers.
+fn frame_rate(value: &str) -> Option<f64> {
+    let (frames, seconds) = value.split_once('/').unwrap_or((value, "1"));
+    let rate = decimal::float(frames)? / decimal::float(seconds)?;
+    (rate.is_finite() && rate > 0.0).then_some(rate)
 }

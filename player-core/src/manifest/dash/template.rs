@@ -44,7 +44,7 @@ pub(super) fn compile(
                 reference.extend(core::iter::repeat_n('0', zeroes));
                 reference.push_str(&digits);
             }
-            "Number" | "Time" => {
+            "Number" | "Time" | "SubNumber" => {
                 if variables.len() >= MOST_VARIABLES {
                     return Err(ManifestErrorKind::limit(
                         "variables in a template",
@@ -55,10 +55,10 @@ pub(super) fn compile(
                 reference.extend([Some(PLACE), index].into_iter().flatten());
                 variables.push(match name {
                     "Number" => PatternPart::Number { width },
-                    _ => PatternPart::Time { width },
+                    "Time" => PatternPart::Time { width },
+                    _ => PatternPart::SubNumber { width },
                 });
             }
-            "SubNumber" => return Err(ManifestErrorKind::unsupported("$SubNumber$")),
             _ => return Err(invalid()),
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     fn expand(template: &str, number: u64, time: u64) -> Result<String, ManifestErrorKind> {
         let context =
             Context { base: "https://a/b/c.mpd?q=$Number$", id: "v/1 $x", bandwidth: 64_000 };
-        Ok(compile(template, &context)?.expand(number, time))
+        Ok(compile(template, &context)?.expand(number, time, 3))
     }
 
     #[test]
@@ -127,6 +127,7 @@ mod tests {
             ("https://$RepresentationID$/", "https://v/1 $x/"),
             ("../$Number$/../x?t=$Time$", "https://a/x?t=9000"),
             ("$Number%01d$", "https://a/b/7"),
+            ("$Number$_$SubNumber%02d$", "https://a/b/7_03"),
             ("\u{7f}$Number$\u{7f}", "https://a/b/7"),
             ("", "https://a/b/c.mpd?q=$Number$"),
         ] {
@@ -150,7 +151,6 @@ mod tests {
                 Err(ManifestErrorKind::invalid("SegmentTemplate", template)),
             );
         }
-        assert!(matches!(expand("$SubNumber$", 1, 1), Err(ManifestErrorKind::Unsupported { .. })));
     }
 
     proptest! {
@@ -158,7 +158,7 @@ mod tests {
         fn any_template_is_answered(template in "[$%0-9dNumberTi/.\u{7f}]{0,30}", base in "\\PC{0,20}") {
             let context = Context { base: &base, id: "\u{7f}", bandwidth: 1 };
             if let Ok(pattern) = compile(&template, &context) {
-                let _ = pattern.expand(1, 2);
+                let _ = pattern.expand(1, 2, 3);
             }
         }
     }

@@ -1,53 +1,111 @@
 //! Segment timelines (ISO/IEC 23009-1 §5.3.9.6).
 
+use super::runs::{List, S};
 use crate::manifest::{WarningCode, Warnings};
 use crate::presentation::index::Run;
 
-/// An `S` element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct S {
-    /// `@t`.
-    pub(super) time: Option<u64>,
-    /// `@n`.
-    pub(super) number: Option<u64>,
-    /// `@d`; never 0.
-    pub(super) duration: u64,
-    /// `@r`; negative: up to the next `S` or the end of the period.
-    pub(super) repeat: i64,
-}
-
-/// The runs that a timeline stands for, rising and without overlaps. `end` is the media time that
-/// the period ends with, if it is known.
+/// Adds the runs that a timeline stands for, rising and without overlaps. `end` is the media time
+/// that the period ends with, if it is known.
 pub(super) fn runs(
-    timeline: &[S],
+    list: &List,
     start_number: u64,
     end: Option<u64>,
-    line: u64,
+    at: u64,
     warnings: &mut Warnings,
-) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::with_capacity(timeline.len());
-    let (mut time, mut number) = (0u64, start_number);
-    let mut overlaps = false;
-    for (position, s) in timeline.iter().enumerate() {
-        number = s.number.unwrap_or(number);
-        let start = s.time.unwrap_or(time);
-        if start < time {
-            overlaps = true;
-            cut(&mut runs, start);
+    mut push: impl FnMut(Run),
+) {
+    let mut cursor = Cursor { time: 0, number: start_number };
+    // Nothing can be taken back once it is pushed, so the rare list that overlaps is gathered first.
+    if !rises(list) {
+        warnings.add(
+            at,
+            WarningCode::Overlap,
+            "segments of the SegmentTimeline overlap; the later ones count",
+        );
+        let mut runs = Vec::with_capacity(list.s.len());
+        for (position, s) in list.s.iter().enumerate() {
+            if s.time < cursor.time {
+                cut(&mut runs, s.time);
+            }
+            cursor.run(list, position, s, end, at, warnings, &mut |run| runs.push(run));
         }
+        runs.into_iter().for_each(push);
+        return;
+    }
+    for (position, s) in list.s.iter().enumerate() {
+        if s.rare == 0 && s.repeat >= 0 {
+            let time = if s.time == S::CONTINUED { cursor.time } else { s.time };
+            let count = s.repeat as u64 + 1;
+            let run = Run { number: cursor.number, time, duration: s.duration, count, parts: 1 };
+            cursor = Cursor { time: run.end(), number: cursor.number.saturating_add(count) };
+            push(run);
+        } else {
+            cursor.run(list, position, s, end, at, warnings, &mut push);
+        }
+    }
+}
+
+/// Whether no element begins before the end of the one before.
+fn rises(list: &List) -> bool {
+    let mut time = 0u64;
+    list.s.iter().enumerate().all(|(position, s)| {
+        if s.time != S::CONTINUED {
+            if s.time < time {
+                return false;
+            }
+            time = s.time;
+        }
+        // An open repetition ends with the next, or goes a whole segment beyond.
+        let count = match u64::try_from(s.repeat) {
+            Ok(repeat) => repeat.saturating_add(1),
+            Err(_) => match list.s.get(position + 1) {
+                Some(next) if next.time != S::CONTINUED => {
+                    next.time.saturating_sub(time).div_ceil(s.duration).max(1)
+                }
+                _ => 1,
+            },
+        };
+        time = time.saturating_add(s.duration.saturating_mul(count));
+        true
+    })
+}
+
+/// Where a timeline has come to.
+struct Cursor {
+    time: u64,
+    number: u64,
+}
+
+impl Cursor {
+    /// The runs of an element of any form.
+    #[cold]
+    #[inline(never)]
+    #[expect(clippy::too_many_arguments)]
+    fn run(
+        &mut self,
+        list: &List,
+        position: usize,
+        s: &S,
+        end: Option<u64>,
+        at: u64,
+        warnings: &mut Warnings,
+        push: &mut dyn FnMut(Run),
+    ) {
+        let rare = list.rare(s);
+        let number = rare.number.unwrap_or(self.number);
+        let time = if s.time == S::CONTINUED { self.time } else { s.time };
         let count = match u64::try_from(s.repeat) {
             Ok(repeat) => repeat.saturating_add(1),
             Err(_) => {
-                let next = timeline.get(position + 1);
-                let until = match next {
-                    Some(next) => next.time,
+                let until = match list.s.get(position + 1) {
+                    Some(next) => Some(next.time).filter(|&time| time != S::CONTINUED),
                     None => end,
                 };
                 match until {
-                    Some(until) => until.saturating_sub(start).div_ceil(s.duration).max(1),
+                    Some(until) => until.saturating_sub(time).div_ceil(s.duration).max(1),
                     None => {
                         warnings.add(
-                            line,
+                            at,
                             WarningCode::Missing,
                             "S@r is -1, but nothing says where it ends",
                         );
@@ -56,20 +114,39 @@ pub(super) fn runs(
                 }
             }
         };
-        let run = Run { number, time: start, duration: s.duration, count };
-        time = run.end();
-        number = number.saturating_add(count);
-        runs.push(run);
+        let run = Run { number, time, duration: s.duration, count, parts: rare.parts };
+        self.time = run.end();
+        let pattern = rare.pattern.and_then(|(pattern, entry)| {
+            Some((list.patterns.get(pattern as usize)?, entry as usize))
+        });
+        let Some((pattern, entry)) = pattern else {
+            self.number = number.saturating_add(count);
+            push(run);
+            return;
+        };
+        // Each repetition is the whole pattern once, from its entry on and round again.
+        let (mut number, mut time) = (number, time);
+        let length = pattern.durations.len();
+        let most = MOST_REPEATED / length.max(1);
+        if count > most as u64 {
+            warnings.add(at, WarningCode::Limit, "a Pattern is repeated too often");
+        }
+        for _ in 0..count.min(most as u64) {
+            for place in 0..length {
+                let Some(&duration) = pattern.durations.get((entry + place) % length) else {
+                    break;
+                };
+                push(Run { number, time, duration, count: 1, parts: rare.parts });
+                number = number.saturating_add(1);
+                time = time.saturating_add(duration);
+            }
+        }
+        (self.number, self.time) = (number, time);
     }
-    if overlaps {
-        warnings.add(
-            line,
-            WarningCode::Overlap,
-            "segments of the SegmentTimeline overlap; the later ones count",
-        );
-    }
-    runs
 }
+
+/// The most segments that one element makes of a pattern.
+const MOST_REPEATED: usize = 100_000;
 
 /// Takes away what lies at or after `time`.
 fn cut(runs: &mut Vec<Run>, time: u64) {
@@ -89,6 +166,7 @@ fn cut(runs: &mut Vec<Run>, time: u64) {
                 time: time - rest,
                 duration: rest,
                 count: 1,
+                parts: 1,
             });
         }
         return;
@@ -97,50 +175,77 @@ fn cut(runs: &mut Vec<Run>, time: u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::runs::{Pattern, Rare};
     use super::*;
     use proptest::prelude::*;
 
     fn s(time: Option<u64>, duration: u64, repeat: i64) -> S {
-        S { time, number: None, duration, repeat }
+        S { time: time.unwrap_or(S::CONTINUED), duration, repeat, end: 0, rare: 0 }
     }
 
-    fn expand(timeline: &[S], end: Option<u64>) -> (Vec<(u64, u64, u64, u64)>, usize) {
+    fn list(s: &[S]) -> List {
+        List { s: s.to_vec(), ..List::default() }
+    }
+
+    fn expand(list: &List, end: Option<u64>) -> (Vec<(u64, u64, u64, u64)>, usize) {
         let mut warnings = Warnings::default();
-        let runs = runs(timeline, 1, end, 1, &mut warnings);
-        let brief =
-            runs.iter().map(|run| (run.number, run.time, run.duration, run.count)).collect();
+        let mut brief = Vec::new();
+        runs(list, 1, end, 1, &mut warnings, |run| {
+            brief.push((run.number, run.time, run.duration, run.count));
+        });
         (brief, warnings.with(()).warnings.len())
     }
 
     #[test]
     fn times_and_numbers_go_on() {
-        let timeline = [s(Some(10), 5, 2), s(None, 4, 0), s(Some(40), 5, 0)];
+        let timeline = list(&[s(Some(10), 5, 2), s(None, 4, 0), s(Some(40), 5, 0)]);
         assert_eq!(expand(&timeline, None), (vec![(1, 10, 5, 3), (4, 25, 4, 1), (5, 40, 5, 1)], 0));
-        assert_eq!(expand(&[s(None, 5, 0)], None).0, [(1, 0, 5, 1)]);
-        let numbered = [S { number: Some(9), ..s(None, 5, 1) }, s(None, 5, 0)];
+        assert_eq!(expand(&list(&[s(None, 5, 0)]), None).0, [(1, 0, 5, 1)]);
+        let mut numbered = list(&[S { rare: 1, ..s(None, 5, 1) }, s(None, 5, 0)]);
+        numbered.rare.push(Rare { number: Some(9), ..Rare::default() });
         assert_eq!(expand(&numbered, None).0, [(9, 0, 5, 2), (11, 10, 5, 1)]);
     }
 
     #[test]
     fn open_repetitions_end_with_the_next_or_the_period() {
-        let timeline = [s(Some(0), 5, -1), s(Some(23), 5, -1)];
+        let timeline = list(&[s(Some(0), 5, -1), s(Some(23), 5, -1)]);
         assert_eq!(
             expand(&timeline, Some(40)),
             (vec![(1, 0, 5, 4), (5, 20, 3, 1), (6, 23, 5, 4)], 1)
         );
-        assert_eq!(expand(&[s(Some(0), 5, -1)], Some(40)), (vec![(1, 0, 5, 8)], 0));
-        assert_eq!(expand(&[s(Some(0), 5, -1)], None), (vec![(1, 0, 5, 1)], 1));
-        assert_eq!(expand(&[s(Some(50), 5, -1)], Some(40)), (vec![(1, 50, 5, 1)], 0));
+        assert_eq!(expand(&list(&[s(Some(0), 5, -1)]), Some(40)), (vec![(1, 0, 5, 8)], 0));
+        assert_eq!(expand(&list(&[s(Some(0), 5, -1)]), None), (vec![(1, 0, 5, 1)], 1));
+        assert_eq!(expand(&list(&[s(Some(50), 5, -1)]), Some(40)), (vec![(1, 50, 5, 1)], 0));
     }
 
     #[test]
     fn of_overlapping_segments_the_later_count() {
-        let timeline = [s(Some(0), 10, 3), s(Some(39), 10, 0), s(Some(15), 10, 0)];
+        let timeline = list(&[s(Some(0), 10, 3), s(Some(39), 10, 0), s(Some(15), 10, 0)]);
         assert_eq!(
             expand(&timeline, None),
             (vec![(1, 0, 10, 1), (2, 10, 5, 1), (6, 15, 10, 1)], 1)
         );
-        assert_eq!(expand(&[s(Some(9), 1, 0), s(Some(0), 1, 0)], None).0, [(2, 0, 1, 1)]);
+        assert_eq!(expand(&list(&[s(Some(9), 1, 0), s(Some(0), 1, 0)]), None).0, [(2, 0, 1, 1)]);
+    }
+
+    #[test]
+    fn patterns_come_again_from_their_entry_on() {
+        let mut timeline = list(&[S { rare: 1, ..s(Some(100), 10, 1) }, s(None, 5, 0)]);
+        let pattern = Some((0, 2));
+        timeline.rare.push(Rare { pattern, ..Rare::default() });
+        timeline.patterns.push(Pattern { id: "1".into(), durations: vec![3, 3, 4] });
+        assert_eq!(
+            expand(&timeline, None).0,
+            [
+                (1, 100, 4, 1),
+                (2, 104, 3, 1),
+                (3, 107, 3, 1),
+                (4, 110, 4, 1),
+                (5, 114, 3, 1),
+                (6, 117, 3, 1),
+                (7, 120, 5, 1)
+            ]
+        );
     }
 
     proptest! {
@@ -153,7 +258,10 @@ mod tests {
             ),
             end in proptest::option::of(any::<u64>()),
         ) {
-            let runs = runs(&timeline, u64::MAX - 3, end, 1, &mut Warnings::default());
+            let mut made = Vec::new();
+            let push = |run| made.push(run);
+            runs(&list(&timeline), u64::MAX - 3, end, 1, &mut Warnings::default(), push);
+            let runs = made;
             for pair in runs.windows(2) {
                 prop_assert!(pair[0].end() <= pair[1].time);
             }

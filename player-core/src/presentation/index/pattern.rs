@@ -21,6 +21,11 @@ pub(crate) enum PatternPart {
         /// Least count of digits; leading zeroes fill it.
         width: u8,
     },
+    /// The number of a segment within its sequence.
+    SubNumber {
+        /// Least count of digits; leading zeroes fill it.
+        width: u8,
+    },
 }
 
 impl UrlPattern {
@@ -29,20 +34,24 @@ impl UrlPattern {
     }
 
     /// The URL of one segment.
-    pub(crate) fn expand(&self, number: u64, time: u64) -> String {
-        let literal = |part: &PatternPart| match part {
+    pub(crate) fn expand(&self, number: u64, time: u64, part: u64) -> String {
+        // Most numbers are far shorter than the longest.
+        let length = |part: &PatternPart| match part {
             PatternPart::Literal(text) => text.len(),
-            PatternPart::Number { width } | PatternPart::Time { width } => {
-                usize::from(*width).max(20)
-            }
+            _ => 12,
         };
-        let mut url = String::with_capacity(self.parts.iter().map(literal).sum());
-        for part in &self.parts {
-            match part {
-                PatternPart::Literal(text) => url.push_str(text),
-                PatternPart::Number { width } => push_padded(&mut url, number, *width),
-                PatternPart::Time { width } => push_padded(&mut url, time, *width),
-            }
+        let mut url = String::with_capacity(self.parts.iter().map(length).sum());
+        for piece in &self.parts {
+            let (value, width) = match piece {
+                PatternPart::Literal(text) => {
+                    url.push_str(text);
+                    continue;
+                }
+                PatternPart::Number { width } => (number, *width),
+                PatternPart::Time { width } => (time, *width),
+                PatternPart::SubNumber { width } => (part, *width),
+            };
+            push_padded(&mut url, value, width);
         }
         url
     }
@@ -64,7 +73,8 @@ fn push_padded(out: &mut String, mut value: u64, width: u8) {
     for _ in significant..usize::from(width) {
         out.push('0');
     }
-    out.extend(digits[first..].iter().map(|&digit| char::from(digit)));
+    // ASCII is always text.
+    out.push_str(digits.get(first..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or(""));
 }
 
 #[cfg(test)]
@@ -95,6 +105,6 @@ mod tests {
             PatternPart::Time { width: 1 },
             PatternPart::Literal(".m4s".into()),
         ]);
-        assert_eq!(pattern.expand(12, 96_000), "https://a/v-012-96000.m4s");
+        assert_eq!(pattern.expand(12, 96_000, 1), "https://a/v-012-96000.m4s");
     }
 }

@@ -12,10 +12,13 @@ pub(crate) struct Timeline {
     /// The period on the presentation timeline; segments are cut to it.
     period_start: MediaTime,
     period_end: MediaTime,
+    /// The media time, rounded down, that the period ends with.
+    end: u64,
     runs: Vec<Placed>,
 }
 
-/// `count` segments of `duration` each, in units of the timescale.
+/// `count` segments of `duration` each, in units of the timescale; or as many sequences of that
+/// duration, of several segments each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Run {
     /// Number of the first.
@@ -26,6 +29,8 @@ pub(crate) struct Run {
     pub(crate) duration: u64,
     /// How many; never 0.
     pub(crate) count: u64,
+    /// Segments in each sequence (`S@k`), which share its duration evenly; 1 if these are segments.
+    pub(crate) parts: u32,
 }
 
 impl Run {
@@ -39,8 +44,10 @@ impl Run {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moment {
     pub(crate) number: u64,
-    /// Media time, in units of the timescale.
+    /// Media time, in units of the timescale; of its sequence, if it is part of one.
     pub(crate) time: u64,
+    /// Its number within its sequence, counted from 1.
+    pub(crate) part: u64,
     /// On the presentation timeline, cut to the period.
     pub(crate) start: MediaTime,
     pub(crate) end: MediaTime,
@@ -53,6 +60,16 @@ struct Placed {
     run: Run,
 }
 
+impl Placed {
+    fn len(&self) -> usize {
+        self.run.count as usize * self.run.parts as usize
+    }
+
+    fn contains(&self, position: usize) -> bool {
+        self.position <= position && position - self.position < self.len()
+    }
+}
+
 impl Timeline {
     /// No runs yet. `period_end` may be [`MediaTime::MAX`].
     pub(crate) fn new(
@@ -61,14 +78,38 @@ impl Timeline {
         period_start: MediaTime,
         period_end: MediaTime,
     ) -> Self {
-        Self { timescale, origin, period_start, period_end, runs: Vec::new() }
+        let timescale = timescale.max(1);
+        let runs = Vec::new();
+        let mut timeline = Self { timescale, origin, period_start, period_end, end: 0, runs };
+        timeline.end = timeline.media_ticks(period_end);
+        timeline
+    }
+
+    /// Makes room for so many runs.
+    pub(crate) fn reserve(&mut self, runs: usize) {
+        self.runs.reserve_exact(runs);
     }
 
     /// Adds a run after all others, less what lies outside the period or is too short to have a
     /// length on the presentation timeline. The caller sees to it that it does not begin before
     /// the end of the last.
-    pub(crate) fn push(&mut self, mut run: Run) {
-        if run.duration == 0 {
+    #[inline]
+    pub(crate) fn push(&mut self, run: Run) {
+        let whole = run.time >= self.origin && run.parts == 1 && run.count <= PLAIN_COUNT;
+        let fits = whole
+            && run.duration <= PLAIN_DURATION
+            && run.time <= self.end
+            && run.duration * run.count <= self.end - run.time;
+        match fits && i64::from(self.timescale) <= FLICKS_PER_SECOND && run.duration > 0 {
+            true => self.add(run),
+            false => self.cut_and_add(run),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cut_and_add(&mut self, mut run: Run) {
+        if run.duration == 0 || run.parts == 0 {
             return;
         }
         // What ends before the period begins is not part of it.
@@ -80,7 +121,7 @@ impl Timeline {
         }
         // Nor what begins after it ends, or after presentation time does, if the period is open. The
         // first estimate may be a little too high, because times round.
-        let span = self.media_ticks(self.period_end).saturating_sub(run.time);
+        let span = self.end.saturating_sub(run.time);
         run.count = run.count.min((span / run.duration).saturating_add(2));
         while let Some(before_last) = run.count.checked_sub(1) {
             let last = run.time.saturating_add(before_last.saturating_mul(run.duration));
@@ -91,42 +132,70 @@ impl Timeline {
         }
         // 64-bit media times end somewhere, too.
         run.count = run.count.min((u64::MAX - run.time) / run.duration);
-        let position = self.len();
-        run.count = run.count.min((usize::MAX - position) as u64);
+        let free = (usize::MAX - self.len()) as u64;
+        run.count = run.count.min(free / u64::from(run.parts));
+        // So do whole sequences of parts that have no length.
         if run.count == 0 || self.time_of(run.time) >= self.time_of(run.end()) {
             return;
         }
-        match self.runs.last_mut() {
-            Some(Placed { run: last, .. })
-                if last.end() == run.time
-                    && last.duration == run.duration
-                    && last.number.saturating_add(last.count) == run.number =>
+        self.add(run);
+    }
+
+    #[inline]
+    fn add(&mut self, run: Run) {
+        let mut position = 0;
+        if let Some(placed) = self.runs.last_mut() {
+            let last = &mut placed.run;
+            if last.duration == run.duration
+                && last.end() == run.time
+                && last.parts == run.parts
+                && last.number.saturating_add(last.count) == run.number
             {
                 last.count += run.count;
+                return;
             }
-            _ => self.runs.push(Placed { position, run }),
+            position = placed.position + placed.len();
         }
+        self.runs.push(Placed { position, run });
     }
 
     pub(super) fn len(&self) -> usize {
-        self.runs.last().map_or(0, |last| last.position + last.run.count as usize)
+        self.runs.last().map_or(0, |last| last.position + last.len())
     }
 
     pub(super) fn get(&self, position: usize) -> Option<Moment> {
-        let (number, time, duration) = self.ticks(position)?;
-        let (start, end) = self.place(time, duration);
-        Some(Moment { number, time, start, end })
+        self.get_near(position, &mut 0)
+    }
+
+    /// As [`get`](Self::get), and fast for the run `near` or the one after, where the segment's is
+    /// put.
+    pub(super) fn get_near(&self, position: usize, near: &mut usize) -> Option<Moment> {
+        let here = |index: usize| self.runs.get(index).filter(|run| run.contains(position));
+        let placed = match (here(*near), here(near.wrapping_add(1))) {
+            (Some(placed), _) => placed,
+            (None, Some(placed)) => {
+                *near += 1;
+                placed
+            }
+            (None, None) => {
+                *near = self.run_of(position)?;
+                here(*near)?
+            }
+        };
+        let (number, part, from, to, time) = placed.run.ticks((position - placed.position) as u64);
+        let (start, end) = self.place(from, to);
+        Some(Moment { number, time, part, start, end })
     }
 
     /// Every segment, in order.
     pub(crate) fn moments(&self) -> impl Iterator<Item = Moment> + '_ {
-        (0..self.len()).map_while(|position| self.get(position))
+        let mut near = 0;
+        (0..self.len()).map_while(move |position| self.get_near(position, &mut near))
     }
 
     /// Start and end of a segment.
     pub(super) fn span(&self, position: usize) -> Option<(MediaTime, MediaTime)> {
-        let (_, time, duration) = self.ticks(position)?;
-        Some(self.place(time, duration))
+        self.get(position).map(|moment| (moment.start, moment.end))
     }
 
     pub(super) fn position_at(&self, time: MediaTime) -> Option<usize> {
@@ -135,10 +204,13 @@ impl Timeline {
             return (!self.runs.is_empty()).then_some(0);
         };
         let run = placed.run;
-        let inside = self.media_ticks(time).saturating_sub(run.time) / run.duration;
-        let inside = inside.min(run.count - 1) as usize;
+        let into = self.media_ticks(time).saturating_sub(run.time);
+        let sequence = (into / run.duration).min(run.count - 1);
+        let rest = (into - sequence * run.duration).min(run.duration - 1);
+        let parts = u64::from(run.parts);
+        let part = u128::from(rest) * u128::from(parts) / u128::from(run.duration);
+        let mut position = placed.position + (sequence * parts) as usize + part as usize;
         // Times round to flicks, so the estimate may be one off either way.
-        let mut position = placed.position + inside;
         if position > placed.position && self.span(position).is_some_and(|(start, _)| start > time)
         {
             position -= 1;
@@ -149,41 +221,61 @@ impl Timeline {
         Some(position)
     }
 
-    /// Number, media time and duration of a segment.
-    fn ticks(&self, position: usize) -> Option<(u64, u64, u64)> {
-        let following = self.runs.partition_point(|placed| placed.position <= position);
-        let placed = self.runs.get(following.checked_sub(1)?)?;
-        let inside = (position - placed.position) as u64;
-        let run = placed.run;
-        (inside < run.count).then(|| {
-            let time = run.time + inside * run.duration;
-            (run.number.saturating_add(inside), time, run.duration)
-        })
+    /// The run that a segment is in, or that is nearest before it.
+    fn run_of(&self, position: usize) -> Option<usize> {
+        self.runs.partition_point(|placed| placed.position <= position).checked_sub(1)
     }
 
     /// Where a segment begins and ends, cut to the period.
-    fn place(&self, time: u64, duration: u64) -> (MediaTime, MediaTime) {
-        let start = self.time_of(time).max(self.period_start);
-        let end = self.time_of(time.saturating_add(duration)).min(self.period_end);
+    fn place(&self, from: u64, to: u64) -> (MediaTime, MediaTime) {
+        let start = self.time_of(from).max(self.period_start);
+        let end = self.time_of(to).min(self.period_end);
         (start, end.max(start))
     }
 
     fn time_of(&self, ticks: u64) -> MediaTime {
-        let relative = i128::from(ticks) - i128::from(self.origin);
-        let timescale = i128::from(self.timescale.max(1));
-        // Whole seconds apart, so that 64-bit times neither overflow nor all look alike.
-        let seconds = (relative / timescale).clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        let rest = (relative % timescale) as i64;
-        self.period_start
-            + (MediaTime::from_secs(seconds) + MediaTime::from_scaled(rest, self.timescale))
+        let timescale = u64::from(self.timescale);
+        let relative = ticks.abs_diff(self.origin);
+        // Whole seconds apart, so that 64-bit times neither overflow nor all look alike. What is
+        // less is less than 32 bits, and flicks in a second are less than 30.
+        let seconds = i64::try_from(relative / timescale).unwrap_or(i64::MAX);
+        let rest = relative % timescale * FLICKS_PER_SECOND as u64;
+        let rest = (rest + timescale / 2) / timescale;
+        let relative = MediaTime::from_secs(seconds) + MediaTime::from_flicks(rest as i64);
+        self.period_start + if ticks < self.origin { -relative } else { relative }
     }
 
     /// The media time of a presentation time, rounded down.
     fn media_ticks(&self, time: MediaTime) -> u64 {
-        let relative = i128::from((time - self.period_start).flicks());
-        let ticks = (relative * i128::from(self.timescale.max(1)))
-            .div_euclid(i128::from(FLICKS_PER_SECOND));
-        (ticks + i128::from(self.origin)).clamp(0, u64::MAX.into()) as u64
+        let relative = (time - self.period_start).flicks();
+        let timescale = u64::from(self.timescale);
+        let seconds = relative.div_euclid(FLICKS_PER_SECOND);
+        let rest = relative.rem_euclid(FLICKS_PER_SECOND) as u64 * timescale;
+        let rest = self.origin.saturating_add(rest / FLICKS_PER_SECOND as u64);
+        let whole = seconds.unsigned_abs().saturating_mul(timescale);
+        if seconds < 0 { rest.saturating_sub(whole) } else { rest.saturating_add(whole) }
+    }
+}
+
+/// Runs up to this long are added without looking for their ends one by one.
+const PLAIN_COUNT: u64 = 1 << 11;
+const PLAIN_DURATION: u64 = 1 << 43;
+
+impl Run {
+    /// Of a segment so far into the run: number, part, where it begins and ends, and `$Time$`.
+    fn ticks(&self, inside: u64) -> (u64, u64, u64, u64, u64) {
+        if self.parts == 1 {
+            let time = self.time + inside * self.duration;
+            return (self.number.saturating_add(inside), 1, time, time + self.duration, time);
+        }
+        let parts = u64::from(self.parts);
+        let (sequence, part) = (inside / parts, inside % parts);
+        let time = self.time + sequence * self.duration;
+        let at = |part: u64| {
+            let into = u128::from(self.duration) * u128::from(part) / u128::from(parts);
+            time + into as u64
+        };
+        (self.number.saturating_add(sequence), part + 1, at(part), at(part + 1), time)
     }
 }
 
@@ -197,7 +289,7 @@ mod tests {
     }
 
     fn run(number: u64, time: u64, duration: u64, count: u64) -> Run {
-        Run { number, time, duration, count }
+        Run { number, time, duration, count, parts: 1 }
     }
 
     #[test]
@@ -248,7 +340,48 @@ mod tests {
         assert_eq!(runs.get(4).map(|s| s.start), Some(MediaTime::from_scaled(80, 10_000_000)));
     }
 
+    #[test]
+    fn sequences_have_parts() {
+        let mut runs = runs(10, 0, MediaTime::ZERO, MediaTime::MAX);
+        runs.push(Run { parts: 3, ..run(7, 100, 20, 2) });
+        let brief: Vec<_> =
+            runs.moments().map(|m| (m.number, m.part, m.time, m.start.to_string())).collect();
+        let row = |number, part, time, start: &str| (number, part, time, start.to_owned());
+        assert_eq!(
+            brief,
+            [
+                row(7, 1, 100, "10.000"),
+                row(7, 2, 100, "10.600"),
+                row(7, 3, 100, "11.300"),
+                row(8, 1, 120, "12.000"),
+                row(8, 2, 120, "12.600"),
+                row(8, 3, 120, "13.300"),
+            ]
+        );
+        for (position, moment) in runs.moments().enumerate() {
+            assert_eq!(runs.position_at(moment.start), Some(position));
+            assert_eq!(runs.get(position), Some(moment));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn times_are_those_of_long_arithmetic(
+            timescale in 1u32..,
+            origin in prop_oneof![0u64..1_000_000, any::<u64>()],
+            ticks in prop_oneof![0u64..1_000_000, any::<u64>()],
+            start in 0i64..1_000_000_000,
+        ) {
+            let start = MediaTime::from_flicks(start);
+            let runs = runs(timescale, origin, start, MediaTime::MAX);
+            let relative = i128::from(ticks) - i128::from(origin);
+            let product = relative * i128::from(FLICKS_PER_SECOND);
+            let half = i128::from(timescale / 2) * product.signum();
+            let flicks = (product + half) / i128::from(timescale);
+            let flicks = flicks.clamp(-i128::from(i64::MAX), i64::MAX.into()) as i64;
+            prop_assert_eq!(runs.time_of(ticks), start + MediaTime::from_flicks(flicks));
+        }
+
         #[test]
         fn positions_and_times_agree(
             timescale in 1u32..100_000,

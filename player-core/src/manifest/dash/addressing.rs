@@ -1,0 +1,452 @@
+//! Which segments a representation has, and where (ISO/IEC 23009-1 §5.3.9).
+
+use std::sync::Arc;
+
+use super::names::Name;
+use super::resolve::Resolver;
+use super::tree::Element;
+use super::{template, timeline};
+use crate::io::ByteRange;
+use crate::manifest::{Fault, ManifestErrorKind, decimal};
+use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
+use crate::presentation::{Chunked, InitSegment, SegmentIndex, Segments};
+use crate::time::MediaTime;
+use crate::url;
+
+/// What a representation inherits from its period.
+pub(super) struct PeriodContext {
+    pub(super) start: MediaTime,
+    pub(super) end: Option<MediaTime>,
+    /// Timelines made so far: representations of one set usually share theirs.
+    timelines: Vec<(TimelineKey, Arc<Timeline>)>,
+}
+
+impl PeriodContext {
+    pub(super) fn new(start: MediaTime, end: Option<MediaTime>) -> Self {
+        Self { start, end, timelines: Vec::new() }
+    }
+}
+
+/// Two timelines of equal keys are the same.
+#[derive(Clone, Copy, PartialEq)]
+struct TimelineKey {
+    list: u32,
+    timescale: u32,
+    origin: u64,
+    start_number: u64,
+    end_number: Option<u64>,
+}
+
+/// Representations that share a timeline stand together, so that a few are enough to look through.
+const TIMELINES_LOOKED_AT: usize = 32;
+
+/// A representation whose segments are looked for.
+pub(super) struct Addressed<'a> {
+    pub(super) at: u64,
+    /// What representation, adaptation set and period say.
+    pub(super) levels: [Level<'a>; 3],
+    pub(super) base: &'a str,
+    pub(super) id: &'a str,
+    pub(super) bandwidth: u64,
+    /// No segment has a higher number (`http://dashif.org/guidelines/last-segment-number`).
+    pub(super) last_number: Option<u64>,
+}
+
+/// Segment information of one level, looked up once for all that inherit it: `SegmentTemplate`,
+/// `SegmentList`, `SegmentBase`.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Level<'a>([Option<Information<'a>>; 3]);
+
+const KINDS: [Name; 3] = [Name::SegmentTemplate, Name::SegmentList, Name::SegmentBase];
+
+#[derive(Clone, Copy)]
+struct Information<'a> {
+    element: Element<'a>,
+    initialization: Option<Element<'a>>,
+    timeline: Option<Element<'a>>,
+    /// The first `SegmentURL`, and how many there are.
+    segment: Option<Element<'a>>,
+    segments: usize,
+}
+
+impl<'a> Level<'a> {
+    pub(super) fn of(parent: Element<'a>) -> Self {
+        let mut level = Self::default();
+        for element in parent.children() {
+            let kind = KINDS.iter().position(|&kind| kind == element.name());
+            if let Some(place) = kind.and_then(|kind| level.0.get_mut(kind))
+                && element.get(Name::Href).is_none()
+            {
+                *place = Some(Information::of(element));
+            }
+        }
+        level
+    }
+
+    /// `@timescale` and `@presentationTimeOffset` of what stands here.
+    pub(super) fn timing(&self) -> Option<(u32, u64)> {
+        let element = self.0.iter().flatten().next()?.element;
+        let timescale = element.number(Name::Timescale).ok()??;
+        let offset = element.number(Name::PresentationTimeOffset).ok()?;
+        Some((u32::try_from(timescale).ok()?, offset.unwrap_or(0)))
+    }
+}
+
+impl<'a> Information<'a> {
+    fn of(element: Element<'a>) -> Self {
+        let mut information =
+            Self { element, initialization: None, timeline: None, segment: None, segments: 0 };
+        for child in element.children() {
+            match child.name() {
+                Name::Initialization => information.initialization = Some(child),
+                Name::SegmentTimeline => information.timeline = Some(child),
+                Name::SegmentUrl => {
+                    information.segment.get_or_insert(child);
+                    information.segments += 1;
+                }
+                _ => {}
+            }
+        }
+        information
+    }
+}
+
+impl Resolver<'_, '_> {
+    /// Where the segments of a representation are: the nearest level that says so decides how they
+    /// are addressed, and inherits what it leaves open from the same element further up.
+    pub(super) fn segments(
+        &mut self,
+        of: &Addressed<'_>,
+        period: &mut PeriodContext,
+        chunked: &mut Option<Chunked>,
+    ) -> Result<Segments, Fault> {
+        for level in of.levels {
+            let Some(kind) = level.0.iter().position(Option::is_some) else { continue };
+            let chain = Chain::of(of, kind);
+            chain.offset(chunked)?;
+            return match kind {
+                0 => self.by_template(&chain, of, period).map(Segments::Known),
+                1 => self.by_list(&chain, of, period).map(Segments::Known),
+                _ => self.by_index(&chain, of, period),
+            };
+        }
+        // The whole file is one segment (§5.3.9.1).
+        let mut list = ListBuilder::new(of.base, 1);
+        let missing = || ManifestErrorKind::missing("Period@duration").at(of.at);
+        let end = period.end.ok_or_else(missing)?;
+        self.spend(of.base.len(), of.at)?;
+        list.push(ListEntry {
+            start: period.start,
+            duration: end - period.start,
+            ..ListEntry::default()
+        });
+        Ok(Segments::Known(SegmentIndex::from_list(list, Vec::new(), Some(period.start))))
+    }
+
+    /// `SegmentTemplate` (§5.3.9.4).
+    fn by_template(
+        &mut self,
+        chain: &Chain<'_>,
+        of: &Addressed<'_>,
+        period: &mut PeriodContext,
+    ) -> Result<SegmentIndex, Fault> {
+        let at = chain.at;
+        let missing = || ManifestErrorKind::missing_attribute("SegmentTemplate", "media").at(at);
+        let media = chain.get(Name::Media).ok_or_else(missing)?;
+        let times = chain.times(of)?;
+        let context = template::Context { base: of.base, id: of.id, bandwidth: of.bandwidth };
+        let mut compile = |text: &str| {
+            self.spend(context.base.len() + text.len(), at)?;
+            template::compile(text, &context).map_err(|kind| kind.at(at))
+        };
+        let pattern = compile(media)?;
+        let init = match chain.get(Name::InitializationTemplate) {
+            Some(text) => {
+                let url = compile(text)?.expand(times.start_number, times.origin, 1);
+                Some(InitSegment { url, range: None })
+            }
+            None => chain.initialization(of.base)?,
+        };
+        let timeline = match chain.find(|level| level.timeline) {
+            Some(list) => self.timeline(list, &times, period, at)?,
+            None => Arc::new(self.even(&times, period, at)?),
+        };
+        Ok(SegmentIndex::from_runs(pattern, timeline, init, times.media_offset(period.start)))
+    }
+
+    /// The timeline of segments whose times are listed (§5.3.9.6).
+    fn timeline(
+        &mut self,
+        element: Element<'_>,
+        times: &Times,
+        period: &mut PeriodContext,
+        at: u64,
+    ) -> Result<Arc<Timeline>, Fault> {
+        let Some((position, list)) = element.list() else {
+            return Err(ManifestErrorKind::missing("SegmentTimeline").at(at));
+        };
+        let key = TimelineKey {
+            list: position,
+            timescale: times.timescale,
+            origin: times.origin,
+            start_number: times.start_number,
+            end_number: times.end_number,
+        };
+        let recent = period.timelines.iter().rev().take(TIMELINES_LOOKED_AT);
+        if let Some((_, known)) = recent.into_iter().find(|(known, _)| *known == key) {
+            return Ok(known.clone());
+        }
+        self.spend(list.s.len().saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
+        let mut spent = 0usize;
+        let end = period.end.map(|end| times.media_time(end - period.start));
+        let mut timeline = times.timeline(period);
+        timeline.reserve(list.s.len());
+        let most = times.end_number.unwrap_or(u64::MAX);
+        timeline::runs(list, times.start_number, end, at, self.warnings, |mut run| {
+            if run.number <= most {
+                run.count = run.count.min((most - run.number).saturating_add(1));
+                timeline.push(run);
+                spent += 1;
+            }
+        });
+        let more = spent.saturating_sub(list.s.len());
+        self.spend(more.saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
+        let timeline = Arc::new(timeline);
+        period.timelines.push((key, timeline.clone()));
+        Ok(timeline)
+    }
+
+    /// The timeline of segments of one duration, or of one segment as long as the period.
+    fn even(&mut self, times: &Times, period: &PeriodContext, at: u64) -> Result<Timeline, Fault> {
+        let mut timeline = times.timeline(period);
+        let first =
+            Run { number: times.start_number, time: times.origin, duration: 1, count: 1, parts: 1 };
+        let last = times.end_number.unwrap_or(u64::MAX);
+        let listed = last.saturating_sub(times.start_number).saturating_add(1);
+        let run = match (period.end, times.duration) {
+            (Some(end), duration) => {
+                let whole = times.media_time(end - period.start).saturating_sub(times.origin);
+                let duration = duration.unwrap_or(whole.max(1));
+                // Durations of periods are rounded, often to milliseconds: what sticks out by less
+                // than one is no segment.
+                let until = times.media_time(end - period.start - MediaTime::from_millis(1));
+                let until = until.saturating_sub(times.origin) / duration;
+                Run { duration, count: until.saturating_add(1).min(listed).max(1), ..first }
+            }
+            // It goes on until someone says that it ends.
+            (None, Some(duration)) if self.dynamic || times.end_number.is_some() => {
+                Run { duration, count: listed, ..first }
+            }
+            _ => {
+                let missing =
+                    ManifestErrorKind::missing_attribute("MPD", "mediaPresentationDuration");
+                return Err(missing.at(at));
+            }
+        };
+        timeline.push(run);
+        Ok(timeline)
+    }
+
+    /// `SegmentList` (§5.3.9.3).
+    fn by_list(
+        &mut self,
+        chain: &Chain<'_>,
+        of: &Addressed<'_>,
+        period: &mut PeriodContext,
+    ) -> Result<SegmentIndex, Fault> {
+        let at = chain.at;
+        let (first, count) = chain
+            .find(|level| Some((level.segment?, level.segments)))
+            .ok_or_else(|| ManifestErrorKind::missing("SegmentURL").at(at))?;
+        self.spend(count, at)?;
+        let times = chain.times(of)?;
+        let timeline = match chain.find(|level| level.timeline) {
+            Some(timeline) => self.timeline(timeline, &times, period, at)?,
+            None => {
+                let whole = period.end.filter(|_| count == 1);
+                let whole = whole.map(|end| times.media_time(end - period.start));
+                let whole = whole.map(|end| end.saturating_sub(times.origin));
+                let missing =
+                    || ManifestErrorKind::missing_attribute("SegmentList", "duration").at(at);
+                let duration = times.duration.or(whole).ok_or_else(missing)?;
+                let mut timeline = times.timeline(period);
+                timeline.push(Run {
+                    number: times.start_number,
+                    time: times.origin,
+                    duration: duration.max(1),
+                    count: count as u64,
+                    parts: 1,
+                });
+                Arc::new(timeline)
+            }
+        };
+        let init = chain.initialization(of.base)?;
+        let mut builder = ListBuilder::new(of.base, times.start_number);
+        let mut segments = first.and_after().filter(|element| element.name() == Name::SegmentUrl);
+        let (mut passed, mut first_one) = (0, true);
+        for moment in timeline.moments() {
+            // What lies before the period has been left out, but counts.
+            let place = moment.number.saturating_sub(times.start_number);
+            let Some(segment) = segments.nth(place.saturating_sub(passed) as usize) else { break };
+            passed = place + 1;
+            if core::mem::take(&mut first_one) {
+                builder.set_first_number(moment.number);
+            }
+            let reference = segment.get(Name::Media).unwrap_or("");
+            self.spend(ListBuilder::ENTRY_SIZE + reference.len(), at)?;
+            builder.push(ListEntry {
+                start: moment.start,
+                duration: moment.end - moment.start,
+                reference,
+                range: segment.parse(Name::MediaRange, range)?,
+                init: init.as_ref().map(|_| 0),
+                ..ListEntry::default()
+            });
+        }
+        let inits = init.into_iter().collect();
+        Ok(SegmentIndex::from_list(builder, inits, Some(times.media_offset(period.start))))
+    }
+
+    /// `SegmentBase` (§5.3.9.2): an index in the file tells.
+    fn by_index(
+        &mut self,
+        chain: &Chain<'_>,
+        of: &Addressed<'_>,
+        period: &PeriodContext,
+    ) -> Result<Segments, Fault> {
+        let times = chain.times(of)?;
+        self.spend(2 * of.base.len(), chain.at)?;
+        Ok(Segments::IndexBox {
+            url: of.base.to_owned(),
+            range: chain.parse(Name::IndexRange, range)?,
+            init: chain.initialization(of.base)?,
+            media_offset: times.media_offset(period.start),
+            end: period.end,
+        })
+    }
+}
+
+/// One kind of segment information on the levels of representation, adaptation set and period.
+struct Chain<'a> {
+    levels: [Option<Information<'a>>; 3],
+    at: u64,
+}
+
+impl<'a> Chain<'a> {
+    fn of(addressed: &Addressed<'a>, kind: usize) -> Self {
+        let levels = addressed.levels.map(|level| level.0.get(kind).copied().flatten());
+        Self { levels, at: addressed.at }
+    }
+
+    /// A value of the nearest level that has it.
+    fn find<T>(&self, field: impl Fn(&Information<'a>) -> Option<T>) -> Option<T> {
+        self.levels.iter().flatten().find_map(field)
+    }
+
+    #[inline(never)]
+    fn get(&self, name: Name) -> Option<&'a str> {
+        self.find(|level| level.element.get(name))
+    }
+
+    fn parse<T>(&self, name: Name, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Fault> {
+        let having = self.find(|level| level.element.get(name).map(|_| level.element));
+        having.map_or(Ok(None), |element| element.parse(name, parse))
+    }
+
+    #[inline(never)]
+    fn number(&self, name: Name) -> Result<Option<u64>, Fault> {
+        self.parse(name, decimal::integer)
+    }
+
+    fn times(&self, of: &Addressed<'_>) -> Result<Times, Fault> {
+        let positive = |value: &str| decimal::integer(value).filter(|&value| value > 0);
+        let end = self.number(Name::EndNumber)?;
+        Ok(Times {
+            timescale: self
+                .parse(Name::Timescale, |value| {
+                    u32::try_from(decimal::integer(value)?).ok().filter(|&value| value > 0)
+                })?
+                .unwrap_or(1),
+            origin: self.number(Name::PresentationTimeOffset)?.unwrap_or(0),
+            duration: self.parse(Name::Duration, positive)?,
+            start_number: self.number(Name::StartNumber)?.unwrap_or(1),
+            end_number: end.into_iter().chain(of.last_number).min(),
+        })
+    }
+
+    fn initialization(&self, base: &str) -> Result<Option<InitSegment>, Fault> {
+        let Some(element) = self.find(|level| level.initialization) else { return Ok(None) };
+        let url = element.get(Name::SourceUrl);
+        let url = url.map_or_else(|| base.to_owned(), |url| url::resolve(base, url));
+        Ok(Some(InitSegment { url, range: element.parse(Name::Range, range)? }))
+    }
+
+    /// Adds what is said of availability (§5.3.9.5.3) to what a `BaseURL` said.
+    fn offset(&self, chunked: &mut Option<Chunked>) -> Result<(), Fault> {
+        let offset = self.parse(Name::AvailabilityTimeOffset, time_offset)?;
+        let complete = self.get(Name::AvailabilityTimeComplete);
+        merge_offset(chunked, offset, complete);
+        Ok(())
+    }
+}
+
+/// Adds one level of `@availabilityTimeOffset` and `@availabilityTimeComplete`.
+pub(super) fn merge_offset(
+    chunked: &mut Option<Chunked>,
+    offset: Option<MediaTime>,
+    complete: Option<&str>,
+) {
+    let complete = !complete.is_some_and(|complete| matches!(complete, "false" | "0"));
+    let offset = offset.unwrap_or(MediaTime::ZERO);
+    if offset == MediaTime::ZERO && complete {
+        return;
+    }
+    let before = Chunked { offset: MediaTime::ZERO, complete: true, resync: None };
+    let chunked = chunked.get_or_insert(before);
+    chunked.offset = chunked.offset + offset;
+    chunked.complete &= complete;
+}
+
+/// Seconds, or `INF`.
+pub(super) fn time_offset(value: &str) -> Option<MediaTime> {
+    if value == "INF" { Some(MediaTime::MAX) } else { decimal::seconds(value) }
+}
+
+/// How a representation counts time, in units of its timescale.
+struct Times {
+    timescale: u32,
+    /// `@presentationTimeOffset`.
+    origin: u64,
+    duration: Option<u64>,
+    start_number: u64,
+    end_number: Option<u64>,
+}
+
+impl Times {
+    fn timeline(&self, period: &PeriodContext) -> Timeline {
+        let end = period.end.unwrap_or(MediaTime::MAX);
+        Timeline::new(self.timescale, self.origin, period.start, end)
+    }
+
+    /// The media time that far into the period, rounded down.
+    fn media_time(&self, into_period: MediaTime) -> u64 {
+        let ticks = u64::try_from(into_period.scaled(self.timescale)).unwrap_or(0);
+        self.origin.saturating_add(ticks)
+    }
+
+    /// What is to be added to the media's own timestamps.
+    fn media_offset(&self, period_start: MediaTime) -> MediaTime {
+        period_start - MediaTime::from_unsigned(self.origin, self.timescale)
+    }
+}
+
+/// `first-last`, both included, or `first-` (RFC 9110 §14.1.2).
+fn range(value: &str) -> Option<ByteRange> {
+    let (first, last) = value.split_once('-')?;
+    let start = decimal::integer(first)?;
+    let length = match last {
+        "" => None,
+        last => Some(decimal::integer(last)?.checked_sub(start)?.checked_add(1)?),
+    };
+    Some(ByteRange { start, length })
+}

@@ -1,0 +1,306 @@
+//! `S` elements, read many at a time (ISO/IEC 23009-1 §5.3.9.6).
+//!
+//! Most of a large MPD is `S` elements, and most of those are written like the one before, but for
+//! the digits. [`read`] learns how one is written, and then compares and converts eight bytes at a
+//! time. Whatever is not plain it leaves to the reader of all elements, so that what is understood
+//! and what is refused stays the same.
+
+/// An `S` element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct S {
+    /// `@t`; [`CONTINUED`](Self::CONTINUED): where the one before ends.
+    pub(super) time: u64,
+    /// `@d`; never 0.
+    pub(super) duration: u64,
+    /// `@r`; negative: up to the next `S` or the end of the period.
+    pub(super) repeat: i64,
+    /// Offset in the text of what follows it.
+    pub(super) end: u32,
+    /// Position, counted from 1, of what is rarely said of it in [`List::rare`]; 0: nothing.
+    pub(super) rare: u32,
+}
+
+impl S {
+    /// No `@t`.
+    pub(super) const CONTINUED: u64 = u64::MAX;
+}
+
+/// Rare attributes of an `S`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rare {
+    /// `@n`.
+    pub(super) number: Option<u64>,
+    /// `@k`: segments in each sequence; never 0.
+    pub(super) parts: u32,
+    /// Position in [`List::patterns`] of the pattern it repeats (`@p`), and the entry it begins
+    /// with (`@pE`).
+    pub(super) pattern: Option<(u32, u32)>,
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        Self { number: None, parts: 1, pattern: None }
+    }
+}
+
+/// What is in a `SegmentTimeline`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) s: Vec<S>,
+    pub(super) rare: Vec<Rare>,
+    pub(super) patterns: Vec<Pattern>,
+}
+
+impl List {
+    pub(super) fn rare(&self, s: &S) -> Rare {
+        let rare = (s.rare as usize).checked_sub(1).and_then(|at| self.rare.get(at));
+        rare.copied().unwrap_or_default()
+    }
+}
+
+/// `Pattern`: durations that come again and again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pattern {
+    /// `@id`.
+    pub(super) id: String,
+    /// The durations of its segments, one by one; none is 0.
+    pub(super) durations: Vec<u64>,
+}
+
+/// The attributes that are read here.
+const NAMES: [u8; 3] = [b't', b'd', b'r'];
+
+/// How an element is written: fixed text, and a number after each piece of it but the last.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Where in the text each piece begins, and how long it is.
+    pieces: [(usize, usize); 4],
+    /// Which of `NAMES` the number after each piece is.
+    values: [usize; 3],
+    count: usize,
+}
+
+/// Reads `S` elements, with white space before each, from offset `at` on. Says where it stopped:
+/// before the first that is not plain.
+#[inline(never)]
+pub(super) fn read(text: &[u8], mut at: usize, out: &mut Vec<S>) -> usize {
+    while let Some((shape, s)) = learn(text, at) {
+        at = s.end as usize;
+        out.push(s);
+        while let Some(s) = follow(text, at, &shape) {
+            at = s.end as usize;
+            out.push(s);
+        }
+    }
+    at
+}
+
+/// Reads an element written in any way, and how it is written.
+#[inline(never)]
+fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
+    let mut shape = Shape { pieces: [(start, 0); 4], values: [0; 3], count: 0 };
+    let mut found = [None; 3];
+    let mut at = spaces(text, start);
+    if text.get(at..at + 2)? != b"<S" {
+        return None;
+    }
+    at += 2;
+    loop {
+        let before = at;
+        at = spaces(text, at);
+        if text.get(at..at + 2)? == b"/>" {
+            break;
+        }
+        let name = *text.get(at)?;
+        let value = NAMES.iter().position(|&known| known == name)?;
+        if at == before || found.get(value)?.is_some() || text.get(at + 1..at + 3)? != b"=\"" {
+            return None;
+        }
+        at += 3;
+        let piece = shape.pieces.get_mut(shape.count)?;
+        piece.1 = at - piece.0;
+        let (number, end) = digits(text, at)?;
+        *shape.values.get_mut(shape.count)? = value;
+        *found.get_mut(value)? = Some(number);
+        shape.count += 1;
+        *shape.pieces.get_mut(shape.count)? = (end, 0);
+        if text.get(end)? != &b'"' {
+            return None;
+        }
+        at = end + 1;
+    }
+    let end = at + 2;
+    let last = shape.pieces.get_mut(shape.count)?;
+    last.1 = end - last.0;
+    let [time, duration, repeat] = found;
+    Some((shape, plain([time.unwrap_or(S::CONTINUED), duration?, repeat.unwrap_or(0)], end)?))
+}
+
+/// Reads an element that is written like another.
+#[inline(always)]
+fn follow(text: &[u8], mut at: usize, shape: &Shape) -> Option<S> {
+    let mut found = [S::CONTINUED, 0, 0];
+    for (piece, value) in shape.pieces.iter().zip(shape.values).take(shape.count) {
+        at = same(text, at, *piece)?;
+        let number;
+        (number, at) = digits(text, at)?;
+        *found.get_mut(value)? = number;
+    }
+    at = same(text, at, *shape.pieces.get(shape.count)?)?;
+    plain(found, at)
+}
+
+#[inline(always)]
+fn plain([time, duration, repeat]: [u64; 3], end: usize) -> Option<S> {
+    if duration == 0 {
+        return None;
+    }
+    let repeat = i64::try_from(repeat).ok()?;
+    Some(S { time, duration, repeat, end: end as u32, rare: 0 })
+}
+
+/// The offset after a piece of text that stands here again.
+#[inline(always)]
+fn same(text: &[u8], at: usize, (start, length): (usize, usize)) -> Option<usize> {
+    let mut done = 0;
+    while done + 8 <= length {
+        if word(text, at + done)? != word(text, start + done)? {
+            return None;
+        }
+        done += 8;
+    }
+    let rest = length - done;
+    if rest > 0 {
+        let differ = word(text, at + done)? ^ word(text, start + done)?;
+        if differ << (64 - 8 * rest) != 0 {
+            return None;
+        }
+    }
+    Some(at + length)
+}
+
+/// A number, and the offset after it. None if there are no digits, or more than fit, or if the text
+/// ends within eight bytes.
+#[inline(always)]
+fn digits(text: &[u8], mut at: usize) -> Option<(u64, usize)> {
+    const TENS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    let mut value = 0u64;
+    let start = at;
+    loop {
+        let word = word(text, at)? ^ 0x3030_3030_3030_3030;
+        // The high bit of each byte that is no digit; a carry reaches only bytes after the first.
+        let others = (word.wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
+        let count = (others.trailing_zeros() / 8) as usize;
+        if count > 0 {
+            // As eight digits with zeroes before them: pairs, then fours, then all.
+            let word = word << (64 - 8 * count);
+            let word = word.wrapping_mul(10).wrapping_add(word >> 8);
+            let fours = (word & 0x0000_00ff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
+            let pairs = ((word >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
+            let eight = fours.wrapping_add(pairs) >> 32;
+            value = match at == start {
+                true => eight,
+                false => value.checked_mul(*TENS.get(count)?)?.checked_add(eight)?,
+            };
+            at += count;
+        }
+        if count < 8 {
+            return (at > start).then_some((value, at));
+        }
+    }
+}
+
+#[inline(always)]
+fn word(text: &[u8], at: usize) -> Option<u64> {
+    let bytes: [u8; 8] = text.get(at..at + 8)?.try_into().ok()?;
+    Some(u64::from_le_bytes(bytes))
+}
+
+fn spaces(text: &[u8], mut at: usize) -> usize {
+    while text.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_read_or_left() {
+        let read = |text: &str| digits(format!("{text}\"/>.....").as_bytes(), 0);
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("00000000000000000000000000007", Some(7)),
+            ("12345678", Some(12_345_678)),
+            ("123456789", Some(123_456_789)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(read(text), expected.map(|value| (value, text.len())), "{text}");
+        }
+        assert_eq!(read("12:4"), Some((12, 2)));
+        assert_eq!(read("12/4"), Some((12, 2)));
+        assert_eq!(read("1\u{ff}"), Some((1, 1)));
+        assert_eq!(digits(b"1234567", 0), None);
+    }
+
+    #[test]
+    fn what_is_not_plain_is_left() {
+        for text in [
+            "<S d=\"0\"/>",
+            "<S t=\"1\"/>",
+            "<S d=\"1\" d=\"2\"/>",
+            "<S d=\"1\"></S>",
+            "<S d=\"1\"r=\"2\"/>",
+            "<S d='1'/>",
+            "<S d=\"&#49;\"/>",
+            "<S d=\"1\" r=\"-1\"/>",
+            "<S d=\"1\" k=\"2\"/>",
+            "<Sd=\"1\"/>",
+            "<!-- --><S d=\"1\"/>",
+            "<S d=\"1\" r=\"9223372036854775808\"/>",
+        ] {
+            let (text, mut out) = (format!("{text}         "), Vec::new());
+            assert_eq!((read(text.as_bytes(), 0, &mut out), out), (0, vec![]), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_plain_element_is_read(elements in proptest::collection::vec(
+            ("[ \n]{0,12}", proptest::option::of(any::<u64>()), 1u64.., proptest::option::of(0i64..), any::<bool>(), " ?"),
+            0..20,
+        )) {
+            let (mut text, mut expected) = (String::new(), Vec::new());
+            for (before, time, duration, repeat, turned, after) in elements {
+                let time = time.map(|time| time.min(u64::MAX - 1));
+                let mut attributes: Vec<String> = [
+                    time.map(|time| format!("t=\"{time}\"")),
+                    Some(format!("d=\"{duration}\"")),
+                    repeat.map(|repeat| format!("r=\"{repeat}\"")),
+                ].into_iter().flatten().collect();
+                if turned {
+                    attributes.reverse();
+                }
+                text += &format!("{before}<S {}{after}/>", attributes.join(" "));
+                expected.push(S {
+                    time: time.unwrap_or(S::CONTINUED),
+                    duration,
+                    repeat: repeat.unwrap_or(0),
+                    end: text.len() as u32,
+                    rare: 0,
+                });
+            }
+            let length = text.len();
+            text += "</SegmentTimeline>";
+            let mut found = Vec::new();
+            prop_assert_eq!(read(text.as_bytes(), 0, &mut found), length);
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
