@@ -493,6 +493,7 @@ mod dash_against_dash_mpd {
 
     /// Files that the other reader understands otherwise, and why.
     const EXCEPTED: &[(&str, &str)] = &[
+        ("base-urls.mpd", "of several base URLs, this one takes the first whatever its priority"),
         ("early-periods.mpd", "a period that is only announced is one to it"),
         ("overlaps.mpd", "it keeps every segment of a timeline that overlaps itself"),
         ("prefixes.mpd", "it wants elements without a prefix"),

@@ -33,7 +33,7 @@ pub fn parse_mpd(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Manife
     let mut lines = Lines { text, at: 0, line: 1 };
     let mut warnings = Warnings::default();
     let presentation = read(text, url, &mut warnings);
-    let presentation = presentation.map_err(|fault| lines.of_fault(fault))?;
+    let presentation = presentation.map_err(|fault| lines.of_fault(*fault))?;
     let mut parsed = warnings.with(presentation);
     lines.of_warnings(&mut parsed);
     Ok(parsed)
@@ -66,9 +66,9 @@ impl Lines<'_> {
         self.line
     }
 
-    fn of_fault(&mut self, mut fault: Fault) -> ManifestError {
+    fn of_fault(&mut self, mut fault: ManifestError) -> ManifestError {
         fault.line = self.line(fault.line);
-        *fault
+        fault
     }
 
     fn of_warnings<T>(&mut self, parsed: &mut Parsed<T>) {

@@ -345,6 +345,8 @@ impl<'a, 'w> Resolver<'a, 'w> {
             }
         }
         for set in sets.iter_mut().skip(first) {
+            // Thousands of sets with one representation each are not meant to take room for four.
+            set.representations.shrink_to_fit();
             sort_by_bandwidth(&mut set.representations, |representation| representation.bandwidth);
         }
         Ok(())
@@ -543,7 +545,18 @@ impl<'a, 'w> Resolver<'a, 'w> {
                 let value = decimal::integer(written.get(name)?)?;
                 u32::try_from(value).ok()
             };
-            for base in &above.origins {
+            let place = written.owned(Name::ServiceLocation);
+            // What is absolute lies nowhere near what is above.
+            let absolute = reference.starts_with("//") || reference.contains("://");
+            for base in above.origins.iter().take(if absolute { 1 } else { MOST_ORIGINS }) {
+                let url = match reference {
+                    "" => base.url.clone(),
+                    _ => url::resolve(&base.url, reference),
+                };
+                self.spend(url.len(), written.at())?;
+                if bases.origins.iter().any(|known| known.url == url) {
+                    continue;
+                }
                 if bases.origins.len() >= MOST_ORIGINS {
                     self.warnings.add(
                         written.at(),
@@ -552,19 +565,12 @@ impl<'a, 'w> Resolver<'a, 'w> {
                     );
                     break;
                 }
-                let place = written.get(Name::ServiceLocation).map(str::to_owned);
-                let url = match reference {
-                    "" => base.url.clone(),
-                    _ => url::resolve(&base.url, reference),
-                };
-                self.spend(url.len(), written.at())?;
-                if bases.origins.iter().any(|known| known.url == url && known.pathway == place) {
-                    continue;
-                }
+                let inherited = Some(base).filter(|_| !absolute);
                 bases.origins.push(Origin {
-                    pathway: place.or_else(|| base.pathway.clone()),
-                    priority: rank(Name::Priority).unwrap_or(base.priority),
-                    weight: rank(Name::Weight).unwrap_or(base.weight),
+                    pathway: place.clone().or_else(|| inherited?.pathway.clone()),
+                    priority: rank(Name::Priority)
+                        .unwrap_or(inherited.map_or(1, |base| base.priority)),
+                    weight: rank(Name::Weight).unwrap_or(inherited.map_or(1, |base| base.weight)),
                     url,
                 });
             }
