@@ -82,7 +82,7 @@ pub(super) struct DeviceQuestion {
     device_code: String,
 }
 
-/// DeviceQuestion whether a device may sign in
+/// Ask whether a device may sign in
 ///
 /// Until its owner has decided, and when they refuse, the answer is an error of OAuth 2.0, in `error`.
 #[utoipa::path(
