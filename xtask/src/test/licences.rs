@@ -31,6 +31,10 @@ const ALLOWED: &[&str] = &[
     "Zlib",
 ];
 
+/// npm packages of a version each that state their licence in a way lock files do not carry, such as
+/// the list `licenses` of old. Somebody has looked.
+const STATED_ELSEWHERE: &[(&str, &str, &str)] = &[("dom-walk", "0.1.2", "MIT")];
+
 pub(super) fn run(run: &Run<'_>) -> Result<()> {
     let mut findings: Vec<String> = crates(&tree(run.workspace)?).into_iter().collect();
     for file in hygiene::tracked_files(run.workspace)? {
@@ -64,7 +68,15 @@ fn npm_packages(file: &Path, lock: &Value) -> Vec<String> {
         if is_link || !path.contains("node_modules/") {
             continue; // of this repository
         }
-        let licence = package.get("license").and_then(Value::as_str).unwrap_or_default();
+        let text = |key| package.get(key).and_then(Value::as_str);
+        let name = path.rsplit_once("node_modules/").map_or(path.as_str(), |(_, name)| name);
+        let stated = || {
+            let known = |(of, version, _): &&(&str, &str, &str)| {
+                *of == name && Some(*version) == text("version")
+            };
+            STATED_ELSEWHERE.iter().find(known).map(|(_, _, licence)| *licence)
+        };
+        let licence = text("license").or_else(stated).unwrap_or_default();
         if !is_allowed(licence) {
             findings.push(format!("{}: {path}: {licence:?}", file.display()));
         }
@@ -180,8 +192,11 @@ mod tests {
             "node_modules/kinora": {"resolved": "../npm", "link": true},
             "node_modules/fine": {"license": "MIT"},
             "node_modules/none": {},
+            "node_modules/fine/node_modules/dom-walk": {"version": "0.1.2"},
+            "node_modules/dom-walk": {"version": "0.1.3"},
         }});
         let findings = npm_packages(Path::new("package-lock.json"), &lock);
-        assert_eq!(findings, [r#"package-lock.json: node_modules/none: """#]);
+        let nameless = |name| format!("package-lock.json: node_modules/{name}: {:?}", "");
+        assert_eq!(findings, [nameless("dom-walk"), nameless("none")]);
     }
 }
