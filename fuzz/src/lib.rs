@@ -17,12 +17,19 @@ pub fn bounded<T>(data: &[u8], parse: impl FnOnce() -> T) -> T {
     // A byte of text can be a segment of tens of bytes, but hardly of hundreds. Variables may grow
     // to a limit of their own.
     let variables = data.windows(7).any(|window| window == b"-DEFINE");
-    let most = if variables { 16 << 20 } else { 64 * 1024 + data.len() * 64 };
+    bounded_by(if variables { MOST_HELD } else { 64 * 1024 + data.len() * 64 }, parse)
+}
+
+/// The most bytes that anything from outside may make the player hold.
+pub const MOST_HELD: usize = 16 << 20;
+
+/// As [`bounded`], with a bound in bytes.
+pub fn bounded_by<T>(most: usize, parse: impl FnOnce() -> T) -> T {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
     let parsed = parse();
     let held = ALLOCATOR.peak_usage().saturating_sub(before);
-    assert!(held <= most, "{held} bytes are held for {} of input", data.len());
+    assert!(held <= most, "{held} bytes are held, not {most} or fewer");
     parsed
 }
 

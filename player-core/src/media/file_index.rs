@@ -18,8 +18,8 @@ const FURTHER: u64 = 16 * 1024;
 const MOST_BYTES: u64 = 2 << 20;
 /// The most pieces that are fetched, indexes within indexes, and segments.
 const MOST_PIECES: usize = 1_000;
-const MOST_LEVELS: usize = 8;
-const MOST_SEGMENTS: usize = 200_000;
+const MOST_LEVELS: u8 = 8;
+const MOST_SEGMENTS: usize = 100_000;
 
 /// Reads the index of a media file piece by piece: says which bytes it needs, takes them, and says
 /// what they lead to.
@@ -86,13 +86,16 @@ struct Walk {
     seen: usize,
 }
 
+/// A reference, in as few bytes as it takes: there may be many.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Pending {
-    reference: Reference,
+    place: u64,
     /// Media time.
     start: MediaTime,
     end: MediaTime,
-    level: usize,
+    size: u32,
+    level: u8,
+    is_index: bool,
 }
 
 /// A segment of the file, in media time.
@@ -194,11 +197,11 @@ impl FileIndex {
     /// Visits what is pending as far as `data`, which lies at `offset`, has it.
     fn walk_on(self, mut walk: Walk, data: &[u8], offset: u64) -> Result<IndexProgress, Fault> {
         while let Some(pending) = walk.pending.pop() {
-            let Reference { is_index, start, size, .. } = pending.reference;
+            let (start, size) = (pending.place, u64::from(pending.size));
             if size == 0 {
                 continue;
             }
-            if !is_index {
+            if !pending.is_index {
                 let range = ByteRange { start, length: Some(size) };
                 walk.segments.push(Subsegment { start: pending.start, end: pending.end, range });
                 continue;
@@ -353,7 +356,7 @@ impl FileIndex {
 
 impl Walk {
     /// Puts what a box refers to before all that is pending.
-    fn enter(&mut self, found: &sidx::SegmentIndexBox, level: usize) -> Result<(), Fault> {
+    fn enter(&mut self, found: &sidx::SegmentIndexBox, level: u8) -> Result<(), Fault> {
         self.seen += found.references.len();
         if self.seen > MOST_SEGMENTS {
             return Err(too_much(found.start, "segments"));
@@ -367,7 +370,10 @@ impl Walk {
             let start = MediaTime::from_unsigned(ticks, found.timescale);
             ticks = ticks.saturating_add(reference.duration.into());
             let end = MediaTime::from_unsigned(ticks, found.timescale);
-            self.pending.push(Pending { reference, start, end, level: level + 1 });
+            let Reference { is_index, start: place, size, .. } = reference;
+            // The field in the box has 31 bits.
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            self.pending.push(Pending { place, start, end, size, level: level + 1, is_index });
         }
         if let Some(entered) = self.pending.get_mut(first..) {
             entered.reverse();

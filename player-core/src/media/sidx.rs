@@ -31,6 +31,8 @@ pub struct Reference {
     pub starts_with_sap: bool,
 }
 
+const REFERENCE_BYTES: usize = 12;
+
 /// What looking for a `sidx` box led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Search {
@@ -96,7 +98,11 @@ pub(super) fn search(data: &[u8], offset: u64) -> Result<Search, Fault> {
             return Err(BoxError::invalid(found.start, found.kind, "timescale"));
         }
         let mut start = found.end().saturating_add(first_offset);
-        let mut references = Vec::with_capacity(usize::from(count).min(reader.rest().len() / 12));
+        // Only as many as there are bytes for, whatever the count says.
+        if reader.rest().len() / REFERENCE_BYTES < usize::from(count) {
+            return Err(BoxError::truncated(found.end(), found.kind));
+        }
+        let mut references = Vec::with_capacity(count.into());
         for _ in 0..count {
             let word = reader.u32();
             let duration = reader.u32();
@@ -111,7 +117,6 @@ pub(super) fn search(data: &[u8], offset: u64) -> Result<Search, Fault> {
             });
             start = start.saturating_add(size);
         }
-        reader.check()?;
         return Ok(Search::Found(SegmentIndexBox {
             start: found.start,
             timescale,

@@ -29,7 +29,7 @@ const INFO: FourCc = FourCc(*b"Info");
 const CUES: FourCc = FourCc(*b"Cues");
 
 /// The most clusters that are listed.
-pub(super) const MOST_CLUSTERS: usize = 200_000;
+pub(super) const MOST_CLUSTERS: usize = 100_000;
 
 /// What the beginning of a file says of the rest.
 #[derive(Clone, Debug, PartialEq)]
