@@ -21,7 +21,7 @@ fn every_manifest_is_understood_as_before() {
             let answer = Place::new(&path, Some(&url)).and_then(|place| place.read());
             let answer = answer.expect("a file");
             // All are compared before any fails, so that one run shows everything.
-            let compared = std::panic::catch_unwind(|| {
+            let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let mut settings = insta::Settings::clone_current();
                 settings.set_snapshot_path(corpus.join("snapshots").join(folder));
                 settings.set_prepend_module_to_snapshot(false);
@@ -30,7 +30,7 @@ fn every_manifest_is_understood_as_before() {
                     Some(view) => insta::assert_json_snapshot!(name.as_str(), view),
                     None => insta::assert_json_snapshot!(name.as_str(), Refusals::of(&answer)),
                 });
-            });
+            }));
             if compared.is_err() {
                 differing.push(format!("{folder}/{name}"));
             }

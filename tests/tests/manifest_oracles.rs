@@ -181,6 +181,7 @@ mod hls_against_m3u8_rs {
     /// other; what it says of each agrees.
     fn compare_multivariant(name: &str, ours: &Presentation, theirs: &m3u8_rs::MasterPlaylist) {
         let variants = || theirs.variants.iter().filter(|variant| !variant.is_i_frame);
+        let key_frames = theirs.variants.iter().filter(|variant| variant.is_i_frame);
         let pictures = variants().any(|variant| variant.resolution.is_some());
         let mut expected: Vec<String> = variants()
             .filter(|variant| {
@@ -188,6 +189,7 @@ mod hls_against_m3u8_rs {
                 let unsaid = variant.resolution.is_none() && variant.codecs.is_none();
                 variant.resolution.is_some() || unsaid || !pictures
             })
+            .chain(key_frames)
             .map(|variant| join(BASE, &variant.uri))
             .chain(
                 theirs

@@ -32,6 +32,12 @@ impl Playlist {
         self.playlist.index.len()
     }
 
+    /// Number of the last segment.
+    pub fn last(&self) -> u64 {
+        let last = self.playlist.index.len().saturating_sub(1);
+        self.playlist.index.get(last).map_or(0, |segment| segment.number)
+    }
+
     /// Makes every segment, and says how many there were.
     pub fn expand(&self) -> usize {
         let (count, bytes) = crate::expand(&self.playlist.index);

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use kinora_core::io::SourceFormat;
-use kinora_core::manifest::{ManifestError, ManifestWarning, Parsed, hls};
+use kinora_core::manifest::hls::{self, MediaPlaylist};
+use kinora_core::manifest::{ManifestError, ManifestWarning, Parsed};
 use kinora_core::presentation::{Presentation, Segments};
 
 use super::parse;
@@ -45,6 +46,8 @@ pub struct Answer {
     pub format: SourceFormat,
     /// What was understood, or why it was not.
     pub manifest: Result<Parsed<Presentation>, ManifestError>,
+    /// The media playlists that were read, by the id of their representation.
+    pub playlists: Vec<(String, MediaPlaylist)>,
     /// Warnings of the media playlists beside it, by file name.
     pub warnings: Vec<(String, ManifestWarning)>,
     /// Media playlists beside it that were not understood, by file name.
@@ -74,27 +77,43 @@ impl Place {
     pub fn read(&self) -> Result<Answer, UnreadableFolder> {
         let bytes = read(&self.file)?;
         let (format, manifest) = parse(&bytes, &self.url);
-        let mut answer = Answer { format, manifest, warnings: Vec::new(), refused: Vec::new() };
+        let mut answer = Answer {
+            format,
+            manifest,
+            playlists: Vec::new(),
+            warnings: Vec::new(),
+            refused: Vec::new(),
+        };
+        if let (SourceFormat::Hls, Ok(parsed)) = (format, &answer.manifest)
+            && let Ok(alone) = hls::parse_media(&bytes, &self.url)
+            && let Some(id) = only_id(&parsed.value)
+        {
+            answer.playlists.push((id, alone.value));
+        }
         if let (Some(folder), Ok(parsed)) = (&self.folder, &mut answer.manifest) {
             let presentation = &mut parsed.value;
-            let mut longest = None;
+            let variables = presentation.variables.clone();
+            let (mut longest, mut live) = (None, None);
             let sets = presentation.periods.iter_mut().flat_map(|period| &mut period.sets);
             for representation in sets.flat_map(|set| &mut set.representations) {
                 let Segments::Playlist { url } = &representation.segments else { continue };
                 let Some((name, bytes)) = self.beside(folder, url) else { continue };
-                match hls::parse_media(&bytes, url) {
+                match hls::parse_media_with(&bytes, url, &variables) {
                     Ok(Parsed { value, warnings }) => {
                         let warnings = warnings.into_iter().map(|warning| (name.clone(), warning));
                         answer.warnings.extend(warnings);
                         if !value.live {
                             longest = longest.max(Some(value.index.end()));
                         }
-                        representation.segments = Segments::Known(value.index);
+                        live = live.or(value.timing());
+                        representation.segments = Segments::Known(value.index.clone());
+                        answer.playlists.push((representation.id.clone(), value));
                     }
                     Err(error) => answer.refused.push((name, error)),
                 }
             }
             presentation.duration = presentation.duration.or(longest);
+            presentation.live = presentation.live.take().or(live);
         }
         Ok(answer)
     }
@@ -112,6 +131,13 @@ impl Place {
         let bytes = fs::read(folder.join(name)).ok()?;
         Some((name.to_owned(), bytes))
     }
+}
+
+/// The id of the only representation there is.
+fn only_id(presentation: &Presentation) -> Option<String> {
+    let sets = presentation.periods.iter().flat_map(|period| &period.sets);
+    let mut all = sets.flat_map(|set| &set.representations);
+    all.next().filter(|_| all.next().is_none()).map(|only| only.id.clone())
 }
 
 /// The one manifest of a folder that is not named by another.

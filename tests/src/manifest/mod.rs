@@ -1,6 +1,7 @@
 //! What a manifest says, as `kinora-lab manifest` prints it and as tests compare it.
 
 mod folder;
+mod playlist;
 mod tree;
 mod view;
 

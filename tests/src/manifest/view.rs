@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Answer;
+use super::playlist;
 
 /// What was understood of a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -104,6 +105,8 @@ impl PresentationView {
                 view.value()
             }),
         );
+        let variables = &presentation.variables;
+        view.add("variables", (!variables.is_empty()).then_some(variables));
         view.add_list(
             "unknown",
             presentation.unknown.iter().map(|tag| {
@@ -116,7 +119,10 @@ impl PresentationView {
                 view.value()
             }),
         );
-        view.put_list("periods", presentation.periods.iter().map(|of| period(of, segments)));
+        view.put_list(
+            "periods",
+            presentation.periods.iter().map(|of| period(of, answer, segments)),
+        );
         view.put_list("warnings", own.chain(beside));
         Some(Self(view.value()))
     }
@@ -204,7 +210,7 @@ fn target<T, U: Serialize>(target: Target<T>, to: impl Fn(T) -> U) -> Value {
     view.value()
 }
 
-fn period(period: &Period, segments: bool) -> Value {
+fn period(period: &Period, answer: &Answer, segments: bool) -> Value {
     let mut view = Fields::default();
     view.put("id", period.id.clone());
     view.put("start_s", seconds(period.start));
@@ -224,7 +230,7 @@ fn period(period: &Period, segments: bool) -> Value {
             view.value()
         }),
     );
-    view.put_list("sets", period.sets.iter().map(|of| set(of, segments)));
+    view.put_list("sets", period.sets.iter().map(|of| set(of, answer, segments)));
     view.value()
 }
 
@@ -244,7 +250,7 @@ fn descriptor(descriptor: &Descriptor) -> Value {
     view.value()
 }
 
-fn event(event: &TimedEvent) -> Value {
+pub(super) fn event(event: &TimedEvent) -> Value {
     let mut view = Fields::default();
     view.put("id", event.id.clone());
     view.text("scheme", &event.scheme);
@@ -296,7 +302,7 @@ fn event(event: &TimedEvent) -> Value {
     view.value()
 }
 
-fn set(set: &SwitchingSet, segments: bool) -> Value {
+fn set(set: &SwitchingSet, answer: &Answer, segments: bool) -> Value {
     let mut view = Fields::default();
     view.add("id", set.id.clone());
     view.put("type", set.kind.name());
@@ -339,7 +345,7 @@ fn set(set: &SwitchingSet, segments: bool) -> Value {
     view.put_list("protection", protections(set).into_iter().map(protection));
     view.put_list(
         "representations",
-        set.representations.iter().map(|of| representation(of, segments)),
+        set.representations.iter().map(|of| representation(of, answer, segments)),
     );
     view.value()
 }
@@ -405,7 +411,7 @@ fn protection(protection: &Protection) -> Value {
     view.value()
 }
 
-fn representation(of: &Representation, segments: bool) -> Value {
+fn representation(of: &Representation, answer: &Answer, segments: bool) -> Value {
     let mut view = Fields::default();
     view.put("id", of.id.clone());
     view.put("bandwidth", of.bandwidth);
@@ -441,6 +447,8 @@ fn representation(of: &Representation, segments: bool) -> Value {
         );
     }
     view.add_list("origins", of.origins.iter().map(origin));
+    let playlist = answer.playlists.iter().find(|(id, _)| *id == of.id);
+    view.add("media_playlist", playlist.map(|(_, playlist)| playlist::describe(playlist)));
     match &of.segments {
         Segments::Known(index) => known(&mut view, index, segments),
         Segments::Playlist { url } => {
@@ -512,12 +520,12 @@ fn origin(origin: &Origin) -> Value {
 }
 
 /// `length@start`, as HLS writes it; `@start` to the end of the resource.
-fn byte_range(range: ByteRange) -> String {
+pub(super) fn byte_range(range: ByteRange) -> String {
     let length = range.length.map(|length| length.to_string()).unwrap_or_default();
     format!("{length}@{}", range.start)
 }
 
-fn seconds(time: MediaTime) -> f64 {
+pub(super) fn seconds(time: MediaTime) -> f64 {
     time.seconds()
 }
 
@@ -535,44 +543,44 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// An object.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
     /// Always there, `null` if there is nothing.
-    fn put(&mut self, name: &str, value: impl Serialize) {
+    pub(super) fn put(&mut self, name: &str, value: impl Serialize) {
         // Only keys that are no strings, of which there are none, could fail.
         self.0.insert(name.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
     }
 
     /// There if there is something.
-    fn add(&mut self, name: &str, value: Option<impl Serialize>) {
+    pub(super) fn add(&mut self, name: &str, value: Option<impl Serialize>) {
         if let Some(value) = value {
             self.put(name, value);
         }
     }
 
-    fn flag(&mut self, name: &str, on: bool) {
+    pub(super) fn flag(&mut self, name: &str, on: bool) {
         self.add(name, on.then_some(true));
     }
 
-    fn text(&mut self, name: &str, text: &str) {
+    pub(super) fn text(&mut self, name: &str, text: &str) {
         self.add(name, (!text.is_empty()).then_some(text));
     }
 
-    fn put_list(&mut self, name: &str, values: impl Iterator<Item = Value>) {
+    pub(super) fn put_list(&mut self, name: &str, values: impl Iterator<Item = Value>) {
         self.put(name, values.collect::<Vec<_>>());
     }
 
-    fn add_list(&mut self, name: &str, values: impl Iterator<Item = Value>) {
+    pub(super) fn add_list(&mut self, name: &str, values: impl Iterator<Item = Value>) {
         let values: Vec<Value> = values.collect();
         self.add(name, (!values.is_empty()).then_some(values));
     }
 
-    fn add_object(&mut self, name: &str, fields: Fields) {
+    pub(super) fn add_object(&mut self, name: &str, fields: Fields) {
         self.add(name, (!fields.0.is_empty()).then(|| fields.value()));
     }
 
-    fn value(self) -> Value {
+    pub(super) fn value(self) -> Value {
         Value::Object(self.0)
     }
 }

@@ -38,6 +38,13 @@ const mpd = (name) => async (files) => {
   };
 };
 
+/** Numbers of the last segments. */
+const LAST = {
+  'live-after.m3u8': 110_000n,
+  'live-after-delta.m3u8': 110_000n,
+  'low-latency-after-delta.m3u8': 42_700n,
+};
+
 const refreshed = (before, after) => async (files) => {
   const [old, bytes, url] = [await files.bytes(before), await files.bytes(after), files.url('live.m3u8')];
   let playlist;
@@ -48,6 +55,7 @@ const refreshed = (before, after) => async (files) => {
     },
     run() {
       playlist.refresh(bytes);
+      if (playlist.last() !== LAST[after]) throw new Error(`the last segment is ${playlist.last()}`);
       return playlist.segments();
     },
   };
