@@ -26,7 +26,7 @@ fn every_manifest_is_understood_as_before() {
                 settings.set_snapshot_path(corpus.join("snapshots").join(folder));
                 settings.set_prepend_module_to_snapshot(false);
                 settings.set_omit_expression(true);
-                settings.bind(|| match PresentationView::of(&answer, true) {
+                settings.bind(|| match PresentationView::of(&answer, 20) {
                     Some(view) => insta::assert_json_snapshot!(name.as_str(), view),
                     None => insta::assert_json_snapshot!(name.as_str(), Refusals::of(&answer)),
                 });

@@ -181,7 +181,6 @@ mod hls_against_m3u8_rs {
     /// other; what it says of each agrees.
     fn compare_multivariant(name: &str, ours: &Presentation, theirs: &m3u8_rs::MasterPlaylist) {
         let variants = || theirs.variants.iter().filter(|variant| !variant.is_i_frame);
-        let key_frames = theirs.variants.iter().filter(|variant| variant.is_i_frame);
         let pictures = variants().any(|variant| variant.resolution.is_some());
         let mut expected: Vec<String> = variants()
             .filter(|variant| {
@@ -189,7 +188,6 @@ mod hls_against_m3u8_rs {
                 let unsaid = variant.resolution.is_none() && variant.codecs.is_none();
                 variant.resolution.is_some() || unsaid || !pictures
             })
-            .chain(key_frames)
             .map(|variant| join(BASE, &variant.uri))
             .chain(
                 theirs
@@ -497,9 +495,13 @@ mod dash_against_dash_mpd {
     const EXCEPTED: &[(&str, &str)] = &[
         ("base-urls.mpd", "of several base URLs, this one takes the first whatever its priority"),
         ("early-periods.mpd", "a period that is only announced is one to it"),
+        ("leftovers.mpd", "a width that is no number is the end of it"),
         ("overlaps.mpd", "it keeps every segment of a timeline that overlaps itself"),
         ("prefixes.mpd", "it wants elements without a prefix"),
+        ("pictures.mpd", "it keeps a set whose essential property nobody knows"),
+        ("remote-periods.mpd", "a period that resolves to nothing is one to it"),
         ("text-edges.mpd", "it wants elements without a prefix"),
+        ("timeline-edges.mpd", "it knows neither the numbers nor the sequences of S"),
     ];
 
     #[test]

@@ -63,8 +63,9 @@ fn refusal(file: Option<String>, error: &ManifestError) -> RefusalView {
 }
 
 impl PresentationView {
-    /// All that was understood; with `segments` every segment besides the first and the last.
-    pub fn of(answer: &Answer, segments: bool) -> Option<Self> {
+    /// All that was understood; besides first and last, so many segments of each representation. A live
+    /// period of numbers has no end.
+    pub fn of(answer: &Answer, most: usize) -> Option<Self> {
         let parsed = answer.manifest.as_ref().ok()?;
         let own = parsed.warnings.iter().map(|found| warning(None, found));
         let beside = answer.warnings.iter().map(|(file, found)| warning(Some(file), found));
@@ -119,10 +120,7 @@ impl PresentationView {
                 view.value()
             }),
         );
-        view.put_list(
-            "periods",
-            presentation.periods.iter().map(|of| period(of, answer, segments)),
-        );
+        view.put_list("periods", presentation.periods.iter().map(|of| period(of, answer, most)));
         view.put_list("warnings", own.chain(beside));
         Some(Self(view.value()))
     }
@@ -210,7 +208,7 @@ fn target<T, U: Serialize>(target: Target<T>, to: impl Fn(T) -> U) -> Value {
     view.value()
 }
 
-fn period(period: &Period, answer: &Answer, segments: bool) -> Value {
+fn period(period: &Period, answer: &Answer, most: usize) -> Value {
     let mut view = Fields::default();
     view.put("id", period.id.clone());
     view.put("start_s", seconds(period.start));
@@ -230,7 +228,7 @@ fn period(period: &Period, answer: &Answer, segments: bool) -> Value {
             view.value()
         }),
     );
-    view.put_list("sets", period.sets.iter().map(|of| set(of, answer, segments)));
+    view.put_list("sets", period.sets.iter().map(|of| set(of, answer, most)));
     view.value()
 }
 
@@ -302,7 +300,7 @@ pub(super) fn event(event: &TimedEvent) -> Value {
     view.value()
 }
 
-fn set(set: &SwitchingSet, answer: &Answer, segments: bool) -> Value {
+fn set(set: &SwitchingSet, answer: &Answer, most: usize) -> Value {
     let mut view = Fields::default();
     view.add("id", set.id.clone());
     view.put("type", set.kind.name());
@@ -345,7 +343,7 @@ fn set(set: &SwitchingSet, answer: &Answer, segments: bool) -> Value {
     view.put_list("protection", protections(set).into_iter().map(protection));
     view.put_list(
         "representations",
-        set.representations.iter().map(|of| representation(of, answer, segments)),
+        set.representations.iter().map(|of| representation(of, answer, most)),
     );
     view.value()
 }
@@ -411,7 +409,7 @@ fn protection(protection: &Protection) -> Value {
     view.value()
 }
 
-fn representation(of: &Representation, answer: &Answer, segments: bool) -> Value {
+fn representation(of: &Representation, answer: &Answer, most: usize) -> Value {
     let mut view = Fields::default();
     view.put("id", of.id.clone());
     view.put("bandwidth", of.bandwidth);
@@ -450,7 +448,7 @@ fn representation(of: &Representation, answer: &Answer, segments: bool) -> Value
     let playlist = answer.playlists.iter().find(|(id, _)| *id == of.id);
     view.add("media_playlist", playlist.map(|(_, playlist)| playlist::describe(playlist)));
     match &of.segments {
-        Segments::Known(index) => known(&mut view, index, segments),
+        Segments::Known(index) => known(&mut view, index, most),
         Segments::Playlist { url } => {
             view.put("segments", Value::Null);
             view.put("playlist", url.clone());
@@ -469,7 +467,7 @@ fn representation(of: &Representation, answer: &Answer, segments: bool) -> Value
     view.value()
 }
 
-fn known(view: &mut Fields, index: &SegmentIndex, all: bool) {
+fn known(view: &mut Fields, index: &SegmentIndex, most: usize) {
     view.put("segments", index.len());
     view.add("media_offset_s", index.media_offset().map(seconds));
     view.add_list("inits", index.inits().iter().map(init_segment));
@@ -478,8 +476,8 @@ fn known(view: &mut Fields, index: &SegmentIndex, all: bool) {
         "last",
         index.len().checked_sub(1).and_then(|last| index.get(last)).as_ref().map(segment),
     );
-    if all {
-        view.put_list("all", index.iter().map(|each| segment(&each)));
+    if most > 0 {
+        view.put_list("all", index.iter().take(most).map(|each| segment(&each)));
     }
 }
 

@@ -23,17 +23,19 @@ pub(crate) struct Manifest {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Print every segment, not only the first and the last of each representation (JSON only).
+    /// Print up to 1000 segments of each representation, not only the first and the last (JSON only).
     #[arg(long, requires = "json")]
     segments: bool,
 }
 
 const REFUSED: u8 = 1;
+const MOST_LISTED: usize = 1_000;
 
 pub(crate) fn run(arguments: &Manifest) -> Result<ExitCode, String> {
     let place = Place::new(&arguments.file, arguments.url.as_deref());
     let answer = place.and_then(|place| place.read()).map_err(|error| error.to_string())?;
-    let understood = PresentationView::of(&answer, arguments.segments);
+    let understood =
+        PresentationView::of(&answer, if arguments.segments { MOST_LISTED } else { 0 });
     let refused = Refusals::of(&answer);
     let json = |value: serde_json::Result<String>| value.map_err(|error| error.to_string());
     let text = match (&understood, &refused) {
