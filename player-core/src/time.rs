@@ -79,6 +79,12 @@ impl MediaTime {
         saturate(product.div_euclid(i128::from(FLICKS_PER_SECOND)))
     }
 
+    /// A time from whole microseconds; saturates.
+    pub fn from_micros(micros: i64) -> Self {
+        // A flick is 1/705.6 µs.
+        Self(saturate(i128::from(micros) * 7056 / 10))
+    }
+
     /// The distance in whole microseconds, rounded to the nearest.
     pub const fn micros(self) -> i64 {
         // 3528 flicks are five microseconds.

@@ -122,6 +122,27 @@ impl SegmentIndex {
         }
     }
 
+    /// Whether the manifest says of each segment that it is there. Of one that gives only a duration
+    /// for all, the clock decides.
+    pub fn is_listed(&self) -> bool {
+        match &self.layout {
+            Layout::Runs { timeline, .. } => timeline.is_listed(),
+            Layout::List(_) => true,
+        }
+    }
+
+    /// Where segments of a pattern lie otherwise than in an earlier state of the index.
+    pub(crate) fn difference(&self, before: &Self) -> Option<MediaTime> {
+        match (&self.layout, &before.layout) {
+            (Layout::Runs { pattern, timeline }, Layout::Runs { timeline: before, .. })
+                if !Arc::ptr_eq(timeline, before) =>
+            {
+                timeline.difference(before, pattern.is_numbered())
+            }
+            _ => None,
+        }
+    }
+
     /// Segments named one by one. `media_offset` as for [`media_offset`](Self::media_offset).
     pub(crate) fn from_list(
         list: ListBuilder,

@@ -200,7 +200,7 @@ impl Resolver<'_, '_> {
         let mut spent = 0usize;
         let end = period.end.map(|end| times.media_time(end - period.start));
         let mut timeline = times.timeline(period);
-        timeline.reserve(list.s.len());
+        timeline.list(list.s.len());
         let most = times.end_number.unwrap_or(u64::MAX);
         timeline::runs(list, times.start_number, end, at, self.warnings, |mut run| {
             if run.number <= most {

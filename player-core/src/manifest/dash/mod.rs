@@ -5,10 +5,14 @@
 //! begin, what is inherited from level to level, and which segments there are.
 
 mod addressing;
+pub mod availability;
 mod describe;
+mod document;
 mod duration;
+mod links;
 mod live;
 mod names;
+mod patch;
 mod protection;
 mod resolve;
 mod runs;
@@ -16,6 +20,10 @@ mod template;
 mod timeline;
 mod tree;
 mod xml;
+
+pub use document::{Deviation, Document, Refreshed};
+pub use links::Link;
+pub use patch::PatchError;
 
 use names::Name;
 use tree::{Element, Reader, Tree};
@@ -30,7 +38,7 @@ use crate::presentation::Presentation;
 /// A representation that is not understood is left out with a warning as long as others remain.
 pub fn parse_mpd(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
     let text = text(bytes).map_err(|fault| *fault)?;
-    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut lines = Lines::of(text);
     let mut warnings = Warnings::default();
     let presentation = read(text, url, &mut warnings);
     let presentation = presentation.map_err(|fault| lines.of_fault(*fault))?;
@@ -43,20 +51,32 @@ fn read(text: &str, url: &str, warnings: &mut Warnings) -> Result<Presentation, 
     let mut tree = Tree::default();
     let id = Reader::new(text, 0, &mut tree)?.document(Name::Mpd)?;
     let mpd = Element { tree: &tree, text, id };
-    resolve::presentation(mpd, url, text.len(), warnings)
+    resolve::presentation(mpd, url, text.len(), warnings, None)
+        .map(|(presentation, _)| presentation)
 }
 
 /// Turns offsets in a text, which are where faults and warnings say they stand, into lines.
 struct Lines<'a> {
     text: &'a str,
+    /// Offset that the text begins with.
+    base: usize,
     at: usize,
     line: u64,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self::after(text, 0)
+    }
+
+    fn after(text: &'a str, base: usize) -> Self {
+        Self { text, base, at: 0, line: 1 }
+    }
+
     /// The line of an offset. Offsets mostly rise, so lines are counted on from the last.
     fn line(&mut self, offset: u64) -> u64 {
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).saturating_sub(self.base);
+        let offset = offset.min(self.text.len());
         if offset < self.at {
             (self.at, self.line) = (0, 1);
         }

@@ -8,6 +8,7 @@ pub(super) enum Name {
     /// None of those below.
     Unknown,
     Accessibility,
+    Actuate,
     AdaptationSet,
     Add,
     AudioChannelConfiguration,
@@ -139,6 +140,7 @@ const SPELLINGS: &[(Name, &str)] = {
     use Name::*;
     &[
         (Accessibility, "Accessibility"),
+        (Actuate, ":actuate"),
         (AdaptationSet, "AdaptationSet"),
         (Add, "add"),
         (AudioChannelConfiguration, "AudioChannelConfiguration"),

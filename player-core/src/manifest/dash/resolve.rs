@@ -19,23 +19,94 @@ use crate::presentation::{
 use crate::time::MediaTime;
 use crate::url;
 
-/// Turns a document of so many bytes, read from `url`, into a presentation.
+/// Turns a document of so many bytes, read from `url`, into a presentation. What `earlier` has that
+/// did not change stays.
 pub(super) fn presentation(
     mpd: Element<'_>,
     url: &str,
     bytes: usize,
     warnings: &mut Warnings,
-) -> Result<Presentation, Fault> {
+    mut earlier: Option<Earlier<'_>>,
+) -> Result<(Presentation, Held), Fault> {
     let mut resolver = Resolver::new(mpd, bytes, warnings);
     let bases = resolver.top(url)?;
+    let mut held = Held { bases, dynamic: resolver.dynamic, spans: Vec::new() };
     let mut periods: Vec<Period> = Vec::new();
+    let mut kept: Vec<(usize, usize)> = Vec::new();
     for Span { element, start, end } in resolver.spans()? {
-        let period = resolver.period(element, &bases, start, end)?;
+        let span = HeldSpan { node: element.id, start, end };
+        held.spans.push(span);
+        if let Some(earlier) = &earlier
+            && let Some(position) = earlier.kept(element, span, &held)
+        {
+            kept.push((periods.len(), position));
+            periods.push(Period {
+                start,
+                duration: end.map(|end| end - start),
+                ..Period::default()
+            });
+            continue;
+        }
+        let period = resolver.period(element, &held.bases, start, end)?;
         if !period.sets.is_empty() || period.remote.is_some() {
             periods.push(period);
         }
     }
-    resolver.finish(periods, url)
+    // Nothing can go wrong from here on but that there is nothing to play.
+    if let Some(earlier) = &mut earlier
+        && !periods.is_empty()
+    {
+        for (place, position) in kept {
+            if let (Some(place), Some(period)) =
+                (periods.get_mut(place), earlier.presentation.periods.get_mut(position))
+            {
+                *place = core::mem::take(period);
+            }
+        }
+    }
+    Ok((resolver.finish(periods, url)?, held))
+}
+
+/// What a presentation was made of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    bases: Bases,
+    dynamic: bool,
+    spans: Vec<HeldSpan>,
+}
+
+/// When a period played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct HeldSpan {
+    node: u32,
+    start: MediaTime,
+    end: Option<MediaTime>,
+}
+
+/// An earlier state of a presentation.
+pub(super) struct Earlier<'e> {
+    pub(super) presentation: &'e mut Presentation,
+    pub(super) held: &'e Held,
+    /// The elements of periods that have not changed: now and then.
+    pub(super) same: &'e [(u32, u32)],
+}
+
+impl Earlier<'_> {
+    /// Where a period is in the earlier presentation, if it can stay.
+    fn kept(&self, element: Element<'_>, span: HeldSpan, held: &Held) -> Option<usize> {
+        // The spans of `held` are not known yet.
+        if (&self.held.bases, self.held.dynamic) != (&held.bases, held.dynamic) {
+            return None;
+        }
+        let (_, then) = self.same.iter().find(|(now, _)| *now == element.id)?;
+        let before = HeldSpan { node: *then, ..span };
+        self.held.spans.iter().find(|known| **known == before)?;
+        let id = element.get(Name::Id);
+        self.presentation
+            .periods
+            .iter()
+            .position(|period| period.start == span.start && period.id.as_deref() == id)
+    }
 }
 
 /// What a document may unfold to is bounded by its size: `FREE_BYTES`, and so many for each of its

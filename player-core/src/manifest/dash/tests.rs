@@ -66,6 +66,7 @@ fn bytes(start: u64, length: u64) -> Option<ByteRange> {
 }
 
 mod described;
+mod reloaded;
 
 mod addressing {
     use super::*;

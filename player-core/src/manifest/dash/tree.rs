@@ -10,6 +10,7 @@ use crate::time::MediaTime;
 /// Everything that was read of a text, which is kept elsewhere.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
+    /// The first is the root.
     pub(super) nodes: Vec<Node>,
     pub(super) attributes: Vec<Attribute>,
     pub(super) lists: Vec<List>,
@@ -24,6 +25,8 @@ pub(super) struct Node {
     pub(super) name: Name,
     /// Text in `content` is markup, too.
     markup: bool,
+    /// It is not what its text says any more.
+    pub(super) patched: bool,
     pub(super) attribute_count: u16,
     pub(super) first_attribute: u32,
     pub(super) parent: u32,
@@ -58,6 +61,12 @@ pub(super) struct Span {
 
 const EXTRA: u32 = 1 << 31;
 
+/// A state of a tree.
+pub(super) struct Mark {
+    lengths: [usize; 4],
+    counts: Counts,
+}
+
 /// What has a limit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
@@ -76,6 +85,8 @@ const FREE_ELEMENTS: usize = 10_000;
 const BYTES_FOR_ELEMENT: usize = 12;
 /// Offsets have 31 bits.
 const MOST_BYTES: usize = EXTRA as usize - 1;
+/// How many elements are looked through for the earlier state of one.
+const TWINS_LOOKED_AT: usize = 64;
 /// The most segments in a sequence, and the most durations in a pattern.
 const MOST_PARTS: u64 = 65_535;
 
@@ -87,6 +98,12 @@ pub(super) struct Reader<'a, 't> {
     /// Elements without prefix are understood as well.
     bare: bool,
     base: usize,
+    /// What the text was before, and for each open element what it was there and which of its
+    /// children comes next.
+    before: Option<Element<'a>>,
+    twins: Vec<(u32, u32)>,
+    /// Periods that are what they were, and what they were.
+    pub(super) same: Vec<(u32, u32)>,
 }
 
 impl<'a, 't> Reader<'a, 't> {
@@ -97,7 +114,14 @@ impl<'a, 't> Reader<'a, 't> {
         }
         let mut xml = Xml::new(text);
         xml.at = base;
-        Ok(Self { xml, tree, prefix: None, bare: false, base })
+        let (twins, same) = (Vec::new(), Vec::new());
+        Ok(Self { xml, tree, prefix: None, bare: false, base, before: None, twins, same })
+    }
+
+    /// Takes over what has not changed since an earlier state of the document.
+    pub(super) fn after(mut self, before: Element<'a>) -> Self {
+        self.before = Some(before);
+        self
     }
 
     /// Reads a whole document with a root of this name, and gives the root.
@@ -116,11 +140,41 @@ impl<'a, 't> Reader<'a, 't> {
                     }
                     self.bare = root != Name::Mpd;
                     let root = self.open(root, NONE, at)?;
+                    if let Some(before) = self.before {
+                        self.twins.push((before.id, before.first()));
+                    }
                     self.children(root)?;
                     self.xml.finish()?;
                     return Ok(root);
                 }
                 Event::EndOfFile => return Err(missing().at(at as u64)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads elements of one name that stand one after another without a root, as the content of a
+    /// link does, or one of them as a root. They have no parent.
+    pub(super) fn fragment(&mut self, wanted: Name) -> Result<Vec<u32>, Fault> {
+        let mut elements = Vec::new();
+        loop {
+            let at = self.xml.at;
+            match self.xml.event()? {
+                Event::Start(full) => {
+                    self.prefix = full.split_once(':').map(|(prefix, _)| prefix);
+                    if self.name(full) != wanted {
+                        return Err(ManifestErrorKind::missing(wanted.text()).at(at as u64));
+                    }
+                    let element = self.open(wanted, NONE, at)?;
+                    if wanted == Name::SegmentTimeline {
+                        self.timeline(element, None)?;
+                    } else {
+                        self.children(element)?;
+                    }
+                    elements.push(element);
+                }
+                Event::EndOfFile => return Ok(elements),
+                Event::End => return Err(xml::fault("an end tag without a start tag", at)),
                 _ => {}
             }
         }
@@ -163,6 +217,7 @@ impl<'a, 't> Reader<'a, 't> {
         let node = Node {
             name,
             markup: false,
+            patched: false,
             attribute_count: u16::try_from(attribute_count).unwrap_or(u16::MAX),
             first_attribute,
             parent: NONE,
@@ -196,9 +251,23 @@ impl<'a, 't> Reader<'a, 't> {
                         self.xml.skip()?;
                         continue;
                     }
+                    let twin = self.twin(name);
+                    if name == Name::Period && self.unchanged(twin, at, current)? {
+                        continue;
+                    }
                     current = self.open(name, current, at)?;
                     if name == Name::SegmentTimeline {
-                        current = self.timeline(current)?;
+                        current = self.timeline(current, twin)?;
+                    } else if name == Name::S {
+                        // One by itself, in a patch.
+                        let mut list = List::default();
+                        let s = self.s(at, &mut list)?;
+                        list.s.push(s);
+                        self.tree.add_list(current, list);
+                        self.twins.push((NONE, NONE));
+                    } else {
+                        let first = twin.map_or(NONE, |twin| twin.first());
+                        self.twins.push((twin.map_or(NONE, |twin| twin.id), first));
                     }
                 }
                 Event::End => {
@@ -210,6 +279,7 @@ impl<'a, 't> Reader<'a, 't> {
                         node.content = Span::of(node.inner as usize, at - node.inner as usize);
                     }
                     node.end = end as u32;
+                    self.twins.pop();
                     if current == top {
                         return Ok(());
                     }
@@ -253,12 +323,129 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
+    /// What an element was before, if it was there: one of the same name and id, not far from the
+    /// one that matched last.
+    #[inline]
+    fn twin(&mut self, name: Name) -> Option<Element<'a>> {
+        let before = self.before?;
+        self.find_twin(before, name)
+    }
+
+    #[inline(never)]
+    fn find_twin(&mut self, before: Element<'a>, name: Name) -> Option<Element<'a>> {
+        let (_, next) = self.twins.last_mut()?;
+        let id = self.xml.attributes.iter().find(|attribute| attribute.name == "id");
+        let id = id.map(|attribute| attribute.value.trim_ascii());
+        let candidates = Element { id: *next, ..before }.and_after().take(TWINS_LOOKED_AT);
+        let twin = candidates
+            .into_iter()
+            .find(|element| element.name() == name && element.get(Name::Id) == id)?;
+        *next = twin.node()?.next;
+        Some(twin)
+    }
+
+    /// Takes over an element whose text is what it was, and passes over it.
+    fn unchanged(
+        &mut self,
+        twin: Option<Element<'a>>,
+        at: usize,
+        parent: u32,
+    ) -> Result<bool, Fault> {
+        let Some((twin, node)) = twin.and_then(|twin| Some((twin, twin.node()?))) else {
+            return Ok(false);
+        };
+        let (start, end) = (node.at as usize, node.end as usize);
+        let same = runs::common(self.xml.text.as_bytes(), at, twin.text.as_bytes(), start);
+        if node.patched || same < end - start {
+            return Ok(false);
+        }
+        let copy = self.copy(twin, parent, (at as u32).wrapping_sub(node.at))?;
+        self.same.push((copy, twin.id));
+        self.xml.leave(at + (end - start));
+        Ok(true)
+    }
+
+    /// Adds a copy of an element whose text has moved by so many bytes.
+    fn copy(&mut self, element: Element<'a>, parent: u32, moved: u32) -> Result<u32, Fault> {
+        let Some(mut node) = element.node().copied() else { return Ok(NONE) };
+        self.tree.counts.count(node.name, self.xml.at)?;
+        for place in [&mut node.at, &mut node.inner, &mut node.end] {
+            *place = place.wrapping_add(moved);
+        }
+        let copy_text = |tree: &mut Tree, span: Span| match span.start & EXTRA {
+            0 => Span { start: span.start.wrapping_add(moved), ..span },
+            _ => tree.keep(element.tree.text(span, element.text)),
+        };
+        node.content = copy_text(self.tree, node.content);
+        let first = node.first_attribute as usize;
+        node.first_attribute = self.tree.attributes.len() as u32;
+        let attributes = element.tree.attributes.get(first..first + node.attribute_count as usize);
+        for attribute in attributes.unwrap_or_default() {
+            let value = copy_text(self.tree, attribute.value);
+            self.tree.attributes.push(Attribute { value, ..*attribute });
+        }
+        let list = element.list().map(|(_, list)| list);
+        (node.child, node.last_child, node.next) = (NONE, NONE, NONE);
+        let id = self.tree.nodes.len() as u32;
+        self.tree.nodes.push(node);
+        self.tree.append(parent, id);
+        if let Some(list) = list {
+            let mut list = list.clone();
+            for s in &mut list.s {
+                s.end = s.end.wrapping_add(moved);
+            }
+            self.tree.counts.segments += list.s.len();
+            self.tree.add_list(id, list);
+        }
+        for child in element.children() {
+            self.copy(child, id, moved)?;
+        }
+        Ok(id)
+    }
+
+    /// Takes over the `S` elements that a timeline has kept: those from the second on, as long as
+    /// their text is the same, after a first that may have been cut at its front.
+    fn take_over(&mut self, twin: Element<'a>, list: &mut List) -> Option<()> {
+        let (_, before) = twin.list()?;
+        if !before.rare.is_empty() || !before.patterns.is_empty() || twin.node()?.patched {
+            return None;
+        }
+        let first = list.s.last()?;
+        let end = first.time.checked_add(first.duration.checked_mul(first.repeat as u64 + 1)?)?;
+        let (mut time, mut kept) = (0u64, None);
+        for (position, s) in before.s.iter().enumerate() {
+            let start = if s.time == S::CONTINUED { time } else { s.time };
+            if start >= end {
+                kept = (start == end && position > 0).then_some(position);
+                break;
+            }
+            time = start.checked_add(s.duration.checked_mul(u64::try_from(s.repeat).ok()? + 1)?)?;
+        }
+        let kept = kept?;
+        let from = before.s.get(kept - 1)?.end as usize;
+        let (text, at) = (self.xml.text.as_bytes(), self.xml.at);
+        let same = runs::common(text, at, twin.text.as_bytes(), from);
+        let rest = before.s.get(kept..)?;
+        let count = rest.partition_point(|s| s.end as usize <= from + same);
+        let rest = rest.get(..count)?;
+        let moved = (at as u32).wrapping_sub(from as u32);
+        list.s.reserve(count + 16);
+        list.s.extend(rest.iter().map(|s| S { end: s.end.wrapping_add(moved), ..*s }));
+        self.xml.at = list.s.last()?.end as usize;
+        Some(())
+    }
+
     /// Reads a `SegmentTimeline` to its end, and gives its parent.
-    fn timeline(&mut self, node: u32) -> Result<u32, Fault> {
+    fn timeline(&mut self, node: u32, twin: Option<Element<'a>>) -> Result<u32, Fault> {
         let mut list = List::default();
+        if let (Some(twin), false) = (twin, self.xml.at_end) {
+            self.xml.at = runs::read(self.xml.text.as_bytes(), self.xml.at, &mut list.s, 1);
+            self.take_over(twin, &mut list);
+        }
         loop {
             if !self.xml.at_end {
-                self.xml.at = runs::read(self.xml.text.as_bytes(), self.xml.at, &mut list.s);
+                let text = self.xml.text.as_bytes();
+                self.xml.at = runs::read(text, self.xml.at, &mut list.s, usize::MAX);
             }
             let at = self.xml.at;
             match self.xml.inside()? {
@@ -282,10 +469,8 @@ impl<'a, 't> Reader<'a, 't> {
             return Err(kind.at(self.xml.at as u64));
         }
         list.s.shrink_to_fit();
-        let position = self.tree.lists.len() as u32;
-        self.tree.lists.push(list);
+        self.tree.add_list(node, list);
         let Some(node) = self.tree.nodes.get_mut(node as usize) else { return Ok(NONE) };
-        node.list = position;
         node.end = self.xml.at as u32;
         Ok(node.parent)
     }
@@ -424,11 +609,41 @@ impl Span {
 }
 
 impl Tree {
+    /// How much there is.
+    pub(super) fn mark(&self) -> Mark {
+        let lengths = [self.nodes.len(), self.attributes.len(), self.lists.len(), self.extra.len()];
+        Mark { lengths, counts: self.counts }
+    }
+
+    /// Forgets what was added since.
+    pub(super) fn reset(&mut self, mark: Mark) {
+        let [nodes, attributes, lists, extra] = mark.lengths;
+        self.nodes.truncate(nodes);
+        self.attributes.truncate(attributes);
+        self.lists.truncate(lists);
+        self.extra.truncate(extra);
+        self.counts = mark.counts;
+    }
+
+    /// Takes no more room than it needs.
+    pub(super) fn shrink(&mut self) {
+        self.nodes.shrink_to_fit();
+        self.attributes.shrink_to_fit();
+    }
+
     /// Keeps text that does not stand anywhere.
     pub(super) fn keep(&mut self, text: &str) -> Span {
         let start = self.end() | EXTRA;
         self.extra.push_str(text);
         Span { start, length: text.len() as u32 }
+    }
+
+    fn add_list(&mut self, node: u32, list: List) {
+        let position = self.lists.len() as u32;
+        self.lists.push(list);
+        if let Some(node) = self.nodes.get_mut(node as usize) {
+            node.list = position;
+        }
     }
 
     fn end(&self) -> u32 {
@@ -439,6 +654,91 @@ impl Tree {
         let text = if span.start & EXTRA == 0 { text } else { &self.extra };
         let start = (span.start & !EXTRA) as usize;
         text.get(start..start + span.length as usize).unwrap_or("")
+    }
+
+    /// Takes an element out of its parent.
+    pub(super) fn unlink(&mut self, id: u32) {
+        let Some(Node { parent, next, .. }) = self.nodes.get(id as usize).copied() else { return };
+        let before = self.before(parent, id);
+        let Some(node) = self.nodes.get_mut(parent as usize) else { return };
+        if node.last_child == id {
+            node.last_child = before;
+        }
+        match self.nodes.get_mut(before as usize) {
+            Some(before) => before.next = next,
+            None => {
+                if let Some(node) = self.nodes.get_mut(parent as usize) {
+                    node.child = next;
+                }
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            (node.parent, node.next) = (NONE, NONE);
+        }
+    }
+
+    /// Puts an element, which has no parent, before another or at the end.
+    pub(super) fn insert(&mut self, parent: u32, id: u32, following: u32) {
+        if following == NONE {
+            return self.append(parent, id);
+        }
+        let before = self.before(parent, following);
+        if let Some(node) = self.nodes.get_mut(id as usize) {
+            (node.parent, node.next) = (parent, following);
+        }
+        match self.nodes.get_mut(before as usize) {
+            Some(before) => before.next = id,
+            None => {
+                if let Some(node) = self.nodes.get_mut(parent as usize) {
+                    node.child = id;
+                }
+            }
+        }
+    }
+
+    /// The element before another; none if it is the first.
+    fn before(&self, parent: u32, id: u32) -> u32 {
+        let mut before = NONE;
+        let mut at = self.nodes.get(parent as usize).map_or(NONE, |node| node.child);
+        while at != id && at != NONE {
+            before = at;
+            at = self.nodes.get(at as usize).map_or(NONE, |node| node.next);
+        }
+        before
+    }
+
+    /// Gives an attribute another value, or takes it away.
+    pub(super) fn set_attribute(&mut self, id: u32, name: Name, value: Option<Span>) {
+        let Some(node) = self.nodes.get_mut(id as usize) else { return };
+        let first = node.first_attribute as usize;
+        let old = first..first + node.attribute_count as usize;
+        node.first_attribute = self.attributes.len() as u32;
+        for at in old {
+            if let Some(attribute) = self.attributes.get(at).filter(|old| old.name != name) {
+                self.attributes.push(*attribute);
+            }
+        }
+        self.attributes.extend(value.map(|value| Attribute { name, value }));
+        let count = self.attributes.len() as u32 - node.first_attribute;
+        node.attribute_count = u16::try_from(count).unwrap_or(u16::MAX);
+    }
+
+    /// Marks an element, and those around it, as not being what their text says.
+    pub(super) fn mark_patched(&mut self, mut id: u32) {
+        while let Some(node) = self.nodes.get_mut(id as usize) {
+            node.patched = true;
+            id = node.parent;
+        }
+    }
+
+    /// An element and all around it.
+    pub(super) fn around(&self, mut id: u32) -> Vec<u32> {
+        let mut around = Vec::new();
+        while let Some(node) = self.nodes.get(id as usize) {
+            around.push(id);
+            id = node.parent;
+        }
+        around
     }
 
     /// Makes an element the last child of another.
@@ -466,7 +766,7 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    fn node(&self) -> Option<&'a Node> {
+    pub(super) fn node(&self) -> Option<&'a Node> {
         self.tree.nodes.get(self.id as usize)
     }
 
@@ -509,9 +809,12 @@ impl<'a> Element<'a> {
         Some((list, self.tree.lists.get(list as usize)?))
     }
 
+    fn first(&self) -> u32 {
+        self.node().map_or(NONE, |node| node.child)
+    }
+
     pub(super) fn children(self) -> impl Iterator<Item = Element<'a>> {
-        let child = self.node().map_or(NONE, |node| node.child);
-        Element { id: child, ..self }.and_after()
+        Element { id: self.first(), ..self }.and_after()
     }
 
     /// This one and those after it.

@@ -67,6 +67,13 @@ impl<'a> Xml<'a> {
         Ok(())
     }
 
+    /// Leaves the element whose start was read last: it ends before offset `at`.
+    pub(super) fn leave(&mut self, at: usize) {
+        self.open.pop();
+        self.at_end = false;
+        self.at = at;
+    }
+
     /// Reads on to the end of the document, once the root has been read.
     pub(super) fn finish(&mut self) -> Result<(), Fault> {
         loop {

@@ -33,6 +33,11 @@ impl UrlPattern {
         Self { parts }
     }
 
+    /// URLs differ by number alone.
+    pub(crate) fn is_numbered(&self) -> bool {
+        !self.parts.iter().any(|part| matches!(part, PatternPart::Time { .. }))
+    }
+
     /// The URL of one segment.
     pub(crate) fn expand(&self, number: u64, time: u64, part: u64) -> String {
         // Most numbers are far shorter than the longest.

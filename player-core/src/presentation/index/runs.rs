@@ -14,6 +14,8 @@ pub(crate) struct Timeline {
     period_end: MediaTime,
     /// The media time, rounded down, that the period ends with.
     end: u64,
+    /// The manifest lists the segments; else they are there when the clock says so.
+    listed: bool,
     runs: Vec<Placed>,
 }
 
@@ -79,15 +81,51 @@ impl Timeline {
         period_end: MediaTime,
     ) -> Self {
         let timescale = timescale.max(1);
-        let runs = Vec::new();
-        let mut timeline = Self { timescale, origin, period_start, period_end, end: 0, runs };
+        let (listed, runs) = (false, Vec::new());
+        let mut timeline =
+            Self { timescale, origin, period_start, period_end, end: 0, listed, runs };
         timeline.end = timeline.media_ticks(period_end);
         timeline
     }
 
-    /// Makes room for so many runs.
-    pub(crate) fn reserve(&mut self, runs: usize) {
+    /// Makes room for so many runs that the manifest lists.
+    pub(crate) fn list(&mut self, runs: usize) {
+        self.listed = true;
         self.runs.reserve_exact(runs);
+    }
+
+    pub(crate) fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// Where segments begin or end otherwise than in an earlier state, as far as both tell of a
+    /// time; their numbers count if they are `numbered`.
+    pub(crate) fn difference(&self, before: &Self, numbered: bool) -> Option<MediaTime> {
+        let (mut ours, mut theirs) = (self.runs.iter().peekable(), before.runs.iter().peekable());
+        // The later beginning is where both tell of something.
+        let mut at = ours.peek()?.run.time.max(theirs.peek()?.run.time);
+        loop {
+            while ours.next_if(|placed| placed.run.end() <= at).is_some() {}
+            while theirs.next_if(|placed| placed.run.end() <= at).is_some() {}
+            let (Some(one), Some(other)) = (ours.peek(), theirs.peek()) else { return None };
+            let (one, other) = (one.run, other.run);
+            // A gap of one is one of the other, too.
+            let begins = (one.time.max(at), other.time.max(at));
+            if begins.0 != begins.1 {
+                return Some(self.time_of(begins.0.min(begins.1)));
+            }
+            at = begins.0;
+            let phases = ((at - one.time) % one.duration, (at - other.time) % other.duration);
+            let number = |run: Run| run.number.wrapping_add((at - run.time) / run.duration);
+            let same = phases.0 == phases.1
+                && one.duration == other.duration
+                && one.parts == other.parts
+                && (!numbered || number(one) == number(other));
+            if !same {
+                return Some(self.time_of(at));
+            }
+            at = one.end().min(other.end()).max(at + 1);
+        }
     }
 
     /// Adds a run after all others, less what lies outside the period or is too short to have a
