@@ -22,9 +22,9 @@ import scipy.sparse as sparse
 from implicit.als import AlternatingLeastSquares
 
 DEPTH = 20
-FACTORS = (8, 16, 24, 32, 64, 128)
-REGULARISATION = (0.1, 1.0, 5.0, 20.0, 50.0)
-ALPHA = (1.0, 2.0, 5.0, 10.0)
+FACTORS = (16, 32, 64)
+REGULARISATION = (1.0, 5.0, 20.0, 50.0, 100.0)
+ALPHA = (1.0, 2.0, 5.0, 10.0, 20.0)
 # How much a star above the profile's mean adds to the confidence.
 RATING_SLOPE = (0.1, 0.2)
 
