@@ -45,6 +45,52 @@ pub fn resolve(base: &str, reference: &str) -> String {
     out
 }
 
+/// A base against which many references are resolved.
+pub(crate) struct Folder<'a> {
+    base: &'a str,
+    /// What a plain name is appended to.
+    folder: String,
+}
+
+impl<'a> Folder<'a> {
+    pub(crate) fn of(base: &'a str) -> Self {
+        let mut folder = resolve(base, "a");
+        folder.pop();
+        Self { base, folder }
+    }
+
+    /// As [`resolve`], and quick for references that are just to be appended.
+    pub(crate) fn resolve(&self, reference: &str) -> String {
+        if !is_plain(reference) {
+            return resolve(self.base, reference);
+        }
+        let mut out = String::with_capacity(self.folder.len() + reference.len());
+        out.push_str(&self.folder);
+        out.push_str(reference);
+        out
+    }
+}
+
+/// Whether a reference is a path from the folder of its base on, without dots to be removed, and
+/// maybe a query.
+fn is_plain(reference: &str) -> bool {
+    let mut before = b'/';
+    let mut query = false;
+    for &byte in reference.as_bytes() {
+        match byte {
+            0..=b' ' | b'#' => return false,
+            b':' | b'.' | b'/' | b'?' if query => {}
+            b':' => return false,
+            b'.' | b'/' if before == b'/' => return false,
+            b'?' if before == b'/' => return false,
+            b'?' => query = true,
+            _ => {}
+        }
+        before = byte;
+    }
+    !reference.is_empty()
+}
+
 /// The path of a URL, without scheme, host, query and fragment.
 pub(crate) fn path(url: &str) -> &str {
     Parts::of(url).path
@@ -258,6 +304,14 @@ mod tests {
         fn any_text_resolves(base in "\\PC{0,60}", reference in "[.:/?#a\u{e9}%]{0,40}") {
             let _ = resolve(&base, &reference);
             let _ = resolve(&reference, &base);
+        }
+
+        #[test]
+        fn a_folder_resolves_likewise(
+            base in "(https?://[a-z]{1,3})?[a-c./?#:]{0,12}",
+            reference in "[a-c./?#: ]{0,12}|[a-c]{1,3}(/[a-c]{1,3}){0,2}(\\?[a-c/.:]{0,4})?",
+        ) {
+            prop_assert_eq!(Folder::of(&base).resolve(&reference), resolve(&base, &reference));
         }
 
         #[test]

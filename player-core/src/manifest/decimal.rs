@@ -21,7 +21,9 @@ pub(crate) fn seconds(text: &str) -> Option<MediaTime> {
                 }
                 places = Some(0);
             }
-            None => whole = whole.saturating_mul(10).saturating_add(digit),
+            // Without the checks of a saturating product, which is one of 128 bits in WebAssembly.
+            None if whole >= MANY => whole = u64::MAX,
+            None => whole = whole * 10 + digit,
             // Ten digits are a fourteenth of a flick apart.
             Some(places) if *places < 10 => {
                 fraction = fraction * 10 + digit;
@@ -68,13 +70,23 @@ pub(crate) fn float(text: &str) -> Option<f64> {
     Some(value as f64 / scale)
 }
 
+/// What can grow by a digit for sure.
+const MANY: u64 = 1_000_000_000_000_000_000;
+
 /// A decimal integer without sign (RFC 8216bis §4.2; `xs:unsignedLong`).
 pub(crate) fn integer(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    let mut value = 0u64;
+    for &byte in text.as_bytes() {
+        let digit = u64::from(byte.wrapping_sub(b'0'));
+        if digit > 9 {
+            return None;
+        }
+        value = match value {
+            0..MANY => value * 10 + digit,
+            _ => value.checked_mul(10)?.checked_add(digit)?,
+        };
     }
-    text.bytes()
-        .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+    (!text.is_empty()).then_some(value)
 }
 
 /// Digits before and after the point, of which there must be any.

@@ -6,7 +6,7 @@ mod pattern;
 mod runs;
 
 pub use list::Difference;
-pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting};
+pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting, same_eight};
 pub(crate) use pattern::{PatternPart, UrlPattern};
 pub(crate) use runs::{Run, Timeline};
 
@@ -216,7 +216,11 @@ impl SegmentIndex {
     /// Every segment, in order.
     pub fn iter(&self) -> impl Iterator<Item = Segment> + '_ {
         let mut near = 0;
-        (0..self.len()).map_while(move |position| self.get_near(position, &mut near))
+        let list = self.list().map(|list| (list, list.folder()));
+        (0..self.len()).map_while(move |position| match &list {
+            Some((list, folder)) => list.expand(position, Some(folder)),
+            None => self.get_near(position, &mut near),
+        })
     }
 
     fn get_near(&self, position: usize, near: &mut usize) -> Option<Segment> {

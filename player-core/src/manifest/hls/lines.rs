@@ -96,7 +96,7 @@ impl<'a> Line<'a> {
 
 /// Where the line that `start` lies in ends: at its line feed, or the end of the text. Looks at eight
 /// bytes at a time.
-#[inline]
+#[inline(always)]
 fn line_end(bytes: &[u8], start: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;

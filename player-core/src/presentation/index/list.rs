@@ -87,6 +87,19 @@ impl Date {
         let since = (time - self.start).micros();
         WallTime::from_micros(self.wall.micros().saturating_add(since))
     }
+
+    /// Whether the date of a time is this.
+    fn implies(self, time: MediaTime, wall: WallTime) -> bool {
+        let micros = wall.micros().saturating_sub(self.wall.micros());
+        let flicks = (time - self.start).flicks();
+        // As rounding to the nearest has it, but without a division. 3528 flicks are five
+        // microseconds; beyond thirty years, dates are stated again.
+        const LONG: i64 = 1_000_000_000_000_000;
+        if !(-LONG..LONG).contains(&micros) || !(-LONG * 706..LONG * 706).contains(&flicks) {
+            return false;
+        }
+        (0..3528).contains(&(flicks * 5 + 1764 - micros * 3528))
+    }
 }
 
 /// Puts a list together.
@@ -188,7 +201,9 @@ impl List {
             _ => self.text.push(entry.reference),
         };
         if entry.range.is_some() || !self.ranges.is_empty() {
-            self.ranges.resize(self.entries.len(), Range::WHOLE);
+            if self.ranges.len() < self.entries.len() {
+                self.ranges.resize(self.entries.len(), Range::WHOLE);
+            }
             self.ranges.push_back(Range::new(entry.range));
         }
         self.entries.push_back(Entry { start: entry.start, duration: entry.duration, reference });
@@ -202,7 +217,7 @@ impl List {
             self.marks.push_back(Mark { number, setting });
         }
         if let Some(wall) = entry.wall_time
-            && self.dates.back().is_none_or(|last| last.at(entry.start) != wall)
+            && self.dates.back().is_none_or(|last| !last.implies(entry.start, wall))
         {
             self.dates.push_back(Date { number, start: entry.start, wall });
         }
@@ -212,6 +227,19 @@ impl List {
     }
 
     pub(super) fn get(&self, position: usize) -> Option<Segment> {
+        self.expand(position, None)
+    }
+
+    /// What makes [`expand`](Self::expand) quick for many segments.
+    pub(super) fn folder(&self) -> url::Folder<'_> {
+        url::Folder::of(&self.base)
+    }
+
+    pub(super) fn expand(
+        &self,
+        position: usize,
+        folder: Option<&url::Folder<'_>>,
+    ) -> Option<Segment> {
         let entry = self.entries.get(position)?;
         let number = self.first_number.saturating_add(position as u64);
         let setting = self.setting(number);
@@ -220,7 +248,10 @@ impl List {
             number,
             start: entry.start,
             duration: entry.duration,
-            url: url::resolve(&self.base, self.text.get(entry.reference)),
+            url: match (folder, self.text.get(entry.reference)) {
+                (Some(folder), reference) => folder.resolve(reference),
+                (None, reference) => url::resolve(&self.base, reference),
+            },
             range,
             init: setting.init,
             discontinuity: setting.discontinuity,
@@ -448,9 +479,29 @@ pub enum Difference {
     Query,
 }
 
-/// Whether two references are equal; names of segments differ near their end if at all.
+/// Whether two references are equal. Eight bytes at a time: `==` looks at each where there is no
+/// `memcmp` of the platform's.
+#[inline]
 fn same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && one.bytes().rev().eq(other.bytes().rev())
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    // The last eight first: that is where names of segments differ.
+    match (one.last_chunk::<8>(), other.last_chunk::<8>()) {
+        (Some(last), Some(other_last)) => {
+            let eights = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
+            same_eight(last, other_last)
+                && eights.into_iter().all(|(one, other)| same_eight(one, other))
+        }
+        _ => one == other,
+    }
+}
+
+/// Whether eight bytes are the same as eight others.
+#[inline(always)]
+pub(crate) fn same_eight(one: &[u8; 8], other: &[u8; 8]) -> bool {
+    u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other)
 }
 
 /// Text that grows at the end and goes at the beginning. Places in it are counted from a beginning

@@ -13,7 +13,7 @@ use crate::manifest::hls::low_latency::{Part, PreloadHint, RenditionReport, Serv
 use crate::manifest::hls::reading::Reading;
 use crate::manifest::hls::variables::Variables;
 use crate::manifest::{Fault, ManifestErrorKind, Parsed, WarningCode, decimal};
-use crate::presentation::index::{List, ListEntry, MovingText, Setting, Shared};
+use crate::presentation::index::{List, ListEntry, MovingText, Setting, Shared, same_eight};
 use crate::presentation::{InitSegment, SegmentIndex, TimedEvent};
 use crate::time::{MediaTime, WallTime};
 
@@ -169,11 +169,11 @@ impl<'a, 'h> MediaReader<'a, 'h> {
                 Some(b"#EXTINF:") => {
                     self.extinf(line.text.get(8..).unwrap_or(""), line.number)?;
                 }
-                Some(b"#EXT-X-P") => match line.text.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:") {
+                Some(b"#EXT-X-P") => match after(line.text, b"#EXT-X-PROGRAM-DATE-TIME:") {
                     Some(date) => self.date(date, line.number),
                     None => self.tag(line, &mut lines)?,
                 },
-                Some(b"#EXT-X-B") => match line.text.strip_prefix("#EXT-X-BYTERANGE:") {
+                Some(b"#EXT-X-B") => match after(line.text, b"#EXT-X-BYTERANGE:") {
                     Some(range) => self.byte_range(range, line.number)?,
                     None => self.tag(line, &mut lines)?,
                 },
@@ -203,7 +203,7 @@ impl<'a, 'h> MediaReader<'a, 'h> {
     #[inline]
     fn extinf(&mut self, value: &str, line: u64) -> Result<(), Fault> {
         let end = value.bytes().position(|byte| byte == b',').unwrap_or(value.len());
-        let text = value.get(..end).unwrap_or("").trim_ascii();
+        let text = trimmed(value.get(..end).unwrap_or(""));
         match attributes::duration(text) {
             Some(duration) => self.duration = Some(duration),
             None => return Err(ManifestErrorKind::invalid("EXTINF", text).at(line)),
@@ -221,7 +221,7 @@ impl<'a, 'h> MediaReader<'a, 'h> {
 
     #[inline]
     fn date(&mut self, text: &str, line: u64) {
-        self.date = self.reading.dates.read(text.trim_ascii());
+        self.date = self.reading.dates.read(trimmed(text));
         if self.date.is_none() {
             self.reading.bad_value("EXT-X-PROGRAM-DATE-TIME", text, line);
         }
@@ -783,9 +783,28 @@ fn base(url: &str) -> &str {
 /// How many bytes two texts begin with alike. Compares eight at a time.
 fn common(one: &[u8], other: &[u8]) -> usize {
     let eights = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
-    let same = eights.take_while(|(one, other)| one == other).count() * 8;
+    let same = eights.take_while(|(one, other)| same_eight(one, other)).count() * 8;
     let rest = one.iter().skip(same).zip(other.iter().skip(same));
     same + rest.take_while(|(one, other)| one == other).count()
+}
+
+/// What follows a name of `8n + 1` bytes. Eight at a time, as names are long and lines many.
+#[inline]
+fn after<'t, const N: usize>(text: &'t str, name: &[u8; N]) -> Option<&'t str> {
+    let start = text.as_bytes().first_chunk::<N>()?;
+    let (eights, rest) = name.as_chunks::<8>();
+    let (own, own_rest) = start.as_chunks::<8>();
+    let alike = own.iter().zip(eights).all(|(one, other)| same_eight(one, other));
+    (alike && own_rest.first() == rest.first()).then(|| text.get(N..)).flatten()
+}
+
+/// Without white space around it, which is rarely there.
+#[inline]
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if *first > b' ' && *last > b' ' => text,
+        _ => text.trim_ascii(),
+    }
 }
 
 /// `n[@o]`: count of bytes, and where they begin (RFC 8216bis §4.4.4.2).
@@ -793,7 +812,7 @@ fn common(one: &[u8], other: &[u8]) -> usize {
 fn byte_range(tag: &str, text: &str, line: u64) -> Result<(u64, Option<u64>), Fault> {
     let bytes = text.as_bytes();
     let at = bytes.iter().position(|&byte| byte == b'@');
-    let number = |text: Option<&str>| decimal::integer(text?.trim_ascii());
+    let number = |text: Option<&str>| decimal::integer(trimmed(text?));
     let parsed = match at {
         Some(at) => number(text.get(..at)).zip(number(text.get(at + 1..)).map(Some)),
         None => number(Some(text)).map(|length| (length, None)),
