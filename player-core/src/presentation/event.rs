@@ -28,6 +28,24 @@ pub struct TimedEvent {
     pub interstitial: Option<Box<Interstitial>>,
 }
 
+impl TimedEvent {
+    /// An event of which nothing more is known.
+    pub fn new(id: String, start: EventTime) -> Self {
+        Self {
+            id,
+            scheme: String::new(),
+            value: String::new(),
+            start,
+            duration: None,
+            planned_duration: None,
+            end_on_next: false,
+            data: EventData::None,
+            scte35: Scte35::default(),
+            interstitial: None,
+        }
+    }
+}
+
 /// When an event begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventTime {

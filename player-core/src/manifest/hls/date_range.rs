@@ -3,22 +3,25 @@
 use super::attributes::Attributes;
 use super::reading::Reading;
 use crate::manifest::{Fault, WarningCode};
-use crate::presentation::{Asset, EventData, EventTime, Interstitial, Scte35, TimedEvent};
+use crate::presentation::{Asset, EventData, EventTime, Interstitial, TimedEvent};
 use crate::time::{MediaTime, WallTime};
 
-/// Reads an `EXT-X-DATERANGE`. `known` is the one of the same id before it, whose attributes hold for
-/// this too.
-pub(super) fn read<'k>(
+/// The most attributes of an app that are kept of one date range.
+const MOST_ATTRIBUTES: usize = 100;
+
+/// Reads an `EXT-X-DATERANGE`. `known` gives the one of the same id before it, whose attributes hold
+/// for this too.
+pub(super) fn read(
     value: &str,
     line: u64,
     reading: &mut Reading<'_>,
-    known: impl FnOnce(&str) -> Option<&'k TimedEvent>,
+    known: impl FnOnce(&str) -> Option<TimedEvent>,
 ) -> Result<Option<TimedEvent>, Fault> {
     const TAG: &str = "EXT-X-DATERANGE";
     let attributes = Attributes::read(TAG, value, line, &mut reading.warnings);
     let Some(id) = attributes.need_string("ID", reading)? else { return Ok(None) };
     let known = known(&id);
-    let start = match (attributes.date("START-DATE", reading), known) {
+    let start = match (attributes.date("START-DATE", reading), &known) {
         (Some(start), _) => start,
         (None, Some(TimedEvent { start: EventTime::Wall(start), .. })) => *start,
         (None, _) => {
@@ -29,19 +32,8 @@ pub(super) fn read<'k>(
         }
     };
     let mut event = match known {
-        Some(known) => TimedEvent { start: EventTime::Wall(start), ..known.clone() },
-        None => TimedEvent {
-            id,
-            scheme: String::new(),
-            value: String::new(),
-            start: EventTime::Wall(start),
-            duration: None,
-            planned_duration: None,
-            end_on_next: false,
-            data: EventData::None,
-            scte35: Scte35::default(),
-            interstitial: None,
-        },
+        Some(known) => TimedEvent { start: EventTime::Wall(start), ..known },
+        None => TimedEvent::new(id, EventTime::Wall(start)),
     };
     if let Some(class) = attributes.string("CLASS", reading)? {
         event.scheme = class;
@@ -73,9 +65,14 @@ pub(super) fn read<'k>(
     let own = attributes.iter().filter(|(name, _)| name.starts_with("X-") || *name == "CUE");
     for (name, value) in own {
         let value = reading.variables.substitute(value, line)?.into_owned();
+        let full = data.len() >= MOST_ATTRIBUTES;
         match data.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = value,
-            None => data.push((name.to_owned(), value)),
+            None if !full => data.push((name.to_owned(), value)),
+            None => {
+                let message = "more attributes of a date range are not kept";
+                reading.warnings.add(line, WarningCode::Limit, message);
+            }
         }
     }
     if event.scheme == "com.apple.hls.interstitial" {

@@ -163,3 +163,139 @@ fn data(uri: &str) -> Option<Vec<u8>> {
 fn is_box(bytes: &[u8], name: &[u8; 4]) -> bool {
     bytes.get(4..8) == Some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::manifest::hls::{parse_media, parse_multivariant};
+    use crate::manifest::{ManifestErrorKind, hls::MediaPlaylist};
+    use crate::presentation::{Protection, ProtectionMethod};
+
+    const URL: &str = "https://cdn.example/film/main.m3u8";
+
+    fn media(text: &str) -> MediaPlaylist {
+        let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n{text}");
+        parse_media(text.as_bytes(), URL).expect("a sound playlist").value
+    }
+
+    /// The key of each segment.
+    fn keys(playlist: &MediaPlaylist) -> Vec<Option<&Protection>> {
+        playlist.index.iter().map(|segment| playlist.index.key(&segment)).collect()
+    }
+
+    #[test]
+    fn methods_and_their_attributes() {
+        for (method, expected) in [
+            ("AES-128", ProtectionMethod::Aes128),
+            ("SAMPLE-AES", ProtectionMethod::SampleAes),
+            ("SAMPLE-AES-CTR", ProtectionMethod::Cenc),
+            ("ROT-13", ProtectionMethod::Other("ROT-13".into())),
+        ] {
+            let playlist = media(&format!(
+                "#EXT-X-KEY:METHOD={method},URI=\"../k?a=1,2\",IV=0X0a0B,KEYID=0xff,\
+                 KEYFORMAT=\"urn:uuid:EDEF8BA9-79D6-4ACE-A3C8-27DCD51D21ED\",KEYFORMATVERSIONS=\"1/3\"\n\
+                 #EXTINF:4,\n1\n"
+            ));
+            let key = keys(&playlist)[0].expect("a key");
+            let (mut iv, mut id) = ([0; 16], [0; 16]);
+            (iv[14], iv[15], id[15]) = (0x0a, 0x0b, 0xff);
+            assert_eq!((&key.method, key.iv, &key.key_ids), (&expected, Some(iv), &vec![id]));
+            let system = &key.systems[0];
+            assert_eq!(system.scheme, "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed");
+            assert_eq!(system.versions, [1, 3]);
+            assert_eq!(system.uri.as_deref(), Some("https://cdn.example/k?a=1,2"));
+        }
+        for (tag, kind) in [
+            ("URI=\"k\"", ManifestErrorKind::missing_attribute("EXT-X-KEY", "METHOD")),
+            ("METHOD=AES-128", ManifestErrorKind::missing_attribute("EXT-X-KEY", "URI")),
+        ] {
+            let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-KEY:{tag}\n");
+            assert_eq!(parse_media(text.as_bytes(), URL), Err(*kind.at(3)));
+        }
+    }
+
+    #[test]
+    fn a_key_holds_until_the_next_of_its_format() {
+        let playlist = media(
+            "#EXTINF:4,\n1\n\
+             #EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://a\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n\
+             #EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"b\",KEYFORMAT=\"com.microsoft.playready\"\n\
+             #EXTINF:4,\n2\n\
+             #EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"c\",KEYFORMAT=\"com.microsoft.playready\"\n\
+             #EXTINF:4,\n3\n#EXTINF:4,\n4\n\
+             #EXT-X-KEY:METHOD=AES-128,URI=\"d\"\n#EXTINF:4,\n5\n\
+             #EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\n6\n\
+             #EXT-X-KEY:METHOD=AES-128,URI=\"d\"\n#EXTINF:4,\n7\n",
+        );
+        let uris: Vec<Vec<_>> = keys(&playlist)
+            .into_iter()
+            .map(|key| {
+                let systems = key.iter().flat_map(|key| &key.systems);
+                systems.filter_map(|system| system.uri.as_deref()).collect()
+            })
+            .collect();
+        let (b, c, d) = (
+            "https://cdn.example/film/b",
+            "https://cdn.example/film/c",
+            "https://cdn.example/film/d",
+        );
+        let expected: [&[&str]; 7] =
+            [&[], &["skd://a", b], &["skd://a", c], &["skd://a", c], &[d], &[], &[d]];
+        assert_eq!(uris, expected);
+        // What is the same is kept once.
+        assert_eq!(playlist.index.keys().len(), 3);
+    }
+
+    #[test]
+    fn an_initialisation_segment_keeps_the_key_before_it() {
+        let playlist = media(
+            "#EXT-X-MAP:URI=\"clear.mp4\"\n#EXT-X-KEY:METHOD=AES-128,URI=\"a\",IV=0x1\n#EXTINF:4,\n1\n\
+             #EXT-X-MAP:URI=\"secret.mp4\"\n#EXTINF:4,\n2\n\
+             #EXT-X-KEY:METHOD=AES-128,URI=\"b\"\n#EXTINF:4,\n3\n",
+        );
+        let both: Vec<_> = playlist
+            .index
+            .iter()
+            .map(|segment| {
+                let uri = |key: Option<&Protection>| key.and_then(|key| key.systems[0].uri.clone());
+                let index = &playlist.index;
+                (uri(index.init_key(&segment)), uri(index.key(&segment)))
+            })
+            .collect();
+        let (a, b) = ("https://cdn.example/film/a", "https://cdn.example/film/b");
+        let own = |text: &str| Some(text.to_owned());
+        assert_eq!(both, [(None, own(a)), (own(a), own(a)), (own(a), own(b))]);
+        // Without an IV it is the segment's number (§5.2).
+        let ivs: Vec<_> =
+            keys(&playlist).into_iter().map(|key| key.and_then(|key| key.iv)).collect();
+        assert_eq!((ivs[0].is_some(), ivs[2]), (true, None));
+    }
+
+    #[test]
+    fn data_is_what_its_key_system_calls_it() {
+        let pssh = "AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=";
+        let playlist = media(&format!(
+            "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:text/plain;base64,{pssh}\",\
+             KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"\n\
+             #EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:text/plain;charset=UTF-16;base64,AQID\",\
+             KEYFORMAT=\"com.microsoft.playready\"\n#EXTINF:4,\n1\n"
+        ));
+        let systems = &keys(&playlist)[0].expect("a key").systems;
+        let box_type = systems[0].pssh.as_ref().and_then(|bytes| bytes.get(4..8));
+        assert_eq!(box_type, Some(&b"pssh"[..]));
+        assert_eq!((&systems[1].pro, &systems[1].pssh), (&Some(vec![1, 2, 3]), &None));
+    }
+
+    #[test]
+    fn keys_of_the_session_are_known_beforehand() {
+        let parsed = parse_multivariant(
+            b"#EXTM3U\n#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI=\"skd://a\",\
+              KEYFORMAT=\"com.apple.streamingkeydelivery\"\n#EXT-X-SESSION-KEY:METHOD=NONE\n\
+              #EXT-X-STREAM-INF:BANDWIDTH=1\nv\n",
+            URL,
+        )
+        .expect("a variant");
+        assert_eq!(parsed.value.protection.len(), 1);
+        assert_eq!(parsed.value.protection[0].systems[0].uri.as_deref(), Some("skd://a"));
+        assert_eq!(parsed.warnings.iter().map(|warning| warning.line).collect::<Vec<_>>(), [3]);
+    }
+}

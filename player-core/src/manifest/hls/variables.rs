@@ -97,15 +97,14 @@ impl Variables {
         }
         let mut out = String::new();
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
+        while let Some((before, after)) = rest.split_once("{$") {
             out.push_str(before);
-            let Some(after) = after.strip_prefix('$') else {
-                out.push('{');
-                rest = after;
-                continue;
-            };
             let Some((name, after)) = after.split_once('}') else {
-                return Err(ManifestErrorKind::invalid("variable", rest).at(line));
+                return Err(ManifestErrorKind::invalid(
+                    "variable",
+                    rest.get(before.len()..).unwrap_or(rest),
+                )
+                .at(line));
             };
             let Some(value) = self.find(name) else {
                 let name = excerpt(name).to_owned();

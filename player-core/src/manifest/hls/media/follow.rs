@@ -61,6 +61,14 @@ impl EventPlaces {
         events.get(self.position(events, id)?)
     }
 
+    /// Takes out the event of an id, to be [`put`](Self::put) again.
+    pub(super) fn take(&self, events: &mut [TimedEvent], id: &str) -> Option<TimedEvent> {
+        let event = events.get_mut(self.position(events, id)?)?;
+        let (id, nothing) = (event.id.clone(), TimedEvent::new(String::new(), event.start));
+        // The id stays, to be found by.
+        Some(core::mem::replace(event, TimedEvent { id, ..nothing }))
+    }
+
     /// Adds an event to `events`, or replaces that of the same id.
     pub(super) fn put(&mut self, events: &mut Vec<TimedEvent>, event: TimedEvent, before: u64) {
         match self.search(events, &event.id) {

@@ -376,7 +376,7 @@ impl<'a, 'h> MediaReader<'a, 'h> {
         self.setting.key = None;
         let Some(protection) = self.keys.protection() else { return Ok(None) };
         let keys = &mut self.shared.keys;
-        let recent = keys.len().saturating_sub(LOOKED_AT);
+        let recent = keys.len().saturating_sub(KEYS_LOOKED_AT);
         let known = keys.iter().skip(recent).position(|known| *known == protection);
         self.setting.key = Some(match known {
             Some(position) => recent + position,
@@ -446,13 +446,13 @@ impl<'a, 'h> MediaReader<'a, 'h> {
 
     /// `EXT-X-DATERANGE` (RFC 8216bis §4.4.5.1).
     fn date_range(&mut self, value: &str, line: u64) -> Result<(), Fault> {
-        let (events, places) = (&self.events, &self.event_places);
+        let (events, places) = (&mut self.events, &self.event_places);
         // One in what was not read again still holds.
         let held = self.held.filter(|_| self.jump.is_some());
         let event = date_range::read(value, line, &mut self.reading, |id| {
-            places.find(events, id).or_else(|| {
+            places.take(events, id).or_else(|| {
                 let held = held?;
-                held.following.events.find(held.events, id)
+                held.following.events.find(held.events, id).cloned()
             })
         })?;
         let Some(event) = event else { return Ok(()) };
@@ -773,6 +773,7 @@ impl Version<'_> {
 
 /// How many of the last initialisation segments and keys are looked at for one that is known.
 const LOOKED_AT: usize = 16;
+const KEYS_LOOKED_AT: usize = 4;
 
 /// What references resolve against: a query is no part of it, and changes with every blocking reload.
 fn base(url: &str) -> &str {

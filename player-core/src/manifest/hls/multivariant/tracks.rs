@@ -3,7 +3,7 @@
 use super::{Rendition, RenditionKind, Variant};
 use crate::io::MediaKind;
 use crate::manifest::hls::reading::Reading;
-use crate::manifest::{Fault, WarningCode, codecs, sort_by_bandwidth};
+use crate::manifest::{Fault, ManifestErrorKind, WarningCode, codecs, sort_by_bandwidth};
 use crate::presentation::{
     Descriptor, Origin, Purpose, Representation, Segments, SwitchingSet, VideoRange,
 };
@@ -29,7 +29,7 @@ pub(super) fn sets(
     let has_picture = variants.iter().any(|variant| !variant.is_audio_only());
     let groups = AudioGroups::new(&variants, renditions, has_picture, reading);
 
-    let mut tracks = Tracks { reading, groups: &groups, sets: Vec::new() };
+    let mut tracks = Tracks { reading, groups: &groups, sets: Vec::new(), renditions: 0 };
     if has_picture {
         // Sound without picture, in a ladder that has pictures, is for lines too thin for any.
         let pictures = variants.iter().filter(|variant| !variant.is_audio_only());
@@ -88,7 +88,12 @@ struct Tracks<'t, 'v, 'r> {
     reading: &'t mut Reading<'r>,
     groups: &'t AudioGroups<'v>,
     sets: Vec<SwitchingSet>,
+    /// How many renditions have been added, in all the variants they are of.
+    renditions: usize,
 }
+
+/// The most renditions, each counted once for each variant it is an angle of.
+const MOST_RENDITIONS: usize = 2000;
 
 impl<'v> Tracks<'_, 'v, '_> {
     /// The variants' own streams: one set for each combination of codecs, range and layout that can be
@@ -128,7 +133,9 @@ impl<'v> Tracks<'_, 'v, '_> {
             };
             let mut key = String::new();
             for codec in codecs::list(&codecs) {
-                key.push_str(codecs::family(codec));
+                // No coding's name is half as long.
+                let family = codecs::family(codec);
+                key.push_str(family.get(..family.floor_char_boundary(16)).unwrap_or(family));
                 key.push(',');
             }
             key.push_str(match variant.video_range {
@@ -260,6 +267,12 @@ impl<'v> Tracks<'_, 'v, '_> {
         pathway: Option<&String>,
     ) -> Result<(), Fault> {
         let Some(reference) = &rendition.reference else { return Ok(()) };
+        // Each variant may be in a group of all renditions.
+        self.renditions += 1;
+        if self.renditions > MOST_RENDITIONS {
+            let what = "renditions of variants";
+            return Err(ManifestErrorKind::limit(what, MOST_RENDITIONS).at(rendition.line));
+        }
         let kind = match rendition.kind {
             RenditionKind::Audio => MediaKind::Audio,
             RenditionKind::Video => MediaKind::Video,
@@ -270,13 +283,15 @@ impl<'v> Tracks<'_, 'v, '_> {
         let Some(set) = self.sets.get_mut(set) else { return Ok(()) };
         set.default |= rendition.default;
         let same = |other: &Representation| match &other.segments {
-            Segments::Playlist { url: other } => *other == url,
+            // From the end, where URLs differ.
+            Segments::Playlist { url: other } => other.bytes().rev().eq(url.bytes().rev()),
             _ => false,
         };
         if set.representations.iter().any(same) {
             return Ok(());
         }
-        let twin = set.representations.iter_mut().find(|other| {
+        let others = if pathway.is_some() { &mut set.representations[..] } else { &mut [] };
+        let twin = others.iter_mut().find(|other| {
             (other.bandwidth, &other.codecs) == (representation.bandwidth, &representation.codecs)
                 && (other.channels, other.width) == (rendition.channels, representation.width)
                 && is_elsewhere(other, pathway)
@@ -307,7 +322,10 @@ impl<'v> Tracks<'_, 'v, '_> {
                 && set.language == rendition.language
                 && set.label.as_deref() == Some(&rendition.name)
                 && set.in_stream == rendition.in_stream
-                && set.representations.iter().all(|other| family(&other.codecs) == family(codecs))
+                && set.representations.first().is_none_or(|first| {
+                    // Those after it are of the same.
+                    family(&first.codecs) == family(codecs)
+                })
         });
         known.unwrap_or_else(|| {
             let property = |language: &String| Descriptor {
@@ -363,10 +381,14 @@ fn first_origin(url: &str, pathway: Option<&String>) -> Vec<Origin> {
     pathway.map(|pathway| origin(url.to_owned(), Some(pathway))).into_iter().collect()
 }
 
+/// The most places that one representation can be had from.
+const MOST_ORIGINS: usize = 32;
+
 /// Adds another place to load a representation from.
 fn add_origin(representation: &mut Representation, url: String, pathway: Option<&String>) {
     let Segments::Playlist { url: own } = &representation.segments else { return };
-    if *own == url || representation.origins.iter().any(|known| known.url == url) {
+    let known = representation.origins.iter().any(|known| known.url == url);
+    if *own == url || known || representation.origins.len() >= MOST_ORIGINS {
         return;
     }
     if representation.origins.is_empty() {
