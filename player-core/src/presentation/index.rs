@@ -3,11 +3,13 @@
 
 mod list;
 mod pattern;
+mod queue;
 mod runs;
 
 pub use list::Difference;
 pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting, same_eight};
 pub(crate) use pattern::{PatternPart, UrlPattern};
+pub(crate) use queue::Queue;
 pub(crate) use runs::{Run, Timeline};
 
 use std::sync::Arc;

@@ -1,8 +1,7 @@
 //! Segments named one by one.
 
-use std::collections::VecDeque;
-
 use super::Segment;
+use super::queue::Queue;
 use crate::io::ByteRange;
 use crate::time::{MediaTime, WallTime};
 use crate::url;
@@ -16,15 +15,15 @@ pub(crate) struct List {
     base: String,
     first_number: u64,
     text: MovingText,
-    entries: VecDeque<Entry>,
+    entries: Queue<Entry>,
     /// One for each entry, or none at all.
-    ranges: VecDeque<Range>,
+    ranges: Queue<Range>,
     /// Where the setting changes. Positions in time and order are all numbers of segments, so that
     /// they hold when segments go.
-    marks: VecDeque<Mark>,
-    dates: VecDeque<Date>,
+    marks: Queue<Mark>,
+    dates: Queue<Date>,
     /// Numbers of segments that are missing on the server, rising.
-    gaps: VecDeque<u64>,
+    gaps: Queue<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -160,11 +159,11 @@ impl List {
             base: base.to_owned(),
             first_number,
             text: MovingText::default(),
-            entries: VecDeque::new(),
-            ranges: VecDeque::new(),
-            marks: VecDeque::new(),
-            dates: VecDeque::new(),
-            gaps: VecDeque::new(),
+            entries: Queue::new(),
+            ranges: Queue::new(),
+            marks: Queue::new(),
+            dates: Queue::new(),
+            gaps: Queue::new(),
         }
     }
 
@@ -191,7 +190,7 @@ impl List {
     pub(crate) fn push(&mut self, entry: ListEntry<'_>) {
         let number = self.next_number();
         // Byte ranges of one file name it again and again.
-        let before = self.entries.back().map(|last| last.reference);
+        let before = self.entries.last().map(|last| last.reference);
         let reference = match before {
             Some(before)
                 if entry.range.is_some() && same(self.text.get(before), entry.reference) =>
@@ -201,28 +200,26 @@ impl List {
             _ => self.text.push(entry.reference),
         };
         if entry.range.is_some() || !self.ranges.is_empty() {
-            if self.ranges.len() < self.entries.len() {
-                self.ranges.resize(self.entries.len(), Range::WHOLE);
-            }
-            self.ranges.push_back(Range::new(entry.range));
+            self.ranges.fill(self.entries.len(), Range::WHOLE);
+            self.ranges.push(Range::new(entry.range));
         }
-        self.entries.push_back(Entry { start: entry.start, duration: entry.duration, reference });
+        self.entries.push(Entry { start: entry.start, duration: entry.duration, reference });
         let setting = Setting {
             init: entry.init,
             key: entry.key,
             discontinuity: entry.discontinuity,
             bit_rate: entry.bit_rate,
         };
-        if self.marks.back().is_none_or(|last| last.setting != setting) {
-            self.marks.push_back(Mark { number, setting });
+        if self.marks.last().is_none_or(|last| last.setting != setting) {
+            self.marks.push(Mark { number, setting });
         }
         if let Some(wall) = entry.wall_time
-            && self.dates.back().is_none_or(|last| !last.implies(entry.start, wall))
+            && self.dates.last().is_none_or(|last| !last.implies(entry.start, wall))
         {
-            self.dates.push_back(Date { number, start: entry.start, wall });
+            self.dates.push(Date { number, start: entry.start, wall });
         }
         if entry.gap {
-            self.gaps.push_back(number);
+            self.gaps.push(number);
         }
     }
 
@@ -371,18 +368,18 @@ impl List {
     pub(crate) fn trim(&mut self, number: u64) {
         let count = number.saturating_sub(self.first_number);
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.len());
-        self.entries.drain(..count);
-        self.ranges.drain(..count.min(self.ranges.len()));
+        self.entries.drop_front(count);
+        self.ranges.drop_front(count);
         self.first_number = self.first_number.saturating_add(count as u64);
         let first = self.first_number;
         // The last of those before goes on holding.
         let before = self.marks.partition_point(|mark| mark.number <= first);
-        self.marks.drain(..before.saturating_sub(1));
+        self.marks.drop_front(before.saturating_sub(1));
         let before = self.dates.partition_point(|date| date.number <= first);
-        self.dates.drain(..before.saturating_sub(1));
+        self.dates.drop_front(before.saturating_sub(1));
         let before = self.gaps.partition_point(|&gap| gap < first);
-        self.gaps.drain(..before);
-        match self.entries.front() {
+        self.gaps.drop_front(before);
+        match self.entries.first() {
             Some(front) => self.text.trim(front.reference.0),
             None => self.text = MovingText::default(),
         }
@@ -408,7 +405,7 @@ impl List {
             let setting = other.setting(number);
             // The first is dated by what the other list knows, the rest follow from it as there.
             let stated = other.dates.binary_search_by_key(&number, |date| date.number).is_ok();
-            let dated = other.dates.front().is_some_and(|date| date.number <= number);
+            let dated = other.dates.first().is_some_and(|date| date.number <= number);
             let wall_time = if stated || (dated && first) { other.date_of(number) } else { None };
             first = false;
             self.push(ListEntry {
@@ -428,13 +425,13 @@ impl List {
 
     /// Moves every time by `by`, and every discontinuity number by `discontinuities`.
     pub(crate) fn shift(&mut self, by: MediaTime, discontinuities: u64) {
-        for entry in &mut self.entries {
+        for entry in self.entries.iter_mut() {
             entry.start = entry.start + by;
         }
-        for date in &mut self.dates {
+        for date in self.dates.iter_mut() {
             date.start = date.start + by;
         }
-        for mark in &mut self.marks {
+        for mark in self.marks.iter_mut() {
             let number = &mut mark.setting.discontinuity;
             *number = number.wrapping_add(discontinuities);
         }
@@ -449,7 +446,7 @@ impl List {
 
     /// Counts initialisation segments and keys anew, after the first of them have gone.
     pub(crate) fn renumber(&mut self, inits: usize, keys: usize) {
-        for mark in &mut self.marks {
+        for mark in self.marks.iter_mut() {
             mark.setting.init = mark.setting.init.map(|init| init.saturating_sub(inits));
             mark.setting.key = mark.setting.key.map(|key| key.saturating_sub(keys));
         }

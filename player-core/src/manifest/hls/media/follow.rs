@@ -1,10 +1,8 @@
 //! What is kept of a live playlist so that its next version costs what is new in it.
 
-use std::collections::VecDeque;
-
 use crate::manifest::hls::variables::Variables;
 use crate::presentation::TimedEvent;
-use crate::presentation::index::MovingText;
+use crate::presentation::index::{MovingText, Queue};
 use crate::time::Timestamp;
 
 /// What it takes to merge the next version of a playlist into the one held.
@@ -16,7 +14,7 @@ pub(super) struct Following {
     /// The text up to the last segment.
     pub(super) text: MovingText,
     /// Where each segment's line ends: one for each segment of the index.
-    pub(super) ends: VecDeque<SegmentEnd>,
+    pub(super) ends: Queue<SegmentEnd>,
     pub(super) variables: Variables,
     pub(super) events: EventPlaces,
     pub(super) requests: Requests,

@@ -1,7 +1,5 @@
 //! Reads a media playlist, whole or from where it goes on from the one held.
 
-use std::collections::VecDeque;
-
 use super::follow::{EventPlaces, Following, Requests, SegmentEnd};
 use super::{MediaPlaylist, PlaylistType, SegmentFormat, format_by_name};
 use crate::io::ByteRange;
@@ -13,7 +11,7 @@ use crate::manifest::hls::low_latency::{Part, PreloadHint, RenditionReport, Serv
 use crate::manifest::hls::reading::Reading;
 use crate::manifest::hls::variables::Variables;
 use crate::manifest::{Fault, ManifestErrorKind, Parsed, WarningCode, decimal};
-use crate::presentation::index::{List, ListEntry, MovingText, Setting, Shared, same_eight};
+use crate::presentation::index::{List, ListEntry, MovingText, Queue, Setting, Shared, same_eight};
 use crate::presentation::{InitSegment, SegmentIndex, TimedEvent};
 use crate::time::{MediaTime, WallTime};
 
@@ -519,7 +517,7 @@ impl<'a, 'h> MediaReader<'a, 'h> {
         let from = ends.get(position)?;
         let theirs = before.from(from.place).as_bytes();
         let common = common(theirs, text.as_bytes().get(place..)?);
-        let front = ends.front()?.place;
+        let front = ends.first()?.place;
         let reach = from.place.wrapping_sub(front) as usize + common;
         let within = |end: &SegmentEnd| end.place.wrapping_sub(front) as usize <= reach;
         // The last line of the text held may have had no end, and be longer now.
@@ -740,7 +738,7 @@ impl Version<'_> {
             text_kept.push(text.get(..self.text_end()).unwrap_or(""));
             Some(Box::new(Following {
                 text: text_kept,
-                ends: VecDeque::from(self.ends),
+                ends: Queue::from(self.ends),
                 variables: self.reading.variables,
                 events: self.event_places,
                 requests: Requests::default(),

@@ -8,7 +8,7 @@ use super::{MediaPlaylist, SegmentFormat};
 use crate::manifest::hls::text;
 use crate::manifest::{Fault, ManifestError, ManifestWarning};
 use crate::presentation::UnknownTag;
-use crate::presentation::index::{Difference, List, MovingText, Shared};
+use crate::presentation::index::{Difference, List, MovingText, Queue, Shared};
 use crate::time::{MediaTime, Timestamp};
 
 /// What a new version brought.
@@ -401,28 +401,30 @@ impl Following {
         let jump = version.jump.filter(|_| !anew);
         let known = jump.and_then(|jump| {
             self.ends.truncate(position(jump.to.saturating_sub(held_first)).saturating_add(1));
-            Some((jump, *self.ends.back()?))
+            Some((jump, *self.ends.last()?))
         });
         let listed_first = match known {
             Some((jump, last)) => {
                 self.text.truncate(last.place);
                 self.text.push(text.get(jump.place..end).unwrap_or(""));
-                self.ends.extend(version.ends.iter().map(|end| SegmentEnd {
-                    place: last.place.wrapping_add(end.place.wrapping_sub(jump.place as u32)),
-                    line: last.line.wrapping_add(end.line.wrapping_sub(jump.line as u32)),
-                }));
+                for end in &version.ends {
+                    self.ends.push(SegmentEnd {
+                        place: last.place.wrapping_add(end.place.wrapping_sub(jump.place as u32)),
+                        line: last.line.wrapping_add(end.line.wrapping_sub(jump.line as u32)),
+                    });
+                }
                 held_first
             }
             None => {
                 self.text = MovingText::default();
                 self.text.push(text.get(..end).unwrap_or(""));
-                self.ends = version.ends.iter().copied().collect();
+                self.ends = Queue::from(version.ends.clone());
                 version.list.first_number()
             }
         };
         let gone = position(first.saturating_sub(listed_first)).min(self.ends.len());
-        self.ends.drain(..gone);
-        if let Some(front) = self.ends.front() {
+        self.ends.drop_front(gone);
+        if let Some(front) = self.ends.first() {
             self.text.trim(front.place);
         }
     }
