@@ -18,5 +18,5 @@ case $target in
     sidx) cp tests/corpus/media/* "$seeds" ;;
 esac
 exec cargo fuzz run --sanitizer none "$target" "$seeds" -- \
-    -max_total_time="$seconds" -max_len=65536 -timeout=5 -rss_limit_mb=2048 \
+    -max_total_time="$seconds" -max_len=65536 -timeout=30 -rss_limit_mb=2048 \
     -dict="fuzz/dictionaries/$target.txt"

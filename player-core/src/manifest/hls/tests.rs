@@ -459,6 +459,17 @@ mod multivariant_playlists {
     }
 
     #[test]
+    fn whatever_lacks_its_bandwidth_has_one() {
+        let (sets, _) = first_period(
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID=\"v\",NAME=\"Other\",URI=\"o\"\n\
+             #EXT-X-STREAM-INF:CODECS=\"avc1.4d401e\",VIDEO=\"v\"\n1\n\
+             #EXT-X-I-FRAME-STREAM-INF:URI=\"i\"\n#EXT-X-IMAGE-STREAM-INF:URI=\"p\"\n",
+        );
+        assert_eq!(sets.len(), 4);
+        assert!(sets.iter().flat_map(|set| &set.representations).all(|r| r.bandwidth > 0));
+    }
+
+    #[test]
     fn subtitles_of_the_variants_are_tracks() {
         let (sets, _) = first_period(
             "#EXTM3U\n\

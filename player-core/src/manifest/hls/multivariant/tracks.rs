@@ -364,7 +364,8 @@ fn represent(variant: &Variant, url: String, bandwidth: u64) -> Representation {
         hdcp: variant.hdcp.clone(),
         allowed_cpc: variant.allowed_cpc.clone(),
         origins,
-        ..Representation::new(variant.id(), bandwidth, Segments::Playlist { url })
+        // Rules divide by it.
+        ..Representation::new(variant.id(), bandwidth.max(1), Segments::Playlist { url })
     }
 }
 
