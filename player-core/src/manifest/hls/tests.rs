@@ -169,6 +169,17 @@ mod media_playlists {
     }
 
     #[test]
+    fn numbers_that_have_no_next_are_merged() {
+        let text = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:18446744073709551614\n\
+                    #EXTINF:4,\na\n#EXTINF:4,\nb\n#EXTINF:4,\nc\n#EXTINF:4,\nd\n";
+        let mut playlist = parse_media(text.as_bytes(), "https://a/b").expect("read").value;
+        let before = playlist.index.len();
+        let refreshed = playlist.refresh(text.as_bytes(), "https://a/b", Default::default());
+        assert!(refreshed.is_ok(), "{refreshed:?}");
+        assert_eq!(playlist.index.len(), before);
+    }
+
+    #[test]
     fn tags_after_their_place_are_overlooked() {
         let parsed = media(
             "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n1\n#EXT-X-MEDIA-SEQUENCE:9\n\

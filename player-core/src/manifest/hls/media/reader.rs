@@ -529,7 +529,7 @@ impl<'a, 'h> MediaReader<'a, 'h> {
         })?;
         let lines = ends.get(last)?.line.wrapping_sub(from.line);
         Some(Jump {
-            to: number + (last - position) as u64,
+            to: number.checked_add((last - position) as u64)?,
             place,
             line: line + u64::from(lines),
             skipped: false,

@@ -189,7 +189,8 @@ impl MediaPlaylist {
 
         // What holds of the segments that were not read again.
         let jump = version.jump.filter(|_| !place.anew);
-        let kept = jump.map(|jump| (if jump.skipped { first } else { first + 1 })..=jump.to);
+        let kept =
+            jump.map(|jump| (if jump.skipped { first } else { first.saturating_add(1) })..=jump.to);
         let is_kept = |number: u64| kept.as_ref().is_some_and(|kept| kept.contains(&number));
         let skipped = jump.is_some_and(|jump| jump.skipped);
 
