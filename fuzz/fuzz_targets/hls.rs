@@ -20,6 +20,11 @@ fuzz_target!(|data: &[u8]| {
 
 /// What a playlist says does not depend on whether its beginning was known before.
 fn check_merges(data: &[u8], whole: &MediaPlaylist) {
+    // Numbers that 64 bits cannot count are not told apart.
+    let last = whole.index.get(whole.index.len().saturating_sub(1));
+    if last.is_some_and(|last| last.number > u64::MAX / 2) {
+        return;
+    }
     let half = data.iter().take(data.len() / 2).rposition(|&byte| byte == b'\n').unwrap_or(0);
     for before in [data, &data[..half]] {
         let Ok(parsed) = hls::parse_media(before, URL) else { continue };

@@ -14,7 +14,7 @@ pub(super) fn runs(
     warnings: &mut Warnings,
     mut push: impl FnMut(Run),
 ) {
-    let mut cursor = Cursor { time: 0, number: start_number };
+    let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
     // Nothing can be taken back once it is pushed, so the rare list that overlaps is gathered first.
     if !rises(list) {
         warnings.add(
@@ -37,7 +37,8 @@ pub(super) fn runs(
             let time = if s.time == S::CONTINUED { cursor.time } else { s.time };
             let count = s.repeat as u64 + 1;
             let run = Run { number: cursor.number, time, duration: s.duration, count, parts: 1 };
-            cursor = Cursor { time: run.end(), number: cursor.number.saturating_add(count) };
+            cursor.time = run.end();
+            cursor.number = cursor.number.saturating_add(count);
             push(run);
         } else {
             cursor.run(list, position, s, end, at, warnings, &mut push);
@@ -74,6 +75,8 @@ fn rises(list: &List) -> bool {
 struct Cursor {
     time: u64,
     number: u64,
+    /// Segments made of patterns so far.
+    made: usize,
 }
 
 impl Cursor {
@@ -127,11 +130,12 @@ impl Cursor {
         // Each repetition is the whole pattern once, from its entry on and round again.
         let (mut number, mut time) = (number, time);
         let length = pattern.durations.len();
-        let most = MOST_REPEATED / length.max(1);
+        let most = MOST_REPEATED.saturating_sub(self.made) / length.max(1);
         if count > most as u64 {
             warnings.add(at, WarningCode::Limit, "a Pattern is repeated too often");
         }
         for _ in 0..count.min(most as u64) {
+            self.made += length;
             for place in 0..length {
                 let Some(&duration) = pattern.durations.get((entry + place) % length) else {
                     break;
@@ -145,7 +149,7 @@ impl Cursor {
     }
 }
 
-/// The most segments that one element makes of a pattern.
+/// The most segments that a timeline makes of patterns.
 const MOST_REPEATED: usize = 100_000;
 
 /// Takes away what lies at or after `time`.
@@ -246,6 +250,16 @@ mod tests {
                 (7, 120, 5, 1)
             ]
         );
+    }
+
+    #[test]
+    fn patterns_are_repeated_only_so_often() {
+        let mut timeline = list(&[S { rare: 1, ..s(None, 10, 9_999) }; 50]);
+        timeline.rare.push(Rare { pattern: Some((0, 0)), ..Rare::default() });
+        timeline.patterns.push(Pattern { id: "1".into(), durations: vec![1; 10] });
+        let (runs, warnings) = expand(&timeline, None);
+        assert_eq!(runs.len(), MOST_REPEATED);
+        assert!(warnings > 0);
     }
 
     proptest! {

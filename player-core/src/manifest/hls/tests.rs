@@ -169,6 +169,14 @@ mod media_playlists {
     }
 
     #[test]
+    fn a_target_duration_without_bounds_is_waited_for() {
+        let text = "#EXTM3U\n#EXT-X-TARGETDURATION:99999999999\n#EXTINF:99999999999,\na\n";
+        let mut playlist = parse_media(text.as_bytes(), "https://a/b").expect("read").value;
+        let refreshed = playlist.refresh(text.as_bytes(), "https://a/b", Default::default());
+        assert_eq!(refreshed.map(|refreshed| refreshed.deviation), Ok(None));
+    }
+
+    #[test]
     fn numbers_that_have_no_next_are_merged() {
         let text = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:18446744073709551614\n\
                     #EXTINF:4,\na\n#EXTINF:4,\nb\n#EXTINF:4,\nc\n#EXTINF:4,\nd\n";

@@ -441,7 +441,7 @@ impl Following {
             return;
         }
         let since = requested.since(*requests.changed.get_or_insert(requested));
-        let most = MediaTime::from_flicks(target.flicks() / 2 * 3).to_duration();
+        let most = MediaTime::from_flicks(target.flicks() / 2).times(3).to_duration();
         if since > most && refreshed.deviation.is_none() {
             refreshed.deviation = Some(Deviation::Stalled { since, most });
         }
