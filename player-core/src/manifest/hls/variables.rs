@@ -97,7 +97,13 @@ impl Variables {
         }
         let mut out = String::new();
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{$") {
+        // Found byte by byte: searching for text takes more code than all of this.
+        let begins = |rest: &str| {
+            let pairs = rest.bytes().zip(rest.bytes().skip(1));
+            pairs.into_iter().position(|pair| pair == (b'{', b'$'))
+        };
+        while let Some(at) = begins(rest) {
+            let (before, after) = (rest.get(..at).unwrap_or(""), rest.get(at + 2..).unwrap_or(""));
             out.push_str(before);
             let Some((name, after)) = after.split_once('}') else {
                 return Err(ManifestErrorKind::invalid(

@@ -536,8 +536,10 @@ impl MovingText {
     /// Forgets what lies before `place`, once that is most of it.
     pub(crate) fn trim(&mut self, place: u32) {
         let gone = place.wrapping_sub(self.base) as usize;
-        if gone > self.text.len() / 2 && self.text.is_char_boundary(gone) {
-            self.text.drain(..gone);
+        if gone > self.text.len() / 2
+            && let Some(rest) = self.text.get(gone..)
+        {
+            self.text = rest.to_owned();
             self.base = place;
         }
     }

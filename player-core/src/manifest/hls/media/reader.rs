@@ -424,7 +424,7 @@ impl<'a, 'h> MediaReader<'a, 'h> {
         };
         let key = self.key(line)?;
         if self.parts.len() >= MOST_PARTS {
-            self.parts.drain(..MOST_PARTS / 2);
+            self.parts = self.parts.split_off(MOST_PARTS / 2);
         }
         self.parts.push(Part {
             segment: self.list.next_number(),
@@ -824,8 +824,9 @@ fn byte_range(tag: &str, text: &str, line: u64) -> Result<(u64, Option<u64>), Fa
 fn bit_rate(bytes: u64, duration: MediaTime) -> Option<u64> {
     const BITS: u64 = 8 * crate::time::FLICKS_PER_SECOND as u64;
     let flicks = u64::try_from(duration.flicks()).ok().filter(|&flicks| flicks > 0)?;
-    match bytes.checked_mul(BITS) {
-        Some(product) => Some(product / flicks),
-        None => u64::try_from(u128::from(bytes) * u128::from(BITS) / u128::from(flicks)).ok(),
-    }
+    // Of gigabytes, gigabits are enough.
+    Some(match bytes.checked_mul(BITS) {
+        Some(product) => product / flicks,
+        None => (bytes / flicks).saturating_mul(BITS),
+    })
 }

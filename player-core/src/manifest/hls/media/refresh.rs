@@ -269,9 +269,9 @@ impl MediaPlaylist {
             part.init = part.init.map(|init| init.saturating_sub(inits));
             part.key = part.key.map(|key| key.saturating_sub(keys));
         }
-        shared.inits.drain(..inits);
-        shared.init_keys.drain(..inits);
-        shared.keys.drain(..keys);
+        shared.inits = shared.inits.split_off(inits);
+        shared.init_keys = shared.init_keys.split_off(inits);
+        shared.keys = shared.keys.split_off(keys);
         for key in shared.init_keys.iter_mut().flatten() {
             *key = key.saturating_sub(keys);
         }
@@ -280,9 +280,10 @@ impl MediaPlaylist {
 
 /// Puts the first `head` of `items` before what is kept, and the others after it.
 fn enclose<T>(kept: &mut Vec<T>, mut items: Vec<T>, head: usize) {
-    let tail = items.split_off(head);
-    kept.splice(..0, items);
-    kept.extend(tail);
+    let mut tail = items.split_off(head);
+    items.append(kept);
+    items.append(&mut tail);
+    *kept = items;
 }
 
 /// How the segments of a version are placed beside those held.
