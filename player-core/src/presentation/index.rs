@@ -133,6 +133,14 @@ impl SegmentIndex {
         }
     }
 
+    /// The timeline of segments of a pattern.
+    pub(crate) fn timeline(&self) -> Option<&Arc<Timeline>> {
+        match &self.layout {
+            Layout::Runs { timeline, .. } => Some(timeline),
+            Layout::List(_) => None,
+        }
+    }
+
     /// Where segments of a pattern lie otherwise than in an earlier state of the index.
     pub(crate) fn difference(&self, before: &Self) -> Option<MediaTime> {
         match (&self.layout, &before.layout) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::names::Name;
 use super::resolve::Resolver;
+use super::runs::List;
 use super::tree::Element;
 use super::{template, timeline};
 use crate::io::ByteRange;
@@ -114,6 +115,7 @@ impl<'a> Information<'a> {
 impl Resolver<'_, '_> {
     /// Where the segments of a representation are: the nearest level that says so decides how they
     /// are addressed, and inherits what it leaves open from the same element further up.
+    #[inline(never)]
     pub(super) fn segments(
         &mut self,
         of: &Addressed<'_>,
@@ -144,6 +146,7 @@ impl Resolver<'_, '_> {
     }
 
     /// `SegmentTemplate` (§5.3.9.4).
+    #[inline(never)]
     fn by_template(
         &mut self,
         chain: &Chain<'_>,
@@ -168,7 +171,7 @@ impl Resolver<'_, '_> {
             None => chain.initialization(of.base)?,
         };
         let timeline = match chain.find(|level| level.timeline) {
-            Some(list) => self.timeline(list, &times, period, at)?,
+            Some(list) => self.timeline(list, &times, period, of, pattern.is_numbered())?,
             None => Arc::new(self.even(&times, period, at)?),
         };
         Ok(SegmentIndex::from_runs(pattern, timeline, init, times.media_offset(period.start)))
@@ -180,8 +183,10 @@ impl Resolver<'_, '_> {
         element: Element<'_>,
         times: &Times,
         period: &mut PeriodContext,
-        at: u64,
+        of: &Addressed<'_>,
+        numbered: bool,
     ) -> Result<Arc<Timeline>, Fault> {
+        let at = of.at;
         let Some((position, list)) = element.list() else {
             return Err(ManifestErrorKind::missing("SegmentTimeline").at(at));
         };
@@ -201,6 +206,29 @@ impl Resolver<'_, '_> {
         let end = period.end.map(|end| times.media_time(end - period.start));
         let mut timeline = times.timeline(period);
         timeline.list(list.s.len());
+        if let Some(before) = self.before(list, period, of.id)
+            && times.end_number.is_none()
+            && timeline.is_like(&before)
+        {
+            let same = timeline::continued(
+                list,
+                times.start_number,
+                end,
+                at,
+                self.warnings,
+                &mut timeline,
+                &before,
+                numbered,
+            );
+            if let Some(same) = same {
+                let timeline = Arc::new(timeline);
+                if same {
+                    self.continued.push((before, timeline.clone()));
+                }
+                period.timelines.push((key, timeline.clone()));
+                return Ok(timeline);
+            }
+        }
         let most = times.end_number.unwrap_or(u64::MAX);
         timeline::runs(list, times.start_number, end, at, self.warnings, |mut run| {
             if run.number <= most {
@@ -214,6 +242,19 @@ impl Resolver<'_, '_> {
         let timeline = Arc::new(timeline);
         period.timelines.push((key, timeline.clone()));
         Ok(timeline)
+    }
+
+    /// The earlier state of a timeline that goes on from it.
+    fn before(&self, list: &List, period: &PeriodContext, id: &str) -> Option<Arc<Timeline>> {
+        list.kept?;
+        let periods = &self.earlier?.periods;
+        let before = periods.iter().find(|before| before.start == period.start)?;
+        let representations = before.sets.iter().flat_map(|set| &set.representations);
+        let representation = representations.into_iter().find(|before| before.id == id)?;
+        match &representation.segments {
+            Segments::Known(index) => index.timeline().cloned(),
+            _ => None,
+        }
     }
 
     /// The timeline of segments of one duration, or of one segment as long as the period.
@@ -248,6 +289,7 @@ impl Resolver<'_, '_> {
     }
 
     /// `SegmentList` (§5.3.9.3).
+    #[inline(never)]
     fn by_list(
         &mut self,
         chain: &Chain<'_>,
@@ -261,7 +303,7 @@ impl Resolver<'_, '_> {
         self.spend(count, at)?;
         let times = chain.times(of)?;
         let timeline = match chain.find(|level| level.timeline) {
-            Some(timeline) => self.timeline(timeline, &times, period, at)?,
+            Some(timeline) => self.timeline(timeline, &times, period, of, true)?,
             None => {
                 let whole = period.end.filter(|_| count == 1);
                 let whole = whole.map(|end| times.media_time(end - period.start));
@@ -308,6 +350,7 @@ impl Resolver<'_, '_> {
     }
 
     /// `SegmentBase` (§5.3.9.2): an index in the file tells.
+    #[inline(never)]
     fn by_index(
         &mut self,
         chain: &Chain<'_>,

@@ -16,12 +16,14 @@ pub(super) fn scheme(element: Element<'_>) -> (&str, &str) {
     (get(Name::SchemeIdUri), get(Name::Value))
 }
 
+#[inline(never)]
 pub(super) fn descriptor(element: Element<'_>) -> Descriptor {
     let (scheme, value) = scheme(element);
     let id = element.owned(Name::Id);
     Descriptor { scheme: scheme.to_owned(), value: value.to_owned(), id }
 }
 
+#[inline(never)]
 pub(super) fn label(element: Element<'_>) -> Label {
     Label {
         language: element.owned(Name::Lang),
@@ -31,6 +33,7 @@ pub(super) fn label(element: Element<'_>) -> Label {
 }
 
 /// `ContentSteering` (ETSI TS 103 998).
+#[inline(never)]
 pub(super) fn steering(mpd: Element<'_>, url: &str) -> Option<Steering> {
     let element = mpd.child(Name::ContentSteering)?;
     let pathways = element.get(Name::DefaultServiceLocation).unwrap_or("");
@@ -74,6 +77,7 @@ pub(super) fn is_dolby_vision(codecs: &str) -> bool {
 }
 
 /// Channels of sound that an `AudioChannelConfiguration` tells of (§5.8.5.4).
+#[inline(never)]
 pub(super) fn channels(scheme: &str, value: &str) -> Option<u32> {
     let number = || u32::try_from(decimal::integer(value)?).ok();
     match scheme {
@@ -91,7 +95,8 @@ pub(super) fn channels(scheme: &str, value: &str) -> Option<u32> {
             let channels = *CHANNELS.get(number()? as usize)?;
             Some(u32::from(channels)).filter(|&channels| channels > 0)
         }
-        _ if scheme.contains("dolby") && scheme.ends_with("audio_channel_configuration:2011") => {
+        "tag:dolby.com,2014:dash:audio_channel_configuration:2011"
+        | "urn:dolby:dash:audio_channel_configuration:2011" => {
             // ETSI TS 102 366 table E.1.4: some bits stand for two channels.
             const PAIRS: u32 = 0x0674;
             let bytes = binary::hexadecimal(value).filter(|bytes| bytes.len() == 2)?;
@@ -105,7 +110,11 @@ pub(super) fn channels(scheme: &str, value: &str) -> Option<u32> {
 /// The most events that one period is given.
 const MOST_EVENTS: usize = 20_000;
 
+/// How far an event may stand from its place.
+const MOST_MOVED: usize = 1000;
+
 /// `EventStream` (§5.10.2).
+#[inline(never)]
 pub(super) fn events(
     stream: Element<'_>,
     period: MediaTime,
@@ -144,19 +153,42 @@ pub(super) fn events(
             format!("{}@{time}", if value.is_empty() { scheme } else { value })
         });
         let in_units = |ticks: u64| MediaTime::from_unsigned(ticks, timescale);
-        out.push(TimedEvent {
+        // By start; those that start together in the order they are written.
+        let start = EventTime::Media(period + MediaTime::from_scaled(ticks, timescale));
+        let mut place = out.len();
+        // What a hostile order would cost is bounded.
+        while out.len() - place <= MOST_MOVED
+            && let Some(before) = place.checked_sub(1).and_then(|before| out.get(before))
+            && is_later(before.start, start)
+        {
+            place -= 1;
+        }
+        if out.len() - place > MOST_MOVED {
+            warnings.add(
+                event.at(),
+                WarningCode::Misplaced,
+                "an event far out of order is left out",
+            );
+            continue;
+        }
+        let event = TimedEvent {
             id,
             scheme: scheme.to_owned(),
             value: value.to_owned(),
-            start: EventTime::Media(period + MediaTime::from_scaled(ticks, timescale)),
+            start,
             duration: duration.map(in_units),
             planned_duration: None,
             end_on_next: false,
             data: data(event),
             scte35: Scte35 { command: splice(event), ..Scte35::default() },
             interstitial: alternative(event, base, timescale).map(Box::new),
-        });
+        };
+        out.insert(place, event);
     }
+}
+
+fn is_later(one: EventTime, other: EventTime) -> bool {
+    matches!((one, other), (EventTime::Media(one), EventTime::Media(other)) if one > other)
 }
 
 fn data(event: Element<'_>) -> EventData {
@@ -179,6 +211,7 @@ fn splice(event: Element<'_>) -> Option<Vec<u8>> {
 }
 
 /// Content to be inserted or to replace the main one (alternative MPD events).
+#[inline(never)]
 fn alternative(event: Element<'_>, base: &str, timescale: u32) -> Option<Interstitial> {
     let element = event.children().find(|child| {
         matches!(child.name(), Name::InsertPresentation | Name::ReplacePresentation)
@@ -209,14 +242,4 @@ fn alternative(event: Element<'_>, base: &str, timescale: u32) -> Option<Interst
         occupies_range: replaces,
         highlighted: false,
     })
-}
-
-/// By start; those that start together in the order they are written.
-pub(super) fn sort_events(events: &mut Vec<TimedEvent>) {
-    let start = |event: &TimedEvent| match event.start {
-        // An order that unsigned numbers have, too.
-        EventTime::Media(time) => (time.flicks() as u64) ^ (1 << 63),
-        EventTime::Wall(_) => 0,
-    };
-    crate::manifest::sort_by_bandwidth(events, start);
 }

@@ -1,10 +1,13 @@
 //! An MPD that is loaded again and again.
 
+use std::sync::Arc;
+
 use super::names::Name;
 use super::resolve::{self, Earlier, Held};
 use super::tree::{Element, Reader, Tree};
 use super::{Lines, links, live};
 use crate::manifest::{Fault, ManifestError, Parsed, Warnings, text};
+use crate::presentation::index::Timeline;
 use crate::presentation::{Period, Presentation, Representation, Segments};
 use crate::time::{MediaTime, WallTime};
 
@@ -177,7 +180,8 @@ pub(super) fn renew(
     same: &[(u32, u32)],
 ) -> Result<Vec<Deviation>, Fault> {
     let earlier = Earlier { presentation, held, same };
-    let (mut now, held_now) = resolve::presentation(mpd, url, bytes, warnings, Some(earlier))?;
+    let (mut now, mut held_now) = resolve::presentation(mpd, url, bytes, warnings, Some(earlier))?;
+    let continued = core::mem::take(&mut held_now.continued);
     let mut deviations = Vec::new();
     if let (Some(before), Some(now)) = (&presentation.live, &now.live)
         && before.origin != now.origin
@@ -192,7 +196,7 @@ pub(super) fn renew(
                 && !before.sets.is_empty()
         });
         if let Some(before) = before {
-            compare(before, period, &mut deviations);
+            compare(before, period, &continued, &mut deviations);
         }
     }
     *held = held_now;
@@ -204,7 +208,12 @@ pub(super) fn renew(
 const MOST_DEVIATIONS: usize = 32;
 
 /// Finds what a server must not do, and keeps indexes that have been loaded.
-fn compare(before: &mut Period, now: &mut Period, deviations: &mut Vec<Deviation>) {
+fn compare(
+    before: &mut Period,
+    now: &mut Period,
+    continued: &[(Arc<Timeline>, Arc<Timeline>)],
+    deviations: &mut Vec<Deviation>,
+) {
     for set in &mut now.sets {
         let Some(old) = before
             .sets
@@ -238,7 +247,13 @@ fn compare(before: &mut Period, now: &mut Period, deviations: &mut Vec<Deviation
                             now: now_index.end(),
                         });
                     }
-                    if let Some(at) = now_index.difference(index) {
+                    let goes_on = |(before, now): &(Arc<Timeline>, Arc<Timeline>)| {
+                        index.timeline().is_some_and(|known| Arc::ptr_eq(known, before))
+                            && now_index.timeline().is_some_and(|known| Arc::ptr_eq(known, now))
+                    };
+                    if !continued.iter().any(goes_on)
+                        && let Some(at) = now_index.difference(index)
+                    {
                         deviations.push(Deviation::Rewritten {
                             period: period(),
                             representation: representation(),

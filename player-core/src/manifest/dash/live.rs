@@ -10,6 +10,7 @@ use crate::time::{MediaTime, WallTime};
 use crate::url;
 
 /// Of a dynamic `MPD` (§5.3.1).
+#[inline(never)]
 pub(super) fn live(mpd: Element<'_>, url: &str) -> Live {
     let span = |name: Name| mpd.duration(name).ok().flatten();
     Live {
@@ -23,6 +24,7 @@ pub(super) fn live(mpd: Element<'_>, url: &str) -> Live {
 }
 
 /// `UTCTiming` (§5.8.4.11): servers are separated by white space.
+#[inline(never)]
 fn clocks(element: Element<'_>, base: &str) -> Vec<Clock> {
     let (scheme, value) = describe::scheme(element);
     let Some((method, _year)) =
@@ -43,11 +45,13 @@ fn clocks(element: Element<'_>, base: &str) -> Vec<Clock> {
     value.split_ascii_whitespace().map(|server| make(url::resolve(base, server))).collect()
 }
 
+#[inline(never)]
 pub(super) fn date(element: Element<'_>, name: Name) -> Option<WallTime> {
     Dates::default().read(element.get(name)?)
 }
 
 /// How to load the MPD again. A static one may still say where it is.
+#[inline(never)]
 pub(super) fn update(mpd: Element<'_>, url: &str, dynamic: bool) -> Update {
     let published = date(mpd, Name::PublishTime);
     let link = |element: Element<'_>| url::resolve(url, element.content());
@@ -73,6 +77,7 @@ pub(super) fn after(moment: WallTime, span: MediaTime) -> WallTime {
 }
 
 /// `ServiceDescription` (Annex K).
+#[inline(never)]
 pub(super) fn service(element: Element<'_>) -> ServiceDescription {
     let bounds = |name: Name| {
         element
@@ -105,6 +110,7 @@ fn target<T>(bounds: [Option<&str>; 3], parse: fn(&str) -> Option<T>) -> Target<
 }
 
 /// `ProducerReferenceTime` (§5.12). `timescale` and `offset` are those of the representations.
+#[inline(never)]
 pub(super) fn reference_time(
     element: Element<'_>,
     (timescale, offset): (u32, u64),

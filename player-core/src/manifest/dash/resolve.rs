@@ -12,6 +12,7 @@ use crate::io::MediaKind;
 use crate::manifest::{
     Fault, ManifestErrorKind, WarningCode, Warnings, codecs, decimal, sort_by_bandwidth,
 };
+use crate::presentation::index::Timeline;
 use crate::presentation::{
     Chunked, Origin, Period, Preselection, Presentation, Protection, Purpose, Representation,
     Segments, SwitchingSet, VideoRange,
@@ -29,8 +30,10 @@ pub(super) fn presentation(
     mut earlier: Option<Earlier<'_>>,
 ) -> Result<(Presentation, Held), Fault> {
     let mut resolver = Resolver::new(mpd, bytes, warnings);
+    resolver.earlier = earlier.as_ref().map(|earlier| &*earlier.presentation);
     let bases = resolver.top(url)?;
-    let mut held = Held { bases, dynamic: resolver.dynamic, spans: Vec::new() };
+    let (spans, continued) = (Vec::new(), Vec::new());
+    let mut held = Held { bases, dynamic: resolver.dynamic, spans, continued };
     let mut periods: Vec<Period> = Vec::new();
     let mut kept: Vec<(usize, usize)> = Vec::new();
     for Span { element, start, end } in resolver.spans()? {
@@ -52,19 +55,25 @@ pub(super) fn presentation(
             periods.push(period);
         }
     }
-    // Nothing can go wrong from here on but that there is nothing to play.
-    if let Some(earlier) = &mut earlier
-        && !periods.is_empty()
-    {
+    held.continued = core::mem::take(&mut resolver.continued);
+    let mut presentation = resolver.finish(periods, url)?;
+    // Nothing can go wrong from here on.
+    if let Some(earlier) = &mut earlier {
         for (place, position) in kept {
-            if let (Some(place), Some(period)) =
-                (periods.get_mut(place), earlier.presentation.periods.get_mut(position))
-            {
+            if let (Some(place), Some(period)) = (
+                presentation.periods.get_mut(place),
+                earlier.presentation.periods.get_mut(position),
+            ) {
                 *place = core::mem::take(period);
             }
         }
+        if let Some(last) = presentation.periods.last().filter(|last| last.duration.is_none())
+            && presentation.live.is_none()
+        {
+            presentation.duration = last_end(last);
+        }
     }
-    Ok((resolver.finish(periods, url)?, held))
+    Ok((presentation, held))
 }
 
 /// What a presentation was made of.
@@ -73,6 +82,7 @@ pub(super) struct Held {
     bases: Bases,
     dynamic: bool,
     spans: Vec<HeldSpan>,
+    pub(super) continued: Vec<(Arc<Timeline>, Arc<Timeline>)>,
 }
 
 /// When a period played.
@@ -150,6 +160,9 @@ pub(super) struct Resolver<'a, 'w> {
     /// Why the first representation that had to be left out was.
     left_out: Option<Fault>,
     pub(super) warnings: &'w mut Warnings,
+    pub(super) earlier: Option<&'w Presentation>,
+    /// Timelines that go on from an earlier state, and that.
+    pub(super) continued: Vec<(Arc<Timeline>, Arc<Timeline>)>,
 }
 
 /// What a representation inherits from its adaptation set.
@@ -184,6 +197,8 @@ impl<'a, 'w> Resolver<'a, 'w> {
             budget: FREE_BYTES.saturating_add(bytes.saturating_mul(BYTES_FOR_BYTE)),
             left_out: None,
             warnings,
+            earlier: None,
+            continued: Vec::new(),
         };
         match mpd.get(Name::Type) {
             None | Some("static" | "list") => {}
@@ -201,6 +216,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
     }
 
     /// Puts together what was understood of periods.
+    #[inline(never)]
     pub(super) fn finish(self, periods: Vec<Period>, url: &str) -> Result<Presentation, Fault> {
         let mpd = self.mpd;
         let Some(last) = periods.last() else {
@@ -224,6 +240,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
     }
 
     /// When periods begin and end (§5.3.2.1); those that cannot play are left out.
+    #[inline(never)]
     pub(super) fn spans(&mut self) -> Result<Vec<Span<'a>>, Fault> {
         let mut spans: Vec<Span<'a>> = Vec::new();
         // Where the period before ends by its own duration.
@@ -280,6 +297,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
         Ok(spans)
     }
 
+    #[inline(never)]
     pub(super) fn period(
         &mut self,
         element: Element<'a>,
@@ -322,12 +340,12 @@ impl<'a, 'w> Resolver<'a, 'w> {
                 _ => {}
             }
         }
-        describe::sort_events(&mut period.events);
         period.sets.shrink_to_fit();
         Ok(period)
     }
 
     /// Adds an adaptation set, as one switching set for each combination of codecs in it.
+    #[inline(never)]
     fn adaptation_set(
         &mut self,
         element: Element<'a>,
@@ -374,7 +392,6 @@ impl<'a, 'w> Resolver<'a, 'w> {
             said,
         };
         let first = sets.len();
-        let mut template = None;
         let mut families: Vec<String> = Vec::new();
         for (position, written) in element.all(Name::Representation).enumerate() {
             // Those with it need another to be decoded (§5.3.5.2).
@@ -404,12 +421,8 @@ impl<'a, 'w> Resolver<'a, 'w> {
                 Some(same) => same.representations.push(representation),
                 None => {
                     families.push(family);
-                    let template = match &template {
-                        Some(template) => template,
-                        None => template.insert(self.switching_set(&set, period.start)),
-                    };
                     self.spend(size_of::<SwitchingSet>() + 64, element.at())?;
-                    let mut set = template.clone();
+                    let mut set = self.switching_set(&set, period.start);
                     set.representations.push(representation);
                     sets.push(set);
                 }
@@ -424,6 +437,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
     }
 
     /// What is said of an adaptation set, without representations.
+    #[inline(never)]
     fn switching_set(&mut self, set: &SetContext<'a, '_>, start: MediaTime) -> SwitchingSet {
         let element = set.element;
         let mut out = SwitchingSet::new(set.kind);
@@ -476,6 +490,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
     }
 
     /// Nothing if it has an essential property that is not understood.
+    #[inline(never)]
     fn representation(
         &mut self,
         set: &SetContext<'a, '_>,
@@ -618,7 +633,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
             };
             let place = written.owned(Name::ServiceLocation);
             // What is absolute lies nowhere near what is above.
-            let absolute = reference.starts_with("//") || reference.contains("://");
+            let absolute = is_absolute(reference);
             for base in above.origins.iter().take(if absolute { 1 } else { MOST_ORIGINS }) {
                 let url = match reference {
                     "" => base.url.clone(),
@@ -750,6 +765,7 @@ fn said(element: Element<'_>) -> Said<'_> {
     said
 }
 
+#[inline(never)]
 fn preselection(element: Element<'_>) -> Preselection {
     let components = element.get(Name::PreselectionComponents).unwrap_or("");
     let roles = element.all(Name::Role).map(describe::scheme);
@@ -767,6 +783,7 @@ fn preselection(element: Element<'_>) -> Preselection {
 }
 
 /// The kind of an adaptation set: by its content type, else by MIME type, else by codecs.
+#[inline(never)]
 fn kind(set: Element<'_>) -> Option<MediaKind> {
     let by_name = |name: &str| match name.split('/').next().unwrap_or(name) {
         "video" => Some(MediaKind::Video),
@@ -799,7 +816,14 @@ fn kind(set: Element<'_>) -> Option<MediaKind> {
     all().find_map(mime).or_else(|| all().find_map(codec))
 }
 
+/// Whether a reference names its host.
+fn is_absolute(reference: &str) -> bool {
+    let after_scheme = reference.split_once(':').map_or(reference, |(_, rest)| rest);
+    after_scheme.starts_with("//")
+}
+
 /// A number of frames in a second, or a fraction of two numbers.
+#[inline(never)]
 fn frame_rate(value: &str) -> Option<f64> {
     let (frames, seconds) = value.split_once('/').unwrap_or((value, "1"));
     let rate = decimal::float(frames)? / decimal::float(seconds)?;

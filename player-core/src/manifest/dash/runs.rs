@@ -47,6 +47,9 @@ impl Default for Rare {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct List {
     pub(super) s: Vec<S>,
+    /// Position of the first of those that an earlier state of the timeline ended with, and how many
+    /// they are.
+    pub(super) kept: Option<(usize, usize)>,
     pub(super) rare: Vec<Rare>,
     pub(super) patterns: Vec<Pattern>,
 }
@@ -101,14 +104,13 @@ pub(super) fn read(text: &[u8], mut at: usize, out: &mut Vec<S>, most: usize) ->
 /// How many bytes are the same in two texts, from an offset of each on.
 #[inline(never)]
 pub(super) fn common(one: &[u8], at: usize, other: &[u8], from: usize) -> usize {
-    let mut done = 0;
-    while let (Some(a), Some(b)) = (word(one, at + done), word(other, from + done)) {
-        if a != b {
-            return done + ((a ^ b).trailing_zeros() / 8) as usize;
-        }
-        done += 8;
-    }
-    while let (Some(a), Some(b)) = (one.get(at + done), other.get(from + done))
+    let (one, other) = (one.get(at..).unwrap_or(&[]), other.get(from..).unwrap_or(&[]));
+    let words = |bytes: &'_ [u8]| bytes.as_chunks::<8>().0.len();
+    let most = words(one).min(words(other));
+    let pairs = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
+    let equal = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*a) == u64::from_le_bytes(*b);
+    let mut done = pairs.into_iter().position(|pair| !equal(pair)).unwrap_or(most) * 8;
+    while let (Some(a), Some(b)) = (one.get(done), other.get(done))
         && a == b
     {
         done += 1;

@@ -89,7 +89,7 @@ const PLACE: char = '\u{7f}';
 const FIRST_INDEX: u32 = 0xe000;
 
 fn push_text(out: &mut String, text: &str) {
-    out.extend(text.chars().filter(|&character| character != PLACE));
+    text.split(PLACE).for_each(|piece| out.push_str(piece));
 }
 
 /// The width in `%0[width]d`.

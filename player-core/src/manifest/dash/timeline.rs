@@ -2,7 +2,7 @@
 
 use super::runs::{List, S};
 use crate::manifest::{WarningCode, Warnings};
-use crate::presentation::index::Run;
+use crate::presentation::index::{Run, Timeline};
 
 /// Adds the runs that a timeline stands for, rising and without overlaps. `end` is the media time
 /// that the period ends with, if it is known.
@@ -16,7 +16,7 @@ pub(super) fn runs(
 ) {
     let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
     // Nothing can be taken back once it is pushed, so the rare list that overlaps is gathered first.
-    if !rises(list) {
+    if !rises(list, 0, 0) {
         warnings.add(
             at,
             WarningCode::Overlap,
@@ -32,24 +32,60 @@ pub(super) fn runs(
         runs.into_iter().for_each(push);
         return;
     }
-    for (position, s) in list.s.iter().enumerate() {
-        if s.rare == 0 && s.repeat >= 0 {
-            let time = if s.time == S::CONTINUED { cursor.time } else { s.time };
-            let count = s.repeat as u64 + 1;
-            let run = Run { number: cursor.number, time, duration: s.duration, count, parts: 1 };
-            cursor.time = run.end();
-            cursor.number = cursor.number.saturating_add(count);
-            push(run);
-        } else {
-            cursor.run(list, position, s, end, at, warnings, &mut push);
-        }
-    }
+    cursor.plain(list, 0..list.s.len(), end, at, warnings, &mut push);
 }
 
-/// Whether no element begins before the end of the one before.
-fn rises(list: &List) -> bool {
-    let mut time = 0u64;
-    list.s.iter().enumerate().all(|(position, s)| {
+/// As [`runs`], where an earlier state of the timeline ended with some of them, which are taken
+/// over. Says whether segments have the times they had, and, if that matters, the numbers. None if it
+/// does not go on from the earlier state; then nothing has been done.
+#[expect(clippy::too_many_arguments)]
+pub(super) fn continued(
+    list: &List,
+    start_number: u64,
+    end: Option<u64>,
+    at: u64,
+    warnings: &mut Warnings,
+    timeline: &mut Timeline,
+    before: &Timeline,
+    numbered: bool,
+) -> Option<bool> {
+    let (first, count) = list.kept?;
+    let start = list.s.get(first)?;
+    // An open repetition depends on what follows it.
+    let plain = |s: &S| s.rare == 0 && s.repeat >= 0;
+    let last = list.s.get(first + count - 1);
+    if start.time != S::CONTINUED
+        || !last.is_some_and(plain)
+        || !list.s.iter().take(first).all(plain)
+    {
+        return None;
+    }
+    let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
+    let mut head = Vec::new();
+    cursor.plain(list, 0..first, end, at, warnings, &mut |run| head.push(run));
+    let (number, _) = before.at(cursor.time)?;
+    let moved = cursor.number.wrapping_sub(number);
+    let same =
+        |run: &Run| before.at(run.time).is_some_and(|(_, duration)| duration == run.duration);
+    let same = (moved == 0 || !numbered) && head.iter().all(same);
+    if !rises(list, first + count, before.end()?) {
+        return None;
+    }
+    head.into_iter().for_each(|run| timeline.push(run));
+    let last = timeline.splice(before, cursor.time, moved)?;
+    let number = last.number.saturating_add(last.count);
+    let mut cursor = Cursor { time: last.end(), number, made: 0 };
+    // Those that overlap, which are rare, are put in order by the caller.
+    let rest = first + count..list.s.len();
+    let mut push = |run: Run| timeline.push(run);
+    cursor.plain(list, rest, end, at, warnings, &mut push);
+    Some(same)
+}
+
+/// Whether no element from a position on, before which the timeline has come to `time`, begins before
+/// the end of the one before.
+fn rises(list: &List, first: usize, mut time: u64) -> bool {
+    list.s.iter().enumerate().skip(first).all(|(position, s)| {
         if s.time != S::CONTINUED {
             if s.time < time {
                 return false;
@@ -80,6 +116,31 @@ struct Cursor {
 }
 
 impl Cursor {
+    /// The runs of elements that do not overlap.
+    fn plain(
+        &mut self,
+        list: &List,
+        range: core::ops::Range<usize>,
+        end: Option<u64>,
+        at: u64,
+        warnings: &mut Warnings,
+        push: &mut impl FnMut(Run),
+    ) {
+        let first = range.start;
+        for (position, s) in list.s.get(range).unwrap_or_default().iter().enumerate() {
+            if s.rare == 0 && s.repeat >= 0 {
+                let time = if s.time == S::CONTINUED { self.time } else { s.time };
+                let count = s.repeat as u64 + 1;
+                let run = Run { number: self.number, time, duration: s.duration, count, parts: 1 };
+                self.time = run.end();
+                self.number = self.number.saturating_add(count);
+                push(run);
+            } else {
+                self.run(list, first + position, s, end, at, warnings, push);
+            }
+        }
+    }
+
     /// The runs of an element of any form.
     #[cold]
     #[inline(never)]

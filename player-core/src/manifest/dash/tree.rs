@@ -391,6 +391,7 @@ impl<'a, 't> Reader<'a, 't> {
         self.tree.append(parent, id);
         if let Some(list) = list {
             let mut list = list.clone();
+            list.kept = None;
             for s in &mut list.s {
                 s.end = s.end.wrapping_add(moved);
             }
@@ -432,6 +433,7 @@ impl<'a, 't> Reader<'a, 't> {
         list.s.reserve(count + 16);
         list.s.extend(rest.iter().map(|s| S { end: s.end.wrapping_add(moved), ..*s }));
         self.xml.at = list.s.last()?.end as usize;
+        list.kept = (count > 0 && kept + count == before.s.len()).then_some((1, count));
         Some(())
     }
 
@@ -727,7 +729,11 @@ impl Tree {
     pub(super) fn mark_patched(&mut self, mut id: u32) {
         while let Some(node) = self.nodes.get_mut(id as usize) {
             node.patched = true;
-            id = node.parent;
+            let (list, parent) = (node.list, node.parent);
+            if let Some(list) = self.lists.get_mut(list as usize) {
+                list.kept = None;
+            }
+            id = parent;
         }
     }
 

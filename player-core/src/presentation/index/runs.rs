@@ -98,6 +98,52 @@ impl Timeline {
         self.listed
     }
 
+    /// Whether it counts time and cuts segments as another does.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.timescale, self.origin, self.period_start, self.period_end)
+            == (other.timescale, other.origin, other.period_start, other.period_end)
+    }
+
+    /// The media time that the last segment ends with.
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.runs.last().map(|placed| placed.run.end())
+    }
+
+    /// Number and duration of the segment that begins at a media time.
+    pub(crate) fn at(&self, time: u64) -> Option<(u64, u64)> {
+        let run = self.runs.get(self.run_at(time)?)?.run;
+        Some((run.number.wrapping_add((time - run.time) / run.duration), run.duration))
+    }
+
+    /// The run in which a segment begins at a media time.
+    fn run_at(&self, time: u64) -> Option<usize> {
+        let following = self.runs.partition_point(|placed| placed.run.time <= time);
+        let index = following.checked_sub(1)?;
+        let run = self.runs.get(index)?.run;
+        (time < run.end() && (time - run.time).is_multiple_of(run.duration)).then_some(index)
+    }
+
+    /// Adds all runs of another from a media time on, at which one of its segments begins, with this
+    /// added to their numbers. Gives the last.
+    pub(crate) fn splice(&mut self, other: &Self, time: u64, numbers: u64) -> Option<Run> {
+        let index = other.run_at(time)?;
+        let mut first = other.runs.get(index)?.run;
+        let passed = (time - first.time) / first.duration;
+        first.time = time;
+        first.count -= passed;
+        first.number = first.number.wrapping_add(passed).wrapping_add(numbers);
+        self.add(first);
+        let rest = other.runs.get(index + 1..)?;
+        let position = self.len();
+        let moved = rest.first().map_or(0, |placed| position.wrapping_sub(placed.position));
+        self.runs.extend(rest.iter().map(|placed| {
+            let number = placed.run.number.wrapping_add(numbers);
+            let run = Run { number, ..placed.run };
+            Placed { position: placed.position.wrapping_add(moved), run }
+        }));
+        self.runs.last().map(|placed| placed.run)
+    }
+
     /// Where segments begin or end otherwise than in an earlier state, as far as both tell of a
     /// time; their numbers count if they are `numbered`.
     pub(crate) fn difference(&self, before: &Self, numbered: bool) -> Option<MediaTime> {
