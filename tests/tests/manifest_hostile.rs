@@ -119,7 +119,7 @@ fn repeated(head: &str, piece: impl Fn(usize) -> String, tail: &str) -> String {
 }
 
 fn playlists() -> Vec<(&'static str, String, Expected)> {
-    use Expected::{Answer, Error, Limit};
+    use Expected::{Answer, Limit};
     let media = "#EXTM3U\n#EXT-X-VERSION:12\n#EXT-X-TARGETDURATION:4\n";
     let end = "#EXT-X-ENDLIST\n";
     let segment = "#EXTINF:4,\na\n#EXT-X-ENDLIST\n";

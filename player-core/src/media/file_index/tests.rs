@@ -49,7 +49,9 @@ fn reader(range: Option<(u64, u64)>) -> FileIndex {
 }
 
 /// Start and end in milliseconds, and the bytes.
-fn brief(index: &SegmentIndex) -> Vec<(i64, i64, u64, Option<u64>)> {
+type Brief = (i64, i64, u64, Option<u64>);
+
+fn brief(index: &SegmentIndex) -> Vec<Brief> {
     let millis = |time: MediaTime| time.scaled(1000);
     let segments = index.iter().map(|segment| {
         let range = segment.range.expect("a range");
@@ -141,7 +143,7 @@ fn damage_is_named() {
 }
 
 /// A WebM file up to its cues: three clusters of two, two and one second.
-fn webm() -> (Vec<u8>, u64, Vec<(i64, i64, u64, Option<u64>)>) {
+fn webm() -> (Vec<u8>, u64, Vec<Brief>) {
     let places = [1_000, 5_000, 9_000];
     let (mut file, origin) = webm_files::head(12_000, 5_000.0);
     let cues = webm_files::cues(&[(0, places[0]), (2_000, places[1]), (4_000, places[2])]);
