@@ -44,6 +44,8 @@ fn check_merges(data: &[u8], whole: &MediaPlaylist) {
                 .collect()
         };
         assert_eq!(brief(&merged), brief(whole));
-        assert_eq!(merged.live, whole.live);
+        // Which of two contradicting types counts depends on which is read.
+        let types = data.windows(13).filter(|window| *window == b"PLAYLIST-TYPE").count();
+        assert!(types > 1 || merged.live == whole.live);
     }
 }

@@ -14,10 +14,10 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// Runs a parser on `data`, and checks that it holds no more than a multiple of that at any time.
 pub fn bounded<T>(data: &[u8], parse: impl FnOnce() -> T) -> T {
-    // A byte of text can be a segment of tens of bytes, but hardly of hundreds. Variables may grow
-    // to a limit of their own.
+    // A byte of text can be a segment of tens of bytes, but hardly of hundreds. Patterns and
+    // variables may grow to limits of their own.
     let variables = data.windows(7).any(|window| window == b"-DEFINE");
-    bounded_by(if variables { MOST_HELD } else { 64 * 1024 + data.len() * 64 }, parse)
+    bounded_by(if variables { MOST_HELD } else { (1 << 20) + data.len() * 64 }, parse)
 }
 
 /// The most bytes that anything from outside may make the player hold.
