@@ -102,7 +102,10 @@ fn rises(list: &List, first: usize, mut time: u64) -> bool {
                 _ => 1,
             },
         };
-        time = time.saturating_add(s.duration.saturating_mul(count));
+        time = match count {
+            1 => time.saturating_add(s.duration),
+            count => time.saturating_add(s.duration.saturating_mul(count)),
+        };
         true
     })
 }

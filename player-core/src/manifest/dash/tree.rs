@@ -134,7 +134,7 @@ impl<'a, 't> Reader<'a, 't> {
             let at = self.xml.at;
             match self.xml.event()? {
                 Event::Start(name) => {
-                    self.prefix = name.split_once(':').map(|(prefix, _)| prefix);
+                    self.prefix = xml::prefixed(name).0;
                     if self.name(name) != root {
                         return Err(missing().at(at as u64));
                     }
@@ -161,7 +161,7 @@ impl<'a, 't> Reader<'a, 't> {
             let at = self.xml.at;
             match self.xml.event()? {
                 Event::Start(full) => {
-                    self.prefix = full.split_once(':').map(|(prefix, _)| prefix);
+                    self.prefix = xml::prefixed(full).0;
                     if self.name(full) != wanted {
                         return Err(ManifestErrorKind::missing(wanted.text()).at(at as u64));
                     }
@@ -181,10 +181,10 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     fn name(&self, full: &str) -> Name {
-        match full.split_once(':') {
-            None if self.prefix.is_none() || self.bare => Name::of(full, false),
-            None => Name::Unknown,
-            Some((prefix, local)) => Name::of(local, Some(prefix) != self.prefix),
+        match xml::prefixed(full) {
+            (None, full) if self.prefix.is_none() || self.bare => Name::of(full, false),
+            (None, _) => Name::Unknown,
+            (prefix, local) => Name::of(local, prefix != self.prefix),
         }
     }
 
@@ -199,14 +199,13 @@ impl<'a, 't> Reader<'a, 't> {
         }
         let first_attribute = self.tree.attributes.len() as u32;
         for attribute in &self.xml.attributes {
-            let name = match attribute.name.split_once(':') {
-                None => Name::of(attribute.name, false),
-                Some(("xmlns", _)) => Name::Unknown,
-                Some(("xml", local)) => Name::of(local, false),
-                Some((_, local)) => Name::of(local, true),
+            let name = match xml::prefixed(attribute.name) {
+                (Some("xmlns"), _) => Name::Unknown,
+                (None | Some("xml"), local) => Name::of(local, false),
+                (_, local) => Name::of(local, true),
             };
             if name != Name::Unknown {
-                let value = match attribute.value.contains('&') {
+                let value = match attribute.references {
                     true => self.tree.keep(&xml::unescape(attribute.value).unwrap_or_default()),
                     false => Span::of(attribute.at, attribute.value.len()),
                 };
@@ -572,6 +571,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 }
 
+#[inline(never)]
 fn value_of(attribute: &xml::Attribute<'_>) -> String {
     xml::unescape(attribute.value).unwrap_or_default()
 }

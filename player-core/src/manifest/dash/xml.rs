@@ -28,6 +28,8 @@ pub(super) struct Attribute<'a> {
     pub(super) at: usize,
     /// As written.
     pub(super) value: &'a str,
+    /// There are references in it.
+    pub(super) references: bool,
 }
 
 /// What a document is made of.
@@ -229,7 +231,7 @@ impl<'a> Xml<'a> {
             if references && unescape(value).is_none() {
                 return Err(fault(UNKNOWN_ENTITY, self.at));
             }
-            self.attributes.push(Attribute { name, at: offset + start, value });
+            self.attributes.push(Attribute { name, at: offset + start, value, references });
             at = start + length + 1;
         }
     }
@@ -254,6 +256,16 @@ impl<'a> Xml<'a> {
         let passed = self.text.get(self.at..self.at + length).unwrap_or("");
         self.at += length;
         passed
+    }
+}
+
+/// Prefix and local name.
+#[inline(never)]
+pub(super) fn prefixed(name: &str) -> (Option<&str>, &str) {
+    let colon = name.as_bytes().iter().position(|&byte| byte == b':');
+    match colon.and_then(|colon| Some((name.get(..colon)?, name.get(colon + 1..)?))) {
+        Some((prefix, local)) => (Some(prefix), local),
+        None => (None, name),
     }
 }
 

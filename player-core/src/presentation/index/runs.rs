@@ -38,7 +38,11 @@ pub(crate) struct Run {
 impl Run {
     /// Media time after the last.
     pub(crate) fn end(&self) -> u64 {
-        self.time.saturating_add(self.duration.saturating_mul(self.count))
+        // Most runs are one segment, and multiplications that saturate are slow in WebAssembly.
+        match self.count {
+            1 => self.time.saturating_add(self.duration),
+            count => self.time.saturating_add(self.duration.saturating_mul(count)),
+        }
     }
 }
 
