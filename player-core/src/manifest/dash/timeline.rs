@@ -38,6 +38,7 @@ pub(super) fn runs(
 /// As [`runs`], where an earlier state of the timeline ended with some of them, which are taken
 /// over. Says whether segments have the times they had, and, if that matters, the numbers. None if it
 /// does not go on from the earlier state; then nothing has been done.
+#[inline(never)]
 #[expect(clippy::too_many_arguments)]
 pub(super) fn continued(
     list: &List,
@@ -62,7 +63,8 @@ pub(super) fn continued(
     }
     let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
     let mut head = Vec::new();
-    cursor.plain(list, 0..first, end, at, warnings, &mut |run| head.push(run));
+    let mut push: &mut dyn FnMut(Run) = &mut |run| head.push(run);
+    cursor.plain(list, 0..first, end, at, warnings, &mut push);
     let (number, _) = before.at(cursor.time)?;
     let moved = cursor.number.wrapping_sub(number);
     let same =
@@ -77,7 +79,7 @@ pub(super) fn continued(
     let mut cursor = Cursor { time: last.end(), number, made: 0 };
     // Those that overlap, which are rare, are put in order by the caller.
     let rest = first + count..list.s.len();
-    let mut push = |run: Run| timeline.push(run);
+    let mut push: &mut dyn FnMut(Run) = &mut |run| timeline.push(run);
     cursor.plain(list, rest, end, at, warnings, &mut push);
     Some(same)
 }
@@ -245,6 +247,7 @@ fn cut(runs: &mut Vec<Run>, time: u64) {
 mod tests {
     use super::super::runs::{Pattern, Rare};
     use super::*;
+    use crate::time::MediaTime;
     use proptest::prelude::*;
 
     fn s(time: Option<u64>, duration: u64, repeat: i64) -> S {
@@ -326,7 +329,81 @@ mod tests {
         assert!(warnings > 0);
     }
 
+    fn timeline(list: &List, start_number: u64) -> Timeline {
+        let mut timeline = Timeline::new(10, 0, MediaTime::ZERO, MediaTime::MAX);
+        let push = |run| timeline.push(run);
+        runs(list, start_number, None, 1, &mut Warnings::default(), push);
+        timeline
+    }
+
+    #[test]
+    fn what_does_not_go_on_is_not_taken_over() {
+        let before = timeline(&list(&[s(Some(0), 5, 3), s(None, 4, 0)]), 1);
+        let go_on = |of: &[S], kept| {
+            let mut of = list(of);
+            of.kept = Some(kept);
+            let mut out = Timeline::new(10, 0, MediaTime::ZERO, MediaTime::MAX);
+            let warnings = &mut Warnings::default();
+            let same = continued(&of, 1, None, 1, warnings, &mut out, &before, false);
+            assert!(same.is_none() || out == timeline(&of, 1));
+            same
+        };
+        // The first is cut at its front, one more has come.
+        assert_eq!(go_on(&[s(Some(10), 5, 1), s(None, 4, 0), s(None, 6, 0)], (1, 1)), Some(true));
+        // It had other segments there.
+        assert_eq!(go_on(&[s(Some(10), 10, 0), s(None, 4, 0)], (1, 1)), Some(false));
+        // It does not end where the rest began.
+        assert_eq!(go_on(&[s(Some(11), 5, 1), s(None, 4, 0)], (1, 1)), None);
+        // What came goes back.
+        assert_eq!(go_on(&[s(Some(10), 5, 1), s(None, 4, 0), s(Some(9), 6, 0)], (1, 1)), None);
+        assert_eq!(go_on(&[s(Some(10), 5, -1), s(None, 4, 0)], (1, 1)), None);
+    }
+
     proptest! {
+        #[test]
+        fn what_goes_on_is_the_whole(
+            pieces in proptest::collection::vec((prop_oneof![3 => Just(0u64), 1 => 1u64..9], 1u64..6, 0i64..3), 3..20),
+            came in 0usize..5,
+            dropped in 0usize..5,
+            cut in 0u64..3,
+        ) {
+            let (mut time, mut written, mut numbers) = (0, Vec::new(), vec![1]);
+            for (gap, duration, repeat) in pieces {
+                time += gap;
+                written.push(s((gap > 0).then_some(time), duration, repeat));
+                time += duration * (repeat as u64 + 1);
+                numbers.push(numbers[numbers.len() - 1] + repeat as u64 + 1);
+            }
+            let old = written.len().saturating_sub(came).max(2);
+            let before = timeline(&list(&written[..old]), 1);
+            let dropped = dropped.min(old - 2);
+            let mut now = list(&written[dropped..]);
+            // The first says when it begins, and has lost some of its repetitions.
+            let mut begun = 0;
+            for s in &written[..dropped] {
+                let start = if s.time == S::CONTINUED { begun } else { s.time };
+                begun = start + s.duration * (s.repeat as u64 + 1);
+            }
+            let first = &mut now.s[0];
+            let start = if first.time == S::CONTINUED { begun } else { first.time };
+            let cut = cut.min(first.repeat as u64);
+            first.time = start + cut * first.duration;
+            first.repeat -= cut as i64;
+            now.kept = Some((1, old - dropped - 1));
+            let number = numbers[dropped] + cut;
+            let whole = timeline(&now, number);
+            let mut out = Timeline::new(10, 0, MediaTime::ZERO, MediaTime::MAX);
+            let warnings = &mut Warnings::default();
+            match continued(&now, number, None, 1, warnings, &mut out, &before, true) {
+                Some(same) => {
+                    prop_assert!(same);
+                    prop_assert_eq!(out, whole);
+                }
+                // Only what the first does not lead up to has to be read again.
+                None => prop_assert_ne!(now.s[1].time, S::CONTINUED),
+            }
+        }
+
         #[test]
         fn runs_never_overlap(
             timeline in proptest::collection::vec(
