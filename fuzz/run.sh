@@ -14,7 +14,7 @@ mkdir -p "$seeds"
 case $target in
     hls) cp tests/corpus/hls/*.m3u8 "$seeds" ;;
     dash) cp tests/corpus/dash/*.mpd "$seeds" ;;
-    patch) cp tests/corpus/dash/*.mpd tests/corpus/patch/* "$seeds" ;;
+    patch) cp tests/corpus/patch/* "$seeds" ;;
     sidx) cp tests/corpus/media/* "$seeds" ;;
 esac
 exec cargo fuzz run --sanitizer none "$target" "$seeds" -- \
