@@ -94,6 +94,7 @@ impl Document {
         let mut touched = self.tree.around(known.parent);
         touched.push(node);
         let mut warnings = Warnings::default();
+        self.tree.settle(true);
         let renewed = self.renew(presentation, &touched, &mut warnings);
         let part = self.text.get(base..).unwrap_or("");
         let mut lines = Lines::after(part, base);

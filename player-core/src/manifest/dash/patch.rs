@@ -107,6 +107,7 @@ impl Document {
         };
         // Until all of it is in.
         self.broken = true;
+        self.tree.settle(true);
         let mut touched = Vec::new();
         let mut next = self.tree.nodes.get(root as usize).map_or(NONE, |root| root.child);
         while let Some(operation) = self.tree.nodes.get(next as usize).copied() {
@@ -120,7 +121,9 @@ impl Document {
             next = operation.next;
         }
         let mut warnings = Warnings::default();
+        self.tree.settle(false);
         let renewed = self.renew(presentation, &touched, &mut warnings);
+        self.tree.settle(true);
         let deviations = renewed.map_err(|fault| own(fault, text, base))?;
         self.broken = false;
         let mut parsed = warnings.with(Refreshed { changed: true, deviations });
@@ -266,6 +269,7 @@ impl Document {
         if at > list.s.len() {
             return None;
         }
+        list.note(at, added.len(), false);
         for (place, (mut s, rare)) in added.into_iter().enumerate() {
             s.rare = 0;
             if rare != Rare::default() {
@@ -280,12 +284,15 @@ impl Document {
     fn remove_s(&mut self, node: u32, at: usize) -> Option<()> {
         let list = self.list(node)?;
         (at < list.s.len()).then(|| {
+            list.note(at, 0, true);
             list.s.remove(at);
         })
     }
 
     fn set_s(&mut self, node: u32, at: usize, attribute: &str, value: Option<&str>) -> Option<()> {
         let list = self.list(node)?;
+        list.s.get(at)?;
+        list.note(at, 0, false);
         let mut rare = list.rare(list.s.get(at)?);
         let s = list.s.get_mut(at)?;
         let number = match value {

@@ -50,11 +50,33 @@ pub(super) struct List {
     /// Position of the first of those that an earlier state of the timeline ended with, and how many
     /// they are.
     pub(super) kept: Option<(usize, usize)>,
+    /// Elements have been added, changed or taken away: what is kept may have moved in time.
+    pub(super) noted: bool,
     pub(super) rare: Vec<Rare>,
     pub(super) patterns: Vec<Pattern>,
 }
 
 impl List {
+    /// Notes that `added` elements come in at a position, or that the one there goes (`gone`) or
+    /// changes (neither), so that what stays to the end is known.
+    pub(super) fn note(&mut self, at: usize, added: usize, gone: bool) {
+        self.noted = true;
+        let (first, count) = self.kept.unwrap_or((0, self.s.len()));
+        let (touches, last) = (at + usize::from(added == 0), first + count);
+        self.kept = Some(if at >= last {
+            (first, count)
+        } else if touches <= first {
+            (first + added - usize::from(gone), count)
+        } else if at == first && added == 0 && count > 1 {
+            (first + usize::from(!gone), count - 1)
+        } else if at == first && added > 0 {
+            (first + added, count)
+        } else {
+            // None of it: nothing can be taken over.
+            (first, 0)
+        });
+    }
+
     pub(super) fn rare(&self, s: &S) -> Rare {
         let rare = (s.rare as usize).checked_sub(1).and_then(|at| self.rare.get(at));
         rare.copied().unwrap_or_default()

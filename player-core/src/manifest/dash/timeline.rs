@@ -65,6 +65,9 @@ pub(super) fn continued(
     let mut head = Vec::new();
     let mut push: &mut dyn FnMut(Run) = &mut |run| head.push(run);
     cursor.plain(list, 0..first, end, at, warnings, &mut push);
+    if list.noted && reach(list.s.get(first..first + count)?, cursor.time) != before.end()? {
+        return None;
+    }
     let (number, _) = before.at(cursor.time)?;
     let moved = cursor.number.wrapping_sub(number);
     let same =
@@ -82,6 +85,15 @@ pub(super) fn continued(
     let mut push: &mut dyn FnMut(Run) = &mut |run| timeline.push(run);
     cursor.plain(list, rest, end, at, warnings, &mut push);
     Some(same)
+}
+
+/// Where elements that do not repeat openly end, if they begin where the timeline has come to `time`.
+fn reach(s: &[S], time: u64) -> u64 {
+    s.iter().fold(time, |time, s| {
+        let start = if s.time == S::CONTINUED { time } else { s.time };
+        let count = (s.repeat as u64).wrapping_add(1);
+        start.wrapping_add(s.duration.wrapping_mul(count))
+    })
 }
 
 /// Whether no element from a position on, before which the timeline has come to `time`, begins before

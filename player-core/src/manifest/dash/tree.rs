@@ -725,15 +725,25 @@ impl Tree {
         node.attribute_count = u16::try_from(count).unwrap_or(u16::MAX);
     }
 
+    /// Has what timelines kept begin after their first element, which leads up to it; or forgets what
+    /// they kept.
+    pub(super) fn settle(&mut self, forget: bool) {
+        for list in &mut self.lists {
+            list.noted &= !forget;
+            list.kept = match list.kept {
+                _ if forget => None,
+                Some((0, count)) => count.checked_sub(1).map(|count| (1, count)),
+                kept => kept,
+            };
+            list.kept = list.kept.filter(|&(_, count)| count > 0);
+        }
+    }
+
     /// Marks an element, and those around it, as not being what their text says.
     pub(super) fn mark_patched(&mut self, mut id: u32) {
         while let Some(node) = self.nodes.get_mut(id as usize) {
             node.patched = true;
-            let (list, parent) = (node.list, node.parent);
-            if let Some(list) = self.lists.get_mut(list as usize) {
-                list.kept = None;
-            }
-            id = parent;
+            id = node.parent;
         }
     }
 

@@ -155,6 +155,13 @@ fn a_fault_changes_nothing() {
 #[test]
 fn patches_apply() {
     let cases: &[(&str, &str, &str)] = &[
+        // What follows moves, because it does not say when it begins.
+        ("<remove sel='{T}/S[1]'/>", "<S t=\"0\" d=\"20\" r=\"1\"/>\n      ", ""),
+        (
+            "<remove sel='{T}/S[3]'/><remove sel='{T}/S[1]'/>",
+            "<S t=\"0\" d=\"20\" r=\"1\"/>\n      <S d=\"21\"/>\n      <S d=\"20\"/>",
+            "<S d='21'/>",
+        ),
         (
             "<add sel='{T}'>\n<S d='7'/><S d='8' r='1'/></add>",
             "\n    </SegmentTimeline>",
