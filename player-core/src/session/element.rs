@@ -1,0 +1,160 @@
+//! The platform: its buffers, its operations, its end, and holes in what it holds.
+
+use super::Session;
+use super::tracks::tracks;
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::{
+    ElementState, Event, MediaCommand, MediaFailure, MediaKind, OperationId, OperationResult,
+    Warning,
+};
+use crate::stream::Stream;
+use crate::time::MediaTime;
+
+/// A hole up to this wide is jumped over.
+const MAX_GAP: MediaTime = MediaTime::from_secs(2);
+
+impl Session {
+    /// Asks for the platform's buffers once every stream knows its type. Whether that was now.
+    pub(super) fn attach(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(presentation) = &mut self.presentation else { return false };
+        let types: Option<Vec<String>> =
+            self.streams.iter().map(|stream| stream.initial_mime_type(presentation)).collect();
+        let Some(types) = types else { return false };
+        let known_end =
+            self.streams.iter().filter_map(|stream| stream.known_end(presentation)).max();
+        presentation.duration = presentation.duration.or(known_end);
+        for (stream, mime_type) in self.streams.iter_mut().zip(types) {
+            let command =
+                MediaCommand::AddBuffer { kind: stream.kind, mime_type: mime_type.clone() };
+            self.operations.push(cx.out.media(command));
+            stream.attach(mime_type);
+        }
+        if let Some(duration) = presentation.duration {
+            self.operations.push(cx.out.media(MediaCommand::SetDuration(duration)));
+        }
+        if self.rate != 1.0 {
+            self.operations.push(cx.out.media(MediaCommand::SetRate(self.rate)));
+        }
+        cx.out.event(Event::Loaded {
+            duration: presentation.duration,
+            live: presentation.live.is_some(),
+            tracks: tracks(presentation, &self.streams),
+        });
+        let end = presentation.duration.unwrap_or(MediaTime::MAX);
+        let start = self.playback.playhead(cx.now).min(end);
+        if start > MediaTime::ZERO {
+            self.move_element(cx, start);
+        }
+        self.attached = true;
+        true
+    }
+
+    pub(super) fn move_element(&mut self, cx: &mut Context<'_>, to: MediaTime) {
+        let operation = cx.out.media(MediaCommand::Seek(to));
+        self.operations.push(operation);
+        self.seeking = Some(operation);
+        self.playback.seek(to);
+    }
+
+    pub(super) fn take_result(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: OperationId,
+        result: &OperationResult,
+    ) -> Result<(), Error> {
+        if let Some(position) = self.operations.iter().position(|known| *known == id) {
+            self.operations.remove(position);
+            if self.seeking == Some(id) {
+                self.seeking = None;
+            }
+            return match result {
+                OperationResult::Done { .. } => Ok(()),
+                OperationResult::Failed(MediaFailure::NotSupported(reason))
+                    if id != self.opening =>
+                {
+                    Err(Error::NotSupported {
+                        kind: MediaKind::Video,
+                        mime_type: String::new(),
+                        reason: reason.clone(),
+                    })
+                }
+                OperationResult::Failed(
+                    MediaFailure::NotSupported(reason)
+                    | MediaFailure::InvalidState(reason)
+                    | MediaFailure::Decode(reason),
+                ) => Err(Error::Element { reason: reason.clone() }),
+                OperationResult::Failed(MediaFailure::QuotaExceeded) => {
+                    Err(Error::Element { reason: "the platform has no buffer to spare".to_owned() })
+                }
+            };
+        }
+        let mut taken = false;
+        self.each_stream(cx, |stream, world| {
+            if !taken {
+                taken = stream.handle_result(world, id, result)?;
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn take_element(
+        &mut self,
+        cx: &mut Context<'_>,
+        element: ElementState,
+    ) -> Result<(), Error> {
+        let (status, ready) = (self.playback.status(), self.playback.is_ready());
+        let moved = self.playback.update(cx, element, self.seeking.is_some())?;
+        if !ready && self.playback.is_ready() {
+            cx.totals.startup = Some(cx.now.since(self.loaded_at));
+        }
+        if let Some(to) = moved {
+            cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
+            self.end_of_stream = false;
+            self.each_stream(cx, |stream, world| {
+                stream.seek(world, to);
+                Ok(())
+            })?;
+        }
+        if status != self.playback.status() {
+            self.streams.iter_mut().for_each(Stream::reconsider);
+        }
+        Ok(())
+    }
+
+    /// Tells the platform when it has everything.
+    pub(super) fn finish(&mut self, cx: &mut Context<'_>) {
+        let finished = self.attached && self.streams.iter().all(Stream::is_finished);
+        if finished && !self.end_of_stream {
+            self.operations.push(cx.out.media(MediaCommand::EndOfStream));
+        }
+        self.end_of_stream = finished;
+    }
+
+    /// A playhead that waits although every stream has media close ahead stands before a hole.
+    pub(super) fn jump_gap(&mut self, cx: &mut Context<'_>) {
+        if self.playback.stuck_at().is_none_or(|at| at > cx.now) || !self.attached {
+            return;
+        }
+        let from = self.playback.playhead(cx.now);
+        let mut to = from;
+        for stream in &self.streams {
+            if stream.buffer.covers(from) {
+                continue;
+            }
+            match stream.buffer.next_range(from) {
+                Some(start) if start - from <= MAX_GAP && stream.has_passed(start) => {
+                    to = to.max(start);
+                }
+                _ => return,
+            }
+        }
+        if to > from {
+            // A hair inside the range, or rounding could leave the element outside.
+            let to = to + MediaTime::from_millis(1);
+            cx.out.warn(Warning::GapJumped { from, to });
+            self.move_element(cx, to);
+            self.playback.leave_hole(cx.now, to);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Loading the manifest: what there is to play.
+
+use super::Session;
+use super::tracks::choose_sets;
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::{MediaKind, SourceFormat, Warning};
+use crate::manifest;
+use crate::stream::Stream;
+use crate::support;
+
+impl Session {
+    pub(super) fn take_manifest(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &[u8],
+        url: &str,
+        content_type: Option<String>,
+    ) -> Result<(), Error> {
+        let sniffed = manifest::sniff(body, content_type.as_deref());
+        let parsed = match sniffed.or(self.source.format) {
+            Some(SourceFormat::Hls) => manifest::hls::parse(body, url),
+            Some(SourceFormat::Dash) => manifest::dash::parse_mpd(body, url),
+            None => return Err(Error::UnknownFormat { url: url.to_owned(), content_type }),
+        };
+        let parsed = parsed.map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
+        for warning in parsed.warnings {
+            cx.out.warn(Warning::Manifest {
+                url: url.to_owned(),
+                line: warning.line,
+                message: warning.message,
+            });
+        }
+        let mut presentation = parsed.value;
+        support::keep_playable(&mut presentation).map_err(|feature| Error::Unsupported {
+            url: url.to_owned(),
+            feature: feature.to_owned(),
+        })?;
+        let start = self.playback.playhead(cx.now);
+        for kind in [MediaKind::Video, MediaKind::Audio] {
+            let sets = choose_sets(&presentation, kind, |set| set.default);
+            if sets.iter().any(Option::is_some) {
+                self.streams.push(Stream::new(kind, sets, start));
+            }
+        }
+        if self.streams.is_empty() {
+            return Err(Error::NothingPlayable { url: url.to_owned() });
+        }
+        self.presentation = Some(presentation);
+        // Enters the period of the start position.
+        self.each_stream(cx, |stream, world| {
+            stream.seek(world, start);
+            Ok(())
+        })
+    }
+}

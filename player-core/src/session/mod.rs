@@ -1,0 +1,179 @@
+//! One load: from the manifest's request to the last frame.
+
+mod element;
+mod manifest;
+mod report;
+mod tracks;
+mod viewer;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::{
+    BodyHandling, Input, MediaCommand, MediaKind, OperationId, PlaybackStatus, Quality,
+    RequestKind, Source,
+};
+use crate::playback::Playback;
+use crate::presentation::Presentation;
+use crate::stream::requests::{Outcome, Requests, Ticket, Wish};
+use crate::stream::timeline::Timeline;
+use crate::stream::{Stream, World};
+use crate::time::{MediaTime, Timestamp};
+
+/// No stream fetches so much further than another: sound far ahead is no use while the picture is
+/// late, and takes the bandwidth that the picture waits for.
+const MAX_LEAD: MediaTime = MediaTime::from_secs(4);
+
+/// One load.
+#[derive(Debug)]
+pub(crate) struct Session {
+    source: Source,
+    loaded_at: Timestamp,
+    manifest: Option<Ticket>,
+    requests: Requests,
+    playback: Playback,
+    timeline: Timeline,
+    presentation: Option<Presentation>,
+    streams: Vec<Stream>,
+    opening: OperationId,
+    /// Operations on the element as a whole that have not been answered.
+    operations: Vec<OperationId>,
+    /// The last seek of them.
+    seeking: Option<OperationId>,
+    attached: bool,
+    end_of_stream: bool,
+    rate: f64,
+    shown: Vec<(MediaKind, Quality)>,
+}
+
+impl Session {
+    /// Asks for the manifest, and for an empty media source meanwhile.
+    pub(crate) fn start(cx: &mut Context<'_>, source: Source, rate: f64) -> Self {
+        let mut requests = Requests::new(cx.config.seed);
+        let opening = cx.out.media(MediaCommand::Open);
+        let wish = Wish {
+            kind: RequestKind::Manifest,
+            url: source.url.clone(),
+            range: None,
+            body: BodyHandling::Deliver,
+            rung: None,
+        };
+        let manifest = Some(requests.start(cx, wish));
+        let start = source.start.unwrap_or(MediaTime::ZERO).max(MediaTime::ZERO);
+        Self {
+            source,
+            loaded_at: cx.now,
+            manifest,
+            requests,
+            playback: Playback::new(cx.now, start),
+            timeline: Timeline::default(),
+            presentation: None,
+            streams: Vec::new(),
+            opening,
+            operations: vec![opening],
+            seeking: None,
+            attached: false,
+            end_of_stream: false,
+            rate,
+            shown: Vec::new(),
+        }
+    }
+
+    /// Gives everything back.
+    pub(crate) fn close(mut self, cx: &mut Context<'_>) {
+        self.requests.cancel_all(cx);
+        cx.out.media(MediaCommand::Close);
+    }
+
+    pub(crate) fn handle(&mut self, cx: &mut Context<'_>, input: Input) {
+        if self.playback.status() == PlaybackStatus::Failed {
+            return;
+        }
+        let result = self.dispatch(cx, input).and_then(|()| self.advance(cx));
+        if let Err(error) = result {
+            self.requests.cancel_all(cx);
+            self.playback.fail(cx);
+            cx.out.fatal(&error);
+        }
+    }
+
+    fn dispatch(&mut self, cx: &mut Context<'_>, input: Input) -> Result<(), Error> {
+        match input {
+            Input::Timeout => {
+                while let Some(outcome) = self.requests.tick(cx) {
+                    self.take(cx, outcome)?;
+                }
+                Ok(())
+            }
+            Input::Seek(to) => {
+                self.seek(cx, to);
+                Ok(())
+            }
+            Input::SetRate(rate) => self.set_rate(cx, rate),
+            Input::Select(selection) => self.select(cx, selection),
+            Input::Configure(_) => {
+                self.streams.iter_mut().for_each(Stream::reconsider);
+                Ok(())
+            }
+            Input::Element(element) => self.take_element(cx, element),
+            Input::MediaResult { id, result } => self.take_result(cx, id, &result),
+            input => match self.requests.handle(cx, input) {
+                Some(outcome) => self.take(cx, outcome),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// After any input: whatever can be done next.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        self.each_stream(cx, |stream, world| stream.pump(world))?;
+        if !self.attached && self.attach(cx) {
+            self.each_stream(cx, |stream, world| stream.pump(world))?;
+        }
+        self.jump_gap(cx);
+        self.finish(cx);
+        self.report_quality(cx);
+        Ok(())
+    }
+
+    fn each_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut act: impl FnMut(&mut Stream, &mut World<'_, '_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(presentation) = &mut self.presentation else { return Ok(()) };
+        let slowest = self.streams.iter().filter_map(Stream::front).min();
+        let mut world = World {
+            fetch_limit: slowest.map_or(MediaTime::MAX, |slowest| slowest + MAX_LEAD),
+            playhead: self.playback.playhead(cx.now),
+            phase: self.playback.phase(),
+            rate: self.playback.rate(),
+            attached: self.attached,
+            cx,
+            presentation,
+            requests: &mut self.requests,
+            timeline: &mut self.timeline,
+        };
+        self.streams.iter_mut().try_for_each(|stream| act(stream, &mut world))
+    }
+
+    fn take(&mut self, cx: &mut Context<'_>, outcome: Outcome) -> Result<(), Error> {
+        match outcome {
+            Outcome::Delivered { ticket, body, url, content_type }
+                if self.manifest == Some(ticket) =>
+            {
+                self.manifest = None;
+                self.take_manifest(cx, &body, &url, content_type)
+            }
+            Outcome::Failed { ticket, error } if self.manifest == Some(ticket) => Err(error),
+            outcome => {
+                let mut left = Some(outcome);
+                self.each_stream(cx, |stream, world| {
+                    if let Some(outcome) = left.take() {
+                        left = stream.handle(world, outcome)?;
+                    }
+                    Ok(())
+                })
+            }
+        }
+    }
+}

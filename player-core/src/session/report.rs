@@ -1,0 +1,69 @@
+//! What a session tells: changes of quality, what it waits for, its state.
+
+use super::Session;
+use crate::config::RetryConfig;
+use crate::context::Context;
+use crate::io::{Event, PlaybackStatus};
+use crate::stream::Stream;
+use crate::telemetry::{State, TimerReason, TimerState};
+use crate::time::{MediaTime, Timestamp};
+
+impl Session {
+    /// Tells when the playhead enters a segment of another quality.
+    pub(super) fn report_quality(&mut self, cx: &mut Context<'_>) {
+        if !self.playback.is_ready() {
+            return;
+        }
+        let playhead = self.playback.playhead(cx.now);
+        for stream in &self.streams {
+            let Some(held) = stream.buffer.held_at(playhead) else { continue };
+            let known = self.shown.iter_mut().find(|(kind, _)| *kind == stream.kind);
+            let from = match known {
+                Some((_, shown)) if *shown == held.quality => continue,
+                Some((_, shown)) => Some(core::mem::replace(shown, held.quality.clone())),
+                None => {
+                    self.shown.push((stream.kind, held.quality.clone()));
+                    None
+                }
+            };
+            let (to, reason) = (held.quality.clone(), held.cause);
+            if from.is_some() {
+                cx.totals.quality_changes = cx.totals.quality_changes.saturating_add(1);
+            }
+            cx.out.event(Event::QualityChanged { kind: stream.kind, from, to, reason });
+        }
+    }
+
+    /// What the session waits for, soonest first.
+    pub(crate) fn timers(&self, now: Timestamp, retry: &RetryConfig) -> Vec<TimerState> {
+        let mut timers = Vec::new();
+        // Inserted where they belong: they are few, and sorting code is large.
+        let mut add = |timer: TimerState| {
+            let key = |timer: &TimerState| (timer.at, timer.reason);
+            let position = timers.partition_point(|other| key(other) <= key(&timer));
+            timers.insert(position, timer);
+        };
+        if self.playback.status() == PlaybackStatus::Failed {
+            return timers;
+        }
+        self.requests.timers(retry).for_each(&mut add);
+        self.streams.iter().filter_map(Stream::timer).for_each(&mut add);
+        // A playhead that was looked at and left where it is needs no second look by the clock.
+        if self.attached
+            && let Some(at) = self.playback.stuck_at().filter(|at| *at > now)
+        {
+            add(TimerState { reason: TimerReason::Gap, at });
+        }
+        timers
+    }
+
+    /// Fills in what a session knows.
+    pub(crate) fn describe(&self, state: &mut State, now: Timestamp, goal: MediaTime) {
+        let playhead = self.playback.playhead(now);
+        state.status = self.playback.status();
+        state.position = playhead;
+        state.duration = self.presentation.as_ref().and_then(|presentation| presentation.duration);
+        state.streams = self.streams.iter().map(|stream| stream.state(goal, playhead)).collect();
+        state.requests = self.requests.states();
+    }
+}

@@ -1,0 +1,62 @@
+//! The tracks of a presentation: sets of its periods that belong together.
+
+use crate::io::{MediaKind, TrackInfo};
+use crate::presentation::{Presentation, SwitchingSet};
+use crate::stream::{Stream, choice};
+
+pub(super) fn all_sets(
+    presentation: &Presentation,
+    kind: MediaKind,
+) -> impl Iterator<Item = &SwitchingSet> {
+    let first =
+        presentation.periods.iter().find(|period| period.sets.iter().any(|set| set.kind == kind));
+    first.into_iter().flat_map(|period| &period.sets).filter(move |set| set.kind == kind)
+}
+
+/// What makes sets of different periods the same track.
+pub(super) fn same_track(set: &SwitchingSet) -> (Option<String>, Option<String>, Vec<String>) {
+    (set.language.clone(), set.label.clone(), set.roles.clone())
+}
+
+/// For each period the set of a kind that is preferred, else its first.
+pub(super) fn choose_sets(
+    presentation: &Presentation,
+    kind: MediaKind,
+    preferred: impl Fn(&SwitchingSet) -> bool,
+) -> Vec<Option<usize>> {
+    presentation
+        .periods
+        .iter()
+        .map(|period| {
+            let of_kind =
+                || (0..period.sets.len()).filter(|&index| period.sets[index].kind == kind);
+            of_kind().find(|&index| preferred(&period.sets[index])).or_else(|| of_kind().next())
+        })
+        .collect()
+}
+
+pub(super) fn tracks(presentation: &Presentation, streams: &[Stream]) -> Vec<TrackInfo> {
+    let mut tracks = Vec::new();
+    for stream in streams {
+        let Some(period) = presentation
+            .periods
+            .iter()
+            .position(|period| period.sets.iter().any(|set| set.kind == stream.kind))
+        else {
+            continue;
+        };
+        let sets = &presentation.periods[period].sets;
+        let of_kind = sets.iter().enumerate().filter(|(_, set)| set.kind == stream.kind);
+        for (number, (index, set)) in of_kind.enumerate() {
+            tracks.push(TrackInfo {
+                kind: set.kind,
+                index: number as u32,
+                language: set.language.clone(),
+                label: set.label.clone(),
+                qualities: set.representations.iter().map(choice::quality).collect(),
+                selected: stream.set_of(period) == Some(index),
+            });
+        }
+    }
+    tracks
+}

@@ -1,0 +1,90 @@
+//! What the viewer and the app ask for: another place, another speed, another track or quality.
+
+use super::Session;
+use super::tracks::{all_sets, choose_sets, same_track};
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::{MediaCommand, Selection, Warning};
+use crate::stream::Stream;
+use crate::time::MediaTime;
+
+impl Session {
+    pub(super) fn seek(&mut self, cx: &mut Context<'_>, to: MediaTime) {
+        let end = self.presentation.as_ref().and_then(|presentation| presentation.duration);
+        let to = to.max(MediaTime::ZERO).min(end.unwrap_or(MediaTime::MAX));
+        if self.attached {
+            self.move_element(cx, to);
+        } else {
+            self.playback.seek(to);
+        }
+        cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
+        self.end_of_stream = false;
+        let sought = self.each_stream(cx, |stream, world| {
+            stream.seek(world, to);
+            Ok(())
+        });
+        debug_assert!(sought.is_ok());
+    }
+
+    pub(super) fn set_rate(&mut self, cx: &mut Context<'_>, rate: f64) -> Result<(), Error> {
+        // What browsers accept (HTML: they may refuse others with NotSupportedError).
+        if rate != 0.0 && !(0.0625..=16.0).contains(&rate) {
+            cx.out.warn(Warning::InvalidArgument {
+                message: "the playback rate must be 0 or between 0.0625 and 16".to_owned(),
+            });
+            return Ok(());
+        }
+        self.rate = rate;
+        if self.attached {
+            self.operations.push(cx.out.media(MediaCommand::SetRate(rate)));
+        }
+        self.streams.iter_mut().for_each(Stream::reconsider);
+        Ok(())
+    }
+
+    pub(super) fn select(
+        &mut self,
+        cx: &mut Context<'_>,
+        selection: Selection,
+    ) -> Result<(), Error> {
+        let Some(presentation) = &self.presentation else { return Ok(()) };
+        match selection {
+            Selection::Representation { kind, id } => {
+                let known = id.as_ref().is_none_or(|id| {
+                    let sets = presentation.periods.iter().flat_map(|period| &period.sets);
+                    sets.flat_map(|set| &set.representations).any(|one| one.id == *id)
+                });
+                if !known {
+                    cx.out.warn(Warning::InvalidArgument {
+                        message: "no representation has this id; see the tracks of `loaded`"
+                            .to_owned(),
+                    });
+                    return Ok(());
+                }
+                self.each_stream(cx, |stream, world| {
+                    if stream.kind == kind {
+                        stream.pin(world, id.clone());
+                    }
+                    Ok(())
+                })
+            }
+            Selection::Track { kind, index } => {
+                let wanted = all_sets(presentation, kind).nth(index as usize).map(same_track);
+                let Some(wanted) = wanted else {
+                    cx.out.warn(Warning::InvalidArgument {
+                        message: "no track has this number; see the tracks of `loaded`".to_owned(),
+                    });
+                    return Ok(());
+                };
+                let sets = choose_sets(presentation, kind, |set| same_track(set) == wanted);
+                self.end_of_stream = false;
+                self.each_stream(cx, |stream, world| {
+                    if stream.kind == kind {
+                        stream.select(world, sets.clone());
+                    }
+                    Ok(())
+                })
+            }
+        }
+    }
+}
