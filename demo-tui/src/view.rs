@@ -212,7 +212,7 @@ fn decision_text(decision: &Decision) -> String {
 
 fn warning_text(warning: &Warning) -> String {
     match warning {
-        Warning::Manifest { url, line, message } => format!("{url}, {line}: {message}"),
+        Warning::Manifest { url, line, message, .. } => format!("{url}, {line}: {message}"),
         Warning::Retry { error, attempts, .. } => format!("attempt {attempts} failed: {error}"),
         Warning::Abandoned { kind, segment_start } => {
             format!(

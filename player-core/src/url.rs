@@ -45,6 +45,32 @@ pub fn resolve(base: &str, reference: &str) -> String {
     out
 }
 
+/// The URL that lies to `to` as `url` lies to `from`; none if those are on different hosts, or if
+/// `url` has no host.
+pub(crate) fn moved(url: &str, from: &str, to: &str) -> Option<String> {
+    let (parts, base) = (Parts::of(url), Parts::of(from));
+    if parts.authority.is_none() || (parts.scheme, parts.authority) != (base.scheme, base.authority)
+    {
+        return None;
+    }
+    // Folders that both paths begin with.
+    let (path, base) = (parts.path, base.path);
+    let same = path.bytes().zip(base.bytes()).take_while(|(one, other)| one == other).count();
+    let common = path.get(..same).and_then(|same| same.rfind('/')).map_or(0, |slash| slash + 1);
+    let (rest, above) = (path.get(common..)?, base.get(common..)?);
+    let mut reference = String::with_capacity(rest.len() + 8);
+    for _ in above.bytes().filter(|&byte| byte == b'/') {
+        reference.push_str("../");
+    }
+    // Without a slash before it, a colon would end a scheme, and nothing would be the base itself.
+    if reference.is_empty() {
+        reference.push_str("./");
+    }
+    reference.push_str(rest);
+    push_query(&mut reference, parts.query);
+    Some(resolve(to, &reference))
+}
+
 /// A base against which many references are resolved.
 pub(crate) struct Folder<'a> {
     base: &'a str,
@@ -299,7 +325,34 @@ mod tests {
         assert_eq!(resolve("https://a/b", "\n\t 1.m4s \r\n"), "https://a/1.m4s");
     }
 
+    #[test]
+    fn urls_move_with_what_they_lie_beside() {
+        let from = "https://a/films/one/video/main.m3u8?token=1";
+        let to = "https://b/copy/one/video/main.m3u8?token=2";
+        for (url, expected) in [
+            ("https://a/films/one/video/1.ts", Some("https://b/copy/one/video/1.ts")),
+            ("https://a/films/one/video/x/1.ts?r=1", Some("https://b/copy/one/video/x/1.ts?r=1")),
+            ("https://a/films/one/audio/1.ts", Some("https://b/copy/one/audio/1.ts")),
+            ("https://a/films/one/video/a:b", Some("https://b/copy/one/video/a:b")),
+            ("https://a/films/one/videos/1.ts", Some("https://b/copy/one/videos/1.ts")),
+            ("https://a/", Some("https://b/")),
+            ("https://a:80/films/one/video/1.ts", None),
+            ("http://a/films/one/video/1.ts", None),
+            ("https://c/films/one/video/1.ts", None),
+            ("data:,a", None),
+        ] {
+            assert_eq!(moved(url, from, to).as_deref(), expected, "{url}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_relative_moves(reference in "(\\.\\./){0,2}[a-m]{1,3}(/[a-m.]{1,3}){0,3}") {
+            let (from, to) = ("https://a/p/q/r/main", "http://b:8/x/y/z/other?q");
+            let url = resolve(from, &reference);
+            prop_assert_eq!(moved(&url, from, to), Some(resolve(to, &reference)));
+        }
+
         #[test]
         fn any_text_resolves(base in "\\PC{0,60}", reference in "[.:/?#a\u{e9}%]{0,40}") {
             let _ = resolve(&base, &reference);

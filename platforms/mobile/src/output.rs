@@ -7,6 +7,7 @@ use kinora_core::io::{
     OperationId, Output, PlaybackStatus, Quality, Request, RequestId, RequestKind, TrackInfo,
     Warning,
 };
+use kinora_core::manifest::WarningCode;
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
 /// What the player asks of its host.
@@ -344,8 +345,10 @@ pub enum Warning {
     Manifest {
         /// Where the manifest came from.
         url: String,
-        /// Line (HLS) or byte offset (DASH) of the fault, counted from 1.
+        /// Line of the fault, counted from 1.
         line: u64,
+        /// What kind of fault it is.
+        code: WarningCode,
         /// What is wrong.
         message: String,
     },
@@ -382,6 +385,32 @@ pub enum Warning {
         /// Whose.
         kind: MediaKind,
     },
+}
+
+/// A kind of deviation of a manifest from its specification.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum WarningCode {
+    /// A tag, element or scheme this player does not know; reported where it first stands.
+    Unknown,
+    /// A value is not of the form its tag, element or attribute has.
+    BadValue,
+    /// A list of attributes is not written as one.
+    Syntax,
+    /// A tag, element or attribute that must be there is not.
+    Missing,
+    /// Something stands twice that may be there once; the first counts.
+    Duplicate,
+    /// Something stands where it has no meaning.
+    Misplaced,
+    /// It contradicts something else in the manifest.
+    Inconsistent,
+    /// Periods, segments or runs of them overlap.
+    Overlap,
+    /// It needs what this player cannot do, and is left out.
+    Unsupported,
+    /// There is more of something than is kept.
+    Limit,
 }
 
 /// What playback is doing, in one word.

@@ -11,6 +11,7 @@ use kinora_core::io::{
     Output, PlaybackStatus, ReadyState, RequestFailure, RequestKind, Selection, SourceFormat,
     Warning,
 };
+use kinora_core::manifest::WarningCode;
 use kinora_core::telemetry::TimerReason;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use uniffi::Lift;
@@ -107,6 +108,7 @@ fn every_variant_of_the_core_is_declared() {
     assert_complete::<SourceFormat>();
     assert_complete::<TimerReason>();
     assert_complete::<Warning>();
+    assert_complete::<WarningCode>();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MediaKind;
 use crate::error::PlayerError;
+use crate::manifest::WarningCode;
 use crate::time::MediaTime;
 
 /// What the player tells the app.
@@ -106,8 +107,10 @@ pub enum Warning {
     Manifest {
         /// Where the manifest came from.
         url: String,
-        /// Line (HLS) or byte offset (DASH) of the fault, counted from 1.
+        /// Line of the fault, counted from 1.
         line: u64,
+        /// What kind of fault it is.
+        code: WarningCode,
         /// What is wrong.
         message: String,
     },

@@ -1,5 +1,7 @@
 //! What of a manifest was overlooked.
 
+use serde::{Deserialize, Serialize};
+
 use super::Parsed;
 
 /// A deviation that was overlooked.
@@ -14,7 +16,7 @@ pub struct ManifestWarning {
 }
 
 /// A kind of deviation. Its name stays the same from release to release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum WarningCode {
     /// A tag, element or scheme this player does not know; reported where it first stands.

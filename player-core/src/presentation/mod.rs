@@ -65,6 +65,8 @@ pub struct Period {
     pub events: Vec<TimedEvent>,
     /// Combinations of sets meant to be played together (§5.3.11), best first.
     pub preselections: Vec<Preselection>,
+    /// What the service asks of players here, before what it asks of them in all.
+    pub services: Vec<ServiceDescription>,
     /// Where its content must be loaded from before it can be played (`xlink:href`, `ImportedMPD`).
     pub remote: Option<String>,
 }

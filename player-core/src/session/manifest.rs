@@ -28,6 +28,7 @@ impl Session {
             cx.out.warn(Warning::Manifest {
                 url: url.to_owned(),
                 line: warning.line,
+                code: warning.code,
                 message: warning.message,
             });
         }

@@ -422,6 +422,7 @@ fn read_playlist(
         cx.out.warn(Warning::Manifest {
             url: url.to_owned(),
             line: warning.line,
+            code: warning.code,
             message: warning.message,
         });
     }

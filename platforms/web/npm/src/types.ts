@@ -129,11 +129,24 @@ export interface QualityChange {
 
 /** Something went wrong and the player went on. */
 export type Warning =
-  | { type: 'manifest'; url: string; line: number; message: string }
+  | { type: 'manifest'; url: string; line: number; code: ManifestWarningCode; message: string }
   | { type: 'retry'; url: string; error: PlayerErrorFields; attempts: number }
   | { type: 'abandoned'; kind: MediaKind; segmentStart: number }
   | { type: 'gap-jumped'; from: number; to: number }
   | { type: 'buffer-full'; kind: MediaKind };
+
+/** How a manifest deviates from its specification; names stay the same from release to release. */
+export type ManifestWarningCode =
+  | 'unknown-tag'
+  | 'bad-value'
+  | 'syntax'
+  | 'missing'
+  | 'duplicate'
+  | 'misplaced'
+  | 'inconsistent'
+  | 'overlap'
+  | 'unsupported'
+  | 'limit';
 
 export type ErrorCategory = 'network' | 'manifest' | 'media' | 'player';
 export type ErrorSeverity = 'recoverable' | 'fatal';

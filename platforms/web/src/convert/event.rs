@@ -83,10 +83,11 @@ fn candidate(candidate: &Candidate) -> JsValue {
 
 fn warning(warning: &Warning) -> Option<JsValue> {
     Some(match warning {
-        Warning::Manifest { url, line, message } => object(&[
+        Warning::Manifest { url, line, code, message } => object(&[
             ("type", text("manifest")),
             ("url", text(url)),
             ("line", count(*line)),
+            ("code", text(code.name())),
             ("message", text(message)),
         ]),
         Warning::Retry { url, error: failed, attempts } => object(&[

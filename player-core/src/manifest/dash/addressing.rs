@@ -8,7 +8,7 @@ use super::runs::List;
 use super::tree::Element;
 use super::{template, timeline};
 use crate::io::ByteRange;
-use crate::manifest::{Fault, ManifestErrorKind, decimal};
+use crate::manifest::{Fault, ManifestErrorKind, WarningCode, decimal};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
 use crate::presentation::{Chunked, InitSegment, SegmentIndex, Segments};
 use crate::time::MediaTime;
@@ -202,6 +202,10 @@ impl Resolver<'_, '_> {
             return Ok(known.clone());
         }
         self.spend(list.s.len().saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
+        if let Some(at) = list.empty {
+            let message = "an S without length is passed over";
+            self.warnings.add(at.into(), WarningCode::BadValue, message);
+        }
         let mut spent = 0usize;
         let end = period.end.map(|end| times.media_time(end - period.start));
         let mut timeline = times.timeline(period);

@@ -137,7 +137,7 @@ impl Document {
         warnings: &mut Warnings,
     ) -> Result<Refreshed, Fault> {
         let mut tree = Tree::default();
-        let mut reader = Reader::new(text, 0, &mut tree)?.after(self.mpd());
+        let mut reader = Reader::new(text, 0, &mut tree)?.after(self.mpd(), self.own);
         let id = reader.document(Name::Mpd)?;
         let same = core::mem::take(&mut reader.same);
         let mpd = Element { tree: &tree, text, id };

@@ -16,6 +16,7 @@ mod patch;
 mod protection;
 mod resolve;
 mod runs;
+mod switching;
 mod template;
 mod timeline;
 mod tree;

@@ -347,6 +347,10 @@ fn select<'s>(mpd: Element<'_>, selector: &'s str) -> Option<Target<'s>> {
             None if name == Name::Mpd => Target::Element(mpd.id),
             Some(Target::Element(node)) if name == Name::S => {
                 let (_, list) = Element { id: node, ..mpd }.list()?;
+                // Positions count those that were passed over, too.
+                if list.empty.is_some() {
+                    return None;
+                }
                 Target::S(node, find_s(list, &predicates)?)
             }
             Some(Target::Element(node)) if name != Name::Unknown => {

@@ -7,7 +7,7 @@ use super::addressing::{self, Addressed, Level, PeriodContext};
 use super::describe::{self, CONTINUITY};
 use super::names::Name;
 use super::tree::Element;
-use super::{live, protection};
+use super::{live, protection, switching};
 use crate::io::MediaKind;
 use crate::manifest::{
     Fault, ManifestErrorKind, WarningCode, Warnings, codecs, decimal, sort_by_bandwidth,
@@ -332,6 +332,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
                     describe::events(child, start, url, &mut period.events, self.warnings);
                 }
                 Name::Preselection => period.preselections.push(preselection(child)),
+                Name::ServiceDescription => period.services.push(live::service(child)),
                 Name::ImportedMpd => {
                     let link = child.get(Name::Uri).or(child.get(Name::Url));
                     let link = link.unwrap_or_else(|| child.content());
@@ -340,6 +341,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
                 _ => {}
             }
         }
+        switching::join(&mut period.sets);
         period.sets.shrink_to_fit();
         Ok(period)
     }

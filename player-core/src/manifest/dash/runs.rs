@@ -30,6 +30,8 @@ impl S {
 pub(super) struct Rare {
     /// `@n`.
     pub(super) number: Option<u64>,
+    /// How many segments without length come before it, which are counted, but cannot be played.
+    pub(super) passed: u64,
     /// `@k`: segments in each sequence; never 0.
     pub(super) parts: u32,
     /// Position in [`List::patterns`] of the pattern it repeats (`@p`), and the entry it begins
@@ -39,7 +41,7 @@ pub(super) struct Rare {
 
 impl Default for Rare {
     fn default() -> Self {
-        Self { number: None, parts: 1, pattern: None }
+        Self { number: None, passed: 0, parts: 1, pattern: None }
     }
 }
 
@@ -52,6 +54,8 @@ pub(super) struct List {
     pub(super) kept: Option<(usize, usize)>,
     /// Elements have been added, changed or taken away: what is kept may have moved in time.
     pub(super) noted: bool,
+    /// Offset of the first element that was passed over because it has no length.
+    pub(super) empty: Option<u32>,
     pub(super) rare: Vec<Rare>,
     pub(super) patterns: Vec<Pattern>,
 }
@@ -75,6 +79,40 @@ impl List {
             // None of it: nothing can be taken over.
             (first, 0)
         });
+    }
+
+    /// Passes over an element without length, at an offset. What comes after it has to know:
+    /// `passed` gathers how many segments were passed over, and where the timeline is then, if that
+    /// is stated.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn pass(&mut self, s: &S, at: usize, passed: &mut Option<(u64, u64)>) {
+        self.empty.get_or_insert(at as u32);
+        let (count, time) = passed.unwrap_or((0, S::CONTINUED));
+        let more = u64::try_from(s.repeat).unwrap_or(0).saturating_add(1);
+        let time = if s.time == S::CONTINUED { time } else { s.time };
+        *passed = Some((count.saturating_add(more), time));
+    }
+
+    /// Tells the last element what was passed over before it.
+    pub(super) fn follow(&mut self, passed: Option<(u64, u64)>) {
+        let Some((count, time)) = passed else { return };
+        self.tell_last(count, time);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_last(&mut self, count: u64, time: u64) {
+        let Some(mut s) = self.s.last().copied() else { return };
+        if s.time == S::CONTINUED {
+            s.time = time;
+        }
+        let rare = Rare { passed: count, ..self.rare(&s) };
+        self.rare.push(rare);
+        s.rare = self.rare.len() as u32;
+        if let Some(last) = self.s.last_mut() {
+            *last = s;
+        }
     }
 
     pub(super) fn rare(&self, s: &S) -> Rare {

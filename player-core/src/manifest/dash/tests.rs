@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::io::{ByteRange, MediaKind};
-use crate::manifest::ManifestErrorKind;
+use crate::manifest::{ManifestErrorKind, WarningCode};
 use crate::presentation::{InitSegment, Origin, Representation, SegmentIndex, Segments};
 use crate::time::MediaTime;
 
@@ -70,6 +70,23 @@ mod reloaded;
 
 mod addressing {
     use super::*;
+
+    #[test]
+    fn segments_without_length_are_counted_and_passed_over() {
+        let text = "<MPD type='static' mediaPresentationDuration='PT20S'><Period><AdaptationSet mimeType='video/mp4'>\
+         <SegmentTemplate timescale='1' media='$Number$-$Time$'><SegmentTimeline><S t=\"0\" d=\"4\"/><S d=\"0\" r=\"1\"/>\
+         <S t=\"6\" d=\"0\"/>\n<S d=\"4\"/>      <S d=\"3\"/><S d=\"0\"/></SegmentTimeline></SegmentTemplate>\
+         <Representation id='v' bandwidth='1'/></AdaptationSet></Period></MPD>";
+        let parsed = parse_mpd(text.as_bytes(), "https://a/b.mpd").expect("a sound MPD");
+        let Segments::Known(index) = &parsed.value.periods[0].sets[0].representations[0].segments
+        else {
+            panic!("its segments are listed")
+        };
+        let urls: Vec<_> = index.iter().map(|segment| segment.url).collect();
+        assert_eq!(urls, ["https://a/1-0", "https://a/5-6", "https://a/6-10"]);
+        let warnings: Vec<_> = parsed.warnings.iter().map(|w| (w.line, w.code)).collect();
+        assert_eq!(warnings, [(1, WarningCode::BadValue)]);
+    }
 
     #[test]
     fn sequences_and_patterns_are_expanded() {

@@ -73,7 +73,8 @@ pub(super) fn continued(
     let same =
         |run: &Run| before.at(run.time).is_some_and(|(_, duration)| duration == run.duration);
     let same = (moved == 0 || !numbered) && head.iter().all(same);
-    if !rises(list, first + count, before.end()?) {
+    // What goes back may reach into what is kept, and what has gone may have done so.
+    if !rises(list, 0, 0) {
         return None;
     }
     head.into_iter().for_each(|run| timeline.push(run));
@@ -173,7 +174,7 @@ impl Cursor {
         push: &mut dyn FnMut(Run),
     ) {
         let rare = list.rare(s);
-        let number = rare.number.unwrap_or(self.number);
+        let number = rare.number.unwrap_or(self.number.saturating_add(rare.passed));
         let time = if s.time == S::CONTINUED { self.time } else { s.time };
         let count = match u64::try_from(s.repeat) {
             Ok(repeat) => repeat.saturating_add(1),

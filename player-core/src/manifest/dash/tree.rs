@@ -101,6 +101,9 @@ pub(super) struct Reader<'a, 't> {
     /// What the text was before, and for each open element what it was there and which of its
     /// children comes next.
     before: Option<Element<'a>>,
+    /// Where the text of the MPD ended then. After it stands what patches and links brought, whose
+    /// names may have had another prefix.
+    before_end: usize,
     twins: Vec<(u32, u32)>,
     /// Periods that are what they were, and what they were.
     pub(super) same: Vec<(u32, u32)>,
@@ -115,12 +118,14 @@ impl<'a, 't> Reader<'a, 't> {
         let mut xml = Xml::new(text);
         xml.at = base;
         let (twins, same) = (Vec::new(), Vec::new());
-        Ok(Self { xml, tree, prefix: None, bare: false, base, before: None, twins, same })
+        let (before, before_end) = (None, 0);
+        Ok(Self { xml, tree, prefix: None, bare: false, base, before, before_end, twins, same })
     }
 
-    /// Takes over what has not changed since an earlier state of the document.
-    pub(super) fn after(mut self, before: Element<'a>) -> Self {
-        self.before = Some(before);
+    /// Takes over what has not changed since an earlier state of the document, whose text ended at an
+    /// offset.
+    pub(super) fn after(mut self, before: Element<'a>, end: usize) -> Self {
+        (self.before, self.before_end) = (Some(before), end);
         self
     }
 
@@ -261,6 +266,9 @@ impl<'a, 't> Reader<'a, 't> {
                         // One by itself, in a patch.
                         let mut list = List::default();
                         let s = self.s(at, &mut list)?;
+                        if s.duration == 0 {
+                            return Err(invalid("S", "d", "0").at(at as u64));
+                        }
                         list.s.push(s);
                         self.tree.add_list(current, list);
                         self.twins.push((NONE, NONE));
@@ -355,7 +363,7 @@ impl<'a, 't> Reader<'a, 't> {
         };
         let (start, end) = (node.at as usize, node.end as usize);
         let same = runs::common(self.xml.text.as_bytes(), at, twin.text.as_bytes(), start);
-        if node.patched || same < end - start {
+        if node.patched || end > self.before_end || same < end - start {
             return Ok(false);
         }
         let copy = self.copy(twin, parent, (at as u32).wrapping_sub(node.at))?;
@@ -391,6 +399,7 @@ impl<'a, 't> Reader<'a, 't> {
         if let Some(list) = list {
             let mut list = list.clone();
             list.kept = None;
+            list.empty = list.empty.map(|at| at.wrapping_add(moved));
             for s in &mut list.s {
                 s.end = s.end.wrapping_add(moved);
             }
@@ -407,7 +416,9 @@ impl<'a, 't> Reader<'a, 't> {
     /// their text is the same, after a first that may have been cut at its front.
     fn take_over(&mut self, twin: Element<'a>, list: &mut List) -> Option<()> {
         let (_, before) = twin.list()?;
-        if !before.rare.is_empty() || !before.patterns.is_empty() || twin.node()?.patched {
+        let node = twin.node()?;
+        let plain = before.rare.is_empty() && before.patterns.is_empty() && !node.patched;
+        if !plain || node.end as usize > self.before_end {
             return None;
         }
         let first = list.s.last()?;
@@ -443,10 +454,17 @@ impl<'a, 't> Reader<'a, 't> {
             self.xml.at = runs::read(self.xml.text.as_bytes(), self.xml.at, &mut list.s, 1);
             self.take_over(twin, &mut list);
         }
+        let mut passed = None;
         loop {
             if !self.xml.at_end {
                 let text = self.xml.text.as_bytes();
-                self.xml.at = runs::read(text, self.xml.at, &mut list.s, usize::MAX);
+                let most = if passed.is_some() { 1 } else { usize::MAX };
+                let count = list.s.len();
+                self.xml.at = runs::read(text, self.xml.at, &mut list.s, most);
+                if list.s.len() > count && passed.is_some() {
+                    list.follow(passed.take());
+                    continue;
+                }
             }
             let at = self.xml.at;
             match self.xml.inside()? {
@@ -455,7 +473,12 @@ impl<'a, 't> Reader<'a, 't> {
                         let mut s = self.s(at, &mut list)?;
                         self.xml.skip()?;
                         s.end = self.xml.at as u32;
+                        if s.duration == 0 {
+                            list.pass(&s, at, &mut passed);
+                            continue;
+                        }
                         list.s.push(s);
+                        list.follow(passed.take());
                     }
                     Name::Pattern => self.pattern(at, &mut list)?,
                     _ => self.xml.skip()?,
@@ -476,12 +499,12 @@ impl<'a, 't> Reader<'a, 't> {
         Ok(node.parent)
     }
 
-    /// Reads the attributes of an `S` in any form.
+    /// Reads the attributes of an `S` in any form. Its duration may be 0.
     #[inline(never)]
     fn s(&mut self, at: usize, list: &mut List) -> Result<S, Fault> {
         let mut s = S { time: S::CONTINUED, duration: 0, repeat: 0, end: 0, rare: 0 };
         let mut rare = Rare::default();
-        let (mut pattern, mut entry) = (None, 0);
+        let (mut pattern, mut entry, mut stated) = (None, 0, false);
         for attribute in &self.xml.attributes {
             let value = value_of(attribute);
             let value = value.trim_ascii();
@@ -490,7 +513,7 @@ impl<'a, 't> Reader<'a, 't> {
             match attribute.name {
                 "t" => s.time = number()?,
                 "n" => rare.number = Some(number()?),
-                "d" => s.duration = number()?,
+                "d" => (s.duration, stated) = (number()?, true),
                 "r" => {
                     s.repeat = match value.strip_prefix('-') {
                         Some(negative) if decimal::integer(negative).is_some() => -1,
@@ -510,7 +533,7 @@ impl<'a, 't> Reader<'a, 't> {
                 _ => {}
             }
         }
-        if s.duration == 0 {
+        if !stated {
             return Err(ManifestErrorKind::missing_attribute("S", "d").at(at as u64));
         }
         rare.pattern = pattern.map(|pattern| (pattern, entry));

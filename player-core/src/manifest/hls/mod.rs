@@ -11,7 +11,9 @@ mod reading;
 mod variables;
 
 pub use low_latency::{HintKind, Part, PreloadHint, RenditionReport, ServerControl};
-pub use media::{Deviation, MediaPlaylist, PlaylistType, Refreshed, Reload, SegmentFormat};
+pub use media::{
+    AlignedBy, Alignment, Deviation, MediaPlaylist, PlaylistType, Refreshed, Reload, SegmentFormat,
+};
 
 pub use crate::presentation::index::Difference;
 

@@ -437,6 +437,36 @@ impl List {
         }
     }
 
+    /// Where a discontinuity of one number begins in this list and in another, the last that does in
+    /// both.
+    pub(crate) fn common_discontinuity(&self, other: &Self) -> Option<(MediaTime, MediaTime)> {
+        let (mut here, mut there) = (self.marks.len(), other.marks.len());
+        // From the end on: numbers only rise.
+        let before = |list: &Self, position: &mut usize| loop {
+            *position = position.checked_sub(1)?;
+            if let Some(found) = list.beginning(*position) {
+                return Some(found);
+            }
+        };
+        let (mut own, mut theirs) = (before(self, &mut here)?, before(other, &mut there)?);
+        while own.0 != theirs.0 {
+            match own.0 > theirs.0 {
+                true => own = before(self, &mut here)?,
+                false => theirs = before(other, &mut there)?,
+            }
+        }
+        Some((own.1, theirs.1))
+    }
+
+    /// The discontinuity that begins with a mark, and when.
+    fn beginning(&self, position: usize) -> Option<(u64, MediaTime)> {
+        let before = self.marks.get(position.checked_sub(1)?)?.setting.discontinuity;
+        let mark = self.marks.get(position)?;
+        let begins = mark.setting.discontinuity != before;
+        let (start, _) = self.span_of(mark.number).filter(|_| begins)?;
+        Some((mark.setting.discontinuity, start))
+    }
+
     /// The least initialisation segment and the least key that are still named.
     pub(crate) fn least_used(&self) -> (Option<usize>, Option<usize>) {
         let inits = self.marks.iter().filter_map(|mark| mark.setting.init).min();

@@ -29,6 +29,50 @@ fn wall(seconds: i64) -> WallTime {
 }
 
 #[test]
+fn sets_to_switch_between_are_one() {
+    let set = |id: u32, codecs: &str, others: &str, bandwidth: u32| {
+        format!(
+            "<AdaptationSet id='{id}' mimeType='video/mp4' codecs='{codecs}'>\
+             <SupplementalProperty schemeIdUri='urn:mpeg:dash:adaptation-set-switching:2016' value='{others}'/>\
+             <Representation id='r{id}' bandwidth='{bandwidth}'/></AdaptationSet>"
+        )
+    };
+    let text = film(
+        10,
+        &[
+            set(1, "avc1.640028", "2, 3,4", 3000),
+            set(2, "avc1.4d401f", "1", 1000),
+            set(3, "hvc1.1.6.L93.B0", "1", 2000),
+            set(4, "avc1.4d401f", "", 500),
+            set(5, "avc1.4d401f", "", 700),
+        ]
+        .concat(),
+    );
+    let period = parse(&text).expect("a sound MPD").value.periods.remove(0);
+    let sets: Vec<Vec<&str>> = period
+        .sets
+        .iter()
+        .map(|set| set.representations.iter().map(|one| one.id.as_str()).collect())
+        .collect();
+    assert_eq!(sets, [vec!["r4", "r2", "r1"], vec!["r3"], vec!["r5"]]);
+}
+
+#[test]
+fn services_ask_for_other_things_in_a_period() {
+    let text = film(
+        10,
+        &format!(
+            "<ServiceDescription id='1'><Latency target='3000'/></ServiceDescription>{}",
+            video("<Representation id='v' bandwidth='1'/>")
+        ),
+    );
+    let presentation = parse(&text).expect("a sound MPD").value;
+    let latency = presentation.periods[0].services[0].latency.expect("a latency");
+    assert_eq!(latency.target, Some(MediaTime::from_secs(3)));
+    assert!(presentation.services.is_empty());
+}
+
+#[test]
 fn protection_has_keys_and_systems() {
     const WIDEVINE: &str = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
     let common = format!(

@@ -144,9 +144,9 @@ fn a_fault_changes_nothing() {
     let before = window(0, &LISTED, "", "");
     let (mut kept, mut presentation) = document(&before);
     let after = window(2, &LISTED, "", "");
-    let broken = after.replace("</SegmentTimeline>", "<S d='0'/></SegmentTimeline>");
+    let broken = after.replace("</SegmentTimeline>", "<S d=''/></SegmentTimeline>");
     let error = kept.refresh(&mut presentation, broken.as_bytes(), URL).expect_err("no duration");
-    assert_eq!(error, *ManifestErrorKind::missing_attribute("S", "d").at(6));
+    assert_eq!(error, *ManifestErrorKind::invalid("S@d", "").at(6));
     assert_eq!(presentation, document(&before).1);
     refresh(&mut kept, &mut presentation, &after);
     assert_eq!(presentation, document(&after).1);
@@ -293,6 +293,47 @@ fn a_patch_must_fit() {
         refresh(&mut kept, &mut presentation, &after);
         assert_eq!(presentation, document(&after).1);
     }
+}
+
+#[test]
+fn names_that_only_a_patch_understood_are_not_taken_over() {
+    let head = |published: &str, more: &str| {
+        format!(
+            "<MPD id='m' publishTime='{published}'><Period id='a' duration='PT4S'>{more}</Period>"
+        )
+    };
+    let set = "<AdaptationSet mimeType='video/mp4'><Representation id='v' bandwidth='1'/></AdaptationSet>";
+    let foreign = "<Period id='b' duration='PT4S'><p:AdaptationSet mimeType='video/mp4'>\
+                   <p:Representation id='v' bandwidth='1'/></p:AdaptationSet></Period>";
+    let first = head("2026-01-01T00:00:00Z", set) + "</MPD>";
+    let (mut document, mut presentation) = document(&first);
+    let patch = format!(
+        "<p:Patch mpdId='m' originalPublishTime='2026-01-01T00:00:00Z'>\
+         <add sel='/MPD'>{foreign}</add><replace sel='/MPD/@publishTime'>2026-01-01T00:00:02Z</replace></p:Patch>"
+    );
+    document.patch(&mut presentation, patch.as_bytes()).expect("a patch that fits");
+    assert_eq!(presentation.periods.len(), 2);
+    // The prefix means nothing in the MPD.
+    let next = head("2026-01-01T00:00:04Z", "") + foreign + "</MPD>";
+    let refused = document.refresh(&mut presentation, next.as_bytes(), URL);
+    assert_eq!(refused, Err(parse_mpd(next.as_bytes(), URL).expect_err("nothing to play")));
+    let next = head("2026-01-01T00:00:04Z", set) + foreign + "</MPD>";
+    refresh(&mut document, &mut presentation, &next);
+    assert_eq!(presentation, parse_mpd(next.as_bytes(), URL).expect("a sound MPD").value);
+}
+
+#[test]
+fn times_that_go_back_are_read_anew() {
+    let text = |s: &str| {
+        let text = window(0, &[], "", "").replace("$Time$", "$Number$");
+        text.replace("\n    </SegmentTimeline>", &format!("{s}</SegmentTimeline>"))
+    };
+    // The last takes the place of the second, and counts on from the third.
+    let listed = "<S t=\"0\" d=\"10\"/><S d=\"10\"/><S d=\"10\"/><S t=\"10\" d=\"10\"/>";
+    let (mut document, mut presentation) = document(&text(listed));
+    let next = text(&format!("{listed}<S d=\"10\"/>"));
+    refresh(&mut document, &mut presentation, &next);
+    assert_eq!(presentation, parse_mpd(next.as_bytes(), URL).expect("a sound MPD").value);
 }
 
 #[test]

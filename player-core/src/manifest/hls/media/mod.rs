@@ -1,10 +1,12 @@
 //! Media playlists (RFC 8216bis §4.4.3 to §4.4.5).
 
+mod align;
 mod follow;
 mod reader;
 mod refresh;
 mod reload;
 
+pub use align::{AlignedBy, Alignment};
 pub use refresh::{Deviation, Refreshed};
 pub use reload::Reload;
 

@@ -83,6 +83,8 @@ struct Variant {
     stable_id: Option<String>,
     /// `PATHWAY-ID`.
     pathway: Option<String>,
+    /// It is the same stream as another, from another place.
+    redundant: bool,
 }
 
 /// `EXT-X-MEDIA` (RFC 8216bis §4.4.6.1).
@@ -225,6 +227,7 @@ impl MultivariantReader<'_> {
             },
             stable_id: attributes.string("STABLE-VARIANT-ID", reading)?,
             pathway: attributes.string("PATHWAY-ID", reading)?,
+            redundant: false,
         })
     }
 

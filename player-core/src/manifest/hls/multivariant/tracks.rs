@@ -26,6 +26,7 @@ pub(super) fn sets(
     }
     // The lowest bandwidth first; equals in the order the author prefers them.
     sort_by_bandwidth(&mut variants, |variant| variant.bandwidth);
+    find_redundant(&mut variants);
     let has_picture = variants.iter().any(|variant| !variant.is_audio_only());
     let groups = AudioGroups::new(&variants, renditions, has_picture, reading);
 
@@ -56,6 +57,19 @@ pub(super) fn sets(
         first.default = true;
     }
     Ok(sets)
+}
+
+/// Finds variants that are another's stream from another place. `variants` must be sorted by
+/// bandwidth.
+fn find_redundant(variants: &mut [Variant]) {
+    for position in 1..variants.len() {
+        let (before, rest) = variants.split_at_mut(position);
+        let Some(variant) = rest.first_mut() else { return };
+        let equal = before.iter().rev().take_while(|other| other.bandwidth == variant.bandwidth);
+        variant.redundant = equal
+            .into_iter()
+            .any(|other| other.reference != variant.reference && variant.is_twin_of(other));
+    }
 }
 
 impl Variant {
@@ -203,7 +217,7 @@ impl<'v> Tracks<'_, 'v, '_> {
                             None => variant.codecs.clone(),
                         };
                         other.container = "video/mp4".to_owned();
-                        self.add_rendition(angle, other, variant.pathway.as_ref())?;
+                        self.add_rendition(angle, other, variant)?;
                     }
                     // This one is what the variants' own streams show.
                     _ => {
@@ -226,7 +240,7 @@ impl<'v> Tracks<'_, 'v, '_> {
                 let mut sound = Representation::new("", group.bandwidth, nowhere());
                 sound.container = "audio/mp4".to_owned();
                 sound.codecs.clone_from(&group.codecs);
-                self.add_rendition(rendition, sound, group.pathway)?;
+                self.add_rendition(rendition, sound, group.variant)?;
             }
         }
         Ok(())
@@ -254,18 +268,20 @@ impl<'v> Tracks<'_, 'v, '_> {
             let mut text = Representation::new("", 1, nowhere());
             text.container = ttml.map_or("text/vtt", |_| "application/mp4").to_owned();
             text.codecs = ttml.unwrap_or_default().to_owned();
-            self.add_rendition(rendition, text, variant.pathway.as_ref())?;
+            self.add_rendition(rendition, text, variant)?;
         }
         Ok(())
     }
 
-    /// Adds a representation of a rendition to the set of its language and name.
+    /// Adds a representation of a rendition, which is in a group of `variant`, to the set of its
+    /// language and name.
     fn add_rendition(
         &mut self,
         rendition: &Rendition,
         mut representation: Representation,
-        pathway: Option<&String>,
+        variant: &Variant,
     ) -> Result<(), Fault> {
+        let pathway = variant.pathway.as_ref();
         let Some(reference) = &rendition.reference else { return Ok(()) };
         // Each variant may be in a group of all renditions.
         self.renditions += 1;
@@ -290,11 +306,12 @@ impl<'v> Tracks<'_, 'v, '_> {
         if set.representations.iter().any(same) {
             return Ok(());
         }
-        let others = if pathway.is_some() { &mut set.representations[..] } else { &mut [] };
+        let elsewhere = pathway.is_some() || variant.redundant;
+        let others = if elsewhere { &mut set.representations[..] } else { &mut [] };
         let twin = others.iter_mut().find(|other| {
             (other.bandwidth, &other.codecs) == (representation.bandwidth, &representation.codecs)
                 && (other.channels, other.width) == (rendition.channels, representation.width)
-                && is_elsewhere(other, pathway)
+                && (variant.redundant || is_elsewhere(other, pathway))
         });
         if let Some(twin) = twin {
             add_origin(twin, url, pathway);
@@ -429,8 +446,8 @@ struct AudioGroup<'a> {
     codecs: String,
     /// Of one rendition, in bit/s: a playlist only says what picture and sound need together.
     bandwidth: u64,
-    /// That of the variants which use it.
-    pathway: Option<&'a String>,
+    /// The first variant that uses it.
+    variant: &'a Variant,
 }
 
 impl<'a> AudioGroups<'a> {
@@ -496,8 +513,7 @@ impl<'a> AudioGroups<'a> {
                 None => usual_bandwidth(&codec, channels).min(variant.bandwidth / 2),
             };
             let bandwidth = bandwidth.max(1);
-            let pathway = variant.pathway.as_ref();
-            groups.push(AudioGroup { id, codecs: codec, bandwidth, pathway });
+            groups.push(AudioGroup { id, codecs: codec, bandwidth, variant });
         }
         Self { groups }
     }
