@@ -47,6 +47,21 @@ macro_rules! ids {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// Its 16 bytes.
+            pub fn to_bytes(&self) -> [u8; 16] {
+                let mut bytes = [0; 16];
+                for (byte, digits) in bytes.iter_mut().zip(self.0.as_bytes().chunks(2)) {
+                    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+                    *byte = digits.iter().fold(0, |byte, digit| byte << 4 | value(*digit));
+                }
+                bytes
+            }
+
+            /// The id of these bytes; none if they are not 16.
+            pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                (bytes.len() == 16).then(|| Self(hex(bytes)))
+            }
         }
 
         impl FromStr for $name {
@@ -115,6 +130,8 @@ mod tests {
         let id = AccountId::random();
         assert_eq!(id.as_str().parse(), Ok(id.clone()));
         assert_ne!(id, AccountId::random());
+        assert_eq!(AccountId::from_bytes(&id.to_bytes()), Some(id.clone()));
+        assert_eq!(AccountId::from_bytes(&id.to_bytes()[1..]), None);
         let upper = "A".repeat(32);
         let umlaut = "ä".repeat(16);
         for text in ["", "1", "../../../../../../../../../etc/pa", &upper, &umlaut] {

@@ -2,7 +2,7 @@
 //!
 //! [`package`] turns a video file into a presentation: CMAF segments written once, with HLS and DASH manifests
 //! over them. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks, [`catalog`] what
-//! there is to watch, [`playback`] who may play it now,
+//! there is to watch, [`playback`] who may play it now, [`steering`] from where,
 //! [`chaos`] makes delivery worse on purpose. They stand on [`storage`], which is what they keep, on [`token`],
 //! which is how they know a caller, and on [`web`], which puts them together; [`roles`] opens them over a
 //! directory, [`access`] watches delivery, and [`mod@http`] serves all of it. [`recommend`] learns from what was
@@ -21,6 +21,7 @@ pub mod package;
 pub mod playback;
 pub mod recommend;
 pub mod roles;
+pub mod steering;
 pub mod storage;
 pub mod token;
 pub mod web;

@@ -5,12 +5,14 @@ use crate::{
     auth::{self, Auth},
     catalog::{self, Catalog},
     clock::Clock,
-    playback::{self, Playback},
+    delivery::library::Library,
+    playback::{self, Playback, streams::Streams},
+    steering::{self, Edges, Steering, edge::Edge},
     storage::{
         Accounts as _, Catalogue as _, History as _, Sessions as _,
         sqlite::{SqliteAccounts, SqliteCatalogue, SqliteHistory, SqliteSessions},
     },
-    token::{SigningKeys, Verifier},
+    token::{SigningKeys, Verifier, cat::DeliveryKeys},
     web::{Service, metrics::Metrics},
 };
 use std::{
@@ -23,7 +25,7 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 #[non_exhaustive]
 pub enum Role {
-    /// Files: films and pages
+    /// Files: films, to whoever plays them, and pages
     Delivery,
     /// Accounts, profiles, signing in, tokens
     Auth,
@@ -31,11 +33,13 @@ pub enum Role {
     Catalog,
     /// What is played, and on how many devices
     Playback,
+    /// From where players fetch
+    Steering,
 }
 
 impl Role {
     /// Every role that needs a directory for its data.
-    pub const WITH_DATA: [Self; 3] = [Self::Auth, Self::Catalog, Self::Playback];
+    pub const WITH_DATA: [Self; 4] = [Self::Auth, Self::Catalog, Self::Playback, Self::Steering];
 }
 
 /// Where the roles that have data keep it.
@@ -43,16 +47,24 @@ impl Role {
 pub struct Data {
     /// The directory.
     pub directory: PathBuf,
-    /// The signing keys, where someone else keeps them: the text of such a file.
+    /// The keys of access tokens, where someone else keeps them: the text of such a file.
     pub signing_keys: Option<String>,
+    /// The keys of the tokens in the paths of media, likewise.
+    pub delivery_keys: Option<String>,
     /// Devices of an account that may play at once.
     pub most_streams: usize,
+    /// Where the role `delivery` answers, for players; nothing when that is where the role `playback` does.
+    pub delivery_url: String,
+    /// Where media can be fetched from.
+    pub edges: Vec<Edge>,
     /// The time.
     pub clock: Clock,
 }
 
 /// How often the roles do what is due now and then.
 const TIDY: Duration = Duration::from_secs(30);
+/// How often edges are asked how they are.
+const PROBE: Duration = Duration::from_secs(5);
 
 impl Data {
     /// Data in a directory, which is made when it is first needed.
@@ -60,14 +72,32 @@ impl Data {
         Self {
             directory: directory.into(),
             signing_keys: None,
+            delivery_keys: None,
             most_streams: 2,
+            delivery_url: String::new(),
+            edges: Vec::new(),
             clock: Clock::default(),
         }
     }
 
-    /// The file of the secret keys.
+    /// The file of the secret keys of access tokens.
     pub fn secret_keys(directory: &Path) -> PathBuf {
         directory.join("secrets").join("access-keys.json")
+    }
+
+    /// The file of the secret keys of the tokens in the paths of media.
+    pub fn secret_delivery_keys(directory: &Path) -> PathBuf {
+        directory.join("secrets").join("delivery-keys.json")
+    }
+
+    /// The packages of the library.
+    pub fn packages(directory: &Path) -> PathBuf {
+        directory.join("packages")
+    }
+
+    /// The pictures of titles.
+    pub fn artwork(directory: &Path) -> PathBuf {
+        directory.join("artwork")
     }
 
     fn published_keys(&self) -> PathBuf {
@@ -86,75 +116,136 @@ impl Data {
         auth: auth::Config,
         metrics: &Metrics,
     ) -> Result<Service> {
-        let directory = &self.directory;
         let verifier = Verifier::new(self.published_keys(), self.clock.clone());
         if roles.contains(&Role::Auth) {
-            let accounts = SqliteAccounts::open(directory).await?;
-            let sessions = SqliteSessions::open(directory).await?;
-            let parts = auth::Parts {
-                accounts: Arc::new(accounts.clone()),
-                sessions: Arc::new(sessions.clone()),
-                history: Arc::new(SqliteHistory::open(directory).await?),
-                keys: Arc::new(self.keys().await?),
-                verifier: verifier.clone(),
-                clock: self.clock.clone(),
-            };
-            let role = Auth::new(parts, auth, metrics)
-                .map_err(|reason| Error::Option { flag: "--password-cost", reason })?;
-            let tidied = role.clone();
-            tokio::spawn(async move {
-                loop {
-                    tokio::time::sleep(TIDY).await;
-                    tidied.tidy().await;
-                }
-            });
-            service = service
-                .role(role.routes())
-                .needs("accounts", move || {
-                    let accounts = accounts.clone();
-                    async move { accounts.ready().await }
-                })
-                .needs("sessions", move || {
-                    let sessions = sessions.clone();
-                    async move { sessions.ready().await }
-                });
+            service = self.auth(service, &verifier, auth, metrics).await?;
         }
         if roles.contains(&Role::Catalog) {
-            let catalogue = SqliteCatalogue::open(directory).await?;
-            let history = SqliteHistory::open(directory).await?;
-            let parts = catalog::Parts {
-                catalogue: Arc::new(catalogue.clone()),
-                history: Arc::new(history.clone()),
-                verifier: verifier.clone(),
-                clock: self.clock.clone(),
-            };
-            service = service
-                .role(Catalog::new(parts).routes())
-                .needs("catalogue", move || {
-                    let catalogue = catalogue.clone();
-                    async move { catalogue.ready().await }
-                })
-                .needs("history", move || {
-                    let history = history.clone();
-                    async move { history.ready().await }
-                });
+            service = self.catalog(service, &verifier).await?;
         }
         if roles.contains(&Role::Playback) {
-            let sessions = SqliteSessions::open(directory).await?;
-            let parts = playback::Parts {
-                catalogue: Arc::new(SqliteCatalogue::open(directory).await?),
-                history: Arc::new(SqliteHistory::open(directory).await?),
-                sessions: Arc::new(sessions.clone()),
-                verifier,
-                clock: self.clock.clone(),
-                most_streams: self.most_streams,
-            };
-            service = service.role(Playback::new(parts).routes()).needs("streams", move || {
-                let sessions = sessions.clone();
-                async move { sessions.ready().await }
-            });
+            service = self.playback(service, &verifier).await?;
+        }
+        if roles.contains(&Role::Steering) {
+            service = self.steering(service, &verifier).await?;
         }
         Ok(service)
+    }
+
+    async fn auth(
+        &self,
+        service: Service,
+        verifier: &Verifier,
+        config: auth::Config,
+        metrics: &Metrics,
+    ) -> Result<Service> {
+        let accounts = SqliteAccounts::open(&self.directory).await?;
+        let sessions = SqliteSessions::open(&self.directory).await?;
+        let parts = auth::Parts {
+            accounts: Arc::new(accounts.clone()),
+            sessions: Arc::new(sessions.clone()),
+            history: Arc::new(SqliteHistory::open(&self.directory).await?),
+            keys: Arc::new(self.keys().await?),
+            verifier: verifier.clone(),
+            clock: self.clock.clone(),
+        };
+        let role = Auth::new(parts, config, metrics)
+            .map_err(|reason| Error::Option { flag: "--password-cost", reason })?;
+        let tidied = role.clone();
+        now_and_then(TIDY, move || {
+            let tidied = tidied.clone();
+            async move { tidied.tidy().await }
+        });
+        Ok(service
+            .role(role.routes())
+            .needs("accounts", move || {
+                let accounts = accounts.clone();
+                async move { accounts.ready().await }
+            })
+            .needs("sessions", move || {
+                let sessions = sessions.clone();
+                async move { sessions.ready().await }
+            }))
+    }
+
+    async fn catalog(&self, service: Service, verifier: &Verifier) -> Result<Service> {
+        let catalogue = SqliteCatalogue::open(&self.directory).await?;
+        let history = SqliteHistory::open(&self.directory).await?;
+        let parts = catalog::Parts {
+            catalogue: Arc::new(catalogue.clone()),
+            history: Arc::new(history.clone()),
+            verifier: verifier.clone(),
+            clock: self.clock.clone(),
+        };
+        Ok(service
+            .role(Catalog::new(parts).routes())
+            .needs("catalogue", move || {
+                let catalogue = catalogue.clone();
+                async move { catalogue.ready().await }
+            })
+            .needs("history", move || {
+                let history = history.clone();
+                async move { history.ready().await }
+            }))
+    }
+
+    async fn playback(&self, service: Service, verifier: &Verifier) -> Result<Service> {
+        let sessions = SqliteSessions::open(&self.directory).await?;
+        let parts = playback::Parts {
+            catalogue: Arc::new(SqliteCatalogue::open(&self.directory).await?),
+            history: Arc::new(SqliteHistory::open(&self.directory).await?),
+            sessions: Arc::new(sessions.clone()),
+            verifier: verifier.clone(),
+            clock: self.clock.clone(),
+            most_streams: self.most_streams,
+            delivery_keys: self.delivery_keys().await?,
+            delivery_url: self.delivery_url.clone(),
+            edges: self.edges(&sessions),
+            experiments: None,
+            licences: None,
+        };
+        Ok(service.role(Playback::new(parts).routes()).needs("streams", move || {
+            let sessions = sessions.clone();
+            async move { sessions.ready().await }
+        }))
+    }
+
+    async fn steering(&self, service: Service, verifier: &Verifier) -> Result<Service> {
+        let sessions = SqliteSessions::open(&self.directory).await?;
+        let parts = steering::Parts { edges: self.edges(&sessions), verifier: verifier.clone() };
+        let role = Steering::new(parts);
+        if !self.edges.is_empty() {
+            let probing = role.clone();
+            now_and_then(PROBE, move || {
+                let probing = probing.clone();
+                async move { probing.probe().await }
+            });
+        }
+        Ok(service.role(role.routes()).needs("edges", move || {
+            let sessions = sessions.clone();
+            async move { sessions.ready().await }
+        }))
+    }
+
+    /// What the role `delivery` needs to deliver the library.
+    ///
+    /// # Errors
+    /// When the directory cannot be used.
+    pub async fn library(&self) -> Result<Library> {
+        let sessions = SqliteSessions::open(&self.directory).await?;
+        Ok(Library {
+            directory: Self::packages(&self.directory),
+            artwork: Self::artwork(&self.directory),
+            keys: self.delivery_keys().await?,
+            edges: self.edges(&sessions),
+            streams: Streams::new(Arc::new(sessions)),
+            clock: self.clock.clone(),
+        })
+    }
+
+    fn edges(&self, sessions: &SqliteSessions) -> Edges {
+        let store = steering::Store::new(Arc::new(sessions.clone()));
+        Edges::new(self.edges.clone(), store, self.clock.clone())
     }
 
     async fn keys(&self) -> Result<SigningKeys> {
@@ -168,4 +259,38 @@ impl Data {
             Err(_) => Err(Error::Interrupted),
         }
     }
+
+    /// The keys of the tokens in the paths of media, kept up to date.
+    async fn delivery_keys(&self) -> Result<Arc<DeliveryKeys>> {
+        let this = self.clone();
+        let keys = tokio::task::spawn_blocking(move || match &this.delivery_keys {
+            Some(text) => DeliveryKeys::given(text, this.clock),
+            None => DeliveryKeys::open(Self::secret_delivery_keys(&this.directory), this.clock),
+        });
+        let keys = Arc::new(keys.await.map_err(|_| Error::Interrupted)??);
+        let maintained = keys.clone();
+        now_and_then(TIDY, move || {
+            let keys = maintained.clone();
+            async move {
+                let done = tokio::task::spawn_blocking(move || keys.maintain()).await;
+                if let Ok(Err(error)) = done {
+                    tracing::error!(%error, "delivery keys");
+                }
+            }
+        });
+        Ok(keys)
+    }
+}
+
+/// Does something at once, and again and again until the runtime ends.
+fn now_and_then<F: Future<Output = ()> + Send + 'static>(
+    pause: Duration,
+    work: impl Fn() -> F + Send + 'static,
+) {
+    tokio::spawn(async move {
+        loop {
+            work().await;
+            tokio::time::sleep(pause).await;
+        }
+    });
 }

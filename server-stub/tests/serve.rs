@@ -56,7 +56,7 @@ impl Server {
         ];
         let chaos = Chaos::default();
         let ledger = chaos.ledger.clone();
-        let router = chaos.apply(delivery::router(&mounts).unwrap());
+        let router = chaos.apply(delivery::router(&mounts, None).unwrap());
         let router = access::observe(router, move |access| ledger.record(access));
         let router = router.merge(chaos::router(chaos));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

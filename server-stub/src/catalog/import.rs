@@ -54,11 +54,11 @@ const LISTS: [&str; 5] = ["genres", "audio_languages", "subtitle_languages", "di
 const TEXTS: [&str; 4] = ["id", "name", "original_name", "synopsis"];
 const NUMBERS: [&str; 2] = ["year", "maturity"];
 /// The columns that say what plays.
-const MEDIA: [&str; 3] = ["duration_seconds", "hls", "dash"];
+const MEDIA: [&str; 4] = ["duration_seconds", "hls", "dash", "package"];
 
 /// Reads films from CSV (RFC 4180) whose first line names the columns: `id`, `name` and `maturity`, and any of
 /// `original_name`, `synopsis`, `year`, `genres`, `audio_languages`, `subtitle_languages`, `directors`,
-/// `actors`, `duration_seconds`, `hls`, `dash`, `poster`.
+/// `actors`, `duration_seconds`, `hls`, `dash`, `package`, `poster`.
 ///
 /// # Errors
 /// The first thing that is wrong.

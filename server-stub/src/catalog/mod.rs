@@ -4,6 +4,7 @@
 //! and every call to the storage is made through them.
 
 pub mod import;
+pub mod register;
 mod routes;
 
 use crate::{

@@ -1,10 +1,15 @@
 //! `kinora-server keys`.
 
 use clap::{Args, Subcommand};
-use kinora_server::{Result, clock::Clock, roles::Data, token::SigningKeys};
+use kinora_server::{
+    Result,
+    clock::Clock,
+    roles::Data,
+    token::{SigningKeys, cat::DeliveryKeys},
+};
 use std::path::PathBuf;
 
-/// Look after the keys that sign access tokens
+/// Look after the keys that sign access tokens, and those in the paths of media
 ///
 /// They are made when they are first needed, and rotate every thirty days by themselves.
 #[derive(Args)]
@@ -26,7 +31,7 @@ pub(crate) struct Keys {
 enum Action {
     /// Make a new key, which takes over ten minutes later; a running service notices within a minute
     Rotate {
-        /// The old keys are known to others: end every access token at once
+        /// The old keys are known to others: end every token at once
         #[arg(long)]
         stolen: bool,
     },
@@ -36,6 +41,7 @@ impl Keys {
     pub(crate) fn run(self) -> Result<()> {
         let Action::Rotate { stolen } = self.action;
         let now = Clock::default().now();
-        Ok(SigningKeys::rotate(&Data::secret_keys(&self.data), stolen, now)?)
+        SigningKeys::rotate(&Data::secret_keys(&self.data), stolen, now)?;
+        Ok(DeliveryKeys::rotate(&Data::secret_delivery_keys(&self.data), stolen, now)?)
     }
 }

@@ -5,10 +5,14 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use kinora_server::{
     Error, Result,
+    catalog::register::{self, Target},
+    clock::Clock,
     package::{
         self, Addressing, Options, Step, ladder::RungSpec, presentation::Presentation,
         source::Source,
     },
+    roles::Data,
+    storage::sqlite::SqliteCatalogue,
 };
 use std::{fmt, io::Write, path::PathBuf, time::Instant};
 
@@ -24,8 +28,15 @@ pub(crate) struct Package {
     #[arg(value_name = "IN")]
     source: Source,
     /// The directory to write
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[arg(value_name = "OUT", required_unless_present = "register", conflicts_with = "register")]
+    output: Option<PathBuf>,
+    /// Put it into the library in place of OUT, and into the catalogue as what this film or episode plays; a film that
+    /// is not there is entered
+    #[arg(long, value_name = "FILM|SERIES/EPISODE")]
+    register: Option<Target>,
+    /// The directory that the service keeps its data in, for --register
+    #[arg(long, value_name = "DIR", env = "KINORA_DATA", default_value = "kinora-data")]
+    data: PathBuf,
     /// Replace OUT if it holds something
     #[arg(long)]
     force: bool,
@@ -77,9 +88,14 @@ const PRESETS: [&str; 9] = [
 impl Package {
     pub(crate) async fn run(self) -> Result<()> {
         let mut display = Display::new(self.json);
+        let output = match (self.output, &self.register) {
+            (Some(output), _) => output,
+            (None, Some(target)) => Data::packages(&self.data).join(target.item().as_str()),
+            (None, None) => return Err(Error::Option { flag: "OUT", reason: "is missing".into() }),
+        };
         let options = Options {
             source: self.source,
-            output: self.output,
+            output: output.clone(),
             force: self.force,
             segment_seconds: self.segment_seconds,
             preset: self.preset,
@@ -96,7 +112,14 @@ impl Package {
             () = stop_requested() => Err(Error::Interrupted),
         };
         display.bar.finish_and_clear();
-        display.finish(&result?);
+        let presentation = result?;
+        if let Some(target) = &self.register {
+            let poster = register::artwork(&output, &Data::artwork(&self.data), target.item())?;
+            let catalogue = SqliteCatalogue::open(&self.data).await?;
+            let now = Clock::default().now();
+            register::register(&catalogue, target, &presentation, poster, now).await?;
+        }
+        display.finish(&presentation);
         Ok(())
     }
 }

@@ -6,12 +6,19 @@ use clap::Args;
 use kinora_server::{
     Error, Result, access, auth,
     chaos::{self, Chaos},
-    delivery::{self, Mount},
+    delivery::{self, Mount, library::Library},
     http,
     roles::{Data, Role},
+    steering::edge::Edge,
     web::{Limits, Service, metrics::Metrics},
 };
-use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::net::TcpListener;
 
 /// Serve packaged films and pages, accounts and the catalogue, over HTTP/1.1 and HTTP/2
@@ -56,6 +63,16 @@ pub(crate) struct Serve {
     /// Where viewers type in the code that a television shows
     #[arg(long, value_name = "URL", default_value = "/activate", env = "KINORA_VERIFICATION_URI")]
     verification_uri: String,
+    /// Keys of the tokens in the paths of media, likewise; KINORA_DELIVERY_KEYS may hold the text
+    #[arg(long, value_name = "FILE", env = "KINORA_DELIVERY_KEYS_FILE")]
+    delivery_keys: Option<PathBuf>,
+    /// Where players reach the role `delivery`, if not where they reach `playback`
+    #[arg(long, value_name = "URL", default_value = "", env = "KINORA_DELIVERY_URL", value_parser = base_url)]
+    delivery_url: String,
+    /// Where media of the library can be fetched from besides; repeatable. Each gets its weight's share of the
+    /// playbacks, or none with 0 unless others fail
+    #[arg(long = "edge", value_name = "NAME=URL[,WEIGHT]")]
+    edges: Vec<Edge>,
     /// Devices of an account that may play at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     streams: u8,
@@ -72,12 +89,18 @@ impl Serve {
             mounts.push(Mount::new("/", directory)?);
         }
         let roles = self.roles(!mounts.is_empty())?;
+        let data = self.data()?;
         let metrics = Metrics::default();
         let mut service = Service::new(metrics.clone(), Limits::default());
         if roles.contains(&Role::Delivery) {
-            service = service.files(self.delivery(&mounts)?);
+            let library = match &data {
+                Some(data) => Some(data.library().await?),
+                None => None,
+            };
+            let catch_all = delivery::catches_all(&mounts);
+            service = service.files(self.delivery(&mounts, library)?, catch_all);
         }
-        if let Some(data) = self.data()? {
+        if let Some(data) = data {
             let verification_uri = self.verification_uri.clone();
             let auth = auth::Config { verification_uri, ..auth::Config::default() };
             let auth = auth.limits_times(self.rate_limit_factor);
@@ -91,8 +114,9 @@ impl Serve {
         let refuse =
             |reason: &str| Err(Error::Option { flag: "--roles", reason: reason.to_owned() });
         let needs_data = |role: &Role| Role::WITH_DATA.contains(role);
+        let has_files = has_files || self.data.is_some();
         if self.roles.contains(&Role::Delivery) && !has_files {
-            return refuse("delivery needs a directory to serve, DIR or --mount");
+            return refuse("delivery needs a directory to serve: DIR, --mount or --data");
         }
         if self.roles.iter().any(needs_data) && self.data.is_none() {
             return refuse("a role keeps data, and --data says where");
@@ -110,8 +134,8 @@ impl Serve {
         Ok(roles)
     }
 
-    fn delivery(&self, mounts: &[Mount]) -> Result<Router> {
-        let mut router = delivery::router(mounts)?;
+    fn delivery(&self, mounts: &[Mount], library: Option<Library>) -> Result<Router> {
+        let mut router = delivery::router(mounts, library)?;
         let chaos = Chaos::default();
         chaos.shaper.set_rate(self.throttle);
         if self.control || self.throttle.is_some() {
@@ -134,14 +158,15 @@ impl Serve {
         let Some(directory) = &self.data else { return Ok(None) };
         let mut data = Data::new(directory);
         data.most_streams = usize::from(self.streams);
-        data.signing_keys = match &self.signing_keys {
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| Error::Io {
-                action: "read",
-                path: path.clone(),
-                kind: error.kind(),
-            })?),
-            None => std::env::var("KINORA_SIGNING_KEYS").ok(),
-        };
+        data.signing_keys = secret(self.signing_keys.as_deref(), "KINORA_SIGNING_KEYS")?;
+        data.delivery_keys = secret(self.delivery_keys.as_deref(), "KINORA_DELIVERY_KEYS")?;
+        data.delivery_url.clone_from(&self.delivery_url);
+        data.edges.clone_from(&self.edges);
+        let names: BTreeSet<&str> = self.edges.iter().map(|edge| edge.name.as_str()).collect();
+        if names.len() < self.edges.len() {
+            let reason = "two have the same name".to_owned();
+            return Err(Error::Option { flag: "--edge", reason });
+        }
         Ok(Some(data))
     }
 
@@ -161,5 +186,22 @@ impl Serve {
             tracing::warn!("stopped with requests still running");
         }
         Ok(())
+    }
+}
+
+/// The text of a secret, from a file or from the environment.
+fn secret(file: Option<&Path>, variable: &str) -> Result<Option<String>> {
+    let Some(path) = file else { return Ok(std::env::var(variable).ok()) };
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) => Err(Error::Io { action: "read", path: path.to_owned(), kind: error.kind() }),
+    }
+}
+
+/// Nothing, or the URL of an origin, with a path perhaps.
+fn base_url(text: &str) -> std::result::Result<String, String> {
+    match text {
+        "" => Ok(String::new()),
+        url => format!("x={url},1").parse().map(|edge: Edge| edge.base),
     }
 }

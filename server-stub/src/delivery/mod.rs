@@ -5,6 +5,7 @@
 //! leaves out: `If-Range`, and readable answers to bad requests.
 
 pub mod kind;
+pub mod library;
 pub mod path;
 
 use crate::{Error, Result};
@@ -17,12 +18,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kind::FileType;
+use library::Library;
 use std::{convert::Infallible, path::PathBuf, str::FromStr, time::Duration};
 use tower_http::{
     cors::{Any, CorsLayer},
     services::ServeDir,
 };
 use tower_service::Service;
+
+/// Whether any path at all is looked for in one of these.
+pub fn catches_all(mounts: &[Mount]) -> bool {
+    mounts.iter().any(|mount| mount.prefix == "/")
+}
 
 /// A directory and the path it is served under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +74,12 @@ impl FromStr for Mount {
     }
 }
 
-/// Serves every mount.
+/// Serves every mount, and packages to whoever plays them.
 ///
 /// # Errors
 /// [`Error::Option`] when two mounts share a path.
-pub fn router(mounts: &[Mount]) -> Result<Router> {
-    let mut router = Router::new();
+pub fn router(mounts: &[Mount], library: Option<Library>) -> Result<Router> {
+    let mut router = library.map_or_else(Router::new, Library::router);
     for (index, mount) in mounts.iter().enumerate() {
         if mounts.iter().take(index).any(|other| other.prefix == mount.prefix) {
             let reason = format!("{} is given twice", mount.prefix);
@@ -131,7 +138,9 @@ async fn describe(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     let found = status.is_success() || status == StatusCode::NOT_MODIFIED;
     let keeps = if found { file.kind.cache_control() } else { "no-store" };
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keeps));
+    if !found || !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keeps));
+    }
     if let Some(content_type) = file.content_type.filter(|_| status.is_success()) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }

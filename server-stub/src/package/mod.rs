@@ -12,6 +12,7 @@ mod ffmpeg;
 mod fragmented;
 mod hls;
 pub mod ladder;
+mod pictures;
 pub mod presentation;
 mod publish;
 pub mod source;
@@ -154,11 +155,21 @@ pub async fn package(options: &Options, mut report: impl FnMut(Step)) -> Result<
         license: options.license.clone(),
         duration: 0.0,
         segment_duration,
+        poster: None,
+        thumbnails: None,
         hls: "master.m3u8".into(),
         dash: Vec::new(),
         video: Vec::new(),
         audio: Vec::new(),
     };
+    if let [largest, ..] = encoded.video.as_slice() {
+        pictures::poster(&staging, largest, probe.duration).await?;
+        presentation.poster = Some(pictures::POSTER.into());
+    }
+    if let Some((smallest, rung)) = encoded.video.last().zip(rungs.last()) {
+        let index = pictures::thumbnails(&staging, smallest, rung, probe.duration).await?;
+        presentation.thumbnails = Some(index);
+    }
     let _abandon = staging.abandon_on_drop();
     // Long file work: off the threads that serve sockets and timers.
     let options = options.clone();

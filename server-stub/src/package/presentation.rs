@@ -14,6 +14,12 @@ pub struct Presentation {
     /// The licence it is under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
+    /// A picture that stands for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poster: Option<String>,
+    /// The index (WebVTT) of small pictures along its length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnails: Option<String>,
     /// Length in seconds: the longest representation's.
     pub duration: f64,
     /// The nominal length of a segment in seconds.
@@ -203,6 +209,8 @@ pub(super) mod fixture {
             title: "A & B".into(),
             credit: Some("© Someone".into()),
             license: Some("CC-BY 3.0".into()),
+            poster: None,
+            thumbnails: None,
             duration: 125_125.0 / 30_000.0,
             segment_duration: 2.002,
             hls: "master.m3u8".into(),

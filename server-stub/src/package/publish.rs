@@ -146,7 +146,8 @@ impl Staging {
         })
     }
 
-    fn staged(&self) -> PathBuf {
+    /// What will become the output.
+    pub(super) fn staged(&self) -> PathBuf {
         self.root.path().join("out")
     }
 }

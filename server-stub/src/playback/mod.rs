@@ -1,14 +1,17 @@
 //! The role `playback`: who may play what now, and on how many devices.
 
+pub mod hooks;
 mod routes;
 pub mod streams;
 
 use crate::{
     clock::Clock,
+    steering::Edges,
     storage::{Catalogue, History, Sessions},
-    token::Verifier,
+    token::{Verifier, cat::DeliveryKeys},
 };
 use axum::extract::FromRef;
+use hooks::{Experiments, Licences};
 use std::sync::Arc;
 use streams::Streams;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,6 +30,16 @@ pub struct Parts {
     pub clock: Clock,
     /// Devices of an account that may play at once.
     pub most_streams: usize,
+    /// What signs the tokens that manifests are fetched with.
+    pub delivery_keys: Arc<DeliveryKeys>,
+    /// Where the role `delivery` answers, for players; nothing when that is where this role does.
+    pub delivery_url: String,
+    /// Where media can be fetched from.
+    pub edges: Edges,
+    /// What experiments change of a playback.
+    pub experiments: Option<Arc<dyn Experiments>>,
+    /// Where keys come from.
+    pub licences: Option<Arc<dyn Licences>>,
 }
 
 /// The role.

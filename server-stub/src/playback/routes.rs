@@ -1,21 +1,26 @@
 //! The role's HTTP.
 
 use super::{
-    Playback,
+    Parts, Playback,
+    hooks::{Arm, Begun, Tailored},
     streams::{HEARTBEAT, LEASE, Lease},
 };
 use crate::{
     clock::UnixTime,
     id::PlaybackId,
+    steering::health::Report,
     storage::{
         catalogue::{LONGEST, View},
         history::Position,
     },
-    token::{Adult, Viewer},
+    token::{
+        Adult, Viewer,
+        cat::{Grant, LONGEST_LIFETIME, MANIFEST_LIFETIME, Scope, Terms},
+    },
     web::{
-        extract::{Json, Path},
+        extract::{Json, MaybeJson, Path},
         problem::{Code, Document, Problem},
-        text::{Link, Slug},
+        text::{Codec, Link, Slug},
         whole,
     },
 };
@@ -32,6 +37,31 @@ pub(super) fn all() -> OpenApiRouter<Playback> {
         .routes(routes!(list))
 }
 
+/// Seconds that media may be fetched for beyond their length: for pauses, and to begin again in time.
+const MEDIA_MARGIN: u32 = 1800;
+
+/// What the device can do.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Device {
+    /// The lines of its screen: it is offered no picture that has more.
+    #[serde(default, deserialize_with = "whole::optional")]
+    #[schema(minimum = 1, maximum = 65535)]
+    max_height: Option<u16>,
+    /// The codings it plays, as the first part of RFC 6381's names, such as `avc1` and `mp4a`; all if there is none.
+    #[serde(default)]
+    #[schema(max_items = 16)]
+    codecs: Vec<Codec>,
+}
+
+/// What to play it with.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PlaybackRequest {
+    #[serde(default)]
+    device: Device,
+}
+
 /// What a player needs to begin.
 #[derive(Serialize, ToSchema)]
 struct PlaybackStart {
@@ -43,6 +73,10 @@ struct PlaybackStart {
     hls: Option<Link>,
     /// The DASH manifest.
     dash: Option<Link>,
+    /// Seconds in which the manifest has to be fetched, where it is written for this playback.
+    manifest_lifetime: Option<u32>,
+    /// Seconds in which media can be fetched; begin again before that, if it still plays.
+    media_lifetime: Option<u32>,
     /// How long it is.
     duration_seconds: u32,
     /// Where the profile stopped; 0 if it has not begun, or was at the end.
@@ -51,15 +85,28 @@ struct PlaybackStart {
     heartbeat_interval: u32,
     /// Seconds without a heartbeat after which the playback has ended.
     lease_seconds: u32,
+    /// Where to ask from where to fetch. The manifests name it too.
+    steering_url: Option<Link>,
+    /// Where the keys come from, if it is protected.
+    license_url: Option<Link>,
+    /// Small pictures along its length: a WebVTT track.
+    thumbnails: Option<Link>,
+    /// What the player's configuration should have under `abr`.
+    #[schema(value_type = Object)]
+    abr: serde_json::Map<String, serde_json::Value>,
+    /// The experiments that ask for it; to be said in the player's events.
+    experiments: Vec<Arm>,
 }
 
 /// Begin to play a film or an episode
 ///
 /// The device takes one of the account's streams, in place of the one it had. It keeps it as long as it sends
-/// heartbeats.
+/// heartbeats. What is of the library comes with manifests for this playback alone: they have to be fetched soon, and
+/// list what the device plays.
 #[utoipa::path(
     post, path = "/v1/playback/{item}", tag = "playback", security(("bearer" = [])),
     params(("item" = Slug, Path, description = "The film or the episode")),
+    request_body = Option<PlaybackRequest>,
     responses(
         (status = 201, description = "Play", body = PlaybackStart),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
@@ -69,14 +116,18 @@ async fn begin(
     State(playback): State<Playback>,
     Viewer { claims, profile }: Viewer,
     Path(id): Path<Slug>,
+    MaybeJson(request): MaybeJson<PlaybackRequest>,
 ) -> Result<(StatusCode, axum::Json<PlaybackStart>), Problem> {
+    let PlaybackRequest { device } = request.unwrap_or_default();
+    if device.codecs.len() > 16 {
+        return Err(Problem::value("/device/codecs", "at most 16 codings"));
+    }
     let (parts, now) = (&playback.0.parts, playback.0.parts.clock.now());
     let view = View { maturity_limit: profile.maturity_limit, region: claims.region.clone(), now };
     let missing = || Problem::not_found("film or episode that plays");
     let title = parts.catalogue.title_of(id.as_str(), &view).await?.ok_or_else(missing)?;
     let media = title.items().find(|item| *item.id == id).and_then(|item| item.media);
-    let media = media.filter(|media| media.hls.is_some() || media.dash.is_some());
-    let media = media.ok_or_else(missing)?.clone();
+    let media = media.filter(|media| media.plays()).ok_or_else(missing)?.clone();
     let position = parts.history.position(&profile.id, id.as_str()).await?;
     let resume = position.filter(|position| !position.finished).map(|position| position.seconds);
     let most = parts.most_streams;
@@ -85,17 +136,73 @@ async fn begin(
         let detail = format!("{most} devices play already; GET /v1/playbacks says what");
         return Err(Problem::new(Code::TooManyStreams, detail));
     };
+    let begun = Begun {
+        playback: playback_id.clone(),
+        account: claims.sub,
+        session: claims.sid,
+        profile: profile.id,
+        item: id,
+        package: media.package.clone(),
+    };
+    let Tailored { abr, arms } = match &parts.experiments {
+        Some(experiments) => experiments.tailor(&begun).await,
+        None => Tailored::default(),
+    };
+    let license_url = match &parts.licences {
+        Some(licences) => licences.url(&begun).await,
+        None => None,
+    };
+    let media_lifetime = (media.duration_seconds + MEDIA_MARGIN).min(LONGEST_LIFETIME);
+    let terms = Terms {
+        max_height: device.max_height,
+        codecs: device.codecs.into_iter().map(String::from).collect(),
+        media_seconds: media_lifetime,
+    };
+    let own = manifests(parts, &begun, terms, now);
+    let of_library = own.is_some();
+    let (hls, dash) = own.unwrap_or((media.hls, media.dash));
+    let steered = of_library && parts.edges.all().len() > 1;
+    let steering_url = steered.then(|| format!("/v1/steering/{playback_id}"));
     let begun = PlaybackStart {
         playback_id,
         title_id: title.id,
-        hls: media.hls,
-        dash: media.dash,
+        hls,
+        dash,
+        manifest_lifetime: of_library.then_some(MANIFEST_LIFETIME),
+        media_lifetime: of_library.then_some(media_lifetime),
         duration_seconds: media.duration_seconds,
         resume_seconds: resume.unwrap_or(0).min(media.duration_seconds),
         heartbeat_interval: HEARTBEAT,
         lease_seconds: LEASE,
+        steering_url: steering_url.and_then(|url| Link::try_from(url).ok()),
+        license_url,
+        thumbnails: media.thumbnails,
+        abr,
+        experiments: arms,
     };
     Ok((StatusCode::CREATED, axum::Json(begun)))
+}
+
+/// Where the manifests of a playback are, if it is of the library: behind a token that is good for little else.
+fn manifests(
+    parts: &Parts,
+    begun: &Begun,
+    terms: Terms,
+    now: UnixTime,
+) -> Option<(Option<Link>, Option<Link>)> {
+    let package = begun.package.clone()?;
+    let grant = Grant {
+        playback: begun.playback.clone(),
+        account: begun.account.clone(),
+        package,
+        issued: now,
+        expires: now.plus(MANIFEST_LIFETIME),
+        scope: Scope::Manifests(terms),
+    };
+    let token = parts.delivery_keys.sign(&grant);
+    let directory = format!("{}/t/{token}/library/{}", parts.delivery_url, grant.package.as_str());
+    let link = |file: &str| Link::try_from(format!("{directory}/{file}")).ok();
+    Some((link("master.m3u8"), link("manifest.mpd")))
 }
 
 /// How a playback goes.
@@ -106,6 +213,10 @@ struct Heartbeat {
     #[serde(deserialize_with = "whole::required")]
     #[schema(minimum = 0, maximum = 1_000_000)]
     position_seconds: u32,
+    /// How the edges did that it fetched from since the last one.
+    #[serde(default)]
+    #[schema(max_items = 16)]
+    edges: Vec<Report>,
 }
 
 /// Go on playing, and remember where
@@ -123,10 +234,13 @@ async fn heartbeat(
     State(playback): State<Playback>,
     Viewer { claims, profile }: Viewer,
     Path(id): Path<PlaybackId>,
-    Json(Heartbeat { position_seconds }): Json<Heartbeat>,
+    Json(Heartbeat { position_seconds, edges }): Json<Heartbeat>,
 ) -> Result<StatusCode, Problem> {
     if position_seconds > LONGEST {
         return Err(Problem::value("/position_seconds", "nothing is that long"));
+    }
+    if edges.len() > 16 || edges.iter().any(|report| report.edge.len() > 64) {
+        return Err(Problem::value("/edges", "at most 16, with names of at most 64 characters"));
     }
     let (parts, now) = (&playback.0.parts, playback.0.parts.clock.now());
     let lease = playback.0.streams.renew(&claims.sub, &claims.sid, &id, now).await?;
@@ -137,6 +251,8 @@ async fn heartbeat(
     if let Some(position) = Position::of(&title, &lease.item, position_seconds, now) {
         parts.history.set_position(&profile.id, &position).await?;
     }
+    // Said by who plays, and of what there is: else it would be worth nothing.
+    parts.edges.report(&edges).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

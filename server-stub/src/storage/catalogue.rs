@@ -178,6 +178,20 @@ pub struct Media {
     /// Its DASH manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dash: Option<Link>,
+    /// The package of the library that it plays. Its manifests are written for each playback, and take the place of
+    /// the above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Slug>,
+    /// Small pictures along its length: a WebVTT track.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnails: Option<Link>,
+}
+
+impl Media {
+    /// Whether there is something to play.
+    pub fn plays(&self) -> bool {
+        self.hls.is_some() || self.dash.is_some() || self.package.is_some()
+    }
 }
 
 /// A season of a series.

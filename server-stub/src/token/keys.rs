@@ -1,79 +1,22 @@
 //! The keys that sign access tokens, and the public halves that check them (JSON Web Key Sets, RFC 7517).
 
-use super::{Claims, ISSUER, LEEWAY, LIFETIME, jws};
-use crate::{
-    clock::{Clock, UnixTime},
-    id::{hex, random},
+use super::{
+    Claims, ISSUER, KeysError, LEEWAY, LIFETIME, jws,
+    secrets::{self, SecretKey},
 };
+use crate::clock::{Clock, UnixTime};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-/// A key signs for so long (30 days) before the next one takes over.
-const PERIOD: u32 = 30 * 86_400;
-/// A key is published so long before it signs, for whoever checks to have read it.
-const PUBLISHED_AHEAD: u32 = 600;
 /// A key stays published so long after it has signed for the last time.
 const KEPT: u32 = LIFETIME + LEEWAY + 60;
 /// What is published is read again after so long.
 const READ_AGAIN: u32 = 60;
-
-/// What is wrong with the keys.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeysError {
-    /// The file system refused.
-    #[error("{}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The text is no set of keys.
-    #[error("the signing keys cannot be read: {reason}")]
-    Malformed {
-        /// What is wrong; never the text itself.
-        reason: &'static str,
-    },
-}
-
-impl KeysError {
-    fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |error| Self::File { path, reason: error.to_string() }
-    }
-}
-
-/// The file of secret keys.
-#[derive(Serialize, Deserialize)]
-struct SecretFile {
-    keys: Vec<SecretKey>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct SecretKey {
-    kid: String,
-    /// 32 bytes, base64url.
-    seed: String,
-    created_at: UnixTime,
-}
-
-impl SecretKey {
-    fn new(created_at: UnixTime) -> Self {
-        Self { kid: hex(&random::<8>()), seed: BASE64URL.encode(random::<32>()), created_at }
-    }
-
-    fn pair(&self) -> Result<Ed25519KeyPair, KeysError> {
-        let malformed = KeysError::Malformed { reason: "a seed is not 32 bytes in base64url" };
-        let seed = BASE64URL.decode(&self.seed).map_err(|_| malformed.clone())?;
-        Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| malformed)
-    }
-}
 
 /// A published key (RFC 8037, 2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -132,7 +75,7 @@ impl SigningKeys {
     /// When the text is no set of keys, or the public halves cannot be written.
     pub fn given(text: &str, published: PathBuf, clock: Clock) -> Result<Self, KeysError> {
         let keys = Self { secret: None, published, clock, signers: RwLock::default() };
-        keys.take(parse(text.as_bytes())?)?;
+        keys.take(secrets::parse(text.as_bytes())?)?;
         Ok(keys)
     }
 
@@ -143,7 +86,7 @@ impl SigningKeys {
     /// When a file cannot be read or written; the keys stay as they were.
     pub fn maintain(&self) -> Result<(), KeysError> {
         let Some(path) = &self.secret else { return Ok(()) };
-        self.take(change(path, |keys| maintained(keys, self.clock.now()))?)
+        self.take(secrets::change(path, |keys| secrets::maintained(keys, KEPT, self.clock.now()))?)
     }
 
     /// Makes a new key, which takes over when those who check have had time to read it; or, after a theft, the
@@ -152,7 +95,7 @@ impl SigningKeys {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn rotate(secret: &Path, stolen: bool, now: UnixTime) -> Result<(), KeysError> {
-        change(secret, |mut keys| {
+        secrets::change(secret, |mut keys| {
             if stolen {
                 keys.clear();
             }
@@ -164,12 +107,9 @@ impl SigningKeys {
 
     fn take(&self, keys: Vec<SecretKey>) -> Result<(), KeysError> {
         let mut signers = Vec::new();
-        for SecretKey { kid, created_at, .. } in &keys {
-            signers.push(Signer {
-                kid: kid.clone(),
-                created_at: *created_at,
-                pair: pair(&keys, kid)?,
-            });
+        for key in &keys {
+            let (kid, created_at) = (key.kid.clone(), key.created_at);
+            signers.push(Signer { kid, created_at, pair: pair(key)? });
         }
         if signers.is_empty() {
             return Err(KeysError::Malformed { reason: "there is no key" });
@@ -178,7 +118,7 @@ impl SigningKeys {
         let set = serde_json::to_vec(&public(&signers)).unwrap_or_default();
         let unchanged = std::fs::read(&self.published).is_ok_and(|found| found == set);
         if !unchanged {
-            replace(&self.published, &set, 0o644)?;
+            secrets::replace(&self.published, &set, 0o644)?;
         }
         *self.signers.write().unwrap_or_else(PoisonError::into_inner) = signers;
         Ok(())
@@ -188,7 +128,7 @@ impl SigningKeys {
     pub fn sign(&self, claims: &Claims) -> String {
         let signers = self.signers.read().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
-        let signs = |signer: &&Signer| signer.created_at.plus(PUBLISHED_AHEAD) <= now;
+        let signs = |signer: &&Signer| secrets::signs(signer.created_at, now);
         let Some(signer) = signers.iter().rev().find(signs).or(signers.first()) else {
             return String::new(); // there is always one
         };
@@ -202,12 +142,9 @@ impl SigningKeys {
     }
 }
 
-fn pair(keys: &[SecretKey], kid: &str) -> Result<Ed25519KeyPair, KeysError> {
-    let mut named = keys.iter().filter(|key| key.kid == kid);
-    match (named.next(), named.next()) {
-        (Some(key), None) => key.pair(),
-        _ => Err(KeysError::Malformed { reason: "two keys have the same id" }),
-    }
+fn pair(key: &SecretKey) -> Result<Ed25519KeyPair, KeysError> {
+    let malformed = |_| KeysError::Malformed { reason: "a seed is no key" };
+    Ed25519KeyPair::from_seed_unchecked(&key.bytes()?).map_err(malformed)
 }
 
 fn public(signers: &[Signer]) -> KeySet {
@@ -220,72 +157,6 @@ fn public(signers: &[Signer]) -> KeySet {
         x: BASE64URL.encode(signer.pair.public_key()),
     };
     KeySet { keys: signers.iter().map(key).collect() }
-}
-
-/// The keys as they should be now, oldest first.
-fn maintained(mut keys: Vec<SecretKey>, now: UnixTime) -> Vec<SecretKey> {
-    keys.sort_by_key(|key| key.created_at);
-    if keys.last().is_none_or(|newest| newest.created_at.plus(PERIOD) <= now) {
-        keys.push(SecretKey::new(now));
-    }
-    // A key has signed for the last time when its successor began to.
-    let over = |next: &SecretKey| next.created_at.plus(PUBLISHED_AHEAD + KEPT) <= now;
-    let first = keys.iter().rposition(over).unwrap_or(0);
-    keys.split_off(first)
-}
-
-fn parse(text: &[u8]) -> Result<Vec<SecretKey>, KeysError> {
-    match serde_json::from_slice::<SecretFile>(text) {
-        Ok(file) => Ok(file.keys),
-        Err(_) => Err(KeysError::Malformed { reason: "this is not a file of signing keys" }),
-    }
-}
-
-/// Changes the file of secret keys, one process at a time.
-fn change(
-    path: &Path,
-    change: impl FnOnce(Vec<SecretKey>) -> Vec<SecretKey>,
-) -> Result<Vec<SecretKey>, KeysError> {
-    let failed = || KeysError::file(path);
-    if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).map_err(failed())?;
-    }
-    let lock = path.with_extension("lock");
-    let lock = std::fs::File::options().create(true).append(true).open(lock).map_err(failed())?;
-    lock.lock().map_err(failed())?;
-    let before = match std::fs::read(path) {
-        Ok(text) => parse(&text)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(failed()(error)),
-    };
-    let ids = |keys: &[SecretKey]| keys.iter().map(|key| key.kid.clone()).collect::<Vec<_>>();
-    let old = ids(&before);
-    let after = change(before);
-    if ids(&after) != old {
-        let text = serde_json::to_vec(&SecretFile { keys: after.clone() }).unwrap_or_default();
-        replace(path, &text, 0o600)?;
-    }
-    Ok(after)
-}
-
-/// Replaces a file at once: whoever reads it sees all of the old or all of the new.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeysError> {
-    let write = || {
-        let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
-        std::fs::create_dir_all(directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(bytes)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(KeysError::file(path))
 }
 
 /// Checks access tokens against the published keys. Clones share what was read.
@@ -441,7 +312,7 @@ mod tests {
         let token = theirs.keys.sign(&theirs.claims());
         assert_eq!(ours.verifier.verify(&token).await, None);
         let kid = ours.keys.public().keys[0].kid.clone();
-        let pair = SecretKey::new(START).pair().unwrap();
+        let pair = pair(&SecretKey::new(START)).unwrap();
         let claims = serde_json::to_vec(&ours.claims()).unwrap();
         assert_eq!(ours.verifier.verify(&jws::sign(&claims, &kid, &pair)).await, None);
     }

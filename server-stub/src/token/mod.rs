@@ -2,13 +2,17 @@
 //!
 //! They are JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037), short-lived, and say all that a role
 //! needs to know of the caller. [`SigningKeys`] signs and rotates; [`Verifier`] knows the public keys alone.
+//! What lets a player fetch media is another kind of token, [`cat`].
 
 mod caller;
+pub mod cat;
 mod jws;
 mod keys;
+mod secrets;
 
 pub use caller::{Admin, Adult, Caller, Viewer};
-pub use keys::{KeySet, KeysError, PublicKey, SigningKeys, Verifier};
+pub use keys::{KeySet, PublicKey, SigningKeys, Verifier};
+pub use secrets::KeysError;
 
 use crate::{
     clock::UnixTime,

@@ -3,8 +3,9 @@
 use super::problem::Problem;
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    http::{header, request::Parts},
 };
+use http_body::Body as _;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -33,6 +34,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let axum::Json(Object(value)) = axum::Json::from_request(request, state).await?;
         Ok(Self(value))
+    }
+}
+
+/// The body as a JSON object, or nothing.
+#[derive(Debug)]
+pub struct MaybeJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let headers = request.headers();
+        let length = headers.get(header::CONTENT_LENGTH).map(|length| length.as_bytes());
+        let none = matches!(length, None | Some(b"0"))
+            && !headers.contains_key(header::TRANSFER_ENCODING)
+            && request.body().is_end_stream();
+        if none {
+            return Ok(Self(None));
+        }
+        let axum::Json(value) =
+            axum::Json::<Option<Object<T>>>::from_request(request, state).await?;
+        Ok(Self(value.map(|Object(value)| value)))
     }
 }
 

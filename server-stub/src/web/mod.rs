@@ -4,6 +4,7 @@
 //! and traces, limits on size and time, a log without secrets, `/healthz`, `/readyz`, `/metrics`, and the
 //! OpenAPI document of just these roles at `/openapi.json`.
 
+pub(crate) mod client;
 mod drain;
 pub mod extract;
 pub mod limit;
@@ -89,13 +90,15 @@ pub struct Service {
     api: OpenApiRouter,
     checks: Vec<(&'static str, Check)>,
     files: Option<Router>,
+    /// Whether those answer every path.
+    catch_all: bool,
 }
 
 impl Service {
     /// A service without roles.
     pub fn new(metrics: Metrics, limits: Limits) -> Self {
         let api = OpenApiRouter::with_openapi(openapi::base());
-        Self { metrics, limits, api, checks: Vec::new(), files: None }
+        Self { metrics, limits, api, checks: Vec::new(), files: None, catch_all: false }
     }
 
     /// Adds a role's routes.
@@ -105,9 +108,11 @@ impl Service {
         self
     }
 
-    /// Adds routes that answer what no role does, in their own way: files, with their own limits and log.
+    /// Adds routes that answer in their own way, with their own limits and log: files. They may catch all that no
+    /// role answers.
     #[must_use]
-    pub fn files(mut self, routes: Router) -> Self {
+    pub fn files(mut self, routes: Router, catch_all: bool) -> Self {
+        self.catch_all |= catch_all;
         self.files = Some(match self.files {
             Some(files) => files.merge(routes),
             None => routes,
@@ -131,7 +136,7 @@ impl Service {
 
     /// The router: the roles, and what every service answers.
     pub fn router(self) -> Router {
-        let Self { metrics, limits, api, checks, files } = self;
+        let Self { metrics, limits, api, checks, files, catch_all } = self;
         let (api, document) = api.split_for_parts();
         let document = Arc::new(openapi::finish(document));
         let shown = metrics.clone();
@@ -143,7 +148,7 @@ impl Service {
         let time = limits.time;
         let nothing = async || Problem::not_found("path");
         let mut api = api.merge(own).route("/v1/{*path}", any(nothing));
-        if files.is_none() {
+        if !catch_all {
             api = api.fallback(nothing);
         }
         let api = api

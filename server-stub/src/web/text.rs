@@ -110,6 +110,10 @@ texts! {
         text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.is_empty() && !text.starts_with('-')
     };
+    /// A coding, as the first part of its name in RFC 6381.
+    Codec(4, r"^[a-zA-Z0-9]{4}$", "four letters or digits such as avc1") |text| {
+        text.len() == 4 && text.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
     /// Where a page ended, as it said itself.
     Cursor(4096, r"^[A-Za-z0-9_-]+$", "what a page gave as `next`") |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')

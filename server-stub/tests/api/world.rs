@@ -95,6 +95,8 @@ impl World {
         let first = path.trim_start_matches("/v1/").split('/').next().unwrap();
         let role = if first.starts_with("playback") {
             Role::Playback
+        } else if first == "steering" || path.starts_with("/v1/admin/edges") {
+            Role::Steering
         } else if CATALOG.contains(&first) {
             Role::Catalog
         } else {
