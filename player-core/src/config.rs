@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::io::RequestKind;
+
 /// How a player behaves. Every field has a default that suits video on demand.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -51,26 +53,91 @@ pub struct AbrConfig {
     pub max_bandwidth_bps: Option<u64>,
 }
 
-/// How failed requests are repeated.
+/// How failed requests are repeated, and how many there may be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetryConfig {
-    /// Attempts at one resource, the first included.
-    pub attempts: u32,
-    /// Pause before the second attempt; it doubles each time, with jitter.
+    /// Pause before the second attempt at a place; it doubles each time, with jitter. Where another
+    /// place has the same, that is asked without a pause.
     pub base_delay: Duration,
-    /// No pause is longer than this.
+    /// No pause is longer than this, unless a server asks for it (`Retry-After`).
     pub max_delay: Duration,
-    /// Give an attempt up when nothing has arrived for so long.
+    /// A place that failed is not asked for so long while there is another; twice as long the next
+    /// time.
+    pub penalty: Duration,
+    /// No more requests than this in any minute, whatever happens.
+    pub requests_per_minute: u32,
+    /// Manifests: multivariant playlists and MPDs.
+    pub manifest: RetryBudget,
+    /// Media playlists.
+    pub playlist: RetryBudget,
+    /// Initialisation segments and segment indexes.
+    pub init: RetryBudget,
+    /// Media segments.
+    pub segment: RetryBudget,
+    /// Steering manifests.
+    pub steering: RetryBudget,
+}
+
+/// How much is spent on one resource before it is given up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetryBudget {
+    /// Attempts, the first included; one more for each further place that has it. While what is
+    /// buffered lasts, more are made.
+    pub attempts: u32,
+    /// No attempt begins later than so long after the first, or after the buffer has run dry. A
+    /// transfer that is unlikely to end by then is given up.
+    pub time: Duration,
+    /// Give an attempt up when no response has begun for so long; a third where another place has it.
+    pub first_byte_timeout: Duration,
+    /// Give an attempt up when nothing more has arrived for so long; a third where another place has
+    /// it.
     pub stall_timeout: Duration,
+}
+
+impl RetryConfig {
+    /// What is spent on one resource of a kind.
+    pub const fn budget(&self, kind: RequestKind) -> &RetryBudget {
+        match kind {
+            RequestKind::Manifest => &self.manifest,
+            RequestKind::MediaPlaylist(_) => &self.playlist,
+            RequestKind::Initialization(_) | RequestKind::Index(_) => &self.init,
+            RequestKind::Segment(_) => &self.segment,
+            RequestKind::Steering => &self.steering,
+        }
+    }
 }
 
 impl Default for RetryConfig {
     fn default() -> Self {
+        let usual = RetryBudget::default();
         Self {
-            attempts: 4,
             base_delay: Duration::from_millis(500),
             max_delay: Duration::from_secs(8),
+            penalty: Duration::from_secs(30),
+            // Parts of a third of a second, of sound and picture, with a playlist for each, are 720.
+            requests_per_minute: 1_200,
+            manifest: usual.clone(),
+            playlist: usual.clone(),
+            init: usual.clone(),
+            segment: usual.clone(),
+            steering: RetryBudget {
+                attempts: 2,
+                time: Duration::from_secs(10),
+                first_byte_timeout: Duration::from_secs(5),
+                stall_timeout: Duration::from_secs(5),
+            },
+        }
+    }
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            time: Duration::from_secs(40),
+            first_byte_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(10),
         }
     }

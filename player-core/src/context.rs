@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 /// What every room of the player works with during one input.
 pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
+    /// The platform says that there is no network.
+    pub(crate) offline: bool,
     pub(crate) config: &'a Config,
     pub(crate) abr: &'a mut Abr,
     pub(crate) totals: &'a mut Totals,

@@ -33,6 +33,13 @@ pub enum Error {
         /// How long nothing arrived, in milliseconds.
         silence_ms: u64,
     },
+    /// So little arrives that it would never be in time, on a network that can do better.
+    TooSlow {
+        /// What was asked for.
+        url: String,
+        /// What arrived lately, in bit/s.
+        bits_per_second: u64,
+    },
     /// The server refused.
     HttpStatus {
         /// What was asked for.
@@ -124,7 +131,7 @@ impl Error {
         match self {
             Self::Network { .. } => ErrorCode::NetworkUnreachable,
             Self::Interrupted { .. } => ErrorCode::NetworkInterrupted,
-            Self::Stalled { .. } => ErrorCode::NetworkTimeout,
+            Self::Stalled { .. } | Self::TooSlow { .. } => ErrorCode::NetworkTimeout,
             Self::HttpStatus { .. } => ErrorCode::HttpStatus,
             Self::TooLarge { .. } => ErrorCode::ResponseTooLarge,
             Self::RangeIgnored { .. } => ErrorCode::RangeIgnored,
@@ -147,6 +154,7 @@ impl Error {
             Self::Network { url, .. }
             | Self::Interrupted { url, .. }
             | Self::Stalled { url, .. }
+            | Self::TooSlow { url, .. }
             | Self::HttpStatus { url, .. }
             | Self::TooLarge { url, .. }
             | Self::RangeIgnored { url }
@@ -190,6 +198,12 @@ impl fmt::Display for Error {
             }
             Self::Stalled { url, silence_ms } => {
                 write!(f, "nothing arrived from {url} for {silence_ms} ms")
+            }
+            Self::TooSlow { url, bits_per_second } => {
+                write!(
+                    f,
+                    "{url} arrives at {bits_per_second} bit/s, which is too slow to be of use"
+                )
             }
             Self::HttpStatus { url, status } => write!(f, "{url} answered with status {status}"),
             Self::TooLarge { url, limit } => {
@@ -333,7 +347,7 @@ codes! {
     NetworkUnreachable = "NETWORK_UNREACHABLE", Network;
     /// A body broke off.
     NetworkInterrupted = "NETWORK_INTERRUPTED", Network;
-    /// Nothing arrived for too long.
+    /// Nothing arrived for too long, or too little.
     NetworkTimeout = "NETWORK_TIMEOUT", Network;
     /// The server answered with an error status.
     HttpStatus = "HTTP_STATUS", Network;

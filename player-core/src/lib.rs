@@ -70,6 +70,7 @@ mod context;
 mod outbox;
 mod playback;
 mod player;
+mod requests;
 mod session;
 mod stream;
 mod support;

@@ -4,7 +4,7 @@ use kinora_abr::{Abr, Rule};
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::io::{Input, Output, Warning};
+use crate::io::{Input, NetworkState, Output, Warning};
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::telemetry::log::Recorder;
@@ -20,6 +20,7 @@ pub struct Player {
     totals: Totals,
     out: Outbox,
     session: Option<Session>,
+    offline: bool,
     rate: f64,
     recorder: Option<Recorder>,
     drained: bool,
@@ -39,6 +40,7 @@ impl Player {
             totals: Totals::default(),
             out,
             session: None,
+            offline: false,
             rate: 1.0,
             recorder,
             drained: true,
@@ -59,9 +61,8 @@ impl Player {
                 self.close();
                 self.totals = Totals::default();
                 let rate = self.rate;
-                let mut cx =
-                    context(&self.config, self.now, &mut self.abr, &mut self.totals, &mut self.out);
-                self.session = Some(Session::start(&mut cx, source, rate));
+                let (mut cx, session) = self.context();
+                *session = Some(Session::start(&mut cx, source, rate));
             }
             Input::Unload => self.close(),
             Input::Configure(config) => {
@@ -77,24 +78,42 @@ impl Player {
                 }
                 self.forward(Input::SetRate(rate));
             }
+            Input::Network(state) => {
+                self.offline = state == NetworkState::Offline;
+                if state == NetworkState::Changed {
+                    let changed = kinora_abr::Event::NetworkChanged { hint_bps: None };
+                    self.abr.handle(self.now.micros(), changed);
+                }
+                self.forward(Input::Network(state));
+            }
             input => self.forward(input),
         }
     }
 
     fn forward(&mut self, input: Input) {
-        if let Some(session) = &mut self.session {
-            let mut cx =
-                context(&self.config, self.now, &mut self.abr, &mut self.totals, &mut self.out);
+        let (mut cx, session) = self.context();
+        if let Some(session) = session {
             session.handle(&mut cx, input);
         }
     }
 
     fn close(&mut self) {
-        if let Some(session) = self.session.take() {
-            let mut cx =
-                context(&self.config, self.now, &mut self.abr, &mut self.totals, &mut self.out);
+        let (mut cx, session) = self.context();
+        if let Some(session) = session.take() {
             session.close(&mut cx);
         }
+    }
+
+    fn context(&mut self) -> (Context<'_>, &mut Option<Session>) {
+        let cx = Context {
+            now: self.now,
+            offline: self.offline,
+            config: &self.config,
+            abr: &mut self.abr,
+            totals: &mut self.totals,
+            out: &mut self.out,
+        };
+        (cx, &mut self.session)
     }
 
     /// The next thing the host is to do.
@@ -103,8 +122,10 @@ impl Player {
             return output;
         }
         self.drained = true;
-        let timers =
-            self.session.as_ref().map(|session| session.timers(self.now, &self.config.retry));
+        let timers = self
+            .session
+            .as_ref()
+            .map(|session| session.timers(self.now, &self.config.retry, self.offline));
         let first = timers.and_then(|timers| timers.first().map(|timer| timer.at));
         Output::Timeout(first)
     }
@@ -120,12 +141,13 @@ impl Player {
                 .then(|| MediaTime::from_seconds(estimate.ttfb_s).to_duration()),
             rule: self.abr.config().rule.name().to_owned(),
             totals: self.totals.clone(),
+            offline: self.offline,
             ..State::default()
         };
         if let Some(session) = &self.session {
             let goal = MediaTime::from_duration(self.config.buffer.forward);
             session.describe(&mut state, self.now, goal);
-            state.timers = session.timers(self.now, &self.config.retry);
+            state.timers = session.timers(self.now, &self.config.retry, self.offline);
         }
         state
     }
@@ -135,16 +157,6 @@ impl Player {
     pub fn session_log(&self) -> &[u8] {
         self.recorder.as_ref().map_or(&[], Recorder::bytes)
     }
-}
-
-fn context<'a>(
-    config: &'a Config,
-    now: Timestamp,
-    abr: &'a mut Abr,
-    totals: &'a mut Totals,
-    out: &'a mut Outbox,
-) -> Context<'a> {
-    Context { now, config, abr, totals, out }
 }
 
 /// The part of the configuration that is `kinora-abr`'s.

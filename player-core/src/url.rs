@@ -117,6 +117,25 @@ fn is_plain(reference: &str) -> bool {
     !reference.is_empty()
 }
 
+/// Scheme and authority of a URL: the server it is of.
+pub(crate) fn site(url: &str) -> &str {
+    let url = url.trim_start_matches(|c: char| c <= ' ');
+    let authority = url.find("://").map_or(0, |scheme| scheme + 3);
+    let rest = url.get(authority..).unwrap_or("");
+    let end = rest.find(['/', '?', '#']).map_or(url.len(), |end| authority + end);
+    url.get(..end).unwrap_or(url)
+}
+
+/// Adds a query to a URL, after the query that it may have.
+pub(crate) fn with_query(url: &str, query: &str) -> String {
+    if query.is_empty() {
+        return url.to_owned();
+    }
+    let (before, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+    let joint = if before.contains('?') { "&" } else { "?" };
+    [before, joint, query, fragment].concat()
+}
+
 /// The path of a URL, without scheme, host, query and fragment.
 pub(crate) fn path(url: &str) -> &str {
     Parts::of(url).path
@@ -318,6 +337,21 @@ mod tests {
         assert_eq!(query_parameter(url, "bad"), None);
         assert_eq!(query_parameter(url, "y"), None);
         assert_eq!(query_parameter("https://a/b", "x"), None);
+    }
+
+    #[test]
+    fn a_site_is_scheme_and_authority() {
+        assert_eq!(site("https://a.example:8080/x/y?z"), "https://a.example:8080");
+        assert_eq!(site("https://a?x"), "https://a");
+        assert_eq!(site("clips/1.m4s"), "clips");
+        assert_eq!(site(""), "");
+    }
+
+    #[test]
+    fn a_query_is_added_to_a_query() {
+        assert_eq!(with_query("https://a/b", "x=1"), "https://a/b?x=1");
+        assert_eq!(with_query("https://a/b?c#d", "x=1"), "https://a/b?c&x=1#d");
+        assert_eq!(with_query("https://a/b", ""), "https://a/b");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinora_core::config::{AbrConfig, BufferConfig, Config, RetryConfig};
+use kinora_core::config::{AbrConfig, BufferConfig, Config, RetryBudget, RetryConfig};
 
 use crate::SdkError;
 
@@ -49,15 +49,43 @@ pub struct AbrConfig {
     pub max_bandwidth_bps: Option<u64>,
 }
 
-/// How failed requests are repeated.
+/// How failed requests are repeated, and how many there may be.
 #[uniffi::remote(Record)]
 pub struct RetryConfig {
-    /// Attempts at one resource, the first included.
-    pub attempts: u32,
-    /// Pause before the second attempt; it doubles each time, with jitter.
+    /// Pause before the second attempt at a place; it doubles each time, with jitter. Where another
+    /// place has the same, that is asked without a pause.
     pub base_delay: Duration,
-    /// No pause is longer than this.
+    /// No pause is longer than this, unless a server asks for it (`Retry-After`).
     pub max_delay: Duration,
-    /// Give an attempt up when nothing has arrived for so long.
+    /// A place that failed is not asked for so long while there is another; twice as long the next
+    /// time.
+    pub penalty: Duration,
+    /// No more requests than this in any minute, whatever happens.
+    pub requests_per_minute: u32,
+    /// Manifests: multivariant playlists and MPDs.
+    pub manifest: RetryBudget,
+    /// Media playlists.
+    pub playlist: RetryBudget,
+    /// Initialisation segments and segment indexes.
+    pub init: RetryBudget,
+    /// Media segments.
+    pub segment: RetryBudget,
+    /// Steering manifests.
+    pub steering: RetryBudget,
+}
+
+/// How much is spent on one resource before it is given up.
+#[uniffi::remote(Record)]
+pub struct RetryBudget {
+    /// Attempts, the first included; one more for each further place that has it. While what is
+    /// buffered lasts, more are made.
+    pub attempts: u32,
+    /// No attempt begins later than so long after the first, or after the buffer has run dry. A
+    /// transfer that is unlikely to end by then is given up.
+    pub time: Duration,
+    /// Give an attempt up when no response has begun for so long; a third where another place has it.
+    pub first_byte_timeout: Duration,
+    /// Give an attempt up when nothing more has arrived for so long; a third where another place has
+    /// it.
     pub stall_timeout: Duration,
 }

@@ -2,8 +2,8 @@
 
 use kinora_core::config::Config;
 use kinora_core::io::{
-    ElementState, Input, MediaFailure, MediaKind, OperationId, OperationResult, ReadyState,
-    RequestFailure, RequestId, ResponseHead, Selection, Source, SourceFormat,
+    ElementState, Input, MediaFailure, MediaKind, NetworkState, OperationId, OperationResult,
+    ReadyState, RequestFailure, RequestId, ResponseHead, Selection, Source, SourceFormat,
 };
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -90,6 +90,19 @@ pub enum Input {
     /// The state of the media element: at every event of it that changes a field, and at least four
     /// times a second while playing.
     Element(ElementState),
+    /// What the platform says of the device's network. A host that cannot tell says nothing.
+    Network(NetworkState),
+}
+
+/// What a platform knows of the device's network.
+#[uniffi::remote(Enum)]
+pub enum NetworkState {
+    /// There is none: requests rest until there is.
+    Offline,
+    /// There is one again.
+    Online,
+    /// There is another, as from Wi-Fi to mobile: what was measured no longer holds.
+    Changed,
 }
 
 /// What to play.
@@ -155,8 +168,10 @@ pub struct ResponseHead {
     pub content_type: Option<String>,
     /// `Content-Length` in bytes, if the host can see it.
     pub content_length: Option<u64>,
-    /// `Retry-After` in seconds, if given so.
-    pub retry_after: Option<u32>,
+    /// `Retry-After` as it came: seconds or a date.
+    pub retry_after: Option<String>,
+    /// `Date` as it came, if the host can see it.
+    pub date: Option<String>,
 }
 
 /// Why a request came to nothing. Bad statuses are not failures to the host: it reports the head

@@ -1,5 +1,7 @@
 //! What the player asks of its host.
 
+use std::time::Duration;
+
 use kinora_core::abr::{Candidate, Cause, Reasons};
 use kinora_core::error::PlayerError;
 use kinora_core::io::{
@@ -77,6 +79,8 @@ pub enum RequestKind {
     Index(MediaKind),
     /// A media segment.
     Segment(MediaKind),
+    /// A steering manifest.
+    Steering,
 }
 
 /// A span of bytes of a resource.
@@ -204,6 +208,21 @@ pub enum Event {
     },
     /// A segment was chosen for download.
     Decision(Box<Decision>),
+    /// An origin (a CDN, pathway or host) failed, and is not asked for a while if others have the
+    /// same.
+    OriginFailed {
+        /// Its pathway, or scheme and host.
+        origin: String,
+        /// What went wrong.
+        error: PlayerError,
+        /// How long it is not asked.
+        penalty: Duration,
+    },
+    /// An origin that had failed delivers again.
+    OriginRecovered {
+        /// Its pathway, or scheme and host.
+        origin: String,
+    },
     /// The playhead has reached the end.
     Ended,
     /// Something went wrong and the player went on.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use kinora_core::abr::Reasons;
 use kinora_core::io::{MediaKind, PlaybackStatus, Quality, RequestId, RequestKind};
-use kinora_core::telemetry::{RequestState, State, StreamState, TimerReason, TimerState, Totals};
+use kinora_core::telemetry::{
+    OriginHealth, OriginState, RequestState, State, StreamState, TimerReason, TimerState, Totals,
+};
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
 /// Everything a support engineer wants to know of a player, at one instant.
@@ -28,6 +30,12 @@ pub struct State {
     pub rule: String,
     /// Requests in flight, oldest first.
     pub requests: Vec<RequestState>,
+    /// Requests that wait to be made: again, for the network, or for their turn.
+    pub requests_waiting: u32,
+    /// The places content is loaded from, in the order they became known.
+    pub origins: Vec<OriginState>,
+    /// The platform says that there is no network.
+    pub offline: bool,
     /// What the player waits for, soonest first.
     pub timers: Vec<TimerState>,
     /// Totals since the load.
@@ -72,6 +80,30 @@ pub struct RequestState {
     pub attempt: u32,
 }
 
+/// A place content is loaded from.
+#[uniffi::remote(Record)]
+pub struct OriginState {
+    /// Its pathway (`PATHWAY-ID`, `@serviceLocation`), or scheme and host.
+    pub name: String,
+    /// Whether it is asked.
+    pub health: OriginHealth,
+    /// Until when it is not.
+    pub until: Option<Timestamp>,
+    /// How many requests it failed.
+    pub failures: u32,
+}
+
+/// Whether an origin is asked.
+#[uniffi::remote(Enum)]
+pub enum OriginHealth {
+    /// It is.
+    Healthy,
+    /// It failed, and is not asked while there is another.
+    Penalised,
+    /// Its penalty is over; a request that has time to spare will try it.
+    Probation,
+}
+
 /// Something the player waits for.
 #[uniffi::remote(Record)]
 pub struct TimerState {
@@ -97,6 +129,14 @@ pub enum TimerReason {
     Rule,
     /// The playhead may be stuck before a hole.
     Gap,
+    /// No response has begun.
+    FirstByteTimeout,
+    /// The pace of a transfer is due to be looked at.
+    SlowTransfer,
+    /// There have been as many requests as a minute may have.
+    RequestAllowance,
+    /// A request waits for the network.
+    Offline,
 }
 
 /// Totals since the load.

@@ -7,12 +7,12 @@ use std::fmt;
 use kinora_core::abr::Cause;
 use kinora_core::error::{ErrorCategory, ErrorCode, Severity};
 use kinora_core::io::{
-    AppendBody, BodyHandling, Event, Input, MediaCommand, MediaFailure, MediaKind, OperationResult,
-    Output, PlaybackStatus, ReadyState, RequestFailure, RequestKind, Selection, SourceFormat,
-    Warning,
+    AppendBody, BodyHandling, Event, Input, MediaCommand, MediaFailure, MediaKind, NetworkState,
+    OperationResult, Output, PlaybackStatus, ReadyState, RequestFailure, RequestKind, Selection,
+    SourceFormat, Warning,
 };
 use kinora_core::manifest::WarningCode;
-use kinora_core::telemetry::TimerReason;
+use kinora_core::telemetry::{OriginHealth, TimerReason};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use uniffi::Lift;
 
@@ -97,7 +97,9 @@ fn every_variant_of_the_core_is_declared() {
     assert_complete::<MediaCommand>();
     assert_complete::<MediaFailure>();
     assert_complete::<MediaKind>();
+    assert_complete::<NetworkState>();
     assert_complete::<OperationResult>();
+    assert_complete::<OriginHealth>();
     assert_complete::<Output>();
     assert_complete::<PlaybackStatus>();
     assert_complete::<ReadyState>();

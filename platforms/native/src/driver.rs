@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kinora_core::config::Config;
 use kinora_core::io::{
     AppendBody, ElementState, Event, Input, MediaCommand, MediaFailure, MediaOperation,
-    OperationResult, Output, Request, RequestId, Selection, Source,
+    NetworkState, OperationResult, Output, Request, RequestId, Selection, Source,
 };
 use kinora_core::telemetry::State;
 use kinora_core::time::{MediaTime, Timestamp};
@@ -35,6 +35,7 @@ pub(crate) enum Command {
     SetRate(f64),
     Select(Selection),
     Configure(Box<Config>),
+    Network(NetworkState),
     Snapshot(oneshot::Sender<Snapshot>),
     SessionLog(oneshot::Sender<Vec<u8>>),
     Stop,
@@ -156,6 +157,7 @@ impl Driver {
             Some(Command::SetRate(rate)) => self.inputs.push_back(Input::SetRate(rate)),
             Some(Command::Select(selection)) => self.inputs.push_back(Input::Select(selection)),
             Some(Command::Configure(config)) => self.inputs.push_back(Input::Configure(config)),
+            Some(Command::Network(state)) => self.inputs.push_back(Input::Network(state)),
             Some(Command::Snapshot(reply)) => {
                 self.element.advance(now);
                 let _ = reply.send(Snapshot {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kinora_core::config::Config;
 use kinora_core::error::Severity;
-use kinora_core::io::{Event, Selection, Source, SourceFormat};
+use kinora_core::io::{Event, NetworkState, Selection, Source, SourceFormat};
 use kinora_core::time::MediaTime;
 use kinora_core::{Error, PlayerError};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -156,6 +156,11 @@ impl Player {
     /// Changes the configuration.
     pub async fn configure(&self, config: Config) {
         self.send(Command::Configure(Box::new(config))).await;
+    }
+
+    /// Tells what the platform knows of the network. While offline, requests rest.
+    pub async fn network_changed(&self, state: NetworkState) {
+        self.send(Command::Network(state)).await;
     }
 
     /// Everything that can be seen of the player now; `None` once it has been stopped.

@@ -117,7 +117,7 @@ async fn connections_that_break_are_retried_and_then_named() {
     let fatal = report.fatal().expect("an error");
     assert_eq!(fatal.code, ErrorCode::NetworkInterrupted);
     let attempts = transport.requests().iter().filter(|request| request.url == broken).count();
-    assert_eq!(attempts, Config::default().retry.attempts as usize);
+    assert_eq!(attempts, Config::default().retry.manifest.attempts as usize);
 }
 
 #[tokio::test(start_paused = true)]

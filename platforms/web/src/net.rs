@@ -155,7 +155,8 @@ fn head(response: &Response) -> ResponseHead {
         url: response.url(),
         content_type: field("content-type"),
         content_length: length.and_then(|length| length.parse().ok()),
-        retry_after: field("retry-after").and_then(|seconds| seconds.parse().ok()),
+        retry_after: field("retry-after"),
+        date: field("date"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use js_sys::Function;
 use kinora_core::error::Severity;
-use kinora_core::io::{ElementState, Input, ReadyState, Selection, Source};
+use kinora_core::io::{ElementState, Input, NetworkState, ReadyState, Selection, Source};
 use kinora_core::time::MediaTime;
 use kinora_core::{Config, Error};
 use wasm_bindgen::prelude::*;
@@ -111,6 +111,15 @@ impl Session {
             total_frames: total_frames as u64,
             dropped_frames: dropped_frames as u64,
             error,
+        }));
+    }
+
+    /// What the browser says of the network: `offline`, `online`, or `changed` to another.
+    pub fn network(&self, state: &str) {
+        self.driver.handle(Input::Network(match state {
+            "offline" => NetworkState::Offline,
+            "online" => NetworkState::Online,
+            _ => NetworkState::Changed,
         }));
     }
 

@@ -1,6 +1,7 @@
 //! What the player tells the app.
 
 use core::fmt;
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,21 @@ pub enum Event {
     },
     /// A segment was chosen for download.
     Decision(Box<Decision>),
+    /// An origin (a CDN, pathway or host) failed, and is not asked for a while if others have the
+    /// same.
+    OriginFailed {
+        /// Its pathway, or scheme and host.
+        origin: String,
+        /// What went wrong.
+        error: PlayerError,
+        /// How long it is not asked.
+        penalty: Duration,
+    },
+    /// An origin that had failed delivers again.
+    OriginRecovered {
+        /// Its pathway, or scheme and host.
+        origin: String,
+    },
     /// The playhead has reached the end.
     Ended,
     /// Something went wrong and the player went on.

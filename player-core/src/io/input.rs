@@ -83,6 +83,19 @@ pub enum Input {
     /// The state of the media element: at every event of it that changes a field, and at least four
     /// times a second while playing.
     Element(ElementState),
+    /// What the platform says of the device's network. A host that cannot tell says nothing.
+    Network(NetworkState),
+}
+
+/// What a platform knows of the device's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetworkState {
+    /// There is none: requests rest until there is.
+    Offline,
+    /// There is one again.
+    Online,
+    /// There is another, as from Wi-Fi to mobile: what was measured no longer holds.
+    Changed,
 }
 
 /// What to play.

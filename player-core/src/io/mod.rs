@@ -9,7 +9,7 @@ mod media;
 mod request;
 
 pub use event::{Decision, Event, PlaybackStatus, Quality, TrackInfo, Warning};
-pub use input::{ElementState, Input, ReadyState, Selection, Source, SourceFormat};
+pub use input::{ElementState, Input, NetworkState, ReadyState, Selection, Source, SourceFormat};
 pub use media::{
     AppendBody, MediaCommand, MediaFailure, MediaOperation, OperationId, OperationResult,
 };

@@ -39,6 +39,8 @@ pub enum RequestKind {
     Index(MediaKind),
     /// A media segment.
     Segment(MediaKind),
+    /// A steering manifest.
+    Steering,
 }
 
 impl RequestKind {
@@ -50,13 +52,14 @@ impl RequestKind {
             Self::Initialization(_) => "init",
             Self::Index(_) => "index",
             Self::Segment(_) => "segment",
+            Self::Steering => "steering",
         }
     }
 
-    /// The kind of media it serves; none for the manifest.
+    /// The kind of media it serves, if it is one alone.
     pub const fn media(self) -> Option<MediaKind> {
         match self {
-            Self::Manifest => None,
+            Self::Manifest | Self::Steering => None,
             Self::MediaPlaylist(kind)
             | Self::Initialization(kind)
             | Self::Index(kind)
@@ -109,8 +112,24 @@ pub struct ResponseHead {
     pub content_type: Option<String>,
     /// `Content-Length` in bytes, if the host can see it.
     pub content_length: Option<u64>,
-    /// `Retry-After` in seconds, if given so.
-    pub retry_after: Option<u32>,
+    /// `Retry-After` as it came: seconds or a date.
+    pub retry_after: Option<String>,
+    /// `Date` as it came, if the host can see it.
+    pub date: Option<String>,
+}
+
+impl ResponseHead {
+    /// A head of which nothing is known but its status.
+    pub const fn of_status(status: u16) -> Self {
+        Self {
+            status,
+            url: String::new(),
+            content_type: None,
+            content_length: None,
+            retry_after: None,
+            date: None,
+        }
+    }
 }
 
 /// Why a request came to nothing. Bad statuses are not failures to the host: it reports the head

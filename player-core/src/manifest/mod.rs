@@ -7,7 +7,7 @@
 mod binary;
 mod codecs;
 pub mod dash;
-mod date;
+pub(crate) mod date;
 mod decimal;
 mod error;
 pub mod hls;

@@ -285,6 +285,25 @@ impl Representation {
         }
     }
 
+    /// Whether its segments are listed in a playlist of each origin's own.
+    pub(crate) fn has_playlist(&self) -> bool {
+        match &self.segments {
+            Segments::Playlist { .. } => true,
+            Segments::IndexBox { .. } => false,
+            // Only an MPD says beforehand where segments lie on the timeline.
+            Segments::Known(index) => index.media_offset().is_none(),
+        }
+    }
+
+    /// Loads it from another of its origins from now on, which becomes the first; its playlist there
+    /// is not known yet.
+    pub(crate) fn move_to(&mut self, origin: usize) {
+        if origin < self.origins.len() && self.has_playlist() {
+            self.origins.swap(0, origin);
+            self.segments = Segments::Playlist { url: self.origins[0].url.clone() };
+        }
+    }
+
     /// The type for `addSourceBuffer` and `isTypeSupported`.
     pub fn mime_type(&self) -> String {
         if self.codecs.is_empty() {

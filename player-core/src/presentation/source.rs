@@ -14,6 +14,8 @@ pub struct Origin {
     pub weight: u32,
     /// Absolute: the media playlist, or what the segments' references resolve against.
     pub url: String,
+    /// What is added to the query of every URL there (`PARAMS` of a cloned pathway).
+    pub query: String,
 }
 
 impl Origin {

@@ -9,12 +9,11 @@ mod viewer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{
-    BodyHandling, Input, MediaCommand, MediaKind, OperationId, PlaybackStatus, Quality,
-    RequestKind, Source,
+    Input, MediaCommand, MediaKind, OperationId, PlaybackStatus, Quality, RequestKind, Source,
 };
 use crate::playback::Playback;
 use crate::presentation::Presentation;
-use crate::stream::requests::{Outcome, Requests, Ticket, Wish};
+use crate::requests::{Outcome, Requests, Ticket, Wish};
 use crate::stream::timeline::Timeline;
 use crate::stream::{Stream, World};
 use crate::time::{MediaTime, Timestamp};
@@ -48,15 +47,9 @@ pub(crate) struct Session {
 impl Session {
     /// Asks for the manifest, and for an empty media source meanwhile.
     pub(crate) fn start(cx: &mut Context<'_>, source: Source, rate: f64) -> Self {
-        let mut requests = Requests::new(cx.config.seed);
+        let mut requests = Requests::new(cx.config.seed, cx.now);
         let opening = cx.out.media(MediaCommand::Open);
-        let wish = Wish {
-            kind: RequestKind::Manifest,
-            url: source.url.clone(),
-            range: None,
-            body: BodyHandling::Deliver,
-            rung: None,
-        };
+        let wish = Wish::new(RequestKind::Manifest, requests.origins.place(&source.url));
         let manifest = Some(requests.start(cx, wish));
         let start = source.start.unwrap_or(MediaTime::ZERO).max(MediaTime::ZERO);
         Self {
@@ -98,11 +91,10 @@ impl Session {
 
     fn dispatch(&mut self, cx: &mut Context<'_>, input: Input) -> Result<(), Error> {
         match input {
-            Input::Timeout => {
-                while let Some(outcome) = self.requests.tick(cx) {
-                    self.take(cx, outcome)?;
-                }
-                Ok(())
+            Input::Timeout => self.tick(cx),
+            Input::Network(state) => {
+                self.requests.network(cx, state);
+                self.tick(cx)
             }
             Input::Seek(to) => {
                 self.seek(cx, to);
@@ -121,6 +113,13 @@ impl Session {
                 None => Ok(()),
             },
         }
+    }
+
+    fn tick(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        while let Some(outcome) = self.requests.tick(cx) {
+            self.take(cx, outcome)?;
+        }
+        Ok(())
     }
 
     /// After any input: whatever can be done next.
@@ -158,7 +157,7 @@ impl Session {
 
     fn take(&mut self, cx: &mut Context<'_>, outcome: Outcome) -> Result<(), Error> {
         match outcome {
-            Outcome::Delivered { ticket, body, url, content_type }
+            Outcome::Delivered { ticket, body, url, content_type, .. }
                 if self.manifest == Some(ticket) =>
             {
                 self.manifest = None;

@@ -35,7 +35,12 @@ impl Session {
     }
 
     /// What the session waits for, soonest first.
-    pub(crate) fn timers(&self, now: Timestamp, retry: &RetryConfig) -> Vec<TimerState> {
+    pub(crate) fn timers(
+        &self,
+        now: Timestamp,
+        retry: &RetryConfig,
+        offline: bool,
+    ) -> Vec<TimerState> {
         let mut timers = Vec::new();
         // Inserted where they belong: they are few, and sorting code is large.
         let mut add = |timer: TimerState| {
@@ -46,7 +51,7 @@ impl Session {
         if self.playback.status() == PlaybackStatus::Failed {
             return timers;
         }
-        self.requests.timers(retry).for_each(&mut add);
+        self.requests.timers(retry, offline).into_iter().for_each(&mut add);
         self.streams.iter().filter_map(Stream::timer).for_each(&mut add);
         // A playhead that was looked at and left where it is needs no second look by the clock.
         if self.attached
@@ -65,5 +70,7 @@ impl Session {
         state.duration = self.presentation.as_ref().and_then(|presentation| presentation.duration);
         state.streams = self.streams.iter().map(|stream| stream.state(goal, playhead)).collect();
         state.requests = self.requests.states();
+        state.requests_waiting = self.requests.waiting() as u32;
+        state.origins = self.requests.origins.states(now);
     }
 }

@@ -116,12 +116,15 @@ impl Stream {
         world: &mut World<'_, '_>,
         error: media::BoxError,
     ) -> Result<(), Error> {
-        let Some(fetched) = self.queue.first() else { return Ok(()) };
+        let Some(fetched) = self.queue.first_mut() else { return Ok(()) };
         let (key, segment) = (fetched.chosen.key, fetched.chosen.segment.clone());
-        let failed = core::mem::take(&mut self.failed);
+        let (origin, arrived) = (fetched.origin, fetched.arrived);
+        let before = core::mem::take(&mut fetched.before);
+        let error = Error::Segment { url: segment.url, error };
+        world.requests.origins.failed(world.cx, origin, arrived, &error);
         self.restart(world, segment.start);
-        self.failed = failed;
-        self.fail(world, key, Error::Segment { url: segment.url, error })?;
+        self.setbacks = before;
+        self.fail(world, key, error)?;
         self.pump(world)
     }
 

@@ -1,11 +1,12 @@
 //! Fetching: which segment next, from which representation, and what to do when it does not come.
 
+use core::time::Duration;
+
 use kinora_abr::{InFlight, Phase, Reasons, Verdict};
 
 use super::buffer::TOLERANCE;
 use super::choice::{self, Choice, Moment};
 use super::init::InitKey;
-use super::requests::{Outcome, Wish};
 use super::{Chosen, Fetch, Fetched, Key, Stream, World, representation, representation_mut};
 use crate::context::Context;
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::io::{BodyHandling, Decision, Event, MediaKind, RequestId, RequestKind
 use crate::manifest::{self, hls::SegmentFormat};
 use crate::media::{FileIndex, IndexProgress};
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments, SwitchingSet};
+use crate::requests::{OriginId, Outcome, Wish};
 use crate::telemetry::{TimerReason, TimerState};
 use crate::time::{MediaTime, Timestamp};
 
@@ -20,6 +22,8 @@ use crate::time::{MediaTime, Timestamp};
 const MAX_QUEUE: usize = 3;
 /// A segment is looked for in this many representations before playback gives up.
 const MAX_FAILED: usize = 3;
+/// A segment is looked for so often at another place before another representation is tried.
+const MAX_DETOURS: u32 = 8;
 
 impl Stream {
     /// Takes one step towards the next fetch. Whether another may follow.
@@ -85,7 +89,7 @@ impl Stream {
                 .filter(|last| last.period == self.period)
                 .map(|last| last.representation),
             pinned: self.pinned.as_deref(),
-            failed: &self.failed,
+            failed: &self.setbacks.failed,
         }
     }
 
@@ -114,7 +118,7 @@ impl Stream {
                 self.period += 1;
                 self.next = self.next.max(period.start);
                 self.seam = true;
-                self.failed.clear();
+                self.setbacks.failed.clear();
                 true
             }
             // Started beyond the end: the last segment is the nearest there is.
@@ -139,19 +143,17 @@ impl Stream {
         key: Key,
         reasons: Reasons,
     ) -> Result<bool, Error> {
+        let needed_by = self.needed_by(world);
+        self.move_to_better(world, key, needed_by);
         let Some(representation) = representation(world.presentation, key) else {
             return Ok(self.enter_next_period(world.presentation));
         };
         let index = match &representation.segments {
             Segments::Known(index) => index,
             Segments::Playlist { url } => {
-                let wish = Wish {
-                    kind: RequestKind::MediaPlaylist(self.kind),
-                    url: url.clone(),
-                    range: None,
-                    body: BodyHandling::Deliver,
-                    rung: None,
-                };
+                let places = world.requests.origins.places(representation, url);
+                let wish =
+                    Wish { needed_by, ..Wish::new(RequestKind::MediaPlaylist(self.kind), places) };
                 let ticket = world.requests.start(world.cx, wish);
                 self.fetch = Fetch::Index { ticket, key, reasons, file: None };
                 return Ok(false);
@@ -173,15 +175,21 @@ impl Stream {
         }
         let init = segment.init.map(|init| InitKey { representation: key, init });
         let quality = choice::quality(representation);
-        if let (Some(init), Some(source)) = (init, index.init(&segment)) {
-            self.inits.request(world.cx, world.requests, self.kind, init, source);
+        if let (Some(init), Some(source)) = (init, index.init(&segment))
+            && !self.inits.knows(init)
+        {
+            let places = world.requests.origins.places(representation, &source.url);
+            let detour = world.requests.origins.has_detour(representation, world.cx.now);
+            self.inits.request(world.cx, world.requests, self.kind, init, source, (places, detour));
         }
+        let places = world.requests.origins.places(representation, &segment.url);
         let wish = Wish {
-            kind: RequestKind::Segment(self.kind),
-            url: segment.url.clone(),
             range: segment.range,
             body: BodyHandling::Keep,
             rung: (self.kind == MediaKind::Video).then_some(key.representation),
+            needed_by,
+            detour: world.requests.origins.has_detour(representation, world.cx.now),
+            ..Wish::new(RequestKind::Segment(self.kind), places)
         };
         let several =
             world.presentation.periods[key.period].sets[key.set].representations.len() > 1;
@@ -201,6 +209,32 @@ impl Stream {
         Ok(false)
     }
 
+    /// When the playhead will be where the next fetch is for; none before it moves.
+    fn needed_by(&self, world: &World<'_, '_>) -> Option<Timestamp> {
+        let ahead = self.next - world.playhead;
+        let moving = matches!(world.phase, Phase::Playing | Phase::Paused);
+        if !moving || ahead <= MediaTime::ZERO {
+            return None;
+        }
+        let rate = if world.rate > 0.0 { world.rate } else { 1.0 };
+        Some(world.cx.now + MediaTime::from_seconds(ahead.seconds() / rate).to_duration())
+    }
+
+    /// Turns to the playlist of another origin if that is the better place by now.
+    fn move_to_better(
+        &mut self,
+        world: &mut World<'_, '_>,
+        key: Key,
+        needed_by: Option<Timestamp>,
+    ) {
+        let now = world.cx.now;
+        let spare = needed_by.map_or(Duration::ZERO, |needed| needed.since(now));
+        let Some(representation) = representation_mut(world.presentation, key) else { return };
+        if let Some(origin) = world.requests.origins.better(representation, now, spare) {
+            representation.move_to(origin);
+        }
+    }
+
     /// Takes what became of a request, if it is one of this stream's; gives it back if it is not.
     pub(crate) fn handle(
         &mut self,
@@ -215,12 +249,15 @@ impl Stream {
         };
         if let Some(init) = self.inits.loading(ticket) {
             match outcome {
-                Outcome::Delivered { body, url, .. } => {
+                Outcome::Delivered { body, url, origin, .. } => {
                     let container = representation(world.presentation, init.representation)
                         .map(|representation| representation.container.clone())
                         .unwrap_or_default();
                     if let Err(error) = self.inits.loaded(init, body, &container) {
-                        self.lose_init(world, init, Error::Segment { url, error })?;
+                        let error = Error::Segment { url, error };
+                        let now = world.cx.now;
+                        world.requests.origins.failed(world.cx, origin, now, &error);
+                        self.lose_init(world, init, error)?;
                     }
                 }
                 Outcome::Failed { error, .. } => self.lose_init(world, init, error)?,
@@ -235,8 +272,12 @@ impl Stream {
         }
         match outcome {
             Outcome::Progress { .. } => self.check_in_flight(world)?,
-            Outcome::Delivered { body, url, .. } => self.take_index(world, &body, &url)?,
-            Outcome::Kept { id, head, .. } => self.take_segment(id, head),
+            Outcome::Delivered { body, url, place, origin, .. } => {
+                self.take_index(world, &body, &url, (place, origin))?;
+            }
+            Outcome::Kept { id, head, origin, .. } => {
+                self.take_segment(id, head, origin, world.cx.now);
+            }
             Outcome::Failed { error, .. } => {
                 let key = match core::mem::replace(&mut self.fetch, Fetch::Idle) {
                     Fetch::Index { key, .. } => key,
@@ -252,12 +293,21 @@ impl Stream {
     /// A representation could not deliver. Another may; when enough have been tried, none will.
     pub(super) fn fail(
         &mut self,
-        world: &World<'_, '_>,
+        world: &mut World<'_, '_>,
         key: Key,
         error: Error,
     ) -> Result<(), Error> {
-        if !self.failed.contains(&key.representation) {
-            self.failed.push(key.representation);
+        // The same may be had elsewhere, now that the place it came from is penalised.
+        let now = world.cx.now;
+        if let Some(representation) = representation(world.presentation, key)
+            && world.requests.origins.any_usable(representation, now)
+            && self.setbacks.detours < MAX_DETOURS
+        {
+            self.setbacks.detours += 1;
+            return Ok(());
+        }
+        if !self.setbacks.failed.contains(&key.representation) {
+            self.setbacks.failed.push(key.representation);
         }
         let alternatives = world
             .presentation
@@ -265,7 +315,7 @@ impl Stream {
             .get(key.period)
             .and_then(|period| period.sets.get(key.set))
             .map_or(0, |set| set.representations.len());
-        if self.failed.len() >= alternatives.min(MAX_FAILED) {
+        if self.setbacks.failed.len() >= alternatives.min(MAX_FAILED) {
             return Err(error);
         }
         Ok(())
@@ -286,9 +336,9 @@ impl Stream {
             }
             _ => return Ok(()),
         };
-        let failed = core::mem::take(&mut self.failed);
+        let setbacks = core::mem::take(&mut self.setbacks);
         self.restart(world, from);
-        self.failed = failed;
+        self.setbacks = setbacks;
         self.fail(world, init.representation, error)
     }
 
@@ -301,12 +351,14 @@ impl Stream {
         url: &str,
         file: FileIndex,
     ) {
+        let places = match representation(world.presentation, key) {
+            Some(representation) => world.requests.origins.places(representation, url),
+            None => world.requests.origins.place(url),
+        };
         let wish = Wish {
-            kind: RequestKind::Index(self.kind),
-            url: url.to_owned(),
             range: Some(file.wanted()),
-            body: BodyHandling::Deliver,
-            rung: None,
+            needed_by: self.needed_by(world),
+            ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);
         self.fetch = Fetch::Index { ticket, key, reasons, file: Some(Box::new(file)) };
@@ -317,6 +369,7 @@ impl Stream {
         world: &mut World<'_, '_>,
         body: &[u8],
         url: &str,
+        (place, origin): (usize, OriginId),
     ) -> Result<(), Error> {
         let Fetch::Index { key, reasons, file, .. } =
             core::mem::replace(&mut self.fetch, Fetch::Idle)
@@ -341,25 +394,37 @@ impl Stream {
         };
         let parsed = parsed.map(|index| {
             if let Some(representation) = representation_mut(world.presentation, key) {
+                // The first origin is that of the segments.
+                representation.move_to(place);
                 representation.segments = Segments::Known(index);
             }
         });
         match parsed {
             Ok(()) => self.fetch_from(world, key, reasons).map(|_| ()),
-            Err(error) => self.fail(world, key, error),
+            Err(error) => {
+                let now = world.cx.now;
+                world.requests.origins.failed(world.cx, origin, now, &error);
+                self.fail(world, key, error)
+            }
         }
     }
 
-    fn take_segment(&mut self, body: RequestId, head: Vec<u8>) {
+    fn take_segment(
+        &mut self,
+        body: RequestId,
+        head: Vec<u8>,
+        origin: OriginId,
+        arrived: Timestamp,
+    ) {
         let Fetch::Segment { chosen, .. } = core::mem::replace(&mut self.fetch, Fetch::Idle) else {
             return;
         };
         self.next = chosen.segment.end();
         self.seam = true;
         self.last = Some(chosen.key);
-        self.failed.clear();
+        let before = core::mem::take(&mut self.setbacks);
         self.abandoned = 0;
-        self.queue.push(Fetched { chosen: *chosen, body, head });
+        self.queue.push(Fetched { chosen: *chosen, body, head, origin, arrived, before });
     }
 
     /// Gives a download up when the rule says that a smaller one comes sooner.

@@ -1,11 +1,11 @@
 //! Initialisation segments: each is fetched once and given to the platform as often as it is needed.
 
 use super::Key;
-use super::requests::{Requests, Ticket, Wish};
 use crate::context::Context;
-use crate::io::{BodyHandling, MediaKind, RequestKind};
+use crate::io::{MediaKind, RequestKind};
 use crate::media::{self, BoxError, init::InitInfo};
 use crate::presentation::InitSegment;
+use crate::requests::{Place, Requests, Ticket, Wish};
 
 /// Names an initialisation segment: one of a representation's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,12 @@ enum State {
 }
 
 impl Inits {
-    /// Asks for a segment unless it is here or on its way.
+    /// Whether a segment is here or on its way.
+    pub(crate) fn knows(&self, key: InitKey) -> bool {
+        self.entries.iter().any(|(known, _)| *known == key)
+    }
+
+    /// Asks for a segment.
     pub(crate) fn request(
         &mut self,
         cx: &mut Context<'_>,
@@ -44,16 +49,12 @@ impl Inits {
         kind: MediaKind,
         key: InitKey,
         source: &InitSegment,
+        (places, detour): (Vec<Place>, bool),
     ) {
-        if self.entries.iter().any(|(known, _)| *known == key) {
-            return;
-        }
         let wish = Wish {
-            kind: RequestKind::Initialization(kind),
-            url: source.url.clone(),
             range: source.range,
-            body: BodyHandling::Deliver,
-            rung: None,
+            detour,
+            ..Wish::new(RequestKind::Initialization(kind), places)
         };
         let ticket = requests.start(cx, wish);
         self.entries.push((key, State::Loading(ticket)));

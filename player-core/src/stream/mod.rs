@@ -5,22 +5,21 @@ pub(crate) mod choice;
 mod feed;
 mod fetch;
 mod init;
-pub(crate) mod requests;
 pub(crate) mod timeline;
 
 use kinora_abr::{Phase, Reasons};
 
 use self::buffer::{Buffer, TOLERANCE};
 use self::init::{InitKey, Inits};
-use self::requests::{Requests, Ticket};
 use self::timeline::Timeline;
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaKind, Quality, RequestId};
 use crate::media::FileIndex;
 use crate::presentation::{Presentation, Representation, Segment, Segments};
+use crate::requests::{OriginId, Requests, Ticket};
 use crate::telemetry::{StreamState, TimerState};
-use crate::time::MediaTime;
+use crate::time::{MediaTime, Timestamp};
 
 /// What a stream works with besides itself.
 pub(crate) struct World<'a, 'c> {
@@ -68,8 +67,7 @@ pub(crate) struct Stream {
     mime_type: Option<String>,
     in_buffer: Option<InitKey>,
     pinned: Option<String>,
-    /// Representations that could not deliver the next segment.
-    failed: Vec<usize>,
+    setbacks: Setbacks,
     abandoned: u32,
     wait: Option<TimerState>,
     /// The buffer goal that the platform's quota allows.
@@ -112,6 +110,20 @@ struct Fetched {
     chosen: Chosen,
     body: RequestId,
     head: Vec<u8>,
+    /// Where it came from, and when.
+    origin: OriginId,
+    arrived: Timestamp,
+    /// What failed before it came.
+    before: Setbacks,
+}
+
+/// What has failed on the way to the next segment.
+#[derive(Debug, Default)]
+struct Setbacks {
+    /// Representations that could not deliver it.
+    failed: Vec<usize>,
+    /// How often it was looked for at another place.
+    detours: u32,
 }
 
 /// What the platform's buffer is doing.
@@ -141,7 +153,7 @@ impl Stream {
             mime_type: None,
             in_buffer: None,
             pinned: None,
-            failed: Vec::new(),
+            setbacks: Setbacks::default(),
             abandoned: 0,
             wait: None,
             goal_limit: None,
@@ -239,7 +251,7 @@ impl Stream {
             .unwrap_or(0);
         self.complete = false;
         self.wait = None;
-        self.failed.clear();
+        self.setbacks = Setbacks::default();
         self.abandoned = 0;
     }
 

@@ -3,4 +3,6 @@
 pub mod log;
 mod state;
 
-pub use state::{RequestState, State, StreamState, TimerReason, TimerState, Totals};
+pub use state::{
+    OriginHealth, OriginState, RequestState, State, StreamState, TimerReason, TimerState, Totals,
+};

@@ -30,6 +30,12 @@ pub struct State {
     pub rule: String,
     /// Requests in flight, oldest first.
     pub requests: Vec<RequestState>,
+    /// Requests that wait to be made: again, for the network, or for their turn.
+    pub requests_waiting: u32,
+    /// The places content is loaded from, in the order they became known.
+    pub origins: Vec<OriginState>,
+    /// The platform says that there is no network.
+    pub offline: bool,
     /// What the player waits for, soonest first.
     pub timers: Vec<TimerState>,
     /// Totals since the load.
@@ -74,6 +80,41 @@ pub struct RequestState {
     pub attempt: u32,
 }
 
+/// A place content is loaded from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginState {
+    /// Its pathway (`PATHWAY-ID`, `@serviceLocation`), or scheme and host.
+    pub name: String,
+    /// Whether it is asked.
+    pub health: OriginHealth,
+    /// Until when it is not.
+    pub until: Option<Timestamp>,
+    /// How many requests it failed.
+    pub failures: u32,
+}
+
+/// Whether an origin is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OriginHealth {
+    /// It is.
+    Healthy,
+    /// It failed, and is not asked while there is another.
+    Penalised,
+    /// Its penalty is over; a request that has time to spare will try it.
+    Probation,
+}
+
+impl OriginHealth {
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Penalised => "penalised",
+            Self::Probation => "probation",
+        }
+    }
+}
+
 /// Something the player waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimerState {
@@ -99,6 +140,14 @@ pub enum TimerReason {
     Rule,
     /// The playhead may be stuck before a hole.
     Gap,
+    /// No response has begun.
+    FirstByteTimeout,
+    /// The pace of a transfer is due to be looked at.
+    SlowTransfer,
+    /// There have been as many requests as a minute may have.
+    RequestAllowance,
+    /// A request waits for the network.
+    Offline,
 }
 
 impl TimerReason {
@@ -111,6 +160,10 @@ impl TimerReason {
             Self::BackBuffer => "back-buffer",
             Self::Rule => "rule",
             Self::Gap => "gap",
+            Self::FirstByteTimeout => "first-byte-timeout",
+            Self::SlowTransfer => "slow-transfer",
+            Self::RequestAllowance => "request-allowance",
+            Self::Offline => "offline",
         }
     }
 }

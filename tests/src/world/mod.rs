@@ -226,11 +226,10 @@ impl World {
                     return;
                 };
                 let head = ResponseHead {
-                    status,
                     url: url_of(self, id),
                     content_type: Some(body.resource.content_type.to_owned()),
                     content_length: Some(body.resource.size()),
-                    retry_after: None,
+                    ..ResponseHead::of_status(status)
                 };
                 self.input(Input::ResponseHead { id, head });
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kinora_core::io::{Request, RequestFailure, ResponseHead};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RANGE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RANGE, RETRY_AFTER};
 use reqwest::{Client, redirect};
 
 use super::{FetchFuture, ResponseSink, Transport};
@@ -102,7 +102,8 @@ fn head_of(response: &reqwest::Response) -> ResponseHead {
         url: response.url().as_str().to_owned(),
         content_type: text(CONTENT_TYPE),
         content_length: response.content_length(),
-        retry_after: text(RETRY_AFTER).and_then(|value| value.trim().parse().ok()),
+        retry_after: text(RETRY_AFTER),
+        date: text(DATE),
     }
 }
 

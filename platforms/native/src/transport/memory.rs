@@ -105,11 +105,10 @@ impl MemoryTransport {
             (status, _) => (status, entry.body),
         };
         let head = ResponseHead {
-            status,
             url: request.url,
             content_type: Some(entry.content_type),
             content_length: Some(body.len() as u64),
-            retry_after: None,
+            ..ResponseHead::of_status(status)
         };
         sink.head(head).await;
         let whole = entry.breaks_after.is_none_or(|limit| limit >= body.len());

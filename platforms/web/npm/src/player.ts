@@ -290,6 +290,9 @@ function idle(): Stats {
     timeToFirstByte: null,
     rule: '',
     requests: [],
+    requestsWaiting: 0,
+    origins: [],
+    offline: false,
     timers: [],
     totals: {
       startup: null,

@@ -19,18 +19,41 @@ export interface Config {
     /** Never choose a peak bit rate above this many bit/s, unless all are. */
     maxBandwidth?: number | null;
   };
-  retry?: {
-    /** Attempts at one resource, the first included. Default 4. */
-    attempts?: number;
-    /** Pause before the second attempt, in seconds; it doubles each time. Default 0.5. */
+  /** What stands beside the kinds holds for all of them. */
+  retry?: RetryBudget & {
+    /**
+     * Pause before the second attempt at a place, in seconds; it doubles each time. Where another
+     * place has the same, that is asked without a pause. Default 0.5.
+     */
     baseDelay?: number;
-    /** No pause is longer than this many seconds. Default 8. */
+    /** No pause is longer than this many seconds, unless a server asks for it. Default 8. */
     maxDelay?: number;
-    /** Give an attempt up when nothing has arrived for so many seconds. Default 10. */
-    stallTimeout?: number;
+    /** An origin that failed is not asked for so many seconds while there is another. Default 30. */
+    penalty?: number;
+    /** No more requests than this in any minute, whatever happens. Default 1200. */
+    requestsPerMinute?: number;
+    manifest?: RetryBudget;
+    playlist?: RetryBudget;
+    /** Initialisation segments and indexes. */
+    init?: RetryBudget;
+    segment?: RetryBudget;
+    /** Steering manifests. Default: 2 attempts in 10 seconds. */
+    steering?: RetryBudget;
   };
   /** Record every input, so that {@link Player.sessionLog} has something to give. Default false. */
   record?: boolean;
+}
+
+/** How much is spent on one resource before it is given up. */
+export interface RetryBudget {
+  /** Attempts, the first included; more while what is buffered lasts. Default 4. */
+  attempts?: number;
+  /** No attempt begins later than so many seconds after the first, or after the buffer has run dry. Default 40. */
+  time?: number;
+  /** Give an attempt up when no response has begun for so many seconds. Default 10. */
+  firstByteTimeout?: number;
+  /** Give an attempt up when nothing more has arrived for so many seconds. Default 10. */
+  stallTimeout?: number;
 }
 
 /** What {@link Player.create} takes: a {@link Config}, and what cannot change afterwards. */
@@ -219,7 +242,7 @@ export interface StreamStats {
 
 /** A request in flight. */
 export interface RequestStats {
-  kind: 'manifest' | 'playlist' | 'init' | 'index' | 'segment';
+  kind: 'manifest' | 'playlist' | 'init' | 'index' | 'segment' | 'steering';
   /** The kind of media it serves, if one. */
   media: MediaKind | null;
   url: string;
@@ -229,6 +252,18 @@ export interface RequestStats {
   received: number;
   /** Which attempt it is, from 1. */
   attempt: number;
+}
+
+/** A place content is loaded from. */
+export interface OriginStats {
+  /** Its pathway, or scheme and host. */
+  name: string;
+  /** On `probation`, the next request that has time to spare will try it. */
+  health: 'healthy' | 'penalised' | 'probation';
+  /** Seconds for which it is not asked. */
+  penalty: number | null;
+  /** How many requests it failed. */
+  failures: number;
 }
 
 /** Everything a support engineer wants to know, at one instant. Times are seconds. */
@@ -246,6 +281,12 @@ export interface Stats {
   rule: string;
   /** Requests in flight, oldest first. */
   requests: RequestStats[];
+  /** Requests that wait to be made: again, for the network, or for their turn. */
+  requestsWaiting: number;
+  /** The places content is loaded from, in the order they became known. */
+  origins: OriginStats[];
+  /** The browser says that there is no network. */
+  offline: boolean;
   /** What the player waits for, soonest first. */
   timers: { reason: string; due: number }[];
   /** Since the load. */
@@ -278,6 +319,10 @@ export interface PlayerEventMap {
   qualitychange: QualityChange;
   /** A segment was chosen for download. */
   decision: Decision;
+  /** A CDN, pathway or host failed, and is not asked for `penalty` seconds while others have the same. */
+  originfailed: { origin: string; error: PlayerErrorFields; penalty: number };
+  /** An origin that had failed delivers again. */
+  originrecovered: { origin: string };
   /** The playhead has reached the end. */
   ended: null;
   /** Something went wrong and the player went on. */

@@ -23,6 +23,7 @@ interface WorkerScope {
     type: 'unhandledrejection',
     listener: (event: PromiseRejectionEvent) => void,
   ): void;
+  addEventListener(type: 'offline' | 'online', listener: () => void): void;
   postMessage(message: FromWorker, transfer: Transferable[]): void;
 }
 
@@ -54,6 +55,7 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
   start(config, placement) {
     const emit = (name: string, detail: unknown) => post(['event', currentLoad, name, detail]);
     session = new Session(sink(placement), emit, config);
+    watchNetwork(session);
   },
   load(number, url, { format, start }) {
     currentLoad = number;
@@ -82,6 +84,21 @@ async function answer(id: number, method: keyof WorkerCalls, args: unknown[]): P
   } catch (reason) {
     post(['refusal', id, reason]);
   }
+}
+
+/** A worker hears of its device's network as a page does. */
+function watchNetwork(session: Session): void {
+  if (!navigator.onLine) session.network('offline');
+  for (const state of ['offline', 'online'] as const) {
+    scope.addEventListener(state, () => session.network(state));
+  }
+  const { connection } = navigator as { connection?: EventTarget & { type?: string } };
+  let type = connection?.type;
+  // It also reports new estimates of the same network, which are no news.
+  connection?.addEventListener('change', () => {
+    if (connection.type !== type) session.network('changed');
+    type = connection.type;
+  });
 }
 
 function sendStats(): void {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use js_sys::Reflect;
 use kinora_abr::Rule;
 use kinora_core::Config;
+use kinora_core::config::RetryBudget;
 use kinora_core::io::{MediaKind, SourceFormat};
 use wasm_bindgen::prelude::*;
 
@@ -49,12 +50,27 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
         }
     }
     if let Some(retry) = root.section("retry")? {
-        if let Some(attempts) = retry.number("attempts", 1.0, 100.0)? {
-            config.retry.attempts = attempts as u32;
+        let into = &mut config.retry;
+        retry.span("baseDelay", &mut into.base_delay)?;
+        retry.span("maxDelay", &mut into.max_delay)?;
+        retry.span("penalty", &mut into.penalty)?;
+        if let Some(requests) = retry.number("requestsPerMinute", 1.0, 1e6)? {
+            into.requests_per_minute = requests as u32;
         }
-        retry.span("baseDelay", &mut config.retry.base_delay)?;
-        retry.span("maxDelay", &mut config.retry.max_delay)?;
-        retry.span("stallTimeout", &mut config.retry.stall_timeout)?;
+        let budgets = [
+            ("manifest", &mut into.manifest),
+            ("playlist", &mut into.playlist),
+            ("init", &mut into.init),
+            ("segment", &mut into.segment),
+            ("steering", &mut into.steering),
+        ];
+        for (name, budget) in budgets {
+            // What is said of all kinds, and then of this.
+            merge_budget(&retry, budget)?;
+            if let Some(own) = retry.section(name)? {
+                merge_budget(&own, budget)?;
+            }
+        }
     }
     if let Some(seed) = root.number("seed", 0.0, LARGEST)? {
         config.seed = seed as u64;
@@ -64,6 +80,15 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             record.as_bool().ok_or_else(|| root.complaint("record", "true or false"))?;
     }
     Ok(())
+}
+
+fn merge_budget(from: &Fields, budget: &mut RetryBudget) -> Result<(), String> {
+    if let Some(attempts) = from.number("attempts", 1.0, 100.0)? {
+        budget.attempts = attempts as u32;
+    }
+    from.span("time", &mut budget.time)?;
+    from.span("firstByteTimeout", &mut budget.first_byte_timeout)?;
+    from.span("stallTimeout", &mut budget.stall_timeout)
 }
 
 /// # Errors

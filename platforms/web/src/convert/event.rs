@@ -5,7 +5,7 @@ use kinora_core::io::{Decision, Event, TrackInfo, Warning};
 use wasm_bindgen::prelude::*;
 
 use super::error::error;
-use super::object::{array, count, number, object, option, quality, seconds, text};
+use super::object::{array, count, duration, number, object, option, quality, seconds, text};
 
 /// The event's name and its `detail`; nothing for an event that this package does not know.
 pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
@@ -32,6 +32,17 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
             ]),
         ),
         Event::Decision(choice) => ("decision", decision(choice)),
+        Event::OriginFailed { origin, error: failed, penalty } => (
+            "originfailed",
+            object(&[
+                ("origin", text(origin)),
+                ("error", error(failed)),
+                ("penalty", duration(*penalty)),
+            ]),
+        ),
+        Event::OriginRecovered { origin } => {
+            ("originrecovered", object(&[("origin", text(origin))]))
+        }
         Event::Ended => ("ended", JsValue::NULL),
         Event::Warning(warned) => ("warning", warning(warned)?),
         Event::Error(fatal) => ("error", error(fatal)),

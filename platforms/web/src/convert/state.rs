@@ -1,6 +1,6 @@
 //! The player's state, as `stats()` gives it.
 
-use kinora_core::telemetry::{RequestState, State, StreamState, TimerState, Totals};
+use kinora_core::telemetry::{OriginState, RequestState, State, StreamState, TimerState, Totals};
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
@@ -21,6 +21,9 @@ pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
         ("timeToFirstByte", option(state.time_to_first_byte, duration)),
         ("rule", text(&state.rule)),
         ("requests", array(&state.requests, |each| request(each, now))),
+        ("requestsWaiting", number(state.requests_waiting)),
+        ("origins", array(&state.origins, |each| origin(each, now))),
+        ("offline", state.offline.into()),
         ("timers", array(&state.timers, |each| timer(each, now))),
         ("totals", totals(&state.totals)),
     ])
@@ -47,6 +50,15 @@ fn request(request: &RequestState, now: Timestamp) -> JsValue {
         ("age", duration(now.since(request.started))),
         ("received", count(request.received)),
         ("attempt", number(request.attempt)),
+    ])
+}
+
+fn origin(origin: &OriginState, now: Timestamp) -> JsValue {
+    object(&[
+        ("name", text(&origin.name)),
+        ("health", text(origin.health.name())),
+        ("penalty", option(origin.until, |until| duration(until.since(now)))),
+        ("failures", number(origin.failures)),
     ])
 }
 

@@ -210,7 +210,8 @@ impl<'a, 'w> Resolver<'a, 'w> {
 
     /// The places that the document names.
     pub(super) fn top(&mut self, url: &str) -> Result<Bases, Fault> {
-        let own = Origin { pathway: None, priority: 1, weight: 1, url: url.to_owned() };
+        let url_here = url.to_owned();
+        let own = Origin { priority: 1, weight: 1, url: url_here, ..Origin::default() };
         let own = Bases { origins: vec![own], chunked: None };
         Ok(self.bases(self.mpd, Cow::Owned(own))?.into_owned())
     }
@@ -660,6 +661,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
                         .unwrap_or(inherited.map_or(1, |base| base.priority)),
                     weight: rank(Name::Weight).unwrap_or(inherited.map_or(1, |base| base.weight)),
                     url,
+                    query: String::new(),
                 });
             }
         }

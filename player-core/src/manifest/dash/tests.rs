@@ -394,6 +394,7 @@ mod inheritance {
             priority,
             weight,
             url: url.to_owned(),
+            query: String::new(),
         };
         assert_eq!(
             representation.origins,

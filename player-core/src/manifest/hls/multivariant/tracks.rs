@@ -391,7 +391,8 @@ fn nowhere() -> Segments {
 }
 
 fn origin(url: String, pathway: Option<&String>) -> Origin {
-    Origin { pathway: pathway.cloned(), priority: 1, weight: 1, url }
+    let pathway = pathway.cloned();
+    Origin { pathway, priority: 1, weight: 1, url, query: String::new() }
 }
 
 /// One place is worth a name only if a steering server may know it by that.

@@ -57,7 +57,8 @@ private fun HttpResponse<*>.toResponseHead() = ResponseHead(
     url = uri().toString(),
     contentType = headers().firstValue("Content-Type").orElse(null),
     contentLength = headers().firstValue("Content-Length").orElse(null)?.toULongOrNull(),
-    retryAfter = headers().firstValue("Retry-After").orElse(null)?.toUIntOrNull(),
+    retryAfter = headers().firstValue("Retry-After").orElse(null),
+    date = headers().firstValue("Date").orElse(null),
 )
 
 /** Passes a body on, one batch of buffers after another. */

@@ -1,6 +1,7 @@
 package kinora
 
 import java.nio.ByteBuffer
+import java.time.Duration
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.LinkedBlockingQueue
@@ -46,6 +47,14 @@ class KinoraPlayer(
 
         /** A segment was chosen for download. */
         fun onDecision(decision: Decision) = Unit
+
+        /**
+         * A CDN, pathway or host failed, and is not asked for [penalty] while others have the same.
+         */
+        fun onOriginFailed(origin: String, error: PlayerError, penalty: Duration) = Unit
+
+        /** An origin that had failed delivers again. */
+        fun onOriginRecovered(origin: String) = Unit
 
         /** The playhead has reached the end. */
         fun onEnded() = Unit
@@ -138,6 +147,14 @@ class KinoraPlayer(
     /** Changes how the player behaves. */
     fun configure(config: Config) {
         send(Input.Configure(config))
+    }
+
+    /**
+     * Tells what the platform knows of the network: on Android, a `ConnectivityManager` callback.
+     * While offline, requests rest; they go at once when there is a network again.
+     */
+    fun networkChanged(state: NetworkState) {
+        send(Input.Network(state))
     }
 
     /** What the player thinks and does now. Neither this nor the log can be had once it is closed. */
@@ -347,6 +364,10 @@ class KinoraPlayer(
                 it.onQualityChanged(event.kind, event.from, event.to, event.reason)
             }
             is Event.Decided -> listeners.forEach { it.onDecision(event.decision) }
+            is Event.OriginFailed -> listeners.forEach {
+                it.onOriginFailed(event.origin, event.error, event.penalty)
+            }
+            is Event.OriginRecovered -> listeners.forEach { it.onOriginRecovered(event.origin) }
             Event.Ended -> listeners.forEach(Listener::onEnded)
             is Event.Warning -> listeners.forEach { it.onWarning(event.warning) }
             is Event.Error -> {

@@ -151,8 +151,17 @@ fun Tests.failureTests() {
 
 /** Two attempts, quickly after each other. */
 private fun impatient(): Config = defaultConfig().let { config ->
+    val short = Duration.ofMillis(300)
+    val budget = RetryBudget(2u, Duration.ofSeconds(5), firstByteTimeout = short, stallTimeout = short)
     config.copy(
-        retry = RetryConfig(2u, Duration.ofMillis(10), Duration.ofMillis(20), Duration.ofMillis(300)),
+        retry = config.retry.copy(
+            baseDelay = Duration.ofMillis(10),
+            maxDelay = Duration.ofMillis(20),
+            manifest = budget,
+            playlist = budget,
+            init = budget,
+            segment = budget,
+        ),
     )
 }
 

@@ -1,0 +1,261 @@
+//! One HTTP request under way: what has been heard of it, and how long it is listened for.
+
+use core::time::Duration;
+
+use kinora_abr::Event as Transfer;
+
+use super::origins::{OriginId, Trial};
+use super::wish::{Outcome, Ticket, Transferred, Wish};
+use crate::config::RetryConfig;
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::{BodyHandling, RequestId, RequestKind, ResponseHead};
+use crate::telemetry::{RequestState, TimerReason};
+use crate::time::Timestamp;
+
+/// A connection that delivers less than this part of what the network has shown it can is at fault
+/// itself.
+const FAIR_SHARE: f64 = 1.0 / 16.0;
+
+/// One HTTP request under way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) id: RequestId,
+    pub(super) ticket: Ticket,
+    pub(super) wish: Wish,
+    pub(super) trial: Trial,
+    /// Which of the wish's places is asked.
+    pub(super) place: usize,
+    /// Another place may have it, so there is less patience with this.
+    elsewhere: bool,
+    pub(super) started: Timestamp,
+    pub(super) last_heard: Timestamp,
+    first_byte: Option<Timestamp>,
+    pub(super) received: u64,
+    pub(super) response: Option<ResponseHead>,
+    body: Vec<u8>,
+    pub(super) head: Vec<u8>,
+    /// When its pace was looked at, and what had been received by then.
+    looked: (Timestamp, u64),
+    /// Unless something is heard of it by then, it is on a connection that is no more.
+    pub(super) prove_alive_by: Option<Timestamp>,
+}
+
+/// Whether trying again at the same place can help.
+pub(super) enum Fault {
+    Passing(Error),
+    Final(Error),
+}
+
+impl Attempt {
+    pub(super) fn new(
+        id: RequestId,
+        ticket: Ticket,
+        wish: Wish,
+        trial: Trial,
+        place: usize,
+        elsewhere: bool,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            ticket,
+            wish,
+            trial,
+            place,
+            elsewhere,
+            started: now,
+            last_heard: now,
+            first_byte: None,
+            received: 0,
+            response: None,
+            body: Vec::new(),
+            head: Vec::new(),
+            looked: (now, 0),
+            prove_alive_by: None,
+        }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.wish.places.get(self.place).map_or("", |place| &place.url)
+    }
+
+    pub(super) fn origin(&self) -> OriginId {
+        self.wish.places.get(self.place).map_or(OriginId::default(), |place| place.origin)
+    }
+
+    /// A response has begun: what its status says (RFC 9110 §15).
+    pub(super) fn begin(&mut self, head: ResponseHead) -> Option<Fault> {
+        self.prove_alive_by = None;
+        let url = self.url().to_owned();
+        let range = self.wish.range;
+        let fault = match head.status {
+            200 if range.is_some_and(|range| range.start > 0 || range.length.is_some()) => {
+                Some(Fault::Final(Error::RangeIgnored { url }))
+            }
+            200..=299 => None,
+            status @ (408 | 425 | 429 | 500..=599) => {
+                Some(Fault::Passing(Error::HttpStatus { url, status }))
+            }
+            status => Some(Fault::Final(Error::HttpStatus { url, status })),
+        };
+        self.response = Some(head);
+        fault
+    }
+
+    /// The next bytes of a delivered body.
+    pub(super) fn take(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Option<Fault> {
+        let received = self.received.saturating_add(data.len() as u64);
+        self.hear_of(cx, received);
+        let limit = body_limit(self.wish.kind);
+        if received > limit {
+            return Some(Fault::Final(Error::TooLarge { url: self.url().to_owned(), limit }));
+        }
+        self.body.extend_from_slice(data);
+        None
+    }
+
+    pub(super) fn hear_of(&mut self, cx: &mut Context<'_>, received: u64) {
+        let now = cx.now;
+        self.prove_alive_by = None;
+        let fresh = received.saturating_sub(self.received);
+        cx.totals.bytes = cx.totals.bytes.saturating_add(fresh);
+        self.received = self.received.max(received);
+        if fresh > 0 && self.first_byte.is_none() {
+            self.first_byte = Some(now);
+            self.looked = (now, self.received);
+            cx.abr.handle(now.micros(), Transfer::FirstByte { id: self.id.0 });
+        }
+        cx.abr.handle(now.micros(), Transfer::Progress { id: self.id.0, bytes: self.received });
+    }
+
+    /// What is wrong with a body that is said to be complete.
+    pub(super) fn incomplete(&self) -> Option<Fault> {
+        let promised = self.response.as_ref().and_then(|head| head.content_length);
+        let reason = if self.response.is_none() {
+            "the body came without a response"
+        } else if promised.is_some_and(|promised| self.received < promised)
+            && self.wish.body == BodyHandling::Keep
+        {
+            "fewer bytes than Content-Length promised"
+        } else {
+            return None;
+        };
+        let (url, reason) = (self.url().to_owned(), reason.to_owned());
+        Some(Fault::Passing(Error::Interrupted { url, reason }))
+    }
+
+    pub(super) fn complete(self) -> Outcome {
+        let (ticket, origin, place) = (self.ticket, self.origin(), self.place);
+        match self.wish.body {
+            BodyHandling::Keep => Outcome::Kept { ticket, id: self.id, head: self.head, origin },
+            BodyHandling::Deliver => {
+                let asked = self.url().to_owned();
+                let response = self.response;
+                Outcome::Delivered {
+                    ticket,
+                    url: response.as_ref().map_or(asked, |head| head.url.clone()),
+                    content_type: response.and_then(|head| head.content_type),
+                    body: self.body,
+                    place,
+                    origin,
+                }
+            }
+        }
+    }
+
+    // ---- patience -----------------------------------------------------------------------------------
+
+    /// When there is something to look at next, and what.
+    pub(super) fn deadline(&self, retry: &RetryConfig) -> (Timestamp, TimerReason) {
+        let budget = retry.budget(self.wish.kind);
+        let mut first = if self.response.is_none() && self.received == 0 {
+            let patience = self.patience(budget.first_byte_timeout) + self.wish.hold;
+            (self.started + patience, TimerReason::FirstByteTimeout)
+        } else {
+            let patience = self.patience(budget.stall_timeout);
+            (self.last_heard + patience, TimerReason::StallTimeout)
+        };
+        if self.first_byte.is_some() {
+            let look = self.looked.0 + pace_interval(budget.stall_timeout);
+            if look < first.0 {
+                first = (look, TimerReason::SlowTransfer);
+            }
+        }
+        match self.prove_alive_by {
+            Some(by) if by < first.0 => (by, TimerReason::StallTimeout),
+            _ => first,
+        }
+    }
+
+    /// Why it is to be given up, if it is.
+    pub(super) fn overdue(&mut self, cx: &Context<'_>) -> Option<Error> {
+        let now = cx.now;
+        let (at, reason) = self.deadline(&cx.config.retry);
+        if now < at {
+            return None;
+        }
+        let url = || self.url().to_owned();
+        if reason != TimerReason::SlowTransfer {
+            let silence_ms = now.since(self.last_heard).as_millis() as u64;
+            return Some(Error::Stalled { url: url(), silence_ms });
+        }
+        let (since, before) = core::mem::replace(&mut self.looked, (now, self.received));
+        let bytes = self.received - before;
+        let seconds = now.since(since).as_secs_f64().max(0.001);
+        let pace = bytes as f64 / seconds;
+        let slow = pace * 8.0 < cx.abr.estimate().throughput_bps * FAIR_SHARE;
+        let left = self.transferred().total.map(|total| total.saturating_sub(self.received));
+        let budget = cx.config.retry.budget(self.wish.kind);
+        // It may take until it is missed, and then as long as anything of its kind.
+        let time = (self.wish.missed_from(now) + budget.time).since(now).as_secs_f64();
+        let too_late = left.is_none_or(|left| left as f64 > pace * time);
+        let bits_per_second = (pace * 8.0) as u64;
+        (slow && too_late).then(|| Error::TooSlow { url: self.url().to_owned(), bits_per_second })
+    }
+
+    fn patience(&self, usual: Duration) -> Duration {
+        if self.elsewhere { usual / 3 } else { usual }
+    }
+
+    pub(super) fn transferred(&self) -> Transferred {
+        Transferred {
+            started: self.started,
+            first_byte: self.first_byte,
+            received: self.received,
+            total: self
+                .response
+                .as_ref()
+                .and_then(|response| response.content_length)
+                .or(self.wish.range.and_then(|range| range.length)),
+        }
+    }
+
+    pub(super) fn state(&self) -> RequestState {
+        RequestState {
+            id: self.id,
+            kind: self.wish.kind,
+            url: self.url().to_owned(),
+            started: self.started,
+            received: self.received,
+            attempt: self.trial.attempts + 1,
+        }
+    }
+}
+
+/// How often the pace of a transfer is looked at.
+fn pace_interval(stall_timeout: Duration) -> Duration {
+    stall_timeout / 2
+}
+
+/// The most a delivered body may hold. Media bodies stay with the host, which bounds them.
+const fn body_limit(kind: RequestKind) -> u64 {
+    const MIB: u64 = 1 << 20;
+    match kind {
+        RequestKind::Manifest | RequestKind::MediaPlaylist(_) => 32 * MIB,
+        RequestKind::Index(_) => 16 * MIB,
+        RequestKind::Initialization(_) => 4 * MIB,
+        RequestKind::Segment(_) => 64 * MIB,
+        RequestKind::Steering => MIB / 4,
+    }
+}

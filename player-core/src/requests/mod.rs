@@ -1,0 +1,345 @@
+//! Every request of the player, and the only place that repeats one.
+//!
+//! The rest of the player holds a [`Ticket`]: one wish for one resource, however many HTTP requests
+//! it takes and wherever they go. Each attempt has a [`RequestId`] of its own, so a late answer to an
+//! attempt that was given up finds nobody and is dropped.
+
+mod allowance;
+mod attempt;
+mod backoff;
+mod origins;
+mod wish;
+
+pub(crate) use origins::{OriginId, Origins};
+pub(crate) use wish::{Outcome, Place, Ticket, Transferred, Wish};
+
+use core::time::Duration;
+
+use kinora_abr::Event as Transfer;
+
+use self::allowance::Allowance;
+use self::attempt::{Attempt, Fault};
+use self::backoff::Dice;
+use self::origins::Trial;
+use crate::config::RetryConfig;
+use crate::context::Context;
+use crate::error::{Error, Severity};
+use crate::io::{Input, MediaKind, NetworkState, Request, RequestFailure, RequestKind, Warning};
+use crate::telemetry::{RequestState, TimerReason, TimerState};
+use crate::time::Timestamp;
+
+/// After the network has changed, what was on its way must be heard of within so long.
+const PROOF_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// A wish that rests until it is due; while the device is offline, until it is not.
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    wish: Wish,
+    trial: Trial,
+    due: Timestamp,
+    reason: TimerReason,
+}
+
+/// Every request of the player.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    pub(crate) origins: Origins,
+    active: Vec<Attempt>,
+    waiting: Vec<Waiting>,
+    last_ticket: u64,
+    dice: Dice,
+    allowance: Allowance,
+}
+
+impl Requests {
+    pub(crate) fn new(seed: u64, now: Timestamp) -> Self {
+        Self {
+            // Another seed, so that a draw here changes none there.
+            origins: Origins::new(seed.rotate_left(32)),
+            active: Vec::new(),
+            waiting: Vec::new(),
+            last_ticket: 0,
+            dice: Dice::new(seed),
+            allowance: Allowance::new(now),
+        }
+    }
+
+    /// Makes a first attempt, at once if that is possible.
+    pub(crate) fn start(&mut self, cx: &mut Context<'_>, wish: Wish) -> Ticket {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.attempt(cx, ticket, wish, Trial::new(cx.now));
+        ticket
+    }
+
+    /// Asks the place that is best now; or puts the wish off until it may be asked.
+    fn attempt(&mut self, cx: &mut Context<'_>, ticket: Ticket, wish: Wish, mut trial: Trial) {
+        let now = cx.now;
+        let Some(pick) = self.origins.pick(&wish, &mut trial, now) else { return };
+        let allowed = match pick.not_before {
+            Some(until) => Err((until, TimerReason::Retry)),
+            None if cx.offline => Err((now, TimerReason::Offline)),
+            None => self
+                .allowance
+                .take(now, cx.config.retry.requests_per_minute)
+                .map_err(|until| (until, TimerReason::RequestAllowance)),
+        };
+        if let Err((due, reason)) = allowed {
+            self.waiting.push(Waiting { ticket, wish, trial, due, reason });
+            return;
+        }
+        let Some(place) = wish.places.get(pick.place) else { return };
+        self.origins.asked(place.origin, now);
+        trial.tried |= 1 << pick.place;
+        let id = cx.out.next_request_id();
+        cx.totals.requests = cx.totals.requests.saturating_add(1);
+        let kind = match wish.kind {
+            RequestKind::Segment(MediaKind::Video) => kinora_abr::Kind::Video,
+            RequestKind::Segment(MediaKind::Audio) => kinora_abr::Kind::Audio,
+            _ => kinora_abr::Kind::Other,
+        };
+        let rung = wish.rung;
+        cx.abr.handle(now.micros(), Transfer::RequestStarted { id: id.0, kind, rung });
+        cx.out.request(Request {
+            id,
+            kind: wish.kind,
+            url: place.url.clone(),
+            range: wish.range,
+            body: wish.body,
+            headers: Vec::new(),
+        });
+        let elsewhere = self.origins.another(&wish, now);
+        self.active.push(Attempt::new(id, ticket, wish, trial, pick.place, elsewhere, now));
+    }
+
+    /// Gives a wish up, wherever it stands.
+    pub(crate) fn cancel(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
+        self.waiting.retain(|waiting| waiting.ticket != ticket);
+        if let Some(position) = self.active.iter().position(|active| active.ticket == ticket) {
+            let active = self.active.remove(position);
+            cx.give_up(active.id);
+        }
+    }
+
+    /// Gives everything up.
+    pub(crate) fn cancel_all(&mut self, cx: &mut Context<'_>) {
+        self.waiting.clear();
+        for active in self.active.drain(..) {
+            cx.give_up(active.id);
+        }
+    }
+
+    /// How far the current attempt at a wish has come.
+    pub(crate) fn transferred(&self, ticket: Ticket) -> Option<Transferred> {
+        let active = self.active.iter().find(|active| active.ticket == ticket)?;
+        Some(active.transferred())
+    }
+
+    /// Takes a host's report on a request.
+    pub(crate) fn handle(&mut self, cx: &mut Context<'_>, input: Input) -> Option<Outcome> {
+        let id = match &input {
+            Input::ResponseHead { id, .. }
+            | Input::Body { id, .. }
+            | Input::BodyHead { id, .. }
+            | Input::BodyProgress { id, .. }
+            | Input::BodyEnd { id, .. }
+            | Input::RequestFailed { id, .. } => *id,
+            _ => return None,
+        };
+        let position = self.active.iter().position(|active| active.id == id)?;
+        let active = &mut self.active[position];
+        active.last_heard = cx.now;
+        let fault = match input {
+            Input::ResponseHead { head, .. } => active.begin(head),
+            Input::Body { data, .. } => active.take(cx, &data),
+            Input::BodyHead { data, .. } => {
+                active.head = data;
+                None
+            }
+            Input::BodyProgress { received, .. } => {
+                active.hear_of(cx, received);
+                return Some(Outcome::Progress { ticket: active.ticket });
+            }
+            Input::BodyEnd { received, from_cache, .. } => {
+                active.hear_of(cx, received);
+                match active.incomplete() {
+                    Some(fault) => Some(fault),
+                    None => return Some(self.complete(cx, position, from_cache)),
+                }
+            }
+            Input::RequestFailed { failure, .. } => {
+                let url = active.url().to_owned();
+                Some(match failure {
+                    RequestFailure::Network(reason) => {
+                        Fault::Passing(Error::Network { url, reason })
+                    }
+                    RequestFailure::Interrupted(reason) => {
+                        Fault::Passing(Error::Interrupted { url, reason })
+                    }
+                    RequestFailure::Invalid(reason) => Fault::Final(Error::Network { url, reason }),
+                })
+            }
+            _ => None,
+        };
+        fault.and_then(|fault| self.fail(cx, position, fault))
+    }
+
+    fn complete(&mut self, cx: &mut Context<'_>, position: usize, from_cache: bool) -> Outcome {
+        let active = self.active.remove(position);
+        let ended = Transfer::RequestEnded {
+            id: active.id.0,
+            bytes: active.received,
+            from_cache,
+            application_limited: false,
+        };
+        cx.abr.handle(cx.now.micros(), ended);
+        self.origins.succeeded(cx, active.origin(), active.started);
+        active.complete()
+    }
+
+    fn fail(&mut self, cx: &mut Context<'_>, position: usize, fault: Fault) -> Option<Outcome> {
+        let active = self.active.remove(position);
+        cx.give_up(active.id);
+        let origin = active.origin();
+        let Attempt { ticket, wish, mut trial, place, started, response, .. } = active;
+        let now = cx.now;
+        if cx.offline {
+            // Nobody's fault: the place is asked again once there is a network.
+            trial.tried &= !(1 << place);
+            let reason = TimerReason::Offline;
+            self.waiting.push(Waiting { ticket, wish, trial, due: now, reason });
+            return None;
+        }
+        let error = match fault {
+            Fault::Passing(error) => error,
+            Fault::Final(error) => {
+                trial.barred |= 1 << place;
+                error
+            }
+        };
+        if let Some(pause) = response.as_ref().and_then(backoff::asked_pause) {
+            self.origins.leave_alone(origin, now + pause);
+        }
+        if !self.origins.failed(cx, origin, started, &error) {
+            trial.attempts += 1;
+        }
+        self.again(cx, ticket, wish, trial, error)
+    }
+
+    /// Tries a wish again, at once if another place may have it, or gives it up.
+    fn again(
+        &mut self,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+        wish: Wish,
+        mut trial: Trial,
+        error: Error,
+    ) -> Option<Outcome> {
+        let (now, retry) = (cx.now, &cx.config.retry);
+        let budget = retry.budget(wish.kind);
+        let missed_from = wish.missed_from(trial.first);
+        let places = wish.places.len() as u32;
+        let spent = trial.attempts >= budget.attempts.saturating_add(places - 1);
+        let pick = self.origins.pick(&wish, &mut trial, now);
+        let due = pick.map(|pick| {
+            let mut due = now;
+            if !pick.fresh {
+                due = now + self.dice.pause(trial.pauses, retry);
+                trial.pauses += 1;
+            }
+            pick.not_before.map_or(due, |until| until.max(due))
+        });
+        let detour = wish.detour && self.origins.all_penalised(&wish, now);
+        let due = match due {
+            _ if detour => return Some(Outcome::Failed { ticket, error }),
+            // While the playhead has not got there, it is not too late.
+            Some(due) if (!spent || now < missed_from) && due <= missed_from + budget.time => due,
+            _ => return Some(Outcome::Failed { ticket, error }),
+        };
+        cx.totals.retries = cx.totals.retries.saturating_add(1);
+        cx.out.warn(Warning::Retry {
+            url: error.url().unwrap_or_default().to_owned(),
+            error: error.to_player_error(Severity::Recoverable),
+            attempts: trial.attempts,
+        });
+        if due <= now {
+            self.attempt(cx, ticket, wish, trial);
+        } else {
+            let reason = TimerReason::Retry;
+            self.waiting.push(Waiting { ticket, wish, trial, due, reason });
+        }
+        None
+    }
+
+    /// The device has lost its network, has one again, or another.
+    pub(crate) fn network(&mut self, cx: &mut Context<'_>, state: NetworkState) {
+        if state == NetworkState::Offline {
+            return;
+        }
+        // Penalties were for what the other network let be seen.
+        self.origins.forgive();
+        for waiting in &mut self.waiting {
+            if waiting.reason == TimerReason::Retry {
+                waiting.trial.attempts = 0;
+            }
+            waiting.trial.pauses = 0;
+            waiting.due = cx.now;
+        }
+        for active in &mut self.active {
+            active.prove_alive_by = Some(cx.now + PROOF_OF_LIFE);
+        }
+    }
+
+    /// Repeats what is due and gives up what has stopped delivering. Call until it returns nothing.
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) -> Option<Outcome> {
+        let now = cx.now;
+        // Only those that wait now: what is put off again must not be taken up in the same breath.
+        let mut position = 0;
+        for _ in 0..self.waiting.len() {
+            let due = self.waiting.get(position).is_some_and(|waiting| waiting.due <= now);
+            if due && !cx.offline {
+                let Waiting { ticket, wish, trial, .. } = self.waiting.remove(position);
+                self.attempt(cx, ticket, wish, trial);
+            } else {
+                position += 1;
+            }
+        }
+        let mut position = 0;
+        while let Some(active) = self.active.get_mut(position) {
+            let Some(error) = active.overdue(cx) else {
+                position += 1;
+                continue;
+            };
+            let failed = self.fail(cx, position, Fault::Passing(error));
+            if failed.is_some() {
+                return failed;
+            }
+        }
+        None
+    }
+
+    /// When [`tick`](Self::tick) has something to do next, and what.
+    pub(crate) fn timers(&self, retry: &RetryConfig, offline: bool) -> Vec<TimerState> {
+        let mut timers = Vec::new();
+        for waiting in &self.waiting {
+            if !offline {
+                timers.push(TimerState { reason: waiting.reason, at: waiting.due });
+            }
+        }
+        for active in &self.active {
+            let (at, reason) = active.deadline(retry);
+            timers.push(TimerState { reason, at });
+        }
+        timers
+    }
+
+    pub(crate) fn states(&self) -> Vec<RequestState> {
+        self.active.iter().map(Attempt::state).collect()
+    }
+
+    /// How many wishes rest, because of failures, the allowance or the network.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}

@@ -1,0 +1,405 @@
+//! The places content is loaded from: which is healthy, which is preferred, and which is asked next.
+//!
+//! One state machine for all: `healthy` → (it fails) → `penalised` until an instant → `on probation`:
+//! one request that has time to spare tries it → `healthy` again, or penalised for twice as long.
+//! All streams share it, so that sound follows the picture.
+
+use core::time::Duration;
+
+use super::backoff::Dice;
+use super::wish::{Place, Wish};
+use crate::context::Context;
+use crate::error::{Error, Severity};
+use crate::io::Event;
+use crate::presentation::{Origin, Representation, Segments};
+use crate::telemetry::{OriginHealth, OriginState};
+use crate::time::Timestamp;
+use crate::url;
+
+/// Names an origin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OriginId(u16);
+
+/// So many are told apart; those beyond share one health.
+const MOST: usize = 256;
+/// A penalty doubles up to this many times.
+const MOST_DOUBLINGS: u32 = 4;
+/// An origin on probation is tried only by who can wait so long for it,
+const SPARE: Duration = Duration::from_secs(4);
+/// or by anybody once it has been on probation for so long.
+const LONG_AGO: Duration = Duration::from_secs(120);
+/// A trial of which nothing is heard for so long was given up.
+const LONGEST_PROBE: Duration = Duration::from_secs(15);
+/// After so many penalties without a failure, earlier ones are forgotten.
+const FORGOTTEN_AFTER: u32 = 10;
+
+/// The places content is loaded from.
+#[derive(Debug)]
+pub(crate) struct Origins {
+    known: Vec<Entry>,
+    dice: Dice,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Its pathway, or scheme and host.
+    name: String,
+    priority: u32,
+    /// There is another place for what it has.
+    redundant: bool,
+    /// Penalised until then; once that has passed, on probation.
+    blocked_until: Option<Timestamp>,
+    /// The server wants to be left alone until then.
+    asked_until: Option<Timestamp>,
+    /// Penalties, those long ago not counted.
+    strikes: u32,
+    failed_at: Timestamp,
+    /// When the request left by which it is on probation.
+    probed_at: Option<Timestamp>,
+    failures: u32,
+    /// Failures since the last success that may be of one resource alone.
+    doubts: u32,
+}
+
+/// What has come of a wish so far.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    /// When it was first asked for.
+    pub(super) first: Timestamp,
+    /// Attempts that count.
+    pub(super) attempts: u32,
+    pub(super) pauses: u32,
+    /// Places asked in this round, one bit each.
+    pub(super) tried: u64,
+    /// Places that do not have it.
+    pub(super) barred: u64,
+}
+
+impl Trial {
+    pub(super) fn new(first: Timestamp) -> Self {
+        Self { first, attempts: 0, pauses: 0, tried: 0, barred: 0 }
+    }
+}
+
+/// Which place to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pick {
+    pub(super) place: usize,
+    /// It has not failed this wish in this round, and it is not penalised.
+    pub(super) fresh: bool,
+    /// Not before then.
+    pub(super) not_before: Option<Timestamp>,
+}
+
+impl Origins {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { known: Vec::new(), dice: Dice::new(seed) }
+    }
+
+    /// The places of something of a representation, of which `url` is the address at the first of its
+    /// origins.
+    pub(crate) fn places(&mut self, representation: &Representation, url: &str) -> Vec<Place> {
+        let origins = &representation.origins;
+        let Some((own, others)) = origins.split_first() else { return self.place(url) };
+        self.meet(origins);
+        let first = Place { origin: self.find(own), url: url::with_query(url, &own.query) };
+        let mut places = vec![first];
+        for other in others {
+            let moved = match &representation.segments {
+                // The list of another place may name other files: it is to be loaded from there.
+                Segments::Known(_) if representation.has_playlist() => None,
+                Segments::Playlist { url: list } => (url == list).then(|| other.url.clone()),
+                // An address may be that of the file itself.
+                _ if url == own.url => Some(other.url.clone()),
+                _ => other.moved(url, own),
+            };
+            if let Some(moved) = moved {
+                let url = url::with_query(&moved, &other.query);
+                places.push(Place { origin: self.find(other), url });
+            }
+        }
+        places.truncate(64);
+        places
+    }
+
+    /// The one place of what has no other.
+    pub(crate) fn place(&mut self, url: &str) -> Vec<Place> {
+        let origin = Origin { url: url.to_owned(), priority: 1, weight: 1, ..Origin::default() };
+        vec![Place { origin: self.find(&origin), url: origin.url }]
+    }
+
+    /// Where a representation with a playlist is better loaded from than from where it is; its number
+    /// among the origins. To be asked before each segment.
+    pub(crate) fn better(
+        &mut self,
+        representation: &Representation,
+        now: Timestamp,
+        spare: Duration,
+    ) -> Option<usize> {
+        if representation.origins.len() < 2 || !representation.has_playlist() {
+            return None;
+        }
+        self.meet(&representation.origins);
+        let rank = |this: &mut Self, origin: &Origin| {
+            let id = this.find(origin);
+            let entry = this.entry(id);
+            (!entry.usable(now, spare), this.rank(id))
+        };
+        let mut best = (0, rank(self, representation.origins.first()?));
+        for (index, origin) in representation.origins.iter().enumerate().skip(1) {
+            let rank = rank(self, origin);
+            // Nothing is gained by moving from one bad place to another.
+            if rank < best.1 && !rank.0 {
+                best = (index, rank);
+            }
+        }
+        (best.0 > 0).then_some(best.0)
+    }
+
+    /// Whether what a representation holds can be had from a place that is not penalised.
+    pub(crate) fn any_usable(&mut self, representation: &Representation, now: Timestamp) -> bool {
+        representation.origins.len() > 1 && self.usable(&representation.origins, now)
+    }
+
+    /// Whether a representation has a playlist elsewhere to turn to, should this place fail.
+    pub(crate) fn has_detour(&mut self, representation: &Representation, now: Timestamp) -> bool {
+        let others = representation.origins.get(1..).unwrap_or_default();
+        representation.has_playlist() && self.usable(others, now)
+    }
+
+    fn usable(&mut self, origins: &[Origin], now: Timestamp) -> bool {
+        origins.iter().any(|origin| {
+            let id = self.find(origin);
+            self.entry(id).usable(now, Duration::MAX)
+        })
+    }
+
+    /// Whether every place of a wish is penalised.
+    pub(super) fn all_penalised(&self, wish: &Wish, now: Timestamp) -> bool {
+        let penalised =
+            |place: &Place| self.entry(place.origin).blocked_until.is_some_and(|until| until > now);
+        wish.places.iter().all(penalised)
+    }
+
+    /// Learns of origins that hold the same. Of those of equal priority one is drawn by weight (ETSI
+    /// TS 103 285 §10.8.2.1), once; where no weight is stated, they are taken in order.
+    fn meet(&mut self, origins: &[Origin]) {
+        let unknown = |this: &Self, origin: &Origin| {
+            !this.known.iter().any(|entry| entry.name == name(origin))
+        };
+        let mut fresh: Vec<&Origin> = origins.iter().filter(|one| unknown(self, one)).collect();
+        while !fresh.is_empty() {
+            let lowest = fresh.iter().map(|origin| origin.priority).min().unwrap_or(0);
+            let equals = || fresh.iter().filter(|origin| origin.priority == lowest);
+            let stated = equals().any(|origin| origin.weight != 1);
+            let weight = |origin: &Origin| if stated { origin.weight } else { 0 };
+            let total = equals().fold(0u32, |sum, origin| sum.saturating_add(weight(origin)));
+            let mut drawn = if total > 0 { self.dice.below(total) } else { 0 };
+            let place = fresh.iter().position(|origin| {
+                let hit = origin.priority == lowest && (drawn < weight(origin) || total == 0);
+                if origin.priority == lowest {
+                    drawn = drawn.saturating_sub(weight(origin));
+                }
+                hit
+            });
+            let origin = fresh.remove(place.unwrap_or(0));
+            self.find(origin);
+        }
+        if origins.len() > 1 {
+            for origin in origins {
+                let OriginId(id) = self.find(origin);
+                if let Some(entry) = self.known.get_mut(usize::from(id)) {
+                    entry.redundant = true;
+                }
+            }
+        }
+    }
+
+    /// The id of an origin, which becomes known by this.
+    fn find(&mut self, origin: &Origin) -> OriginId {
+        let name = name(origin);
+        let known = self.known.iter().position(|entry| entry.name == name);
+        let id = known.unwrap_or_else(|| {
+            if self.known.len() < MOST {
+                self.known.push(Entry {
+                    name: name.to_owned(),
+                    priority: origin.priority,
+                    redundant: false,
+                    blocked_until: None,
+                    asked_until: None,
+                    strikes: 0,
+                    failed_at: Timestamp::default(),
+                    probed_at: None,
+                    failures: 0,
+                    doubts: 0,
+                });
+            }
+            self.known.len() - 1
+        });
+        OriginId(id as u16)
+    }
+
+    fn entry(&self, OriginId(id): OriginId) -> &Entry {
+        // Ids come from `find` alone, and nothing is ever taken out.
+        &self.known[usize::from(id)]
+    }
+
+    /// Lower is preferred: by priority, then by order.
+    fn rank(&self, OriginId(id): OriginId) -> (u32, u16) {
+        (self.entry(OriginId(id)).priority, id)
+    }
+
+    /// Which place of a wish to ask now; none if none has it.
+    pub(super) fn pick(&self, wish: &Wish, trial: &mut Trial, now: Timestamp) -> Option<Pick> {
+        let spare = wish.needed_by.map_or(Duration::ZERO, |needed| needed.since(now));
+        let count = wish.places.len().min(64);
+        let all = u64::MAX >> (64 - count.max(1));
+        if (trial.tried | trial.barred) & all == all {
+            trial.tried = 0;
+        }
+        let again = trial.attempts > 0 && trial.tried == 0;
+        let mut best: Option<(_, Pick)> = None;
+        for (place, each) in wish.places.iter().enumerate().take(count) {
+            if trial.barred >> place & 1 == 1 {
+                continue;
+            }
+            let entry = self.entry(each.origin);
+            let tried = trial.tried >> place & 1 == 1;
+            let blocked = count > 1 && !entry.usable(now, spare);
+            let key = (tried, blocked, self.rank(each.origin));
+            if best.is_none_or(|(least, ..)| key < least) {
+                let fresh = !tried && !blocked && !again;
+                let not_before = entry.asked_until.filter(|until| *until > now);
+                best = Some((key, Pick { place, fresh, not_before }));
+            }
+        }
+        best.map(|(_, pick)| pick)
+    }
+
+    /// A request to an origin leaves.
+    pub(super) fn asked(&mut self, OriginId(id): OriginId, now: Timestamp) {
+        if let Some(entry) = self.known.get_mut(usize::from(id))
+            && entry.blocked_until.is_some()
+        {
+            entry.probed_at = Some(now);
+        }
+    }
+
+    /// A request that left at `started` was answered well.
+    pub(super) fn succeeded(&mut self, cx: &mut Context<'_>, id: OriginId, started: Timestamp) {
+        let Some(entry) = self.known.get_mut(usize::from(id.0)) else { return };
+        if started >= entry.failed_at {
+            entry.doubts = 0;
+        }
+        if entry.blocked_until.is_none() || started < entry.failed_at {
+            return;
+        }
+        entry.blocked_until = None;
+        entry.probed_at = None;
+        cx.out.event(Event::OriginRecovered { origin: entry.name.clone() });
+    }
+
+    /// A request that left at `started` was not answered, or with what is no use. Whether the origin
+    /// was only being tried.
+    pub(crate) fn failed(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: OriginId,
+        started: Timestamp,
+        error: &Error,
+    ) -> bool {
+        let now = cx.now;
+        let Some(entry) = self.known.get_mut(usize::from(id.0)) else { return false };
+        entry.failures = entry.failures.saturating_add(1);
+        if !entry.redundant {
+            return false;
+        }
+        // Several requests fail at once when an origin does: that is one failure.
+        if entry.blocked_until.is_some_and(|until| until > now) || started < entry.failed_at {
+            return false;
+        }
+        // One missing file, or one connection that broke, is not yet the end of an origin.
+        let doubtful = matches!(error, Error::HttpStatus { .. } | Error::Interrupted { .. });
+        if doubtful && entry.doubts == 0 && entry.blocked_until.is_none() {
+            entry.doubts = 1;
+            return false;
+        }
+        let penalty = cx.config.retry.penalty;
+        if now.since(entry.failed_at) > penalty.saturating_mul(FORGOTTEN_AFTER) {
+            entry.strikes = 0;
+        }
+        let probation = entry.blocked_until.is_some() && entry.probed_at == Some(started);
+        entry.strikes = entry.strikes.saturating_add(1);
+        entry.failed_at = now;
+        entry.probed_at = None;
+        let doublings = (entry.strikes - 1).min(MOST_DOUBLINGS);
+        let until = now + penalty.saturating_mul(1 << doublings);
+        entry.blocked_until = Some(until);
+        cx.out.event(Event::OriginFailed {
+            origin: entry.name.clone(),
+            error: error.to_player_error(Severity::Recoverable),
+            penalty: until.since(now),
+        });
+        probation
+    }
+
+    /// A server asks to be left alone for so long.
+    pub(super) fn leave_alone(&mut self, OriginId(id): OriginId, until: Timestamp) {
+        if let Some(entry) = self.known.get_mut(usize::from(id)) {
+            entry.asked_until = Some(entry.asked_until.map_or(until, |known| known.max(until)));
+        }
+    }
+
+    /// The device is on another network: what was held against origins no longer holds.
+    pub(super) fn forgive(&mut self) {
+        for entry in &mut self.known {
+            entry.strikes = 0;
+            entry.blocked_until = None;
+            entry.probed_at = None;
+        }
+    }
+
+    /// Whether there are at least two places to choose from.
+    pub(super) fn another(&self, wish: &Wish, now: Timestamp) -> bool {
+        let usable = |place: &&Place| self.entry(place.origin).usable(now, Duration::MAX);
+        wish.detour || wish.places.iter().filter(usable).count() > 1
+    }
+
+    pub(crate) fn states(&self, now: Timestamp) -> Vec<OriginState> {
+        let mut states = Vec::new();
+        for entry in &self.known {
+            let until = entry.blocked_until.filter(|until| *until > now);
+            let health = match (until, entry.blocked_until) {
+                (Some(_), _) => OriginHealth::Penalised,
+                (None, None) => OriginHealth::Healthy,
+                (None, Some(_)) => OriginHealth::Probation,
+            };
+            let name = entry.name.clone();
+            states.push(OriginState { name, health, until, failures: entry.failures });
+        }
+        states
+    }
+}
+
+impl Entry {
+    /// Whether it can be asked by who can wait so long for another.
+    fn usable(&self, now: Timestamp, spare: Duration) -> bool {
+        if self.asked_until.is_some_and(|until| until > now) {
+            return false;
+        }
+        match self.blocked_until {
+            None => true,
+            Some(until) if until > now => false,
+            // On probation: one at a time, and by who has the time.
+            Some(until) => {
+                let being_tried = self.probed_at.is_some_and(|at| now.since(at) < LONGEST_PROBE);
+                !being_tried && (spare >= SPARE || now.since(until) >= LONG_AGO)
+            }
+        }
+    }
+}
+
+/// What an origin is known by: its pathway, or scheme and host.
+fn name(origin: &Origin) -> &str {
+    origin.pathway.as_deref().unwrap_or_else(|| url::site(&origin.url))
+}

@@ -1,0 +1,90 @@
+//! What the player's rooms wish for, and what becomes of it.
+
+use core::time::Duration;
+
+use super::origins::OriginId;
+use crate::error::Error;
+use crate::io::{BodyHandling, ByteRange, RequestId, RequestKind};
+use crate::time::Timestamp;
+
+/// One wish for one resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(pub(super) u64);
+
+/// What is wished for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) kind: RequestKind,
+    /// Where it can be had, never empty; see [`Origins::places`](super::Origins::places).
+    pub(crate) places: Vec<Place>,
+    pub(crate) range: Option<ByteRange>,
+    pub(crate) body: BodyHandling,
+    /// Rung of the video ladder that the transfer belongs to, for the estimator.
+    pub(crate) rung: Option<usize>,
+    /// When the playhead gets there, if that can be foretold: until then there is time to try again.
+    pub(crate) needed_by: Option<Timestamp>,
+    /// Whoever wishes knows another place, and turns to it if all of these are penalised.
+    pub(crate) detour: bool,
+    /// The server may hold its answer back so long (blocking reload, RFC 8216bis §6.2.5.2).
+    pub(crate) hold: Duration,
+}
+
+/// A place that has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) origin: OriginId,
+    /// Absolute.
+    pub(crate) url: String,
+}
+
+impl Wish {
+    /// A wish for a whole resource whose bytes the player needs.
+    pub(crate) fn new(kind: RequestKind, places: Vec<Place>) -> Self {
+        Self {
+            kind,
+            places,
+            range: None,
+            body: BodyHandling::Deliver,
+            rung: None,
+            needed_by: None,
+            detour: false,
+            hold: Duration::ZERO,
+        }
+    }
+
+    /// When it begins to be missed, if it was first asked for at `first`.
+    pub(super) fn missed_from(&self, first: Timestamp) -> Timestamp {
+        self.needed_by.map_or(first, |needed| needed.max(first))
+    }
+}
+
+/// What became of a wish, or a step on the way.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A delivered body is complete.
+    Delivered {
+        ticket: Ticket,
+        body: Vec<u8>,
+        /// After redirects.
+        url: String,
+        content_type: Option<String>,
+        /// Which of the wish's places it came from.
+        place: usize,
+        origin: OriginId,
+    },
+    /// A kept body is complete; `id` names it to the host, `head` is what precedes its `mdat`.
+    Kept { ticket: Ticket, id: RequestId, head: Vec<u8>, origin: OriginId },
+    /// More of a kept body has arrived.
+    Progress { ticket: Ticket },
+    /// There is no getting it.
+    Failed { ticket: Ticket, error: Error },
+}
+
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transferred {
+    pub(crate) started: Timestamp,
+    pub(crate) first_byte: Option<Timestamp>,
+    pub(crate) received: u64,
+    pub(crate) total: Option<u64>,
+}
