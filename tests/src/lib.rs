@@ -3,4 +3,5 @@
 pub mod abr;
 pub mod manifest;
 pub mod replay;
+pub mod soak;
 pub mod world;

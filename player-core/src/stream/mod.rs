@@ -237,8 +237,14 @@ impl Stream {
         self.seam = buffered_to.is_some();
     }
 
-    /// Turns to the media at `from`, dropping what was on its way.
+    /// Turns to the media at `from`, dropping what was on its way. Beyond the end, to the last segment:
+    /// MSE makes the duration whatever is buffered when the stream ends (§3.15.7).
     fn restart(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
+        let last = self
+            .known_end(world.presentation)
+            .filter(|_| world.presentation.live.is_none())
+            .map_or(from, |end| (end - TOLERANCE).max(MediaTime::ZERO));
+        let from = from.min(last);
         self.seam = false;
         self.drop_fetch(world);
         self.drop_queue(world);

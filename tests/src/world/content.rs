@@ -1,363 +1,277 @@
-//! What the servers of the virtual world hold: films described by their ladder, published as HLS and
-//! DASH, with media segments whose boxes are real and whose frames are only a size.
+//! What the servers of the virtual world hold.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
-use kinora_core::io::Request;
+use kinora_core::io::{MediaKind, Request};
+use kinora_core::media;
 
-use super::head_of;
+pub use super::fault::{Fault, FaultKind, Struck};
+pub use super::film::Film;
+use super::invariants::Truth;
 
 /// What servers hold, and how they misbehave.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     resources: BTreeMap<String, Resource>,
+    /// What is true of segments, by the names of their resources.
+    truths: HashMap<Box<str>, Truth>,
     faults: Vec<Fault>,
+    /// How often the network took away what a server would have delivered.
+    pub(crate) interruptions: u32,
+    largest: u64,
+    /// Faults that struck.
+    pub struck: Vec<Struck>,
 }
 
-/// A resource: the bytes that matter, and a count of those that do not.
+/// A resource: the bytes that matter, and how many there are of those that do not.
 #[derive(Clone, Debug)]
 pub struct Resource {
     /// `Content-Type`.
     pub content_type: &'static str,
-    bytes: Vec<u8>,
-    /// Zero bytes that follow, never held in memory.
-    padding: u64,
-}
-
-/// A way in which a server misbehaves.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// URLs that contain this are affected.
-    pub part: String,
-    /// So many more times.
-    pub times: u32,
-    /// How.
-    pub kind: FaultKind,
-}
-
-/// How a server misbehaves.
-#[derive(Clone, Debug)]
-pub enum FaultKind {
-    /// Nobody listens.
-    Refuse,
-    /// It answers with this status.
-    Status(u16),
-    /// The body breaks off after so many bytes.
-    Cut(u64),
-    /// Nothing comes after so many bytes, and the connection stays open.
-    Stall(u64),
-    /// It sends something else.
-    Replace(&'static str, Vec<u8>),
+    /// The URL it was asked for by, and the first byte of the part.
+    pub name: Arc<str>,
+    /// Bytes in all; those that no piece holds are zero, and never held in memory.
+    size: u64,
+    /// Offset and bytes, in order.
+    pieces: Vec<(u64, Arc<[u8]>)>,
+    /// Frames from this offset on are damaged.
+    pub(crate) damaged_from: Option<u64>,
+    /// Bytes there would be, were it whole.
+    pub(crate) whole: u64,
 }
 
 /// How a server answers a request.
-pub(crate) enum Answer {
-    Refused,
-    Body { status: u16, resource: Resource, cut: Option<u64>, stall: Option<u64> },
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) resource: Resource,
+    pub(crate) status: u16,
+    /// Nobody listens.
+    pub(crate) refused: bool,
+    /// Nothing is ever said.
+    pub(crate) silent: bool,
+    /// The body breaks off after so many bytes.
+    pub(crate) cut: Option<u64>,
+    pub(crate) stall: Option<u64>,
+    pub(crate) kbps: Option<u64>,
+    pub(crate) delay: Duration,
+    pub(crate) retry_after: Option<u32>,
+    /// `Content-Length`, if the server gives it.
+    pub(crate) promised: Option<u64>,
+    /// Where it was found after redirects.
+    pub(crate) url: String,
 }
 
 impl Origin {
     /// Adds a resource under an absolute URL.
     pub fn add(&mut self, url: &str, content_type: &'static str, bytes: impl Into<Vec<u8>>) {
-        let resource = Resource { content_type, bytes: bytes.into(), padding: 0 };
-        self.resources.insert(url.to_owned(), resource);
+        self.resources.insert(url.to_owned(), Resource::new(content_type, bytes.into()));
     }
 
-    /// The bytes under an absolute URL.
+    /// Adds a resource, of which not every byte may matter, under an absolute URL.
+    pub fn add_resource(&mut self, url: String, resource: Resource) {
+        self.resources.insert(url, resource);
+    }
+
+    /// Says what is true of the segment that is asked for by a URL, from this byte on.
+    pub fn know(&mut self, url: &str, start: u64, bytes: u64, truth: Truth) {
+        self.largest = self.largest.max(bytes);
+        self.truths.insert(format!("{url}#{start}").into(), truth);
+    }
+
+    /// What is true of a segment, if that was said.
+    pub(crate) fn truth(&self, name: &str) -> Option<&Truth> {
+        self.truths.get(name)
+    }
+
+    /// URLs of the qualities in which a segment of the picture is there.
+    pub(crate) fn representations(&self, number: u32) -> Vec<&str> {
+        let of_number = |truth: &Truth| truth.kind == MediaKind::Video && truth.number == number;
+        let found = self.truths.iter().filter(|(_, truth)| of_number(truth));
+        found.filter_map(|(name, _)| name.rsplit_once('#').map(|(url, _)| url)).collect()
+    }
+
+    /// Bytes of the largest segment.
+    pub(crate) fn largest_segment(&self) -> u64 {
+        self.largest
+    }
+
+    /// The bytes under an absolute URL, as far as they matter.
     pub fn body(&self, url: &str) -> Option<&[u8]> {
-        self.resources.get(url).map(|resource| resource.bytes.as_slice())
+        self.resources.get(url)?.pieces.first().map(|(_, bytes)| &**bytes)
     }
 
-    /// Makes it misbehave.
+    /// Makes it misbehave. Of several faults that fit a request, the first strikes.
     pub fn fail(&mut self, part: &str, times: u32, kind: FaultKind) {
         self.faults.push(Fault { part: part.to_owned(), times, kind });
     }
 
+    /// Faults that have not run out.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(|fault| fault.times > 0)
+    }
+
+    /// The fault that strikes a request, used up by one.
+    fn fault_of(&mut self, url: &str) -> Option<FaultKind> {
+        let active = |fault: &&mut Fault| fault.times > 0 && url.contains(fault.part.as_str());
+        let fault = self.faults.iter_mut().find(active)?;
+        fault.times -= 1;
+        let kind = fault.kind.clone();
+        self.strike(url, kind.name(), kind.is_final());
+        Some(kind)
+    }
+
+    fn strike(&mut self, url: &str, name: &'static str, is_final: bool) {
+        self.struck.push(Struck { url: url.to_owned(), name, is_final });
+    }
+
     pub(crate) fn answer(&mut self, request: &Request) -> Answer {
-        let active =
-            |fault: &&mut Fault| fault.times > 0 && request.url.contains(fault.part.as_str());
-        let fault = self.faults.iter_mut().find(active).map(|fault| {
-            fault.times -= 1;
-            fault.kind.clone()
-        });
-        let found = self.resources.get(&request.url).cloned();
-        let (status, resource) = match (found, request.range) {
-            (None, _) => (404, Resource::text("text/plain", "not found")),
-            (Some(resource), None) => (200, resource),
+        let fault = self.fault_of(&request.url);
+        if fault.is_none() && !self.resources.contains_key(&request.url) {
+            self.strike(&request.url, "missing", true);
+        }
+        let found = self.resources.get(&request.url);
+        let (status, mut resource) = match (found, request.range) {
+            (None, _) => (404, Resource::text("not found")),
+            (Some(resource), None) => (200, resource.clone()),
             (Some(resource), Some(range)) => {
-                let end = range.length.map_or(resource.size(), |length| range.start + length);
+                let end = range.length.map_or(resource.size, |length| range.start + length);
                 (206, resource.part(range.start, end))
             }
         };
-        let (mut cut, mut stall) = (None, None);
-        let (status, resource) = match fault {
-            None => (status, resource),
-            Some(FaultKind::Refuse) => return Answer::Refused,
-            Some(FaultKind::Status(status)) => (status, Resource::text("text/plain", "no")),
-            Some(FaultKind::Replace(content_type, bytes)) => {
-                (200, Resource { content_type, bytes, padding: 0 })
-            }
-            Some(FaultKind::Cut(at)) => {
-                cut = Some(at);
-                (status, resource)
-            }
-            Some(FaultKind::Stall(at)) => {
-                stall = Some(at);
-                (status, resource)
-            }
+        let start = request.range.map_or(0, |range| range.start);
+        resource.name = format!("{}#{start}", request.url).into();
+        let mut answer = Answer {
+            promised: Some(resource.size),
+            resource,
+            status,
+            refused: false,
+            silent: false,
+            cut: None,
+            stall: None,
+            kbps: None,
+            delay: Duration::ZERO,
+            retry_after: None,
+            url: request.url.clone(),
         };
-        Answer::Body { status, resource, cut, stall }
+        if let Some(fault) = fault {
+            answer.strike(fault);
+        }
+        answer
+    }
+}
+
+impl Answer {
+    fn strike(&mut self, fault: FaultKind) {
+        match fault {
+            FaultKind::Refuse => self.refused = true,
+            FaultKind::Silence => self.silent = true,
+            FaultKind::Status(status) => self.say(status),
+            FaultKind::RetryAfter(status, seconds) => {
+                self.say(status);
+                self.retry_after = Some(seconds);
+            }
+            FaultKind::Delay(delay) => self.delay = delay,
+            FaultKind::Cut(at) => self.cut = Some(at).filter(|at| *at < self.resource.size),
+            FaultKind::Truncate(at) => self.resource.truncate(at),
+            FaultKind::TruncateQuietly(at) => {
+                self.resource.truncate(at);
+                self.promised = None;
+            }
+            FaultKind::Stall(at) => self.stall = Some(at),
+            FaultKind::Trickle(kbps) => self.kbps = Some(kbps),
+            FaultKind::Corrupt(from) => self.resource.damage(from),
+            FaultKind::Replace(content_type, bytes) => {
+                let name = self.resource.name.clone();
+                self.status = 200;
+                self.resource = Resource { name, ..Resource::new(content_type, bytes) };
+                self.promised = Some(self.resource.size);
+            }
+            FaultKind::Redirect(url) => self.url = url,
+        }
+    }
+
+    fn say(&mut self, status: u16) {
+        let name = self.resource.name.clone();
+        self.status = status;
+        self.resource = Resource { name, ..Resource::text("no") };
+        self.promised = Some(self.resource.size);
     }
 }
 
 impl Resource {
-    fn text(content_type: &'static str, text: &str) -> Self {
-        Self { content_type, bytes: text.as_bytes().to_vec(), padding: 0 }
+    /// A resource of these bytes.
+    pub fn new(content_type: &'static str, bytes: Vec<u8>) -> Self {
+        let size = bytes.len() as u64;
+        Self::sparse(content_type, size, vec![(0, bytes)])
+    }
+
+    /// A resource of which only some pieces matter: offset and bytes of each, in order.
+    pub fn sparse(content_type: &'static str, size: u64, pieces: Vec<(u64, Vec<u8>)>) -> Self {
+        let pieces = pieces.into_iter().map(|(at, bytes)| (at, bytes.into())).collect();
+        Self { content_type, name: "".into(), size, pieces, damaged_from: None, whole: size }
+    }
+
+    fn text(text: &str) -> Self {
+        Self::new("text/plain", text.as_bytes().to_vec())
     }
 
     /// Bytes in all.
     pub fn size(&self) -> u64 {
-        self.bytes.len() as u64 + self.padding
+        self.size
     }
 
     pub(crate) fn slice(&self, from: u64, to: u64) -> Vec<u8> {
-        let byte = |at: u64| self.bytes.get(at as usize).copied().unwrap_or(0);
-        (from..to.min(self.size())).map(byte).collect()
+        let to = to.min(self.size);
+        let mut bytes = vec![0; to.saturating_sub(from) as usize];
+        for (at, piece) in &self.pieces {
+            let (start, end) = (from.max(*at), to.min(at + piece.len() as u64));
+            if start < end {
+                let source = &piece[(start - at) as usize..(end - at) as usize];
+                bytes[(start - from) as usize..(end - from) as usize].copy_from_slice(source);
+            }
+        }
+        bytes
     }
 
     fn part(&self, from: u64, to: u64) -> Self {
-        let known = self.bytes.len() as u64;
-        let to = to.min(self.size());
-        let bytes = self.bytes[from.min(known) as usize..to.min(known) as usize].to_vec();
-        let padding = (to - from.min(to)) - bytes.len() as u64;
-        Self { content_type: self.content_type, bytes, padding }
-    }
-
-    /// What precedes the first `mdat`.
-    pub fn media_head(&self) -> Vec<u8> {
-        head_of(&self.bytes)
-    }
-}
-
-/// A film, described by its ladder.
-#[derive(Clone, Debug)]
-pub struct Film {
-    /// Whole seconds.
-    pub seconds: u32,
-    /// Seconds of a segment.
-    pub segment_seconds: u32,
-    /// Video rungs: kbit/s and height, lowest first.
-    pub rungs: Vec<(u32, u32)>,
-    /// Audio in kbit/s, if there is sound.
-    pub audio_kbps: Option<u32>,
-    /// Media time of the first frame, in seconds.
-    pub media_start: u32,
-    /// Milliseconds by which segments of sound begin later than those of the picture, the first
-    /// excepted: frames of sound do not fit the picture's segments. Only HLS tells of it.
-    pub audio_lag: u32,
-}
-
-impl Default for Film {
-    fn default() -> Self {
-        Self {
-            seconds: 60,
-            segment_seconds: 2,
-            rungs: vec![(300, 240), (750, 360), (1_500, 480), (3_000, 720), (6_000, 1080)],
-            audio_kbps: Some(96),
-            media_start: 0,
-            audio_lag: 0,
-        }
-    }
-}
-
-const TIMESCALE: u32 = 1_000;
-
-impl Film {
-    /// Everything a server needs to publish the film as `master.m3u8` and `manifest.mpd` under `base`.
-    pub fn publish(&self, base: &str) -> Origin {
-        let mut origin = Origin::default();
-        origin.add(
-            &format!("{base}/master.m3u8"),
-            "application/vnd.apple.mpegurl",
-            self.multivariant(),
-        );
-        origin.add(&format!("{base}/manifest.mpd"), "application/dash+xml", self.mpd());
-        for (name, kbps, video) in self.renditions() {
-            let folder = format!("{base}/{name}");
-            origin.add(
-                &format!("{folder}/media.m3u8"),
-                "application/vnd.apple.mpegurl",
-                self.playlist(video),
-            );
-            origin.add(&format!("{folder}/init.mp4"), "video/mp4", init_segment(video));
-            for number in 0..self.segments() {
-                let (start, duration) = self.segment(number, video);
-                let size = u64::from(kbps) * 125 * u64::from(duration) / 1_000;
-                let head =
-                    media_segment(u64::from(self.media_start) * 1_000 + u64::from(start), duration);
-                let padding = size.saturating_sub(head.len() as u64);
-                let resource = Resource { content_type: "video/iso.segment", bytes: head, padding };
-                origin.resources.insert(format!("{folder}/{number}.m4s"), resource);
-            }
-        }
-        origin
-    }
-
-    fn renditions(&self) -> Vec<(String, u32, bool)> {
-        let video = self.rungs.iter().map(|(kbps, height)| (format!("v{height}"), *kbps, true));
-        let audio = self.audio_kbps.map(|kbps| ("audio".to_owned(), kbps, false));
-        video.chain(audio).collect()
-    }
-
-    fn segments(&self) -> u32 {
-        self.seconds.div_ceil(self.segment_seconds)
-    }
-
-    /// Start and duration of a segment, in milliseconds.
-    fn segment(&self, number: u32, video: bool) -> (u32, u32) {
-        let boundary = |number: u32| {
-            let lag = if video || number == 0 { 0 } else { self.audio_lag };
-            (number * self.segment_seconds * 1_000 + lag).min(self.seconds * 1_000)
+        let (from, to) = (from.min(self.size), to.min(self.size));
+        let overlaps = |(at, piece): &&(u64, Arc<[u8]>)| *at < to && from < at + piece.len() as u64;
+        let moved = |(at, piece): &(u64, Arc<[u8]>)| match at.checked_sub(from) {
+            Some(at) => (at, piece.clone()),
+            None => (0, piece[(from - at) as usize..].into()),
         };
-        (boundary(number), boundary(number + 1) - boundary(number))
+        let pieces = self.pieces.iter().filter(overlaps).map(moved).collect();
+        let size = to.saturating_sub(from);
+        Self { size, pieces, whole: size, ..self.clone() }
     }
 
-    fn multivariant(&self) -> String {
-        let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-        let mut group = "";
-        let mut codecs = "avc1.64001f";
-        if self.audio_kbps.is_some() {
-            text += "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"English\",LANGUAGE=\"en\",\
-                     DEFAULT=YES,AUTOSELECT=YES,URI=\"audio/media.m3u8\"\n";
-            group = ",AUDIO=\"sound\"";
-            codecs = "avc1.64001f,mp4a.40.2";
-        }
-        for (kbps, height) in &self.rungs {
-            let bandwidth = (kbps + self.audio_kbps.unwrap_or(0)) * 1_000;
-            let width = height * 16 / 9;
-            let _ = writeln!(
-                text,
-                "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},RESOLUTION={width}x{height},\
-                 CODECS=\"{codecs}\"{group}\nv{height}/media.m3u8"
-            );
-        }
-        text
+    fn truncate(&mut self, at: u64) {
+        self.size = self.size.min(at);
+        let kept = |(start, piece): (u64, Arc<[u8]>)| {
+            let length = at.saturating_sub(start).min(piece.len() as u64) as usize;
+            (length > 0).then(|| (start, piece[..length].into()))
+        };
+        self.pieces = std::mem::take(&mut self.pieces).into_iter().filter_map(kept).collect();
     }
 
-    fn playlist(&self, video: bool) -> String {
-        let mut text = format!(
-            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{}\n#EXT-X-PLAYLIST-TYPE:VOD\n\
-             #EXT-X-MAP:URI=\"init.mp4\"\n",
-            self.segment_seconds
-        );
-        for number in 0..self.segments() {
-            let (_, duration) = self.segment(number, video);
-            let _ = write!(
-                text,
-                "#EXTINF:{}.{:03},\n{number}.m4s\n",
-                duration / 1_000,
-                duration % 1_000
-            );
+    fn damage(&mut self, from: u64) {
+        self.damaged_from = Some(from);
+        for (at, piece) in &mut self.pieces {
+            let sound = from.saturating_sub(*at).min(piece.len() as u64) as usize;
+            let bytes: Vec<u8> = piece[..sound]
+                .iter()
+                .copied()
+                .chain(piece[sound..].iter().map(|byte| byte ^ 0xa5))
+                .collect();
+            *piece = bytes.into();
         }
-        text + "#EXT-X-ENDLIST\n"
     }
 
-    fn mpd(&self) -> String {
-        let template = format!(
-            "<SegmentTemplate timescale=\"{TIMESCALE}\" duration=\"{}\" startNumber=\"0\" \
-             presentationTimeOffset=\"{}\" initialization=\"$RepresentationID$/init.mp4\" \
-             media=\"$RepresentationID$/$Number$.m4s\"/>",
-            self.segment_seconds * TIMESCALE,
-            self.media_start * TIMESCALE,
-        );
-        let mut text = format!(
-            "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" \
-             mediaPresentationDuration=\"PT{}S\" minBufferTime=\"PT2S\" \
-             profiles=\"urn:mpeg:dash:profile:isoff-live:2011\">\n<Period>\n\
-             <AdaptationSet contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\">\n\
-             {template}\n",
-            self.seconds
-        );
-        for (kbps, height) in &self.rungs {
-            let _ = writeln!(
-                text,
-                "<Representation id=\"v{height}\" bandwidth=\"{}\" codecs=\"avc1.64001f\" \
-                 width=\"{}\" height=\"{height}\"/>",
-                kbps * 1_000,
-                height * 16 / 9
-            );
-        }
-        text += "</AdaptationSet>\n";
-        if let Some(kbps) = self.audio_kbps {
-            let _ = write!(
-                text,
-                "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"en\">\n{template}\n\
-                 <Representation id=\"audio\" bandwidth=\"{}\" codecs=\"mp4a.40.2\"/>\n\
-                 </AdaptationSet>\n",
-                kbps * 1_000
-            );
-        }
-        text + "</Period>\n</MPD>\n"
+    /// What precedes the first `mdat`, as hosts cut it.
+    pub fn media_head(&self) -> Vec<u8> {
+        let Some((0, bytes)) = self.pieces.first() else { return Vec::new() };
+        media::boxes_before_mdat(bytes).map_or_else(Vec::new, |length| bytes[..length].to_vec())
     }
-}
-
-// ---- boxes (ISO/IEC 14496-12) -----------------------------------------------------------------------
-
-fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    let mut whole = (body.len() as u32 + 8).to_be_bytes().to_vec();
-    whole.extend(kind);
-    whole.extend(body);
-    whole
-}
-
-fn full(kind: &[u8; 4], version: u8, flags: u32, words: &[u32]) -> Vec<u8> {
-    let mut body = (u32::from(version) << 24 | flags).to_be_bytes().to_vec();
-    body.extend(words.iter().flat_map(|word| word.to_be_bytes()));
-    boxed(kind, &body)
-}
-
-fn init_segment(video: bool) -> Vec<u8> {
-    let (handler, entry) = if video {
-        let mut body = vec![0; 24];
-        body.extend(1280u16.to_be_bytes());
-        body.extend(720u16.to_be_bytes());
-        body.extend([0; 50]);
-        body.extend(boxed(b"avcC", &[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0]));
-        (b"vide", boxed(b"avc1", &body))
-    } else {
-        (b"soun", boxed(b"mp4a", &[0; 28]))
-    };
-    let mut stsd = vec![0, 0, 0, 0, 0, 0, 0, 1];
-    stsd.extend(entry);
-    let stbl = boxed(b"stbl", &boxed(b"stsd", &stsd));
-    let mut hdlr = vec![0; 8];
-    hdlr.extend(handler);
-    hdlr.extend([0; 13]);
-    let mut mdia = full(b"mdhd", 0, 0, &[0, 0, TIMESCALE, 0, 0]);
-    mdia.extend(boxed(b"hdlr", &hdlr));
-    mdia.extend(boxed(b"minf", &stbl));
-    let mut trak = full(b"tkhd", 0, 3, &[0, 0, 1, 0, 0]);
-    trak.extend(boxed(b"mdia", &mdia));
-    let mut moov = full(b"mvhd", 0, 0, &[0, 0, TIMESCALE, 0]);
-    moov.extend(boxed(b"trak", &trak));
-    moov.extend(boxed(b"mvex", &full(b"trex", 0, 0, &[1, 1, 0, 0, 0])));
-    let mut whole = boxed(b"ftyp", b"cmfc\0\0\0\0");
-    whole.extend(boxed(b"moov", &moov));
-    whole
-}
-
-/// The head of a segment and the header of its `mdat`.
-fn media_segment(start: u64, duration: u32) -> Vec<u8> {
-    // One sample as long as the segment: the player never looks at frames.
-    let mut traf = full(b"tfhd", 0, 0x02_0008, &[1, duration]);
-    traf.extend(full(b"tfdt", 1, 0, &[(start >> 32) as u32, start as u32]));
-    traf.extend(full(b"trun", 0, 0, &[1]));
-    let mut moof = full(b"mfhd", 0, 0, &[1]);
-    moof.extend(boxed(b"traf", &traf));
-    let mut whole = boxed(b"moof", &moof);
-    // A size of zero: to the end of the file (§4.2).
-    whole.extend([0, 0, 0, 0]);
-    whole.extend(b"mdat");
-    whole
 }

@@ -1,30 +1,45 @@
-//! A virtual world around a player: clock, network, origin and media element, all in one thread and
-//! in virtual time. A day of playback takes seconds, and a run repeats exactly.
+//! A virtual world around a player: clock, network, servers, media element and viewer, all in one
+//! thread and in virtual time. A day of playback takes seconds, and a run repeats exactly.
+//!
+//! The clock jumps from one event to the next: [`World::step`] asks everything that can happen when it
+//! will, goes there, and hands the player what happened.
 
+mod boxes;
 pub mod content;
+mod digest;
 pub mod element;
+pub mod fault;
+pub mod film;
+pub mod invariants;
 pub mod network;
+pub mod viewer;
 
 use std::time::Duration;
 
 use kinora_core::io::{
-    AppendBody, BodyHandling, ElementState, Event, Input, MediaCommand, MediaOperation,
-    OperationId, OperationResult, Output, Request, RequestFailure, RequestId, ResponseHead, Source,
+    AppendBody, BodyHandling, ElementState, Event, Input, MediaCommand, MediaKind, MediaOperation,
+    OperationId, OperationResult, Output, Quality, Request, RequestFailure, RequestId,
+    ResponseHead, Source,
 };
-use kinora_core::media;
 use kinora_core::time::{MediaTime, Timestamp};
 use kinora_core::{Config, Player};
 
 use self::content::{Origin, Resource};
+pub use self::digest::Digest;
 use self::element::Element;
-use self::network::{Arrival, Network};
+use self::invariants::{Invariant, Invariants, Scene};
+use self::network::{Arrival, Delivery, Network};
 
-/// The world's clock moves in steps of this while anything is on its way.
-const QUANTUM: Duration = Duration::from_millis(5);
 /// An element that plays reports so often.
 const ELEMENT_REPORT: Duration = Duration::from_millis(250);
 /// A platform takes so long for an append or a removal.
 const OPERATION_TIME: Duration = Duration::from_millis(3);
+/// A player that wants to be woken so often without time passing does not work but spin.
+const MAX_IDLE_STEPS: u32 = 100;
+/// More kept bodies than this are forgotten ones.
+const MAX_KEPT: usize = 12;
+/// A player that answers one input with more than this never comes to rest.
+const MAX_OUTPUTS: usize = 10_000;
 
 /// A player and everything around it.
 pub struct World {
@@ -42,38 +57,72 @@ pub struct World {
     pub requests: Vec<(Timestamp, Request)>,
     /// Every output, as a replay would give it.
     pub outputs: Vec<(Timestamp, Output)>,
+    /// Whether events, requests, outputs and commands are kept. Runs of hours forget them.
+    pub remember: bool,
+    /// A digest of every output, where they are not kept.
+    pub digest: Option<Digest>,
+    /// What must hold at every moment; the first violation ends a run that is `strict`.
+    pub invariants: Invariants,
+    /// Panics at the first violation.
+    pub strict: bool,
+    /// Below so many kbit/s nobody can ask for playback.
+    pub least_kbps: u64,
+    /// Code of the last fatal error.
+    pub error: Option<String>,
+    config: Config,
+    /// Pictures that were on offer when something was last loaded.
+    qualities: Vec<Quality>,
     now: Timestamp,
     due: Option<Timestamp>,
     /// Steps in a row in which no time passed.
     idle_steps: u32,
     bodies: Vec<(RequestId, Body)>,
-    operations: Vec<(Timestamp, OperationId, OperationResult)>,
+    operations: Vec<Operation>,
     reported: Option<(Timestamp, ElementState)>,
+}
+
+/// What the platform is doing.
+struct Operation {
+    at: Timestamp,
+    id: OperationId,
+    kind: Option<MediaKind>,
+    result: OperationResult,
 }
 
 /// A body on its way or kept.
 struct Body {
     resource: Resource,
+    head: ResponseHead,
     keep: bool,
     head_sent: bool,
     sent: u64,
-    /// It breaks off here.
-    cut: Option<u64>,
 }
 
 impl World {
     /// A world at rest, with nothing loaded.
     pub fn new(config: Config, origin: Origin, network: Network) -> Self {
-        let config = Config { record: true, ..config };
+        Self::as_configured(Config { record: true, ..config }, origin, network)
+    }
+
+    /// As [`new`](Self::new), but that the session is recorded only if the configuration says so.
+    pub fn as_configured(config: Config, origin: Origin, network: Network) -> Self {
         let now = Timestamp::from_micros(1_000_000);
         Self {
-            player: Player::new(config, now),
+            player: Player::new(config.clone(), now),
             origin,
             network,
             element: Element::default(),
             events: Vec::new(),
             requests: Vec::new(),
             outputs: Vec::new(),
+            remember: true,
+            digest: None,
+            invariants: Invariants::new(&config),
+            strict: true,
+            least_kbps: 500,
+            error: None,
+            config,
+            qualities: Vec::new(),
             now,
             due: None,
             idle_steps: 0,
@@ -85,8 +134,8 @@ impl World {
 
     /// Loads a manifest and starts to play it.
     pub fn load(&mut self, url: &str) {
-        self.element.paused = false;
-        self.input(Input::Load(Source { url: url.to_owned(), format: None, start: None }));
+        let source = Source { url: url.to_owned(), format: None, start: None };
+        self.act(&viewer::Action::Load(source));
     }
 
     /// The world's clock.
@@ -96,25 +145,37 @@ impl World {
 
     /// Hands in an input, and carries out what the player asks for.
     pub fn input(&mut self, input: Input) {
+        self.invariants.tick(self.now);
+        self.invariants.input(&input);
+        let leaves = matches!(input, Input::Unload);
         self.player.handle_input(self.now, input);
-        loop {
+        for _ in 0..MAX_OUTPUTS {
             let output = self.player.poll_output();
-            self.outputs.push((self.now, output.clone()));
+            if self.remember {
+                self.outputs.push((self.now, output.clone()));
+            }
+            if let Some(digest) = &mut self.digest {
+                digest.take(self.now, &output);
+            }
             match output {
                 Output::Request(request) => self.start(request),
                 Output::Cancel(id) => {
-                    self.network.cancel(id);
+                    self.network.cancel(id, self.now);
                     self.bodies.retain(|(known, _)| *known != id);
                 }
                 Output::Media(operation) => self.operate(operation),
-                Output::Event(event) => self.events.push((self.now, event)),
+                Output::Event(event) => self.tell(event),
                 Output::Timeout(at) => {
                     self.due = at;
+                    if leaves {
+                        self.check_rest();
+                    }
                     return;
                 }
                 other => panic!("this world does not know the output {other:?}"),
             }
         }
+        panic!("the player never comes to rest: {:#?}", self.player.state());
     }
 
     /// Lets time pass until `done` holds; panics, with what the player knows, if it does not within
@@ -127,7 +188,7 @@ impl World {
                 "no {what} within {limit:?}; the player says {:#?}",
                 self.player.state()
             );
-            self.step();
+            self.step(end);
         }
     }
 
@@ -135,7 +196,7 @@ impl World {
     pub fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         while self.now < end {
-            self.step();
+            self.step(end);
         }
     }
 
@@ -154,27 +215,107 @@ impl World {
         self.requests.iter().filter(|(_, request)| request.url.contains(part)).count()
     }
 
-    fn step(&mut self) {
-        let busy = self.network.is_busy() || !self.operations.is_empty() || self.element.moves();
-        let mut next = self.now + if busy { QUANTUM } else { ELEMENT_REPORT };
-        if let Some(due) = self.due {
-            next = next.min(due.max(self.now));
-        }
+    /// Goes to the next thing that happens, and no further than `limit`.
+    pub fn step(&mut self, limit: Timestamp) {
+        let next = self.next_event().map_or(limit, |next| next.clamp(self.now, limit));
         let elapsed = next.since(self.now);
         self.idle_steps = if elapsed.is_zero() { self.idle_steps + 1 } else { 0 };
-        assert!(self.idle_steps < 100, "time stands still: {:#?}", self.player.state().timers);
+        assert!(
+            self.idle_steps < MAX_IDLE_STEPS,
+            "time stands still: {:#?}",
+            self.player.state().timers
+        );
         self.now = next;
         self.element.advance(elapsed);
         for arrival in self.network.advance(self.now, elapsed) {
             self.deliver(arrival);
         }
-        while let Some(position) = self.operations.iter().position(|(at, ..)| *at <= self.now) {
-            let (_, id, result) = self.operations.remove(position);
+        while let Some(position) = self.operations.iter().position(|one| one.at <= self.now) {
+            let Operation { id, result, .. } = self.operations.remove(position);
             self.input(Input::MediaResult { id, result });
         }
+        // What was just appended may end a seek or a film.
+        self.element.advance(Duration::ZERO);
         self.report_element();
         if self.due.is_some_and(|due| due <= self.now) {
             self.input(Input::Timeout);
+        }
+        self.check();
+    }
+
+    // ---- what must hold -----------------------------------------------------------------------------
+
+    fn check(&mut self) {
+        self.invariants.tick(self.now);
+        let conditions = self.network.conditions(self.now);
+        let healthy = !conditions.offline && conditions.kbps >= self.least_kbps;
+        let scene = Scene { origin: &self.origin, element: &self.element, bodies: &|_| false };
+        self.invariants.stepped(&scene, healthy);
+        if self.kept_bodies() > MAX_KEPT {
+            self.invariants.violate(Invariant::Leak, format!("{} bodies", self.kept_bodies()));
+        }
+        if self.strict
+            && let Some(violation) = self.invariants.violations.first()
+        {
+            panic!("{violation}; the player says {:#?}", self.player.state());
+        }
+    }
+
+    /// With nothing loaded, nothing is left.
+    fn check_rest(&mut self) {
+        let state = self.player.state();
+        let left = [
+            ("requests", self.network.transfers().max(state.requests.len())),
+            ("bodies", self.bodies.len()),
+            ("timers", state.timers.len().max(usize::from(self.due.is_some()))),
+            ("buffers", self.element.kinds().len()),
+        ];
+        for (what, count) in left.into_iter().filter(|(_, count)| *count > 0) {
+            self.invariants.violate(Invariant::Leak, format!("{count} {what} after unload"));
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let scene = Scene { origin: &self.origin, element: &self.element, bodies: &|_| false };
+        self.invariants.event(&event, &scene);
+        if let Event::Error(error) = &event {
+            self.error = Some(error.code.name().to_owned());
+        }
+        if let Event::Loaded { tracks, .. } = &event {
+            let pictures = tracks.iter().filter(|track| track.kind == MediaKind::Video);
+            self.qualities = pictures.flat_map(|track| track.qualities.clone()).collect();
+        }
+        if self.remember {
+            self.events.push((self.now, event));
+        }
+    }
+
+    // ---- time ---------------------------------------------------------------------------------------
+
+    /// When something happens next, if anything does.
+    fn next_event(&self) -> Option<Timestamp> {
+        let moves = self.element.moves();
+        let report = self.reported.as_ref().filter(|_| moves).map(|(at, _)| *at + ELEMENT_REPORT);
+        [
+            self.due,
+            self.network.next_event(self.now),
+            self.operations.iter().map(|operation| operation.at).min(),
+            self.element.next_change().map(|change| self.now + change),
+            report,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The device sleeps: nothing is done for so long, and every connection is broken afterwards.
+    pub(crate) fn sleep(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+        self.invariants.tick(self.now);
+        self.invariants.interrupted();
+        self.network.go_offline(self.now + Duration::from_millis(1));
+        for arrival in self.network.advance(self.now, Duration::ZERO) {
+            self.deliver(arrival);
         }
     }
 
@@ -196,69 +337,82 @@ impl World {
     // ---- network ------------------------------------------------------------------------------------
 
     fn start(&mut self, request: Request) {
-        self.requests.push((self.now, request.clone()));
+        let bodies = |name: &str| self.bodies.iter().any(|(_, body)| &*body.resource.name == name);
+        let scene = Scene { origin: &self.origin, element: &self.element, bodies: &bodies };
+        self.invariants.request(&request, &scene);
         let answer = self.origin.answer(&request);
         let id = request.id;
-        match answer {
-            content::Answer::Refused => self.network.refuse(id, self.now),
-            content::Answer::Body { status, resource, cut, stall } => {
-                let size = cut.unwrap_or(resource.size());
-                self.network.start(id, self.now, status, size, stall);
-                let keep = request.body == BodyHandling::Keep;
-                let body = Body { resource, keep, head_sent: false, sent: 0, cut };
-                self.bodies.push((id, body));
-            }
+        let failure = match (answer.refused, answer.cut) {
+            (true, _) => Some(RequestFailure::Network("connection refused".to_owned())),
+            (_, Some(_)) => Some(RequestFailure::Interrupted("connection reset".to_owned())),
+            _ => None,
+        };
+        let delivery = Delivery {
+            host: host_of(&request.url).to_owned(),
+            size: answer.cut.unwrap_or(answer.resource.size()),
+            failure,
+            refused: answer.refused,
+            stall: answer.stall,
+            silent: answer.silent,
+            kbps: answer.kbps,
+            delay: answer.delay,
+            made: Vec::new(),
+        };
+        self.network.start(id, self.now, delivery);
+        if !answer.refused {
+            let head = ResponseHead {
+                url: answer.url,
+                content_type: Some(answer.resource.content_type.to_owned()),
+                content_length: answer.promised,
+                retry_after: answer.retry_after.map(|seconds| seconds.to_string()),
+                ..ResponseHead::of_status(answer.status)
+            };
+            let keep = request.body == BodyHandling::Keep;
+            let body = Body { resource: answer.resource, head, keep, head_sent: false, sent: 0 };
+            self.bodies.push((id, body));
+        }
+        if self.remember {
+            self.requests.push((self.now, request));
         }
     }
 
     fn deliver(&mut self, arrival: Arrival) {
-        let url_of = |world: &Self, id| {
-            let request = world.requests.iter().rev().find(|(_, request)| request.id == id);
-            request.map(|(_, request)| request.url.clone()).unwrap_or_default()
-        };
+        let known =
+            |bodies: &[(RequestId, Body)], id| bodies.iter().position(|(known, _)| *known == id);
         match arrival {
-            Arrival::Refused(id) => {
-                let failure = RequestFailure::Network("connection refused".to_owned());
+            Arrival::Failed(id, failure) => {
+                if self.network.conditions(self.now).offline {
+                    self.origin.interruptions += 1;
+                }
+                self.bodies.retain(|(known, _)| *known != id);
                 self.input(Input::RequestFailed { id, failure });
             }
-            Arrival::Head { id, status } => {
-                let Some((_, body)) = self.bodies.iter().find(|(known, _)| *known == id) else {
-                    return;
-                };
-                let head = ResponseHead {
-                    url: url_of(self, id),
-                    content_type: Some(body.resource.content_type.to_owned()),
-                    content_length: Some(body.resource.size()),
-                    ..ResponseHead::of_status(status)
-                };
+            Arrival::Head(id) => {
+                let Some(position) = known(&self.bodies, id) else { return };
+                let head = self.bodies[position].1.head.clone();
                 self.input(Input::ResponseHead { id, head });
             }
             Arrival::Bytes { id, received, complete } => {
-                let Some((_, body)) = self.bodies.iter_mut().find(|(known, _)| *known == id) else {
-                    return;
-                };
+                let Some(position) = known(&self.bodies, id) else { return };
+                let body = &mut self.bodies[position].1;
                 let before = std::mem::replace(&mut body.sent, received);
                 let mut inputs = Vec::new();
                 if body.keep {
-                    let head = body.resource.media_head();
-                    if !body.head_sent && (received >= head.len() as u64 || complete) {
-                        body.head_sent = true;
-                        inputs.push(Input::BodyHead { id, data: head });
+                    if !body.head_sent {
+                        let head = body.resource.media_head();
+                        if received >= head.len() as u64 || complete {
+                            body.head_sent = true;
+                            inputs.push(Input::BodyHead { id, data: head });
+                        }
                     }
                     inputs.push(Input::BodyProgress { id, received });
-                } else {
+                } else if received > before {
                     inputs.push(Input::Body { id, data: body.resource.slice(before, received) });
                 }
                 if complete {
-                    inputs.push(match body.cut {
-                        Some(_) => Input::RequestFailed {
-                            id,
-                            failure: RequestFailure::Interrupted("connection reset".to_owned()),
-                        },
-                        None => Input::BodyEnd { id, received, from_cache: false },
-                    });
+                    inputs.push(Input::BodyEnd { id, received, from_cache: false });
                     if !body.keep {
-                        self.bodies.retain(|(known, _)| *known != id);
+                        self.bodies.remove(position);
                     }
                 }
                 inputs.into_iter().for_each(|input| self.input(input));
@@ -277,15 +431,28 @@ impl World {
             }
             _ => None,
         };
-        let result = self.element.carry_out(&operation.command, kept.as_ref());
-        if let (
-            MediaCommand::Append { body: AppendBody::Kept(id), .. },
-            OperationResult::Done { .. },
-        ) = (&operation.command, &result)
-        {
-            self.bodies.retain(|(known, _)| known != id);
+        let kind = kind_of(&operation.command);
+        if kind.is_some() && self.operations.iter().any(|waiting| waiting.kind == kind) {
+            self.invariants.violate(Invariant::Busy, format!("{:?}", operation.command));
         }
-        self.operations.push((self.now + OPERATION_TIME, operation.id, result));
+        if let (MediaCommand::Append { kind, timestamp_offset, window, .. }, Some(body)) =
+            (&operation.command, &kept)
+            && let Some(place) = self.element.placement(*kind, body, *timestamp_offset, *window)
+        {
+            let scene = Scene { origin: &self.origin, element: &self.element, bodies: &|_| false };
+            self.invariants.append(*kind, place, body, &scene);
+        }
+        let result = self.element.carry_out(&operation.command, kept.as_ref());
+        match (&operation.command, &result) {
+            (
+                MediaCommand::Append { body: AppendBody::Kept(id), .. },
+                OperationResult::Done { .. },
+            ) => self.bodies.retain(|(known, _)| known != id),
+            (MediaCommand::Close, _) => self.bodies.retain(|(_, body)| !body.keep),
+            _ => {}
+        }
+        let at = self.now + OPERATION_TIME;
+        self.operations.push(Operation { at, id: operation.id, kind, result });
     }
 
     /// Bodies that the host still keeps.
@@ -312,7 +479,18 @@ pub fn assert_replays(world: &World) {
     }
 }
 
-/// What precedes the first `mdat` of a body, as hosts cut it.
-pub(crate) fn head_of(bytes: &[u8]) -> Vec<u8> {
-    media::boxes_before_mdat(bytes).map_or_else(Vec::new, |length| bytes[..length].to_vec())
+/// The buffer that an operation is for.
+fn kind_of(command: &MediaCommand) -> Option<MediaKind> {
+    match command {
+        MediaCommand::Append { kind, .. }
+        | MediaCommand::Remove { kind, .. }
+        | MediaCommand::ChangeType { kind, .. } => Some(*kind),
+        _ => None,
+    }
+}
+
+/// The host of an absolute URL.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
 }

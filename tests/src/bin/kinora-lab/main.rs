@@ -4,6 +4,7 @@ mod abr;
 mod files;
 mod manifest;
 mod replay;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Tool {
     Manifest(manifest::Manifest),
     /// Replay a recorded session and print every output of the player as a line of JSON.
     Replay(replay::Replay),
+    /// Live through random worlds and check in each that what must hold does hold.
+    Soak(soak::Soak),
 }
 
 /// Exit code when a tool could not do its work.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Tool::Abr(arguments) => abr::run(&arguments),
         Tool::Manifest(arguments) => manifest::run(&arguments),
         Tool::Replay(arguments) => replay::run(&arguments),
+        Tool::Soak(arguments) => soak::run(&arguments),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,88 @@
+//! Boxes (ISO/IEC 14496-12): enough of them for a player that never looks at frames.
+
+/// What a segment holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Track {
+    pub(crate) video: bool,
+    /// Four-character code of the sample entry.
+    pub(crate) entry: &'static [u8; 4],
+    pub(crate) timescale: u32,
+}
+
+/// An initialisation segment.
+pub(crate) fn init_segment(track: Track) -> Vec<u8> {
+    let handler = if track.video { b"vide" } else { b"soun" };
+    let entry = if track.video {
+        let mut body = vec![0; 24];
+        body.extend(1280u16.to_be_bytes());
+        body.extend(720u16.to_be_bytes());
+        body.extend([0; 50]);
+        if track.entry == b"hvc1" {
+            body.extend(boxed(b"hvcC", &[1, 1, 0x60, 0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 93]));
+        } else {
+            body.extend(boxed(b"avcC", &[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0]));
+        }
+        boxed(track.entry, &body)
+    } else {
+        boxed(track.entry, &[0; 28])
+    };
+    let mut stsd = vec![0, 0, 0, 0, 0, 0, 0, 1];
+    stsd.extend(entry);
+    let stbl = boxed(b"stbl", &boxed(b"stsd", &stsd));
+    let mut hdlr = vec![0; 8];
+    hdlr.extend(handler);
+    hdlr.extend([0; 13]);
+    let mut mdia = full(b"mdhd", 0, 0, &[0, 0, track.timescale, 0, 0]);
+    mdia.extend(boxed(b"hdlr", &hdlr));
+    mdia.extend(boxed(b"minf", &stbl));
+    let mut trak = full(b"tkhd", 0, 3, &[0, 0, 1, 0, 0]);
+    trak.extend(boxed(b"mdia", &mdia));
+    let mut moov = full(b"mvhd", 0, 0, &[0, 0, track.timescale, 0]);
+    moov.extend(boxed(b"trak", &trak));
+    moov.extend(boxed(b"mvex", &full(b"trex", 0, 0, &[1, 1, 0, 0, 0])));
+    let mut whole = boxed(b"ftyp", b"cmfc\0\0\0\0");
+    whole.extend(boxed(b"moov", &moov));
+    whole
+}
+
+/// The head of a segment of `size` bytes and the header of its `mdat`; times in the track's units.
+pub(crate) fn media_segment(start: u64, duration: u32, size: u64) -> Vec<u8> {
+    const BEFORE_DATA: u64 = 104;
+    let data = size.saturating_sub(BEFORE_DATA).max(1) as u32;
+    // One sample as long as the segment: the player never looks at frames.
+    let mut traf = full(b"tfhd", 0, 0x02_0008, &[1, duration]);
+    traf.extend(full(b"tfdt", 1, 0, &[(start >> 32) as u32, start as u32]));
+    // The sample's size, and where its bytes are: behind the header of the `mdat`.
+    traf.extend(full(b"trun", 0, 0x201, &[1, BEFORE_DATA as u32, data]));
+    let mut moof = full(b"mfhd", 0, 0, &[1]);
+    moof.extend(boxed(b"traf", &traf));
+    let mut whole = boxed(b"moof", &moof);
+    whole.extend((data + 8).to_be_bytes());
+    whole.extend(b"mdat");
+    debug_assert_eq!(whole.len() as u64, BEFORE_DATA);
+    whole
+}
+
+/// A segment index: bytes and duration of each segment, in the track's units.
+pub(crate) fn segment_index(timescale: u32, start: u64, segments: &[(u32, u32)]) -> Vec<u8> {
+    let mut words = vec![1, timescale, (start >> 32) as u32, start as u32, 0, 0];
+    words.push(segments.len() as u32);
+    for (bytes, duration) in segments {
+        // Each starts with a stream access point.
+        words.extend([*bytes, *duration, 0x9000_0000]);
+    }
+    full(b"sidx", 1, 0, &words)
+}
+
+fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let mut whole = (body.len() as u32 + 8).to_be_bytes().to_vec();
+    whole.extend(kind);
+    whole.extend(body);
+    whole
+}
+
+fn full(kind: &[u8; 4], version: u8, flags: u32, words: &[u32]) -> Vec<u8> {
+    let mut body = (u32::from(version) << 24 | flags).to_be_bytes().to_vec();
+    body.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    boxed(kind, &body)
+}

@@ -1,0 +1,392 @@
+//! A media element that behaves as one fed by Media Source Extensions does.
+
+mod buffer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinora_core::io::{
+    AppendBody, ElementState, MediaCommand, MediaFailure, MediaKind, OperationResult, ReadyState,
+};
+use kinora_core::time::{MediaTime, TimeRange};
+
+pub use self::buffer::Chunk;
+use self::buffer::SourceBuffer;
+use super::content::Resource;
+
+/// A media element.
+#[derive(Debug)]
+pub struct Element {
+    /// `currentTime`. Tests that write it do what native controls do, but for the `seeking` event;
+    /// [`Element::seek`] does all of it.
+    pub position: MediaTime,
+    /// `paused`.
+    pub paused: bool,
+    /// Bytes that a buffer takes before it is full.
+    pub quota: u64,
+    /// Everything that was ever asked, for tests to look at; see [`Element::remember`].
+    pub commands: Vec<MediaCommand>,
+    /// Whether `commands` is kept.
+    pub remember: bool,
+    /// How it lets its player down.
+    pub faults: ElementFaults,
+    rate: f64,
+    duration: Option<MediaTime>,
+    buffers: Vec<SourceBuffer>,
+    open: bool,
+    seeking: bool,
+    ended: bool,
+    end_of_stream: bool,
+    error: Option<String>,
+    appends: u32,
+}
+
+/// How an element lets its player down.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ElementFaults {
+    /// A buffer that is full drops what is far behind by itself (MSE §3.5.13), and is full only when
+    /// that is not enough.
+    pub evicts: bool,
+    /// `changeType` is not supported.
+    pub refuses_change_type: bool,
+    /// Types that contain this are not supported.
+    pub refuses_types: Option<String>,
+    /// The append of this number (from 1) says that the buffer is full, whatever it holds.
+    pub quota_at_append: Option<u32>,
+    /// The decoder dies at the append of this number.
+    pub dies_at_append: Option<u32>,
+    /// `play()` without a click is refused.
+    pub refuses_autoplay: bool,
+}
+
+impl Default for Element {
+    fn default() -> Self {
+        Self {
+            position: MediaTime::ZERO,
+            paused: true,
+            quota: 150 << 20,
+            commands: Vec::new(),
+            remember: true,
+            faults: ElementFaults::default(),
+            rate: 1.0,
+            duration: None,
+            buffers: Vec::new(),
+            open: false,
+            seeking: false,
+            ended: false,
+            end_of_stream: false,
+            error: None,
+            appends: 0,
+        }
+    }
+}
+
+/// Holes up to this size are played over. Browsers forgive more; a player must not need it.
+const FUDGE: MediaTime = MediaTime::from_millis(5);
+/// With less than this ahead, the next frame may be missing.
+const NEXT_FRAME: MediaTime = MediaTime::from_millis(50);
+
+impl Element {
+    /// Carries out an operation; `kept` is the body that the append names.
+    pub fn carry_out(
+        &mut self,
+        command: &MediaCommand,
+        kept: Option<&Resource>,
+    ) -> OperationResult {
+        if self.remember {
+            self.commands.push(command.clone());
+        }
+        match self.try_carry_out(command, kept) {
+            Ok(buffered) => OperationResult::Done { buffered },
+            Err(failure) => OperationResult::Failed(failure),
+        }
+    }
+
+    fn try_carry_out(
+        &mut self,
+        command: &MediaCommand,
+        kept: Option<&Resource>,
+    ) -> Result<Vec<TimeRange>, MediaFailure> {
+        let needs_source =
+            !matches!(command, MediaCommand::Open | MediaCommand::Close | MediaCommand::SetRate(_));
+        if needs_source && let Some(reason) = &self.error {
+            return Err(MediaFailure::InvalidState(format!("the element has failed: {reason}")));
+        }
+        if needs_source && !self.open {
+            return Err(MediaFailure::InvalidState("no media source is open".to_owned()));
+        }
+        match command {
+            MediaCommand::Open => {
+                self.detach();
+                self.open = true;
+            }
+            MediaCommand::AddBuffer { kind, mime_type } => {
+                if !mime_type.contains("codecs=") {
+                    return Err(MediaFailure::NotSupported(format!("{mime_type} lacks codecs")));
+                }
+                self.supports(mime_type)?;
+                self.buffers.push(SourceBuffer::new(*kind, mime_type));
+            }
+            MediaCommand::Append { kind, timestamp_offset, window, body } => {
+                return self.append(*kind, *timestamp_offset, *window, body, kept);
+            }
+            MediaCommand::Remove { kind, range } => {
+                self.end_of_stream = false;
+                let buffer = self.buffer(*kind)?;
+                buffer.remove(*range);
+                return Ok(buffer.ranges());
+            }
+            MediaCommand::ChangeType { kind, mime_type } => {
+                if self.faults.refuses_change_type {
+                    return Err(MediaFailure::NotSupported("changeType".to_owned()));
+                }
+                self.supports(mime_type)?;
+                self.end_of_stream = false;
+                self.buffer(*kind)?.change_type(mime_type);
+            }
+            MediaCommand::SetDuration(duration) => {
+                // MSE §3.15.6, step 2: frames beyond the end have to be removed first.
+                if self
+                    .buffers
+                    .iter()
+                    .filter_map(SourceBuffer::end)
+                    .any(|end| end > *duration + NEXT_FRAME)
+                {
+                    return Err(MediaFailure::InvalidState("frames lie beyond the end".to_owned()));
+                }
+                self.duration = Some(*duration);
+            }
+            MediaCommand::EndOfStream => {
+                self.end_of_stream = true;
+                let last = self.buffers.iter().filter_map(SourceBuffer::end).max();
+                self.duration = last.or(self.duration);
+            }
+            MediaCommand::Seek(to) => self.seek(*to),
+            MediaCommand::SetRate(rate) => self.rate = *rate,
+            MediaCommand::Close => self.detach(),
+            other => return Err(MediaFailure::InvalidState(format!("unknown: {other:?}"))),
+        }
+        Ok(Vec::new())
+    }
+
+    fn detach(&mut self) {
+        self.buffers.clear();
+        self.position = MediaTime::ZERO;
+        self.duration = None;
+        self.open = false;
+        self.seeking = false;
+        self.ended = false;
+        self.end_of_stream = false;
+        self.error = None;
+    }
+
+    fn supports(&self, mime_type: &str) -> Result<(), MediaFailure> {
+        match &self.faults.refuses_types {
+            Some(part) if mime_type.contains(part.as_str()) => {
+                Err(MediaFailure::NotSupported(mime_type.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn append(
+        &mut self,
+        kind: MediaKind,
+        offset: MediaTime,
+        window: TimeRange,
+        body: &AppendBody,
+        kept: Option<&Resource>,
+    ) -> Result<Vec<TimeRange>, MediaFailure> {
+        self.end_of_stream = false;
+        self.appends += 1;
+        if self.faults.quota_at_append == Some(self.appends) {
+            return Err(MediaFailure::QuotaExceeded);
+        }
+        if self.faults.dies_at_append == Some(self.appends) {
+            return Err(self.die("the decoder died"));
+        }
+        let (quota, evicts, position) = (self.quota, self.faults.evicts, self.position);
+        let buffer = self.buffer(kind)?;
+        let appended = match (body, kept) {
+            (AppendBody::Bytes(bytes), _) => buffer.append_init(bytes),
+            (AppendBody::Kept(_), Some(resource)) => {
+                if evicts {
+                    buffer.evict(position, resource.size(), quota);
+                }
+                buffer.append(resource, offset, window, quota)
+            }
+            (AppendBody::Kept(_), None) => {
+                Err(MediaFailure::InvalidState("no such body".to_owned()))
+            }
+        };
+        match appended {
+            // MSE §3.5.4: an append that cannot be parsed ends the stream with a decode error.
+            Err(MediaFailure::Decode(reason)) => Err(self.die(&reason)),
+            Err(failure) => Err(failure),
+            Ok(()) => {
+                let buffer = self.buffer(kind)?;
+                let (ranges, end) = (buffer.ranges(), buffer.end());
+                self.duration = self.duration.map(|duration| duration.max(end.unwrap_or(duration)));
+                Ok(ranges)
+            }
+        }
+    }
+
+    fn die(&mut self, reason: &str) -> MediaFailure {
+        self.error = Some(reason.to_owned());
+        MediaFailure::Decode(reason.to_owned())
+    }
+
+    fn buffer(&mut self, kind: MediaKind) -> Result<&mut SourceBuffer, MediaFailure> {
+        self.buffers
+            .iter_mut()
+            .find(|buffer| buffer.kind == kind)
+            .ok_or_else(|| MediaFailure::InvalidState("no such buffer".to_owned()))
+    }
+
+    fn find(&self, kind: MediaKind) -> Option<&SourceBuffer> {
+        self.buffers.iter().find(|buffer| buffer.kind == kind)
+    }
+
+    /// What a buffer holds.
+    pub fn buffered(&self, kind: MediaKind) -> Vec<TimeRange> {
+        self.find(kind).map(SourceBuffer::ranges).unwrap_or_default()
+    }
+
+    /// What a buffer holds, segment by segment.
+    pub fn chunks(&self, kind: MediaKind) -> &[Chunk] {
+        self.find(kind).map_or(&[], |buffer| &buffer.chunks)
+    }
+
+    /// Where an append would put its media, if its boxes can be read.
+    pub fn placement(
+        &self,
+        kind: MediaKind,
+        resource: &Resource,
+        offset: MediaTime,
+        window: TimeRange,
+    ) -> Option<TimeRange> {
+        self.find(kind)?.placement(resource, offset, window).ok()
+    }
+
+    /// Kinds that have a buffer.
+    pub fn kinds(&self) -> Vec<MediaKind> {
+        self.buffers.iter().map(|buffer| buffer.kind).collect()
+    }
+
+    /// Sets `currentTime`, as native controls do.
+    pub fn seek(&mut self, to: MediaTime) {
+        self.position = to.min(self.duration.unwrap_or(MediaTime::MAX)).max(MediaTime::ZERO);
+        self.ended = false;
+        self.seeking = true;
+    }
+
+    /// The decoder gives up.
+    pub fn fail(&mut self, reason: &str) {
+        self.error = Some(reason.to_owned());
+    }
+
+    /// `playbackRate`.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Whether the end was reached.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether it gave up.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    /// Where playback would have to stop for want of data.
+    fn playable_to(&self) -> Option<MediaTime> {
+        if self.buffers.is_empty() {
+            return None;
+        }
+        let ends = self.buffers.iter().map(|buffer| {
+            let last = buffer.end();
+            // A track that is over does not hold up the other.
+            let over = self.end_of_stream && last.is_some_and(|end| end <= self.position + FUDGE);
+            if over { self.duration.or(last) } else { buffer.end_of_range(self.position, FUDGE) }
+        });
+        ends.reduce(|one, other| Some(one?.min(other?))).flatten()
+    }
+
+    fn ready_state(&self) -> ReadyState {
+        if self.buffers.is_empty() || self.buffers.iter().any(|buffer| !buffer.has_init()) {
+            return ReadyState::HaveNothing;
+        }
+        match self.playable_to() {
+            None => ReadyState::HaveMetadata,
+            Some(_) if self.end_of_stream => ReadyState::HaveEnoughData,
+            Some(end) if end - self.position > NEXT_FRAME => ReadyState::HaveFutureData,
+            Some(_) => ReadyState::HaveCurrentData,
+        }
+    }
+
+    /// Whether the playhead moves.
+    pub fn moves(&self) -> bool {
+        !self.paused
+            && !self.ended
+            && !self.seeking
+            && self.rate > 0.0
+            && self.error.is_none()
+            && self.ready_state() >= ReadyState::HaveFutureData
+    }
+
+    /// How long until it does something else by itself, if nothing is asked of it meanwhile.
+    pub(crate) fn next_change(&self) -> Option<Duration> {
+        if !self.moves() {
+            return None;
+        }
+        let limit = self.playable_to()?;
+        let damaged = self.buffers.iter().filter_map(|buffer| buffer.next_damage(self.position));
+        let places = [limit - NEXT_FRAME, limit].into_iter().chain(damaged);
+        let next = places.filter(|place| *place > self.position).min()?;
+        let seconds = (next - self.position).seconds() / self.rate;
+        Some(Duration::from_micros((seconds * 1e6).ceil().clamp(1.0, 1e15) as u64))
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, elapsed: Duration) {
+        if self.seeking && self.error.is_none() && self.ready_state() >= ReadyState::HaveCurrentData
+        {
+            self.seeking = false;
+        }
+        if !self.moves() {
+            return;
+        }
+        let moved = MediaTime::from_seconds(elapsed.as_secs_f64() * self.rate);
+        let limit = self.playable_to().unwrap_or(self.position);
+        // Browsers count in microseconds.
+        let position = MediaTime::from_micros((self.position + moved).micros());
+        self.position = position.min(limit).max(self.position);
+        let end = self.duration.unwrap_or(MediaTime::MAX);
+        if self.end_of_stream && self.position >= end.min(limit) {
+            self.ended = true;
+        }
+        if self.buffers.iter().any(|buffer| buffer.is_damaged_at(self.position)) {
+            self.error = Some("a frame cannot be decoded".to_owned());
+        }
+    }
+
+    /// What a host reports of the element.
+    pub fn state(&self) -> ElementState {
+        ElementState {
+            position: self.position,
+            rate: self.rate,
+            paused: self.paused,
+            seeking: self.seeking,
+            ended: self.ended,
+            ready_state: self.ready_state(),
+            error: self.error.clone(),
+            ..ElementState::default()
+        }
+    }
+}
+
+/// A name that costs nothing to copy.
+pub(crate) type Name = Arc<str>;

@@ -1,0 +1,442 @@
+//! Films described by their ladder, published as HLS and DASH, with media segments whose boxes are
+//! real and whose frames are only a size.
+
+use std::fmt::Write;
+
+use kinora_core::io::MediaKind;
+use kinora_core::time::{MediaTime, TimeRange};
+
+use super::boxes::{self, Track};
+use super::content::{Origin, Resource};
+use super::invariants::Truth;
+
+/// A film, described by its ladder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Film {
+    /// Whole seconds.
+    pub seconds: u32,
+    /// Seconds of a segment.
+    pub segment_seconds: u32,
+    /// Video rungs: kbit/s and height, lowest first.
+    pub rungs: Vec<(u32, u32)>,
+    /// Audio in kbit/s, if there is sound.
+    pub audio_kbps: Option<u32>,
+    /// Media time of the first frame, in seconds.
+    pub media_start: u32,
+    /// Milliseconds by which segments of sound begin later than those of the picture, the first
+    /// excepted: frames of sound do not fit the picture's segments. Only HLS tells of it.
+    pub audio_lag: u32,
+    /// Tracks of sound, each in a language of its own.
+    pub languages: u32,
+    /// Where the film goes on as a new discontinuity (HLS) or period (DASH).
+    pub parts: Vec<Part>,
+    /// Segments are up to so many percent larger or smaller than their rung says.
+    pub variation: u32,
+    /// How segments are named.
+    pub addressing: Addressing,
+}
+
+/// Where a film goes on with another clock, and maybe another codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Number of its first segment.
+    pub segment: u32,
+    /// Media time of its first frame, in seconds.
+    pub media_start: u32,
+    /// How the picture is coded.
+    pub codec: Codec,
+}
+
+/// How a picture is coded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// H.264.
+    #[default]
+    Avc,
+    /// H.265.
+    Hevc,
+}
+
+/// How segments are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Addressing {
+    /// A file each, named by number; DASH counts durations.
+    #[default]
+    Number,
+    /// A file each; DASH lists durations (`SegmentTimeline`).
+    Timeline,
+    /// Parts of one file, listed by byte ranges (HLS) or by an index inside it (DASH).
+    OneFile,
+}
+
+impl Default for Film {
+    fn default() -> Self {
+        Self {
+            seconds: 60,
+            segment_seconds: 2,
+            rungs: vec![(300, 240), (750, 360), (1_500, 480), (3_000, 720), (6_000, 1080)],
+            audio_kbps: Some(96),
+            media_start: 0,
+            audio_lag: 0,
+            languages: 1,
+            parts: Vec::new(),
+            variation: 0,
+            addressing: Addressing::Number,
+        }
+    }
+}
+
+impl Codec {
+    fn entry(self) -> &'static [u8; 4] {
+        match self {
+            Self::Avc => b"avc1",
+            Self::Hevc => b"hvc1",
+        }
+    }
+
+    /// The codec string (RFC 6381).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Avc => "avc1.64001f",
+            Self::Hevc => "hvc1.1.6.L93.B0",
+        }
+    }
+}
+
+const TIMESCALE: u32 = 1_000;
+const LANGUAGES: [&str; 4] = ["en", "de", "fr", "ja"];
+
+/// One representation.
+struct Rendition {
+    name: String,
+    kbps: u32,
+    video: bool,
+}
+
+impl Film {
+    /// Everything a server needs to publish the film as `master.m3u8` and `manifest.mpd` under `base`.
+    pub fn publish(&self, base: &str) -> Origin {
+        let mut origin = Origin::default();
+        let hls = "application/vnd.apple.mpegurl";
+        origin.add(&format!("{base}/master.m3u8"), hls, self.multivariant());
+        origin.add(&format!("{base}/manifest.mpd"), "application/dash+xml", self.mpd());
+        for rendition in self.renditions() {
+            let folder = format!("{base}/{}", rendition.name);
+            origin.add(&format!("{folder}/media.m3u8"), hls, self.playlist(&rendition));
+            for part in 0..=self.parts.len() {
+                let track = self.track(part, &rendition);
+                let init = boxes::init_segment(track);
+                if self.addressing == Addressing::OneFile {
+                    let file = self.file(part, &rendition);
+                    let url = format!("{folder}/media-{part}.mp4");
+                    let mut at = file.init + file.index;
+                    for number in self.part_segments(part) {
+                        let size = self.size(number, &rendition);
+                        origin.know(&url, at, size, self.truth(number, &rendition));
+                        at += size;
+                    }
+                    origin.add_resource(url, file.resource);
+                } else {
+                    origin.add(&format!("{folder}/init-{part}.mp4"), "video/mp4", init.clone());
+                    if part == 0 {
+                        origin.add(&format!("{folder}/init.mp4"), "video/mp4", init);
+                    }
+                }
+            }
+            if self.addressing != Addressing::OneFile {
+                for number in 0..self.segments() {
+                    let (head, size) = self.media_segment(number, &rendition);
+                    let resource = Resource::sparse("video/iso.segment", size, vec![(0, head)]);
+                    let url = format!("{folder}/{number}.m4s");
+                    origin.know(&url, 0, size, self.truth(number, &rendition));
+                    origin.add_resource(url, resource);
+                }
+            }
+        }
+        origin
+    }
+
+    /// Number of segments of each representation.
+    pub fn segments(&self) -> u32 {
+        self.seconds.div_ceil(self.segment_seconds)
+    }
+
+    /// Start and duration of a segment on the presentation timeline, in milliseconds.
+    pub fn segment(&self, number: u32, video: bool) -> (u32, u32) {
+        let boundary = |number: u32| {
+            let lag = if video || number == 0 { 0 } else { self.audio_lag };
+            (number * self.segment_seconds * 1_000 + lag).min(self.seconds * 1_000)
+        };
+        (boundary(number), boundary(number + 1) - boundary(number))
+    }
+
+    fn renditions(&self) -> Vec<Rendition> {
+        let video = self.rungs.iter().map(|(kbps, height)| Rendition {
+            name: format!("v{height}"),
+            kbps: *kbps,
+            video: true,
+        });
+        let audio = (0..self.languages).filter_map(|language| {
+            let kbps = self.audio_kbps?;
+            Some(Rendition { name: audio_name(language), kbps, video: false })
+        });
+        video.chain(audio).collect()
+    }
+
+    fn truth(&self, number: u32, rendition: &Rendition) -> Truth {
+        let (start, duration) = self.segment(number, rendition.video);
+        let start = MediaTime::from_millis(start.into());
+        Truth {
+            kind: if rendition.video { MediaKind::Video } else { MediaKind::Audio },
+            representation: rendition.name.clone(),
+            kbps: rendition.kbps,
+            number,
+            range: TimeRange { start, end: start + MediaTime::from_millis(duration.into()) },
+        }
+    }
+
+    fn part_of(&self, number: u32) -> usize {
+        self.parts.iter().take_while(|part| part.segment <= number).count()
+    }
+
+    fn part_segments(&self, part: usize) -> std::ops::Range<u32> {
+        let start = if part == 0 { 0 } else { self.parts[part - 1].segment };
+        let end = self.parts.get(part).map_or(self.segments(), |next| next.segment);
+        start..end.min(self.segments())
+    }
+
+    /// Media time of a part's first frame, in milliseconds.
+    fn clock(&self, part: usize) -> u64 {
+        let start = if part == 0 { self.media_start } else { self.parts[part - 1].media_start };
+        u64::from(start) * 1_000
+    }
+
+    fn track(&self, part: usize, rendition: &Rendition) -> Track {
+        let codec = if part == 0 { Codec::Avc } else { self.parts[part - 1].codec };
+        let entry = if rendition.video { codec.entry() } else { b"mp4a" };
+        Track { video: rendition.video, entry, timescale: TIMESCALE }
+    }
+
+    fn size(&self, number: u32, rendition: &Rendition) -> u64 {
+        let (_, duration) = self.segment(number, rendition.video);
+        let size = u64::from(rendition.kbps) * 125 * u64::from(duration) / 1_000;
+        if self.variation == 0 {
+            return size.max(200);
+        }
+        // The same for every rung: a scene that costs much costs all of them much.
+        let draw =
+            fastrand::Rng::with_seed(u64::from(number)).u64(0..=u64::from(self.variation) * 2);
+        (size * (100 + draw - u64::from(self.variation)) / 100).max(200)
+    }
+
+    /// The boxes of a segment, and its size.
+    fn media_segment(&self, number: u32, rendition: &Rendition) -> (Vec<u8>, u64) {
+        let (start, duration) = self.segment(number, rendition.video);
+        let part = self.part_of(number);
+        let (first, _) = self.segment(self.part_segments(part).start, true);
+        let media_time = self.clock(part) + u64::from(start - first);
+        let size = self.size(number, rendition);
+        (boxes::media_segment(media_time, duration, size), size)
+    }
+
+    fn multivariant(&self) -> String {
+        let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+        let mut group = "";
+        let mut codecs = Codec::Avc.name().to_owned();
+        if self.audio_kbps.is_some() {
+            for language in 0..self.languages {
+                let default = if language == 0 { "YES" } else { "NO" };
+                let tag = LANGUAGES[language as usize % LANGUAGES.len()];
+                let _ = writeln!(
+                    text,
+                    "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"{tag} {language}\",\
+                     LANGUAGE=\"{tag}\",DEFAULT={default},AUTOSELECT=YES,URI=\"{}/media.m3u8\"",
+                    audio_name(language)
+                );
+            }
+            group = ",AUDIO=\"sound\"";
+            codecs += ",mp4a.40.2";
+        }
+        for (kbps, height) in &self.rungs {
+            let bandwidth = (kbps + self.audio_kbps.unwrap_or(0)) * 1_000;
+            let width = height * 16 / 9;
+            let _ = writeln!(
+                text,
+                "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},RESOLUTION={width}x{height},\
+                 CODECS=\"{codecs}\"{group}\nv{height}/media.m3u8"
+            );
+        }
+        text
+    }
+
+    fn playlist(&self, rendition: &Rendition) -> String {
+        let mut text = format!(
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{}\n#EXT-X-PLAYLIST-TYPE:VOD\n",
+            self.segment_seconds
+        );
+        for part in 0..=self.parts.len() {
+            if part > 0 {
+                text += "#EXT-X-DISCONTINUITY\n";
+            }
+            let file = (self.addressing == Addressing::OneFile).then(|| self.file(part, rendition));
+            match &file {
+                Some(file) => {
+                    let init = file.init;
+                    let _ = writeln!(
+                        text,
+                        "#EXT-X-MAP:URI=\"media-{part}.mp4\",BYTERANGE=\"{init}@0\""
+                    );
+                }
+                None if self.parts.is_empty() => text += "#EXT-X-MAP:URI=\"init.mp4\"\n",
+                None => {
+                    let _ = writeln!(text, "#EXT-X-MAP:URI=\"init-{part}.mp4\"");
+                }
+            }
+            let mut at = file.as_ref().map_or(0, |file| file.init + file.index);
+            for number in self.part_segments(part) {
+                let (_, duration) = self.segment(number, rendition.video);
+                let _ = writeln!(text, "#EXTINF:{}.{:03},", duration / 1_000, duration % 1_000);
+                if file.is_some() {
+                    let size = self.size(number, rendition);
+                    let _ = writeln!(text, "#EXT-X-BYTERANGE:{size}@{at}\nmedia-{part}.mp4");
+                    at += size;
+                } else {
+                    let _ = writeln!(text, "{number}.m4s");
+                }
+            }
+        }
+        text + "#EXT-X-ENDLIST\n"
+    }
+
+    fn mpd(&self) -> String {
+        let mut text = format!(
+            "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" \
+             mediaPresentationDuration=\"PT{}S\" minBufferTime=\"PT2S\" \
+             profiles=\"urn:mpeg:dash:profile:isoff-live:2011\">\n",
+            self.seconds
+        );
+        for part in 0..=self.parts.len() {
+            self.mpd_period(part, &mut text);
+        }
+        text + "</MPD>\n"
+    }
+
+    fn mpd_period(&self, part: usize, text: &mut String) {
+        let segments = self.part_segments(part);
+        let (start, _) = self.segment(segments.start, true);
+        let _ = if self.parts.is_empty() {
+            writeln!(text, "<Period>")
+        } else {
+            writeln!(text, "<Period id=\"p{part}\" start=\"PT{}S\">", start / 1_000)
+        };
+        let mut renditions = self.renditions();
+        let sound = renditions.split_off(self.rungs.len());
+        let codec = if part == 0 { Codec::Avc } else { self.parts[part - 1].codec };
+        *text += "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\">\n";
+        for (rendition, (kbps, height)) in renditions.iter().zip(&self.rungs) {
+            let _ = write!(
+                text,
+                "<Representation id=\"v{height}\" bandwidth=\"{}\" codecs=\"{}\" width=\"{}\" \
+                 height=\"{height}\">\n{}</Representation>\n",
+                kbps * 1_000,
+                codec.name(),
+                height * 16 / 9,
+                self.mpd_segments(part, rendition),
+            );
+        }
+        *text += "</AdaptationSet>\n";
+        for (language, rendition) in sound.iter().enumerate() {
+            let _ = write!(
+                text,
+                "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"{}\">\n\
+                 <Representation id=\"{}\" bandwidth=\"{}\" codecs=\"mp4a.40.2\">\n{}\
+                 </Representation>\n</AdaptationSet>\n",
+                LANGUAGES[language % LANGUAGES.len()],
+                rendition.name,
+                rendition.kbps * 1_000,
+                self.mpd_segments(part, rendition),
+            );
+        }
+        *text += "</Period>\n";
+    }
+
+    fn mpd_segments(&self, part: usize, rendition: &Rendition) -> String {
+        let segments = self.part_segments(part);
+        let (name, offset) = (&rendition.name, self.clock(part));
+        let init = if self.parts.is_empty() { "init".to_owned() } else { format!("init-{part}") };
+        let template = format!(
+            "<SegmentTemplate timescale=\"{TIMESCALE}\" startNumber=\"{}\" \
+             presentationTimeOffset=\"{offset}\" initialization=\"{name}/{init}.mp4\" \
+             media=\"{name}/$Number$.m4s\"",
+            segments.start
+        );
+        match self.addressing {
+            Addressing::Number => {
+                format!("{template} duration=\"{}\"/>\n", self.segment_seconds * TIMESCALE)
+            }
+            Addressing::Timeline => {
+                let (first, _) = self.segment(segments.start, true);
+                let mut text = format!("{template}><SegmentTimeline>");
+                for number in segments {
+                    let (start, duration) = self.segment(number, rendition.video);
+                    let time = offset + u64::from(start - first);
+                    let _ = write!(text, "<S t=\"{time}\" d=\"{duration}\"/>");
+                }
+                text + "</SegmentTimeline></SegmentTemplate>\n"
+            }
+            Addressing::OneFile => {
+                let file = self.file(part, rendition);
+                let index_end = file.init + file.index - 1;
+                format!(
+                    "<BaseURL>{name}/media-{part}.mp4</BaseURL><SegmentBase timescale=\"{TIMESCALE}\" \
+                     presentationTimeOffset=\"{offset}\" indexRange=\"{}-{index_end}\">\
+                     <Initialization range=\"0-{}\"/></SegmentBase>\n",
+                    file.init,
+                    file.init - 1,
+                )
+            }
+        }
+    }
+
+    /// All of a part in one file: initialisation segment, index, segments.
+    fn file(&self, part: usize, rendition: &Rendition) -> File {
+        let init = boxes::init_segment(self.track(part, rendition));
+        let segments = self.part_segments(part);
+        let sizes: Vec<(u32, u32)> = segments
+            .clone()
+            .map(|number| {
+                let (_, duration) = self.segment(number, rendition.video);
+                (self.size(number, rendition) as u32, duration)
+            })
+            .collect();
+        let (lag, _) = self.segment(segments.start, rendition.video);
+        let (first, _) = self.segment(segments.start, true);
+        let start = self.clock(part) + u64::from(lag - first);
+        let index = boxes::segment_index(TIMESCALE, start, &sizes);
+        let lengths = (init.len() as u64, index.len() as u64);
+        let mut pieces = vec![(0, init), (lengths.0, index)];
+        let mut at = lengths.0 + lengths.1;
+        for number in segments {
+            let (head, size) = self.media_segment(number, rendition);
+            pieces.push((at, head));
+            at += size;
+        }
+        File {
+            init: lengths.0,
+            index: lengths.1,
+            resource: Resource::sparse("video/mp4", at, pieces),
+        }
+    }
+}
+
+struct File {
+    /// Bytes of the initialisation segment.
+    init: u64,
+    /// Bytes of the index.
+    index: u64,
+    resource: Resource,
+}
+
+fn audio_name(language: u32) -> String {
+    if language == 0 { "audio".to_owned() } else { format!("audio-{language}") }
+}

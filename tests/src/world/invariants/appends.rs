@@ -1,0 +1,61 @@
+//! What is put into a buffer, and what stays in it.
+
+use kinora_core::io::MediaKind;
+use kinora_core::time::{MediaTime, TimeRange};
+
+use super::{Invariant, Invariants, Scene, overlap};
+use crate::world::content::Resource;
+
+/// Representations may differ by a frame or two at their boundaries.
+const FRAMES: MediaTime = MediaTime::from_millis(100);
+/// What is behind is dropped in steps of ten seconds.
+const TRIM_STEP: MediaTime = MediaTime::from_secs(10);
+
+impl Invariants {
+    /// Media is about to be appended at `place`.
+    pub(in crate::world) fn append(
+        &mut self,
+        kind: MediaKind,
+        place: TimeRange,
+        resource: &Resource,
+        scene: &Scene<'_>,
+    ) {
+        for chunk in scene.element.chunks(kind) {
+            let common = overlap(place, chunk.range);
+            let covers =
+                place.start <= chunk.range.start + FRAMES && chunk.range.end <= place.end + FRAMES;
+            if common > FRAMES && !covers {
+                let what = format!(
+                    "{} at {}..{} cuts into {} at {}..{}",
+                    resource.name,
+                    place.start,
+                    place.end,
+                    chunk.name,
+                    chunk.range.start,
+                    chunk.range.end
+                );
+                self.violate(Invariant::Overlap, what);
+            }
+        }
+        let Some(truth) = scene.origin.truth(&resource.name) else { return };
+        if (place.start - truth.range.start).abs() > FRAMES {
+            let what = format!(
+                "{} belongs to {} and is put at {}",
+                resource.name, truth.range.start, place.start
+            );
+            self.violate(Invariant::Placement, what);
+        }
+        self.back_buffer(kind, truth.range.duration(), scene);
+    }
+
+    fn back_buffer(&mut self, kind: MediaKind, segment: MediaTime, scene: &Scene<'_>) {
+        let Some(first) = scene.element.chunks(kind).first() else { return };
+        let behind = scene.element.position - first.range.start;
+        let bound = self.back + TRIM_STEP + segment.times(2) + MediaTime::from_secs(2);
+        // A seek may leave much behind, which goes with the next removals.
+        if behind > bound && self.since(self.viewer.acted) > 30.0 {
+            let what = format!("{} holds {behind} s behind the playhead", kind.name());
+            self.violate(Invariant::BufferBounds, what);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a viewer notices.
+
+use std::time::Duration;
+
+use kinora_core::error::ErrorCode;
+use kinora_core::io::{ElementState, Event, MediaKind};
+use kinora_core::time::{MediaTime, Timestamp};
+
+use super::{Invariant, Invariants, Scene};
+use crate::world::content::Origin;
+
+/// A playhead that could move and does not for so long, nothing being wrong, is stuck.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What one fault may cost: a timeout and the longest pause after it.
+const FAULT_PATIENCE: Duration = Duration::from_secs(20);
+/// So often a second may a player want to be woken.
+const MAX_WAKES: u32 = 200;
+/// A segment is looked for in so many qualities.
+const QUALITIES_TRIED: usize = 3;
+
+#[derive(Debug, Default)]
+pub(super) struct Playback {
+    loaded: bool,
+    failed: bool,
+    ready: bool,
+    ended: bool,
+    playing: bool,
+    /// Where the playhead was last seen, and since when.
+    place: MediaTime,
+    /// For how long it could have moved on.
+    stuck: Duration,
+    looked: Timestamp,
+    /// Faults that had struck when it last moved.
+    struck: usize,
+    paused: bool,
+    second: u64,
+    wakes: u32,
+}
+
+impl Playback {
+    pub(super) fn load(&mut self, now: Timestamp) {
+        *self = Self { loaded: true, looked: now, struck: self.struck, ..Self::default() };
+    }
+
+    pub(super) fn unload(&mut self) {
+        self.loaded = false;
+    }
+
+    /// The playhead is somewhere else, for a good reason.
+    pub(super) fn moved(&mut self, now: Timestamp) {
+        self.stuck = Duration::ZERO;
+        self.looked = now;
+        self.ended = false;
+    }
+
+    pub(super) fn element(&mut self, _: Timestamp, state: &ElementState) {
+        if state.paused != self.paused {
+            self.paused = state.paused;
+            self.playing = false;
+        }
+        if !state.ended {
+            self.ended = false;
+        }
+    }
+}
+
+impl Invariants {
+    pub(super) fn woken(&mut self) {
+        let second = self.now.micros() / 1_000_000;
+        let playback = &mut self.playback;
+        if playback.second != second {
+            (playback.second, playback.wakes) = (second, 0);
+        }
+        playback.wakes += 1;
+        if playback.wakes == MAX_WAKES {
+            self.violate(Invariant::Spin, format!("woken {MAX_WAKES} times in a second"));
+        }
+    }
+
+    /// Time has passed; `healthy` if the network could have delivered.
+    pub(in crate::world) fn stepped(&mut self, scene: &Scene<'_>, healthy: bool) {
+        let now = self.now;
+        let element = scene.element;
+        let playback = &mut self.playback;
+        let elapsed = now.since(playback.looked);
+        playback.looked = now;
+        let wants_to = playback.loaded
+            && !playback.failed
+            && !element.paused
+            && !element.has_ended()
+            && element.rate() > 0.0
+            && element.error().is_none();
+        if !wants_to || element.position != playback.place {
+            playback.place = element.position;
+            playback.stuck = Duration::ZERO;
+            playback.struck = scene.origin.struck.len();
+            return;
+        }
+        if !healthy {
+            return;
+        }
+        playback.stuck += elapsed;
+        let faults = (scene.origin.struck.len() - playback.struck) as u32;
+        let bound = PATIENCE + FAULT_PATIENCE * faults;
+        if playback.stuck > bound {
+            let what = format!(
+                "the playhead has stood at {} for {:.1} s on a network that could deliver",
+                playback.place,
+                playback.stuck.as_secs_f64()
+            );
+            playback.stuck = Duration::ZERO;
+            self.violate(Invariant::Liveness, what);
+        }
+    }
+
+    /// The player tells the app.
+    pub(in crate::world) fn event(&mut self, event: &Event, scene: &Scene<'_>) {
+        let playback = &mut self.playback;
+        let mut wrong = None;
+        if playback.failed {
+            wrong = Some("an event after a fatal error");
+        }
+        if !playback.loaded && !matches!(event, Event::Warning(_)) {
+            wrong = Some("an event with nothing loaded");
+        }
+        match event {
+            Event::Ready if std::mem::replace(&mut playback.ready, true) => {
+                wrong = Some("ready twice");
+            }
+            Event::Playing => {
+                if std::mem::replace(&mut playback.playing, true) {
+                    wrong = Some("playing twice");
+                }
+                playback.ended = false;
+            }
+            Event::Buffering { .. } => playback.playing = false,
+            Event::Ended => {
+                playback.playing = false;
+                if std::mem::replace(&mut playback.ended, true) {
+                    wrong = Some("ended twice");
+                }
+            }
+            Event::Error(error) => {
+                playback.failed = true;
+                if !justified(error, scene, self.attempts) {
+                    let what = format!("{error:?} has no cause in this world");
+                    self.violate(Invariant::Fatal, what);
+                }
+            }
+            _ => {}
+        }
+        if let Some(what) = wrong {
+            self.violate(Invariant::Status, format!("{what}: {event:?}"));
+        }
+    }
+}
+
+/// Whether the world gave a cause for a fatal error.
+fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, attempts: u32) -> bool {
+    let element = scene.element;
+    match error.code {
+        ErrorCode::MediaDecode | ErrorCode::MediaElement => element.error().is_some(),
+        ErrorCode::MediaNotSupported => {
+            element.faults.refuses_change_type || element.faults.refuses_types.is_some()
+        }
+        ErrorCode::BufferTooSmall => {
+            element.quota < 2 * scene.origin.largest_segment()
+                || element.faults.quota_at_append.is_some()
+        }
+        _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, attempts)),
+    }
+}
+
+/// Whether everything that could be tried for a resource has failed: all attempts, and of a segment
+/// all qualities that a player tries.
+fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
+    let file = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
+    let failed = |url: &str| {
+        let struck = origin.struck.iter().filter(|struck| struck.url == url);
+        let weight = struck.map(|struck| if struck.is_final { attempts } else { 1 }).sum::<u32>();
+        weight + origin.interruptions >= attempts
+    };
+    if origin.body(url).is_none() {
+        return true;
+    }
+    if !failed(url) {
+        return false;
+    }
+    let name = file(url);
+    let Some(truth) = origin.truth(&format!("{url}#0")) else { return true };
+    if truth.kind == MediaKind::Audio {
+        return true;
+    }
+    let elsewhere = origin.representations(truth.number);
+    let tried = elsewhere.iter().filter(|other| file(other) == name && failed(other)).count();
+    tried >= elsewhere.len().min(QUALITIES_TRIED)
+}

@@ -1,0 +1,124 @@
+//! What is asked for, and how often.
+
+use std::collections::VecDeque;
+
+use kinora_core::io::{Request, RequestKind};
+use kinora_core::time::{MediaTime, Timestamp};
+
+use super::{Invariant, Invariants, Scene, Truth, name_of};
+
+/// Besides media: manifests, playlists, initialisation segments, indexes.
+const BASE_BUDGET: usize = 60;
+/// What one action of the viewer may cost.
+const ACTION_BUDGET: usize = 12;
+/// What one fault may cost: the attempt again, or the same segment from elsewhere.
+const FAULT_BUDGET: usize = 4;
+/// One resource may be asked for so often in a minute without the viewer's doing.
+const MAX_REPEATS: usize = 10;
+/// Streams are kept in step by no more than this.
+const MAX_LEAD: MediaTime = MediaTime::from_secs(6);
+
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// Requests of the last minute.
+    recent: VecDeque<(Timestamp, String)>,
+    /// Shortest segment seen.
+    shortest: Option<MediaTime>,
+    /// Faults that had struck a minute ago or more, with the instant.
+    struck: VecDeque<(Timestamp, usize)>,
+}
+
+impl Requests {
+    pub(super) fn load(&mut self) {
+        self.recent.clear();
+        self.shortest = None;
+    }
+}
+
+impl Invariants {
+    /// A request is about to leave.
+    pub(in crate::world) fn request(&mut self, request: &Request, scene: &Scene<'_>) {
+        let name = name_of(request);
+        if let (RequestKind::Segment(_), Some(truth)) = (request.kind, scene.origin.truth(&name)) {
+            self.held_already(&name, truth, scene);
+            self.within_goal(&name, truth, scene);
+            let shortest = &mut self.requests.shortest;
+            let duration = truth.range.duration().max(MediaTime::from_millis(500));
+            *shortest = Some(shortest.map_or(duration, |shortest| shortest.min(duration)));
+        }
+        self.budget(name, request.kind, scene);
+    }
+
+    fn held_already(&mut self, name: &str, truth: &Truth, scene: &Scene<'_>) {
+        if (scene.bodies)(name) {
+            self.violate(Invariant::Refetch, format!("{name} is on its way"));
+        }
+        // The viewer chose something else: what is held may be what is not wanted.
+        if self.since(self.viewer.chose) < 60.0 {
+            return;
+        }
+        let slack = MediaTime::from_millis(100);
+        for chunk in scene.element.chunks(truth.kind) {
+            let whole = chunk.range == chunk.whole && !chunk.is_damaged();
+            let covers = chunk.range.start <= truth.range.start + slack
+                && truth.range.end <= chunk.range.end + slack;
+            let Some(held) = scene.origin.truth(&chunk.name).filter(|_| whole && covers) else {
+                continue;
+            };
+            let same_track = held.kind == kinora_core::io::MediaKind::Video
+                || held.representation == truth.representation;
+            if same_track && held.kbps >= truth.kbps {
+                let what = format!("{name} is asked for although {} is held", chunk.name);
+                self.violate(Invariant::Refetch, what);
+            }
+        }
+    }
+
+    fn within_goal(&mut self, name: &str, truth: &Truth, scene: &Scene<'_>) {
+        // Before there are buffers the element does not know where playback starts.
+        if scene.element.kinds().is_empty() || self.since(self.viewer.acted) < 5.0 {
+            return;
+        }
+        let ahead = truth.range.start - scene.element.position;
+        let bound = self.forward.max(MediaTime::from_secs(1)) + truth.range.duration() + MAX_LEAD;
+        if ahead > bound {
+            let what = format!("{name} is asked for {ahead} s ahead of the playhead");
+            self.violate(Invariant::BufferBounds, what);
+        }
+    }
+
+    fn budget(&mut self, name: String, kind: RequestKind, scene: &Scene<'_>) {
+        let now = self.now;
+        let minute = |at: &Timestamp| now.since(*at).as_secs() < 60;
+        let requests = &mut self.requests;
+        requests.recent.push_back((now, name.clone()));
+        while requests.recent.front().is_some_and(|(at, _)| !minute(at)) {
+            requests.recent.pop_front();
+        }
+        let struck = scene.origin.struck.len();
+        requests.struck.push_back((now, struck));
+        while requests.struck.len() > 1
+            && requests.struck.front().is_some_and(|(at, _)| !minute(at))
+        {
+            requests.struck.pop_front();
+        }
+        let faults = struck - requests.struck.front().map_or(struck, |(_, before)| *before);
+        let actions = self.viewer.actions.iter().filter(|at| minute(at)).count();
+        let segment = requests.shortest.map_or(1.0, MediaTime::seconds);
+        let rate = scene.element.rate().max(1.0);
+        let media = 2.0 * (60.0 * rate + self.forward.seconds()) / segment * 1.5;
+        let budget = BASE_BUDGET + media as usize + actions * ACTION_BUDGET + faults * FAULT_BUDGET;
+        let count = requests.recent.len();
+        let repeats = requests.recent.iter().filter(|(_, other)| *other == name).count();
+        if count > budget {
+            self.violate(
+                Invariant::Storm,
+                format!("{count} requests in a minute, budget {budget}"),
+            );
+        }
+        let reload = matches!(kind, RequestKind::Manifest | RequestKind::MediaPlaylist(_));
+        if repeats > MAX_REPEATS && actions == 0 && !reload {
+            self.violate(Invariant::Storm, format!("{repeats} requests for {name} in a minute"));
+        }
+    }
+}
