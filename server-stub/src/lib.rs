@@ -2,8 +2,9 @@
 //!
 //! [`package`] turns a video file into a presentation: CMAF segments written once, with HLS and DASH manifests
 //! over them. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks, [`catalog`] what
-//! there is to watch, [`playback`] who may play it now, [`steering`] from where,
-//! [`chaos`] makes delivery worse on purpose. They stand on [`storage`], which is what they keep, on [`token`],
+//! there is to watch, [`playback`] who may play it now, [`steering`] from where, [`events`] what happened then,
+//! [`experiments`] in which way each watches, [`chaos`] makes delivery worse on purpose. They stand on [`storage`],
+//! which is what they keep, on [`token`],
 //! which is how they know a caller, and on [`web`], which puts them together; [`roles`] opens them over a
 //! directory, [`access`] watches delivery, and [`mod@http`] serves all of it. [`recommend`] learns from what was
 //! watched.
@@ -13,11 +14,15 @@ pub mod auth;
 pub mod catalog;
 pub mod chaos;
 pub mod clock;
+mod crash;
 pub mod delivery;
 mod error;
+pub mod events;
+pub mod experiments;
 pub mod http;
 pub mod id;
 pub mod package;
+pub mod platform;
 pub mod playback;
 pub mod recommend;
 pub mod roles;

@@ -1,5 +1,7 @@
 //! Which roles one process plays, over which data.
 
+mod learning;
+
 use crate::{
     Error, Result,
     auth::{self, Auth},
@@ -10,6 +12,7 @@ use crate::{
     steering::{self, Edges, Steering, edge::Edge},
     storage::{
         Accounts as _, Catalogue as _, History as _, Sessions as _,
+        files::FileLog,
         sqlite::{SqliteAccounts, SqliteCatalogue, SqliteHistory, SqliteSessions},
     },
     token::{SigningKeys, Verifier, cat::DeliveryKeys},
@@ -35,11 +38,22 @@ pub enum Role {
     Playback,
     /// From where players fetch
     Steering,
+    /// What players and pages saw happen
+    Events,
+    /// Who watches in which way, to see which is better
+    Experiments,
 }
 
 impl Role {
     /// Every role that needs a directory for its data.
-    pub const WITH_DATA: [Self; 4] = [Self::Auth, Self::Catalog, Self::Playback, Self::Steering];
+    pub const WITH_DATA: [Self; 6] = [
+        Self::Auth,
+        Self::Catalog,
+        Self::Playback,
+        Self::Steering,
+        Self::Events,
+        Self::Experiments,
+    ];
 }
 
 /// Where the roles that have data keep it.
@@ -57,6 +71,8 @@ pub struct Data {
     pub delivery_url: String,
     /// Where media can be fetched from.
     pub edges: Vec<Edge>,
+    /// How many times as much as usual a client may do.
+    pub rate_limit_factor: u32,
     /// The time.
     pub clock: Clock,
 }
@@ -76,6 +92,7 @@ impl Data {
             most_streams: 2,
             delivery_url: String::new(),
             edges: Vec::new(),
+            rate_limit_factor: 1,
             clock: Clock::default(),
         }
     }
@@ -123,11 +140,21 @@ impl Data {
         if roles.contains(&Role::Catalog) {
             service = self.catalog(service, &verifier).await?;
         }
-        if roles.contains(&Role::Playback) {
-            service = self.playback(service, &verifier).await?;
+        if roles.iter().any(|role| matches!(role, Role::Playback | Role::Events)) {
+            // One for both: it remembers much.
+            let log = self.event_log().await?;
+            if roles.contains(&Role::Playback) {
+                service = self.playback(service, &verifier, &log).await?;
+            }
+            if roles.contains(&Role::Events) {
+                service = self.events(service, &verifier, &log, metrics).await?;
+            }
         }
         if roles.contains(&Role::Steering) {
             service = self.steering(service, &verifier).await?;
+        }
+        if roles.contains(&Role::Experiments) {
+            service = self.experiments(service, &verifier).await?;
         }
         Ok(service)
     }
@@ -189,7 +216,12 @@ impl Data {
             }))
     }
 
-    async fn playback(&self, service: Service, verifier: &Verifier) -> Result<Service> {
+    async fn playback(
+        &self,
+        service: Service,
+        verifier: &Verifier,
+        log: &FileLog,
+    ) -> Result<Service> {
         let sessions = SqliteSessions::open(&self.directory).await?;
         let parts = playback::Parts {
             catalogue: Arc::new(SqliteCatalogue::open(&self.directory).await?),
@@ -201,7 +233,7 @@ impl Data {
             delivery_keys: self.delivery_keys().await?,
             delivery_url: self.delivery_url.clone(),
             edges: self.edges(&sessions),
-            experiments: None,
+            experiments: Some(Arc::new(self.assigner(log).await?)),
             licences: None,
         };
         Ok(service.role(Playback::new(parts).routes()).needs("streams", move || {

@@ -158,6 +158,7 @@ impl Serve {
         let Some(directory) = &self.data else { return Ok(None) };
         let mut data = Data::new(directory);
         data.most_streams = usize::from(self.streams);
+        data.rate_limit_factor = self.rate_limit_factor;
         data.signing_keys = secret(self.signing_keys.as_deref(), "KINORA_SIGNING_KEYS")?;
         data.delivery_keys = secret(self.delivery_keys.as_deref(), "KINORA_DELIVERY_KEYS")?;
         data.delivery_url.clone_from(&self.delivery_url);

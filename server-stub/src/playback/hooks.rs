@@ -2,6 +2,7 @@
 
 use crate::{
     id::{AccountId, PlaybackId, ProfileId, SessionId},
+    platform::Platform,
     web::text::{Link, Slug},
 };
 use async_trait::async_trait;
@@ -19,6 +20,12 @@ pub struct Begun {
     pub session: SessionId,
     /// The profile that plays.
     pub profile: ProfileId,
+    /// Whether that is a child's.
+    pub kids: bool,
+    /// Where the household is.
+    pub region: String,
+    /// What the player runs on.
+    pub platform: Platform,
     /// The film or the episode.
     pub item: Slug,
     /// The package of the library it plays, if it is of the library.

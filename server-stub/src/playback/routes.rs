@@ -8,6 +8,7 @@ use super::{
 use crate::{
     clock::UnixTime,
     id::PlaybackId,
+    platform::Platform,
     steering::health::Report,
     storage::{
         catalogue::{LONGEST, View},
@@ -52,6 +53,9 @@ struct Device {
     #[serde(default)]
     #[schema(max_items = 16)]
     codecs: Vec<Codec>,
+    /// What the player runs on.
+    #[serde(default)]
+    platform: Platform,
 }
 
 /// What to play it with.
@@ -141,6 +145,9 @@ async fn begin(
         account: claims.sub,
         session: claims.sid,
         profile: profile.id,
+        kids: profile.kids,
+        region: claims.region,
+        platform: device.platform,
         item: id,
         package: media.package.clone(),
     };

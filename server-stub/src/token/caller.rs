@@ -50,10 +50,17 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Self::of(&Verifier::from_ref(state), bearer(&parts.headers)).await
+    }
+}
+
+impl Caller {
+    /// Who holds a token.
+    pub(crate) async fn of(verifier: &Verifier, token: Option<&str>) -> Result<Self, Problem> {
         let refuse = |detail| Problem::new(Code::Unauthenticated, detail);
-        let token = bearer(&parts.headers)
-            .ok_or_else(|| refuse("send `Authorization: Bearer` with an access token"))?;
-        let claims = Verifier::from_ref(state).verify(token).await;
+        let token =
+            token.ok_or_else(|| refuse("send `Authorization: Bearer` with an access token"))?;
+        let claims = verifier.verify(token).await;
         claims.map(Self).ok_or_else(|| refuse("the access token is not valid, or no longer"))
     }
 }
@@ -65,7 +72,14 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Caller(claims) = Caller::from_request_parts(parts, state).await?;
+        Self::of(&Verifier::from_ref(state), bearer(&parts.headers)).await
+    }
+}
+
+impl Viewer {
+    /// Who holds a token, as a profile.
+    pub(crate) async fn of(verifier: &Verifier, token: Option<&str>) -> Result<Self, Problem> {
+        let Caller(claims) = Caller::of(verifier, token).await?;
         match claims.profile.clone() {
             Some(profile) => Ok(Self { claims, profile }),
             None => {
@@ -92,7 +106,7 @@ where
 }
 
 /// The token of an `Authorization` header (RFC 6750, 2.1). Two headers are none.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, more) = (values.next()?, values.next());
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;

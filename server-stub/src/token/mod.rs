@@ -10,6 +10,7 @@ mod jws;
 mod keys;
 mod secrets;
 
+pub(crate) use caller::bearer;
 pub use caller::{Admin, Adult, Caller, Viewer};
 pub use keys::{KeySet, PublicKey, SigningKeys, Verifier};
 pub use secrets::KeysError;

@@ -223,6 +223,10 @@ impl From<storage::Error> for Problem {
             storage::Error::Unavailable { .. } => {
                 Self::new(Code::Unavailable, "the storage does not answer").retry_after(2)
             }
+            storage::Error::Busy => {
+                Self::new(Code::Unavailable, "there is more to store than can be kept up with")
+                    .retry_after(2)
+            }
             _ => Self::new(Code::Internal, "the service cannot read what it stored"),
         }
     }

@@ -114,6 +114,14 @@ texts! {
     Codec(4, r"^[a-zA-Z0-9]{4}$", "four letters or digits such as avc1") |text| {
         text.len() == 4 && text.bytes().all(|b| b.is_ascii_alphanumeric())
     };
+    /// Names something of a client's own.
+    EventId(64, r"^[A-Za-z0-9_-]+$", "letters, digits, hyphens and underscores, at most 64") |text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    };
+    /// A word of another part of the system, carried along.
+    Token(64, r"^[A-Za-z0-9_.:-]+$", "letters, digits and any of _.:- and at most 64 of them") |text| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+    };
     /// Where a page ended, as it said itself.
     Cursor(4096, r"^[A-Za-z0-9_-]+$", "what a page gave as `next`") |text| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')

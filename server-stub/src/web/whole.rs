@@ -19,6 +19,15 @@ pub(crate) fn optional<'de, T: TryFrom<u64>, D: Deserializer<'de>>(
     deserializer.deserialize_option(Maybe(Whole(PhantomData)))
 }
 
+/// One that stands by itself.
+pub(crate) struct Number<T>(pub(crate) T);
+
+impl<'de, T: TryFrom<u64>> serde::Deserialize<'de> for Number<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        required(deserializer).map(Self)
+    }
+}
+
 struct Whole<T>(PhantomData<T>);
 
 impl<T: TryFrom<u64>> de::Visitor<'_> for Whole<T> {

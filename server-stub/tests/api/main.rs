@@ -10,6 +10,8 @@ mod abuse;
 mod accounts;
 mod catalog;
 mod devices;
+mod events;
+mod experiments;
 mod ground;
 mod playback;
 mod profiles;

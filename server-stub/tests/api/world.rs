@@ -90,14 +90,19 @@ impl World {
 
     /// Where the role that answers a path is.
     pub(crate) fn url(&self, path: &str) -> String {
-        const CATALOG: [&str; 6] =
-            ["catalog", "my-list", "ratings", "positions", "continue-watching", "admin"];
-        let first = path.trim_start_matches("/v1/").split('/').next().unwrap();
+        const CATALOG: [&str; 5] =
+            ["catalog", "my-list", "ratings", "positions", "continue-watching"];
+        let path_of = path.trim_start_matches("/v1/");
+        let first = path_of.split(['/', '?']).next().unwrap();
         let role = if first.starts_with("playback") {
             Role::Playback
         } else if first == "steering" || path.starts_with("/v1/admin/edges") {
             Role::Steering
-        } else if CATALOG.contains(&first) {
+        } else if first == "events" {
+            Role::Events
+        } else if path_of.starts_with("admin/experiments") {
+            Role::Experiments
+        } else if CATALOG.contains(&first) || first == "admin" {
             Role::Catalog
         } else {
             Role::Auth

@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod blobs;
 mod catalogue;
+mod event_log;
+mod experiments;
 mod history;
 mod sessions;
 

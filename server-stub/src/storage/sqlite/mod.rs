@@ -5,16 +5,18 @@
 
 mod accounts;
 mod catalogue;
+mod experiments;
 mod history;
 mod migrate;
 mod sessions;
 
 pub use accounts::SqliteAccounts;
 pub use catalogue::SqliteCatalogue;
+pub use experiments::SqliteExperiments;
 pub use history::SqliteHistory;
 pub use sessions::SqliteSessions;
 
-use super::{Error, Result};
+use super::{Error, Result, blocking};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::{
     convert::Infallible,
@@ -140,16 +142,6 @@ fn create_private(directory: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(directory)
-}
-
-/// Runs work that waits for the disk, away from the threads that serve connections.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::Unavailable { reason: error.to_string() }),
-    }
 }
 
 impl From<rusqlite::Error> for Error {
