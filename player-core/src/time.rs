@@ -39,15 +39,30 @@ impl MediaTime {
     /// A time from `value` units of 1/`timescale` s, rounded to the nearest flick. A timescale of
     /// zero, which no specification allows, counts as one.
     pub fn from_scaled(value: i64, timescale: u32) -> Self {
-        let timescale = i128::from(timescale.max(1));
-        let product = i128::from(value) * i128::from(FLICKS_PER_SECOND);
-        let half = if product < 0 { -(timescale / 2) } else { timescale / 2 };
-        Self(saturate((product + half) / timescale))
+        let magnitude = Self::magnitude(value.unsigned_abs(), timescale);
+        if value < 0 { -magnitude } else { magnitude }
+    }
+
+    /// Whole seconds apart, so that it takes no wide products: what is less is less than 32 bits, and
+    /// flicks in a second are less than 30.
+    #[inline(never)]
+    fn magnitude(value: u64, timescale: u32) -> Self {
+        let timescale = u64::from(timescale.max(1));
+        let (whole, rest) = (value / timescale, value % timescale);
+        let rest = (rest * FLICKS_PER_SECOND as u64 + timescale / 2) / timescale;
+        Self::from_secs(i64::try_from(whole).unwrap_or(i64::MAX)) + Self(rest as i64)
     }
 
     /// As [`from_scaled`](Self::from_scaled), for the unsigned times of ISO BMFF; saturates.
     pub fn from_unsigned(value: u64, timescale: u32) -> Self {
-        Self::from_scaled(i64::try_from(value).unwrap_or(i64::MAX), timescale)
+        Self::magnitude(value, timescale)
+    }
+
+    /// The distance from one unsigned time to another, as [`from_unsigned`](Self::from_unsigned) has
+    /// it.
+    pub(crate) fn between(from: u64, to: u64, timescale: u32) -> Self {
+        let magnitude = Self::magnitude(to.abs_diff(from), timescale);
+        if to < from { -magnitude } else { magnitude }
     }
 
     /// A time from whole milliseconds.
@@ -75,14 +90,17 @@ impl MediaTime {
 
     /// The time in units of 1/`timescale` s, rounded down.
     pub fn scaled(self, timescale: u32) -> i64 {
-        let product = i128::from(self.0) * i128::from(timescale);
-        saturate(product.div_euclid(i128::from(FLICKS_PER_SECOND)))
+        let timescale = i64::from(timescale);
+        let seconds = self.0.div_euclid(FLICKS_PER_SECOND);
+        let rest = self.0.rem_euclid(FLICKS_PER_SECOND) * timescale / FLICKS_PER_SECOND;
+        seconds.saturating_mul(timescale).saturating_add(rest)
     }
 
     /// A time from whole microseconds; saturates.
     pub fn from_micros(micros: i64) -> Self {
-        // A flick is 1/705.6 µs.
-        Self(saturate(i128::from(micros) * 7056 / 10))
+        // Five microseconds are 3528 flicks.
+        let (fives, rest) = (micros / 5, micros % 5);
+        Self(fives.saturating_mul(3528).saturating_add(rest * 3528 / 5))
     }
 
     /// The distance in whole microseconds, rounded to the nearest.
@@ -103,8 +121,9 @@ impl MediaTime {
 
     /// A distance from a [`Duration`], rounded down to a flick; saturates.
     pub fn from_duration(duration: Duration) -> Self {
-        let flicks = duration.as_nanos() * FLICKS_PER_SECOND as u128 / 1_000_000_000;
-        Self(i64::try_from(flicks).unwrap_or(i64::MAX))
+        let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        let rest = i64::from(duration.subsec_nanos()) * FLICKS_PER_SECOND / 1_000_000_000;
+        Self::from_secs(seconds) + Self(rest)
     }
 
     /// The distance multiplied by a whole number; saturates.
@@ -116,10 +135,6 @@ impl MediaTime {
     pub const fn abs(self) -> Self {
         Self(self.0.saturating_abs())
     }
-}
-
-fn saturate(value: i128) -> i64 {
-    value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
 impl Add for MediaTime {
@@ -224,6 +239,8 @@ impl WallTime {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -248,6 +265,30 @@ mod tests {
         assert_eq!(MediaTime::MAX + MediaTime::from_secs(1), MediaTime::MAX);
         assert_eq!(MediaTime::from_seconds(f64::NAN), MediaTime::ZERO);
         assert_eq!(MediaTime::from_seconds(f64::INFINITY), MediaTime::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn times_are_those_of_long_arithmetic(
+            value in prop_oneof![any::<i64>(), -1_000_000_000i64..1_000_000_000],
+            timescale in prop_oneof![1u32.., 1u32..100_000],
+        ) {
+            let (wide, scale) = (i128::from(value), i128::from(timescale));
+            let flicks = i128::from(FLICKS_PER_SECOND);
+            let clamp = |wide: i128| wide.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+            let half = if value < 0 { -(scale / 2) } else { scale / 2 };
+            let expected = clamp((wide * flicks + half) / scale).max(-i64::MAX);
+            prop_assert_eq!(MediaTime::from_scaled(value, timescale).flicks(), expected);
+            // At the very ends it may be off by less than a second.
+            let expected = clamp((wide * scale).div_euclid(flicks));
+            let (scaled, ends) = (MediaTime::from_flicks(value).scaled(timescale), 1 << 62);
+            prop_assert!(scaled == expected || expected.unsigned_abs() > ends);
+            let expected = clamp(wide * 7056 / 10);
+            prop_assert_eq!(MediaTime::from_micros(value).flicks(), expected);
+            let duration = Duration::from_nanos(value.unsigned_abs());
+            let expected = i128::from(value.unsigned_abs()) * flicks / 1_000_000_000;
+            prop_assert_eq!(MediaTime::from_duration(duration).flicks(), clamp(expected));
+        }
     }
 
     #[test]

@@ -175,6 +175,11 @@ impl SegmentIndex {
         Self { layout: Layout::List(list), inits, init_keys, keys, media_offset: None }
     }
 
+    /// No segments, named one by one.
+    pub(crate) fn nothing() -> Self {
+        Self::from_encrypted_list(List::new("", 0), Shared::default())
+    }
+
     /// The list, if segments are named one by one.
     pub(crate) fn list(&self) -> Option<&List> {
         match &self.layout {

@@ -87,9 +87,9 @@ impl<'a> Level<'a> {
     /// `@timescale` and `@presentationTimeOffset` of what stands here.
     pub(super) fn timing(&self) -> Option<(u32, u64)> {
         let element = self.0.iter().flatten().next()?.element;
-        let timescale = element.number(Name::Timescale).ok()??;
-        let offset = element.number(Name::PresentationTimeOffset).ok()?;
-        Some((u32::try_from(timescale).ok()?, offset.unwrap_or(0)))
+        let timescale = element.count(Name::Timescale)?;
+        let offset = element.get(Name::PresentationTimeOffset).map(decimal::integer);
+        Some((u32::try_from(timescale).ok()?, offset.unwrap_or(Some(0))?))
     }
 }
 
@@ -125,11 +125,14 @@ impl Resolver<'_, '_> {
         for level in of.levels {
             let Some(kind) = level.0.iter().position(Option::is_some) else { continue };
             let chain = Chain::of(of, kind);
-            chain.offset(chunked)?;
+            chain.offset(chunked);
+            let times = chain.times(of);
+            // Nothing is worked out with numbers that are none.
+            self.mpd.source.check()?;
             return match kind {
-                0 => self.by_template(&chain, of, period).map(Segments::Known),
-                1 => self.by_list(&chain, of, period).map(Segments::Known),
-                _ => self.by_index(&chain, of, period),
+                0 => self.by_template(&chain, &times, of, period).map(Segments::Known),
+                1 => self.by_list(&chain, &times, of, period).map(Segments::Known),
+                _ => self.by_index(&chain, &times, of, period),
             };
         }
         // The whole file is one segment (§5.3.9.1).
@@ -150,13 +153,13 @@ impl Resolver<'_, '_> {
     fn by_template(
         &mut self,
         chain: &Chain<'_>,
+        times: &Times,
         of: &Addressed<'_>,
         period: &mut PeriodContext,
     ) -> Result<SegmentIndex, Fault> {
         let at = chain.at;
         let missing = || ManifestErrorKind::missing_attribute("SegmentTemplate", "media").at(at);
         let media = chain.get(Name::Media).ok_or_else(missing)?;
-        let times = chain.times(of)?;
         let context = template::Context { base: of.base, id: of.id, bandwidth: of.bandwidth };
         let mut compile = |text: &str| {
             self.spend(context.base.len() + text.len(), at)?;
@@ -168,11 +171,11 @@ impl Resolver<'_, '_> {
                 let url = compile(text)?.expand(times.start_number, times.origin, 1);
                 Some(InitSegment { url, range: None })
             }
-            None => chain.initialization(of.base)?,
+            None => chain.initialization(of.base),
         };
         let timeline = match chain.find(|level| level.timeline) {
-            Some(list) => self.timeline(list, &times, period, of, pattern.is_numbered())?,
-            None => Arc::new(self.even(&times, period, at)?),
+            Some(list) => self.timeline(list, times, period, of, pattern.is_numbered())?,
+            None => Arc::new(self.even(times, period, at)?),
         };
         Ok(SegmentIndex::from_runs(pattern, timeline, init, times.media_offset(period.start)))
     }
@@ -297,6 +300,7 @@ impl Resolver<'_, '_> {
     fn by_list(
         &mut self,
         chain: &Chain<'_>,
+        times: &Times,
         of: &Addressed<'_>,
         period: &mut PeriodContext,
     ) -> Result<SegmentIndex, Fault> {
@@ -305,9 +309,8 @@ impl Resolver<'_, '_> {
             .find(|level| Some((level.segment?, level.segments)))
             .ok_or_else(|| ManifestErrorKind::missing("SegmentURL").at(at))?;
         self.spend(count, at)?;
-        let times = chain.times(of)?;
         let timeline = match chain.find(|level| level.timeline) {
-            Some(timeline) => self.timeline(timeline, &times, period, of, true)?,
+            Some(timeline) => self.timeline(timeline, times, period, of, true)?,
             None => {
                 let whole = period.end.filter(|_| count == 1);
                 let whole = whole.map(|end| times.media_time(end - period.start));
@@ -326,7 +329,7 @@ impl Resolver<'_, '_> {
                 Arc::new(timeline)
             }
         };
-        let init = chain.initialization(of.base)?;
+        let init = chain.initialization(of.base);
         let mut builder = ListBuilder::new(of.base, times.start_number);
         let mut segments = first.and_after().filter(|element| element.name() == Name::SegmentUrl);
         let (mut passed, mut first_one) = (0, true);
@@ -344,7 +347,7 @@ impl Resolver<'_, '_> {
                 start: moment.start,
                 duration: moment.end - moment.start,
                 reference,
-                range: segment.parse(Name::MediaRange, range)?,
+                range: segment.parse(Name::MediaRange, range),
                 init: init.as_ref().map(|_| 0),
                 ..ListEntry::default()
             });
@@ -358,15 +361,15 @@ impl Resolver<'_, '_> {
     fn by_index(
         &mut self,
         chain: &Chain<'_>,
+        times: &Times,
         of: &Addressed<'_>,
         period: &PeriodContext,
     ) -> Result<Segments, Fault> {
-        let times = chain.times(of)?;
         self.spend(2 * of.base.len(), chain.at)?;
         Ok(Segments::IndexBox {
             url: of.base.to_owned(),
-            range: chain.parse(Name::IndexRange, range)?,
-            init: chain.initialization(of.base)?,
+            range: chain.parse(Name::IndexRange, range),
+            init: chain.initialization(of.base),
             media_offset: times.media_offset(period.start),
             end: period.end,
         })
@@ -395,45 +398,50 @@ impl<'a> Chain<'a> {
         self.find(|level| level.element.get(name))
     }
 
-    fn parse<T>(&self, name: Name, parse: fn(&str) -> Option<T>) -> Result<Option<T>, Fault> {
-        let having = self.find(|level| level.element.get(name).map(|_| level.element));
-        having.map_or(Ok(None), |element| element.parse(name, parse))
+    fn parse<T>(&self, name: Name, parse: fn(&str) -> Option<T>) -> Option<T> {
+        self.having(name)?.parse(name, parse)
+    }
+
+    /// The nearest level that has a value.
+    #[inline(never)]
+    fn having(&self, name: Name) -> Option<Element<'a>> {
+        self.find(|level| level.element.get(name).map(|_| level.element))
     }
 
     #[inline(never)]
-    fn number(&self, name: Name) -> Result<Option<u64>, Fault> {
+    fn number(&self, name: Name) -> Option<u64> {
         self.parse(name, decimal::integer)
     }
 
-    fn times(&self, of: &Addressed<'_>) -> Result<Times, Fault> {
+    #[inline(never)]
+    fn times(&self, of: &Addressed<'_>) -> Times {
         let positive = |value: &str| decimal::integer(value).filter(|&value| value > 0);
-        let end = self.number(Name::EndNumber)?;
-        Ok(Times {
+        let end = self.number(Name::EndNumber);
+        Times {
             timescale: self
                 .parse(Name::Timescale, |value| {
                     u32::try_from(decimal::integer(value)?).ok().filter(|&value| value > 0)
-                })?
+                })
                 .unwrap_or(1),
-            origin: self.number(Name::PresentationTimeOffset)?.unwrap_or(0),
-            duration: self.parse(Name::Duration, positive)?,
-            start_number: self.number(Name::StartNumber)?.unwrap_or(1),
+            origin: self.number(Name::PresentationTimeOffset).unwrap_or(0),
+            duration: self.parse(Name::Duration, positive),
+            start_number: self.number(Name::StartNumber).unwrap_or(1),
             end_number: end.into_iter().chain(of.last_number).min(),
-        })
+        }
     }
 
-    fn initialization(&self, base: &str) -> Result<Option<InitSegment>, Fault> {
-        let Some(element) = self.find(|level| level.initialization) else { return Ok(None) };
+    fn initialization(&self, base: &str) -> Option<InitSegment> {
+        let element = self.find(|level| level.initialization)?;
         let url = element.get(Name::SourceUrl);
         let url = url.map_or_else(|| base.to_owned(), |url| url::resolve(base, url));
-        Ok(Some(InitSegment { url, range: element.parse(Name::Range, range)? }))
+        Some(InitSegment { url, range: element.parse(Name::Range, range) })
     }
 
     /// Adds what is said of availability (§5.3.9.5.3) to what a `BaseURL` said.
-    fn offset(&self, chunked: &mut Option<Chunked>) -> Result<(), Fault> {
-        let offset = self.parse(Name::AvailabilityTimeOffset, time_offset)?;
+    fn offset(&self, chunked: &mut Option<Chunked>) {
+        let offset = self.parse(Name::AvailabilityTimeOffset, time_offset);
         let complete = self.get(Name::AvailabilityTimeComplete);
         merge_offset(chunked, offset, complete);
-        Ok(())
     }
 }
 

@@ -36,12 +36,24 @@ pub(super) fn label(element: Element<'_>) -> Label {
 #[inline(never)]
 pub(super) fn steering(mpd: Element<'_>, url: &str) -> Option<Steering> {
     let element = mpd.child(Name::ContentSteering)?;
-    let pathways = element.get(Name::DefaultServiceLocation).unwrap_or("");
     Some(Steering {
         url: url::resolve(url, element.content()),
-        default_pathways: pathways.split_ascii_whitespace().map(str::to_owned).collect(),
+        default_pathways: words(element.get(Name::DefaultServiceLocation), false),
         before_start: element.get(Name::QueryBeforeStart).is_some_and(is_true),
     })
+}
+
+/// The words of an attribute, separated by white space, and maybe by commas.
+#[inline(never)]
+pub(super) fn words(text: Option<&str>, commas: bool) -> Vec<String> {
+    let mut words = Vec::new();
+    let separates = |c: char| c.is_ascii_whitespace() || (commas && c == ',');
+    for word in text.unwrap_or("").split(separates) {
+        if !word.is_empty() {
+            words.push(word.to_owned());
+        }
+    }
+    words
 }
 
 pub(super) fn is_true(value: &str) -> bool {
@@ -56,9 +68,7 @@ pub(super) fn continuity(scheme: &str, value: &str) -> Option<Continuity> {
     if !timestamps && scheme != "urn:mpeg:dash:period-connectivity:2015" {
         return None;
     }
-    let periods = value.split(|c: char| c == ',' || c.is_ascii_whitespace());
-    let periods = periods.filter(|id| !id.is_empty()).map(str::to_owned).collect();
-    Some(Continuity { periods, timestamps })
+    Some(Continuity { periods: words(Some(value), true), timestamps })
 }
 
 /// Columns and rows, such as `10x5`.
@@ -122,39 +132,33 @@ pub(super) fn events(
     out: &mut Vec<TimedEvent>,
     warnings: &mut Warnings,
 ) {
-    let timescale = match stream.number(Name::Timescale) {
-        Ok(timescale) => timescale.and_then(|timescale| u32::try_from(timescale).ok()),
-        Err(fault) => {
-            warnings.add(fault.line, WarningCode::BadValue, fault.kind.to_string());
-            return;
-        }
-    };
-    let timescale = timescale.unwrap_or(1);
+    let source = stream.source;
+    let timescale = stream.number(Name::Timescale);
+    if let Err(fault) = source.check() {
+        warnings.add(fault.line, WarningCode::BadValue, fault.kind.to_string());
+        return;
+    }
+    let timescale = timescale.and_then(|timescale| u32::try_from(timescale).ok()).unwrap_or(1);
     let (scheme, value) = scheme(stream);
-    let offset = stream.number(Name::PresentationTimeOffset).ok().flatten().unwrap_or(0);
+    let offset = stream.count(Name::PresentationTimeOffset).unwrap_or(0);
     for event in stream.all(Name::Event) {
         if out.len() >= MOST_EVENTS {
             warnings.add(event.at(), WarningCode::Limit, "there are more events than are kept");
             return;
         }
-        let number = |name: Name| event.number(name).map(Option::unwrap_or_default);
-        let (time, duration) = match (number(Name::PresentationTime), event.number(Name::Duration))
-        {
-            (Ok(time), Ok(duration)) => (time, duration),
-            (Err(fault), _) | (_, Err(fault)) => {
-                warnings.add(fault.line, WarningCode::BadValue, fault.kind.to_string());
-                continue;
-            }
-        };
-        let ticks = i128::from(time) - i128::from(offset);
-        let ticks = ticks.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        let time = event.number(Name::PresentationTime).unwrap_or(0);
+        let duration = event.number(Name::Duration);
+        if let Err(fault) = source.check() {
+            warnings.add(fault.line, WarningCode::BadValue, fault.kind.to_string());
+            continue;
+        }
         let id = event.owned(Name::Id).unwrap_or_else(|| {
             // The same on every load.
             format!("{}@{time}", if value.is_empty() { scheme } else { value })
         });
         let in_units = |ticks: u64| MediaTime::from_unsigned(ticks, timescale);
         // By start; those that start together in the order they are written.
-        let start = EventTime::Media(period + MediaTime::from_scaled(ticks, timescale));
+        let start = EventTime::Media(period + MediaTime::between(offset, time, timescale));
         let mut place = out.len();
         // What a hostile order would cost is bounded.
         while out.len() - place <= MOST_MOVED
@@ -219,10 +223,10 @@ fn alternative(event: Element<'_>, base: &str, timescale: u32) -> Option<Interst
     let replaces = element.name() == Name::ReplacePresentation;
     let link = element.get(Name::Url).or_else(|| element.get(Name::Uri))?;
     let span = |name: Name| {
-        let ticks = element.number(name).ok().flatten()?;
+        let ticks = element.count(name)?;
         Some(MediaTime::from_unsigned(ticks, timescale))
     };
-    let duration = event.number(Name::Duration).ok().flatten();
+    let duration = event.count(Name::Duration);
     let duration = duration.map(|ticks| MediaTime::from_unsigned(ticks, timescale));
     Some(Interstitial {
         asset: Asset::Manifest(url::resolve(base, link)),

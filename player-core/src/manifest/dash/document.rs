@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::names::Name;
 use super::resolve::{self, Earlier, Held};
-use super::tree::{Element, Reader, Tree};
+use super::tree::{Element, Reader, Source, Tree};
 use super::{Lines, links, live};
 use crate::manifest::{Fault, ManifestError, Parsed, Warnings, text};
 use crate::presentation::index::Timeline;
@@ -90,9 +90,9 @@ impl Document {
         let mut read = || -> Result<_, Fault> {
             let mut tree = Tree::default();
             let id = Reader::new(text, 0, &mut tree)?.document(Name::Mpd)?;
-            let mpd = Element { tree: &tree, text, id };
+            let source = Source::new(&tree, text);
             let (presentation, held) =
-                resolve::presentation(mpd, url, text.len(), &mut warnings, None)?;
+                resolve::presentation(source.element(id), url, text.len(), &mut warnings, None)?;
             Ok((tree, presentation, held))
         };
         let mut lines = Lines::of(text);
@@ -137,10 +137,12 @@ impl Document {
         warnings: &mut Warnings,
     ) -> Result<Refreshed, Fault> {
         let mut tree = Tree::default();
-        let mut reader = Reader::new(text, 0, &mut tree)?.after(self.mpd(), self.own);
+        let before = self.source();
+        let mut reader = Reader::new(text, 0, &mut tree)?.after(before.element(0), self.own);
         let id = reader.document(Name::Mpd)?;
         let same = core::mem::take(&mut reader.same);
-        let mpd = Element { tree: &tree, text, id };
+        let source = Source::new(&tree, text);
+        let mpd = source.element(id);
         let published = live::date(mpd, Name::PublishTime);
         if let (Some(before), Some(now)) = (presentation.update.published, published)
             && now < before
@@ -159,8 +161,9 @@ impl Document {
         Ok(Refreshed { changed: true, deviations })
     }
 
-    pub(super) fn mpd(&self) -> Element<'_> {
-        Element { tree: &self.tree, text: &self.text, id: 0 }
+    /// The elements as they are; the first is the `MPD`.
+    pub(super) fn source(&self) -> Source<'_> {
+        Source::new(&self.tree, &self.text)
     }
 
     /// What must be loaded before all of it can be played (§5.5), in order.

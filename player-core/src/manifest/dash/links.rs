@@ -4,7 +4,7 @@ use super::Lines;
 use super::document::{Document, Refreshed, renew};
 use super::names::Name;
 use super::resolve::NOTHING;
-use super::tree::{Element, Reader};
+use super::tree::{Element, Reader, Source};
 use crate::manifest::{Fault, ManifestError, ManifestErrorKind, Parsed, Warnings, text};
 use crate::presentation::Presentation;
 use crate::url;
@@ -44,7 +44,8 @@ pub(super) fn links(document: &Document) -> Vec<Link> {
             });
         }
     }
-    let mpd = document.mpd();
+    let source = document.source();
+    let mpd = source.element(0);
     let top = base(mpd, &document.url);
     for period in mpd.all(Name::Period) {
         add(&mut links, period, &top);
@@ -127,7 +128,8 @@ impl Document {
         touched: &[u32],
         warnings: &mut Warnings,
     ) -> Result<Vec<super::Deviation>, Fault> {
-        let mpd = Element { tree: &self.tree, text: &self.text, id: 0 };
+        let source = Source::new(&self.tree, &self.text);
+        let mpd = source.element(0);
         let periods = mpd.all(Name::Period).map(|period| (period.id, period.id));
         let same: Vec<_> = periods.filter(|(now, _)| !touched.contains(now)).collect();
         renew(mpd, &self.url, self.text.len(), warnings, presentation, &mut self.held, &same)

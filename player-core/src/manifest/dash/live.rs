@@ -12,7 +12,7 @@ use crate::url;
 /// Of a dynamic `MPD` (§5.3.1).
 #[inline(never)]
 pub(super) fn live(mpd: Element<'_>, url: &str) -> Live {
-    let span = |name: Name| mpd.duration(name).ok().flatten();
+    let span = |name: Name| mpd.span(name);
     Live {
         origin: date(mpd, Name::AvailabilityStartTime),
         until: date(mpd, Name::AvailabilityEndTime),
@@ -62,7 +62,7 @@ pub(super) fn update(mpd: Element<'_>, url: &str, dynamic: bool) -> Update {
     });
     Update {
         period: match dynamic {
-            true => mpd.duration(Name::MinimumUpdatePeriod).ok().flatten(),
+            true => mpd.span(Name::MinimumUpdatePeriod),
             false => None,
         },
         published,
@@ -116,13 +116,12 @@ pub(super) fn reference_time(
     (timescale, offset): (u32, u64),
     period: MediaTime,
 ) -> Option<ReferenceTime> {
-    let ticks = i128::from(element.number(Name::PresentationTime).ok()??) - i128::from(offset);
-    let ticks = ticks.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+    let time = element.count(Name::PresentationTime)?;
     Some(ReferenceTime {
         id: element.string(Name::Id),
         inband: element.get(Name::Inband).is_some_and(describe::is_true),
         captured: element.get(Name::Type) == Some("captured"),
         wall: date(element, Name::WallClockTime)?,
-        media: period + MediaTime::from_scaled(ticks, timescale),
+        media: period + MediaTime::between(offset, time, timescale),
     })
 }

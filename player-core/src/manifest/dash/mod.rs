@@ -27,7 +27,7 @@ pub use links::Link;
 pub use patch::PatchError;
 
 use names::Name;
-use tree::{Element, Reader, Tree};
+use tree::{Reader, Source, Tree};
 
 use super::{Fault, ManifestError, Parsed, Warnings, lines_in, text};
 use crate::presentation::Presentation;
@@ -51,8 +51,8 @@ pub fn parse_mpd(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, Manife
 fn read(text: &str, url: &str, warnings: &mut Warnings) -> Result<Presentation, Fault> {
     let mut tree = Tree::default();
     let id = Reader::new(text, 0, &mut tree)?.document(Name::Mpd)?;
-    let mpd = Element { tree: &tree, text, id };
-    resolve::presentation(mpd, url, text.len(), warnings, None)
+    let source = Source::new(&tree, text);
+    resolve::presentation(source.element(id), url, text.len(), warnings, None)
         .map(|(presentation, _)| presentation)
 }
 

@@ -94,7 +94,7 @@ impl Document {
         let root = Reader::new(&self.text, base, &mut self.tree)
             .and_then(|mut reader| reader.document(Name::Patch));
         let fits = root.map_err(|fault| own(fault, text, base)).and_then(|root| {
-            self.fits(Element { tree: &self.tree, text: &self.text, id: root })?;
+            self.fits(root)?;
             Ok(root)
         });
         let root = match fits {
@@ -112,10 +112,10 @@ impl Document {
         let mut next = self.tree.nodes.get(root as usize).map_or(NONE, |root| root.child);
         while let Some(operation) = self.tree.nodes.get(next as usize).copied() {
             if self.apply(next, &mut touched).is_none() {
-                let element = Element { tree: &self.tree, text: &self.text, id: next };
+                let selector = self.source().element(next).string(Name::Sel);
                 return Err(PatchError::NotFound {
                     line: Lines::after(text, base).line(operation.at.into()),
-                    selector: excerpt(element.get(Name::Sel).unwrap_or("")).to_owned(),
+                    selector: excerpt(&selector).to_owned(),
                 });
             }
             next = operation.next;
@@ -132,8 +132,9 @@ impl Document {
     }
 
     /// Whether a patch is for this MPD as it is now.
-    fn fits(&self, patch: Element<'_>) -> Result<(), PatchError> {
-        let mpd = self.mpd();
+    fn fits(&self, patch: u32) -> Result<(), PatchError> {
+        let source = self.source();
+        let (mpd, patch) = (source.element(0), source.element(patch));
         let (ours, theirs) = (mpd.get(Name::Id), patch.get(Name::MpdId));
         if theirs.is_none() || ours != theirs {
             let [ours, theirs] = [ours, theirs].map(|id| id.map(str::to_owned));
@@ -149,13 +150,14 @@ impl Document {
 
     /// Carries out one operation. None if it has no place.
     fn apply(&mut self, id: u32, touched: &mut Vec<u32>) -> Option<()> {
-        let operation = Element { tree: &self.tree, text: &self.text, id };
+        let source = self.source();
+        let operation = source.element(id);
         let name = operation.name();
         if !matches!(name, Name::Add | Name::Replace | Name::Remove) {
             return Some(());
         }
         let selector = operation.get(Name::Sel)?.to_owned();
-        let target = select(self.mpd(), &selector)?;
+        let target = select(source.element(0), &selector)?;
         let added = operation.get(Name::Type).and_then(|added| added.strip_prefix('@'));
         let added = added.map(str::to_owned);
         let pos = operation.get(Name::Pos).unwrap_or("").to_owned();
@@ -346,7 +348,7 @@ fn select<'s>(mpd: Element<'_>, selector: &'s str) -> Option<Target<'s>> {
         target = Some(match target {
             None if name == Name::Mpd => Target::Element(mpd.id),
             Some(Target::Element(node)) if name == Name::S => {
-                let (_, list) = Element { id: node, ..mpd }.list()?;
+                let (_, list) = mpd.source.element(node).list()?;
                 // Positions count those that were passed over, too.
                 if list.empty.is_some() {
                     return None;
@@ -354,7 +356,7 @@ fn select<'s>(mpd: Element<'_>, selector: &'s str) -> Option<Target<'s>> {
                 Target::S(node, find_s(list, &predicates)?)
             }
             Some(Target::Element(node)) if name != Name::Unknown => {
-                let parent = Element { id: node, ..mpd };
+                let parent = mpd.source.element(node);
                 let mut found: Vec<Element<'_>> = parent.all(name).collect();
                 for predicate in &predicates {
                     match predicate {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::reading::Reading;
 use crate::manifest::date::Dates;
 use crate::manifest::error::excerpt;
-use crate::manifest::{Fault, WarningCode, Warnings, binary, decimal};
+use crate::manifest::{WarningCode, Warnings, binary, decimal};
 use crate::time::{MediaTime, WallTime};
 
 /// The attributes of one tag. What is not well formed has been reported and left out.
@@ -117,52 +117,38 @@ impl<'a> Attributes<'a> {
     }
 
     /// A quoted string, variables replaced.
-    pub(super) fn text(
-        &self,
-        name: &str,
-        reading: &mut Reading<'_>,
-    ) -> Result<Option<Cow<'a, str>>, Fault> {
-        let Some(attribute) = self.find(name) else { return Ok(None) };
+    #[inline(never)]
+    pub(super) fn text(&self, name: &str, reading: &mut Reading<'_>) -> Option<Cow<'a, str>> {
+        let attribute = self.find(name)?;
         if !attribute.quoted {
             let message = format!("{}: {name} must be quoted", self.tag);
             reading.warnings.add(self.line, WarningCode::Syntax, message);
         }
-        reading.variables.substitute(attribute.value, self.line).map(Some)
+        Some(reading.substitute(attribute.value, self.line))
     }
 
     /// As [`text`](Self::text), to be kept; none if it is empty.
-    pub(super) fn string(
-        &self,
-        name: &str,
-        reading: &mut Reading<'_>,
-    ) -> Result<Option<String>, Fault> {
+    #[inline(never)]
+    pub(super) fn string(&self, name: &str, reading: &mut Reading<'_>) -> Option<String> {
         let text = self.text(name, reading)?;
-        Ok(text.filter(|text| !text.is_empty()).map(Cow::into_owned))
+        if text.is_empty() { None } else { Some(text.into_owned()) }
     }
 
     /// A quoted string that the tag makes no sense without; says so if it is not there.
-    pub(super) fn need_string(
-        &self,
-        name: &str,
-        reading: &mut Reading<'_>,
-    ) -> Result<Option<String>, Fault> {
-        let text = self.string(name, reading)?;
+    #[inline(never)]
+    pub(super) fn need_string(&self, name: &str, reading: &mut Reading<'_>) -> Option<String> {
+        let text = self.string(name, reading);
         if text.is_none() {
             self.lacks(name, reading);
         }
-        Ok(text)
+        text
     }
 
     /// The absolute URL of a quoted URI.
-    pub(super) fn url(
-        &self,
-        name: &str,
-        reading: &mut Reading<'_>,
-    ) -> Result<Option<String>, Fault> {
-        match self.text(name, reading)? {
-            Some(reference) => reading.resolve(&reference, self.line).map(Some),
-            None => Ok(None),
-        }
+    #[inline(never)]
+    pub(super) fn url(&self, name: &str, reading: &mut Reading<'_>) -> Option<String> {
+        let reference = self.text(name, reading)?;
+        Some(reading.resolve(&reference, self.line))
     }
 
     /// A decimal integer.
@@ -325,15 +311,15 @@ mod tests {
         assert_eq!(attributes.bits("IV", reading).map(|iv| iv[13..].to_vec()), Some(vec![0, 1, 2]));
         assert_eq!(attributes.bytes("CMD", reading), Some(vec![0xfc, 0x30]));
         assert_eq!(attributes.date("AT", reading), Some(WallTime::from_micros(1_000_000)));
-        assert_eq!(attributes.url("URI", reading), Ok(Some("https://a/b/d".into())));
-        assert_eq!(attributes.need_string("CMD", reading), Ok(Some("0xFC30".into())));
+        assert_eq!(attributes.url("URI", reading), Some("https://a/b/d".into()));
+        assert_eq!(attributes.need_string("CMD", reading), Some("0xFC30".into()));
         let wrong = [
             attributes.resolution("SIZE", reading).is_none(),
             attributes.integer("B", reading).is_none(),
             attributes.seconds("OFFSET", reading).is_none(),
             attributes.bits("WIDE", reading).is_none(),
             attributes.bytes("BARE", reading).is_none(),
-            attributes.need_string("EMPTY", reading) == Ok(None),
+            attributes.need_string("EMPTY", reading).is_none(),
         ];
         assert_eq!(wrong, [true; 6]);
         let warnings = core::mem::take(&mut reading.warnings).with(()).warnings;

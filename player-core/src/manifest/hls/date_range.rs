@@ -2,7 +2,7 @@
 
 use super::attributes::Attributes;
 use super::reading::Reading;
-use crate::manifest::{Fault, WarningCode};
+use crate::manifest::WarningCode;
 use crate::presentation::{Asset, EventData, EventTime, Interstitial, TimedEvent};
 use crate::time::{MediaTime, WallTime};
 
@@ -15,11 +15,11 @@ pub(super) fn read(
     value: &str,
     line: u64,
     reading: &mut Reading<'_>,
-    known: impl FnOnce(&str) -> Option<TimedEvent>,
-) -> Result<Option<TimedEvent>, Fault> {
+    known: &mut dyn FnMut(&str) -> Option<TimedEvent>,
+) -> Option<TimedEvent> {
     const TAG: &str = "EXT-X-DATERANGE";
     let attributes = Attributes::read(TAG, value, line, &mut reading.warnings);
-    let Some(id) = attributes.need_string("ID", reading)? else { return Ok(None) };
+    let id = attributes.need_string("ID", reading)?;
     let known = known(&id);
     let start = match (attributes.date("START-DATE", reading), &known) {
         (Some(start), _) => start,
@@ -28,20 +28,20 @@ pub(super) fn read(
             if attributes.word("START-DATE").is_none() {
                 attributes.lacks("START-DATE", reading);
             }
-            return Ok(None);
+            return None;
         }
     };
     let mut event = match known {
         Some(known) => TimedEvent { start: EventTime::Wall(start), ..known },
         None => TimedEvent::new(id, EventTime::Wall(start)),
     };
-    if let Some(class) = attributes.string("CLASS", reading)? {
+    if let Some(class) = attributes.string("CLASS", reading) {
         event.scheme = class;
     }
     let until = attributes.date("END-DATE", reading).map(|end| between(start, end));
     if until.is_some_and(|length| length < MediaTime::ZERO) {
         let message = "EXT-X-DATERANGE ends before it begins";
-        reading.warnings.add(line, WarningCode::Inconsistent, message);
+        reading.warn(line, WarningCode::Inconsistent, message);
     }
     let until = until.filter(|&length| length >= MediaTime::ZERO);
     event.duration = attributes.seconds("DURATION", reading).or(until).or(event.duration);
@@ -64,24 +64,24 @@ pub(super) fn read(
     // A cue says when to play an interstitial, and something to the app for other classes.
     let own = attributes.iter().filter(|(name, _)| name.starts_with("X-") || *name == "CUE");
     for (name, value) in own {
-        let value = reading.variables.substitute(value, line)?.into_owned();
+        let value = reading.substitute(value, line).into_owned();
         let full = data.len() >= MOST_ATTRIBUTES;
         match data.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = value,
             None if !full => data.push((name.to_owned(), value)),
             None => {
                 let message = "more attributes of a date range are not kept";
-                reading.warnings.add(line, WarningCode::Limit, message);
+                reading.warn(line, WarningCode::Limit, message);
             }
         }
     }
     if event.scheme == "com.apple.hls.interstitial" {
-        event.interstitial = interstitial(&data, line, reading)?.map(Box::new);
+        event.interstitial = interstitial(&data, line, reading).map(Box::new);
     }
     if !data.is_empty() {
         event.data = EventData::Attributes(data);
     }
-    Ok(Some(event))
+    Some(event)
 }
 
 /// What an interstitial's attributes say (RFC 8216bis Appendix D.2).
@@ -89,7 +89,7 @@ fn interstitial(
     data: &[(String, String)],
     line: u64,
     reading: &mut Reading<'_>,
-) -> Result<Option<Interstitial>, Fault> {
+) -> Option<Interstitial> {
     let text = |name: &str| {
         data.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     };
@@ -97,15 +97,15 @@ fn interstitial(
     let asset = match (text("X-ASSET-URI"), text("X-ASSET-LIST")) {
         ("", "") => {
             let message = "an interstitial has neither X-ASSET-URI nor X-ASSET-LIST";
-            reading.warnings.add(line, WarningCode::Missing, message);
-            return Ok(None);
+            reading.warn(line, WarningCode::Missing, message);
+            return None;
         }
-        ("", list) => Asset::List(reading.resolve(list, line)?),
-        (manifest, "") => Asset::Manifest(reading.resolve(manifest, line)?),
+        ("", list) => Asset::List(reading.resolve(list, line)),
+        (manifest, "") => Asset::Manifest(reading.resolve(manifest, line)),
         (manifest, _) => {
             let message = "an interstitial has both X-ASSET-URI and X-ASSET-LIST";
-            reading.warnings.add(line, WarningCode::Inconsistent, message);
-            Asset::Manifest(reading.resolve(manifest, line)?)
+            reading.warn(line, WarningCode::Inconsistent, message);
+            Asset::Manifest(reading.resolve(manifest, line))
         }
     };
     let mut seconds = |name: &str| {
@@ -116,7 +116,7 @@ fn interstitial(
         }
         value
     };
-    Ok(Some(Interstitial {
+    Some(Interstitial {
         asset,
         resume_offset: seconds("X-RESUME-OFFSET"),
         playout_limit: seconds("X-PLAYOUT-LIMIT"),
@@ -131,7 +131,7 @@ fn interstitial(
         may_vary: text("X-CONTENT-MAY-VARY") != "NO",
         occupies_range: has("X-TIMELINE-OCCUPIES", "RANGE"),
         highlighted: has("X-TIMELINE-STYLE", "HIGHLIGHT"),
-    }))
+    })
 }
 
 fn between(start: WallTime, end: WallTime) -> MediaTime {

@@ -2,7 +2,7 @@
 
 use super::attributes::Attributes;
 use super::reading::Reading;
-use crate::manifest::{Fault, ManifestErrorKind, binary};
+use crate::manifest::{binary, decimal};
 use crate::presentation::{Protection, ProtectionMethod, ProtectionSystem};
 
 /// One `EXT-X-KEY` or `EXT-X-SESSION-KEY`.
@@ -24,31 +24,39 @@ pub(super) enum Encryption {
 
 impl Key {
     /// Reads a tag; none if it lacks what it makes no sense without.
+    #[inline(never)]
     pub(super) fn read(
         tag: &'static str,
         value: &str,
         line: u64,
         reading: &mut Reading<'_>,
-    ) -> Result<Option<Encryption>, Fault> {
+    ) -> Option<Encryption> {
         let attributes = Attributes::read(tag, value, line, &mut reading.warnings);
         let method = match attributes.word("METHOD") {
-            Some("NONE") => return Ok(Some(Encryption::None)),
+            Some("NONE") => return Some(Encryption::None),
             Some("AES-128") => ProtectionMethod::Aes128,
             Some("SAMPLE-AES") => ProtectionMethod::SampleAes,
             Some("SAMPLE-AES-CTR") => ProtectionMethod::Cenc,
             // Content that cannot be decrypted must not be taken for content that is clear.
             Some(other) => ProtectionMethod::Other(other.to_owned()),
-            None => return Err(ManifestErrorKind::missing_attribute(tag, "METHOD").at(line)),
+            None => {
+                reading.fail_without(tag, "METHOD", line);
+                return None;
+            }
         };
-        let scheme = attributes.text("KEYFORMAT", reading)?;
+        let scheme = attributes.text("KEYFORMAT", reading);
         let scheme = scheme.map_or_else(|| "identity".to_owned(), |text| scheme_of(&text));
-        let versions = attributes.text("KEYFORMATVERSIONS", reading)?;
-        let versions = versions.iter().flat_map(|text| text.split('/'));
-        let versions = versions.filter_map(|version| version.trim().parse().ok()).collect();
-        let Some(reference) = attributes.text("URI", reading)? else {
-            return Err(ManifestErrorKind::missing_attribute(tag, "URI").at(line));
+        let mut system = ProtectionSystem { scheme, ..ProtectionSystem::default() };
+        let versions = attributes.text("KEYFORMATVERSIONS", reading);
+        for version in versions.as_deref().unwrap_or_default().split('/') {
+            if let Some(version) = decimal::integer(version.trim_ascii()) {
+                system.versions.extend(u32::try_from(version));
+            }
+        }
+        let Some(reference) = attributes.text("URI", reading) else {
+            reading.fail_without(tag, "URI", line);
+            return None;
         };
-        let mut system = ProtectionSystem { scheme, versions, ..ProtectionSystem::default() };
         match data(&reference) {
             Some(bytes) if is_box(&bytes, b"pssh") => system.pssh = Some(bytes),
             Some(bytes) if system.scheme == PLAYREADY => system.pro = Some(bytes),
@@ -58,11 +66,11 @@ impl Key {
             // `skd:` and what some services write in its place mean something to them alone.
             reference.into_owned()
         } else {
-            reading.resolve(&reference, line)?
+            reading.resolve(&reference, line)
         });
         let iv = attributes.bits("IV", reading);
         let id = attributes.bits("KEYID", reading);
-        Ok(Some(Encryption::Key(Box::new(Self { method, system, iv, id }))))
+        Some(Encryption::Key(Box::new(Self { method, system, iv, id })))
     }
 
     pub(super) fn protection(keys: &[Self]) -> Option<Protection> {

@@ -4,7 +4,6 @@
 use super::attributes::Attributes;
 use super::reading::Reading;
 use crate::io::ByteRange;
-use crate::manifest::Fault;
 use crate::time::MediaTime;
 
 /// A part of a segment, published before the whole is complete (`EXT-X-PART`).
@@ -96,31 +95,27 @@ impl ServerControl {
 
 impl PreloadHint {
     /// None if it lacks what it makes no sense without.
-    pub(super) fn read(
-        value: &str,
-        line: u64,
-        reading: &mut Reading<'_>,
-    ) -> Result<Option<Self>, Fault> {
+    pub(super) fn read(value: &str, line: u64, reading: &mut Reading<'_>) -> Option<Self> {
         let attributes = Attributes::read("EXT-X-PRELOAD-HINT", value, line, &mut reading.warnings);
         let kind = match attributes.word("TYPE") {
             Some("PART") => HintKind::Part,
             Some("MAP") => HintKind::Map,
             // Clients overlook hints of types they do not know.
-            Some(_) => return Ok(None),
+            Some(_) => return None,
             None => {
                 attributes.lacks("TYPE", reading);
-                return Ok(None);
+                return None;
             }
         };
-        let Some(url) = attributes.url("URI", reading)? else {
+        let Some(url) = attributes.url("URI", reading) else {
             attributes.lacks("URI", reading);
-            return Ok(None);
+            return None;
         };
         let start = attributes.integer("BYTERANGE-START", reading);
         let length = attributes.integer("BYTERANGE-LENGTH", reading);
         let range = (start.is_some() || length.is_some())
             .then(|| ByteRange { start: start.unwrap_or(0), length });
-        Ok(Some(Self { kind, url, range }))
+        Some(Self { kind, url, range })
     }
 }
 
@@ -132,18 +127,18 @@ impl RenditionReport {
         line: u64,
         last: (u64, Option<u64>),
         reading: &mut Reading<'_>,
-    ) -> Result<Option<Self>, Fault> {
+    ) -> Option<Self> {
         let attributes =
             Attributes::read("EXT-X-RENDITION-REPORT", value, line, &mut reading.warnings);
-        let Some(url) = attributes.url("URI", reading)? else {
+        let Some(url) = attributes.url("URI", reading) else {
             attributes.lacks("URI", reading);
-            return Ok(None);
+            return None;
         };
         let number = attributes.integer("LAST-MSN", reading);
         let part = attributes.integer("LAST-PART", reading);
         let last_number = number.unwrap_or(last.0);
         // Of another segment, a part that is not stated is not known.
         let last_part = part.or(last.1.filter(|_| last_number == last.0));
-        Ok(Some(Self { url, last_number, last_part }))
+        Some(Self { url, last_number, last_part })
     }
 }

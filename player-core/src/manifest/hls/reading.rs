@@ -13,6 +13,9 @@ use crate::url;
 pub(super) struct Reading<'a> {
     /// Where the playlist came from.
     pub(super) url: &'a str,
+    /// Why the playlist cannot be understood, once that is so. Whoever reads on does so in vain, but
+    /// not for long: it is looked at after every line.
+    fault: Option<Fault>,
     pub(super) variables: Variables,
     pub(super) warnings: Warnings,
     pub(super) dates: Dates,
@@ -36,6 +39,7 @@ impl<'a> Reading<'a> {
     pub(super) fn new(url: &'a str) -> Self {
         Self {
             url,
+            fault: None,
             variables: Variables::default(),
             warnings: Warnings::default(),
             dates: Dates::default(),
@@ -47,23 +51,80 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Notes why the playlist cannot be understood. The first reason counts.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail(&mut self, kind: ManifestErrorKind, line: u64) {
+        if self.fault.is_none() {
+            self.fault = Some(kind.at(line));
+        }
+    }
+
+    /// As [`fail`](Self::fail), for a tag without an attribute that it makes no sense without.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail_without(&mut self, tag: &str, attribute: &str, line: u64) {
+        self.fail(ManifestErrorKind::missing_attribute(tag, attribute), line);
+    }
+
+    /// As [`fail`](Self::fail), for more of something than is accepted.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail_limit(&mut self, what: &str, most: usize, line: u64) {
+        self.fail(ManifestErrorKind::limit(what, most), line);
+    }
+
+    /// As [`fail`](Self::fail), for a value that is not of the form it must have.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fail_value(&mut self, name: &str, value: &str, line: u64) {
+        self.fail(ManifestErrorKind::invalid(name, value), line);
+    }
+
+    /// Whether it has been understood so far.
+    #[inline]
+    pub(super) fn check(&mut self) -> Result<(), Fault> {
+        if self.fault.is_some() { self.take_fault() } else { Ok(()) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_fault(&mut self) -> Result<(), Fault> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
     /// The absolute URL of a reference.
-    pub(super) fn resolve(&mut self, reference: &str, line: u64) -> Result<String, Fault> {
+    #[inline(never)]
+    pub(super) fn resolve(&mut self, reference: &str, line: u64) -> String {
         // Data is no reference, and has been paid for by its own length.
-        if let Some(("data", _)) = reference.split_once(':') {
-            return Ok(reference.to_owned());
+        if reference.starts_with("data:") {
+            return reference.to_owned();
         }
         let url = url::resolve(self.url, reference);
         self.url_bytes += url.len();
         if self.url_bytes > MOST_URL_BYTES {
-            return Err(ManifestErrorKind::limit("bytes in URLs", MOST_URL_BYTES).at(line));
+            self.fail_limit("bytes in URLs", MOST_URL_BYTES, line);
         }
-        Ok(url)
+        url
+    }
+
+    /// As [`resolve`](Self::resolve), where a fault must end the work.
+    pub(super) fn try_resolve(&mut self, reference: &str, line: u64) -> Result<String, Fault> {
+        let url = self.resolve(reference, line);
+        self.check().map(|()| url)
+    }
+
+    /// Adds a warning.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn warn(&mut self, line: u64, code: WarningCode, message: &str) {
+        self.warnings.add(line, code, message);
     }
 
     /// Takes in a tag that may stand in either kind of playlist (RFC 8216bis §4.4.1, §4.4.2), and
     /// keeps one that is unknown. Neither says anything that would have to be understood.
-    pub(super) fn common(&mut self, name: &str, value: &str, line: u64) -> Result<bool, Fault> {
+    #[inline(never)]
+    pub(super) fn common(&mut self, name: &str, value: &str, line: u64) -> bool {
         match name {
             "EXTM3U" | "EXT-X-VERSION" | "EXT-X-ALLOW-CACHE" => {}
             "EXT-X-INDEPENDENT-SEGMENTS" => self.independent = true,
@@ -81,10 +142,10 @@ impl<'a> Reading<'a> {
                     None => {}
                 }
             }
-            "EXT-X-DEFINE" => self.define(value, line)?,
-            _ => return Ok(false),
+            "EXT-X-DEFINE" => self.define(value, line),
+            _ => return false,
         }
-        Ok(true)
+        true
     }
 
     /// Keeps a tag that is not known. `segment` is the number of the one it stands before.

@@ -1,12 +1,11 @@
 //! Variables (RFC 8216bis §4.3, `EXT-X-DEFINE`).
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use super::attributes::Attributes;
 use super::reading::Reading;
+use crate::manifest::ManifestErrorKind;
 use crate::manifest::error::excerpt;
-use crate::manifest::{Fault, ManifestErrorKind};
 use crate::url;
 
 /// The variables defined so far.
@@ -18,51 +17,105 @@ pub(super) struct Variables {
     imports: Vec<(String, String)>,
     /// Bytes that replacements may still come to: a variable may be made of others, and used
     /// thousands of times.
-    budget: Cell<usize>,
+    budget: usize,
 }
 
 impl Default for Variables {
     fn default() -> Self {
-        Self { defined: Vec::new(), imports: Vec::new(), budget: Cell::new(MOST_BYTES) }
+        Self { defined: Vec::new(), imports: Vec::new(), budget: MOST_BYTES }
     }
 }
 
 impl Reading<'_> {
     /// Takes in an `EXT-X-DEFINE` (RFC 8216bis §4.4.2.3).
-    pub(super) fn define(&mut self, value: &str, line: u64) -> Result<(), Fault> {
+    #[inline(never)]
+    pub(super) fn define(&mut self, value: &str, line: u64) {
         const TAG: &str = "EXT-X-DEFINE";
         let attributes = Attributes::read(TAG, value, line, &mut self.warnings);
         let (name, value) = if let Some(name) = attributes.word("NAME") {
-            let value = attributes.text("VALUE", self)?;
-            let value =
-                value.ok_or_else(|| ManifestErrorKind::missing_attribute(TAG, "VALUE").at(line))?;
-            (name, value.into_owned())
+            match attributes.text("VALUE", self) {
+                Some(value) => (name, value.into_owned()),
+                None => return self.fail_without(TAG, "VALUE", line),
+            }
         } else if let Some(name) = attributes.word("QUERYPARAM") {
-            let value = url::query_parameter(self.url, name)
-                .ok_or_else(|| ManifestErrorKind::invalid("QUERYPARAM", name).at(line))?;
-            (name, value)
+            match url::query_parameter(self.url, name) {
+                Some(value) => (name, value),
+                None => return self.fail_value("QUERYPARAM", name, line),
+            }
         } else if let Some(name) = attributes.word("IMPORT") {
             let imported = self.variables.imports.iter().find(|(known, _)| known == name);
-            let Some((_, value)) = imported else {
-                let name = excerpt(name).to_owned();
-                return Err(ManifestErrorKind::UndefinedVariable { name }.at(line));
-            };
-            (name, value.clone())
+            match imported {
+                Some((_, value)) => (name, value.clone()),
+                None => return self.undefined(name, line),
+            }
         } else {
-            return Err(ManifestErrorKind::missing_attribute(TAG, "NAME").at(line));
+            return self.fail_without(TAG, "NAME", line);
         };
         let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if name.is_empty() || !name.bytes().all(known) {
-            return Err(ManifestErrorKind::invalid("NAME", name).at(line));
+            return self.fail_value("NAME", name, line);
         }
-        let Err(place) = self.variables.place(name) else {
-            return Err(ManifestErrorKind::DefinedTwice { name: excerpt(name).into() }.at(line));
+        match self.variables.place(name) {
+            Ok(_) => {
+                self.fail(ManifestErrorKind::DefinedTwice { name: excerpt(name).into() }, line)
+            }
+            Err(_) if self.variables.defined.len() >= MOST_VARIABLES => {
+                self.fail_limit("variables", MOST_VARIABLES, line);
+            }
+            Err(place) => self.variables.defined.insert(place, (name.to_owned(), value)),
+        }
+    }
+
+    /// `text` with each `{$name}` replaced.
+    #[inline]
+    pub(super) fn substitute<'t>(&mut self, text: &'t str, line: u64) -> Cow<'t, str> {
+        match self.variables.defined.is_empty() {
+            true => Cow::Borrowed(text),
+            false => self.replace(text, line),
+        }
+    }
+
+    #[inline(never)]
+    fn replace<'t>(&mut self, text: &'t str, line: u64) -> Cow<'t, str> {
+        let mut out = String::new();
+        let mut rest = text;
+        // Found byte by byte: searching for text takes more code than all of this.
+        let begins = |rest: &str| {
+            let pairs = rest.bytes().zip(rest.bytes().skip(1));
+            pairs.into_iter().position(|pair| pair == (b'{', b'$'))
         };
-        if self.variables.defined.len() >= MOST_VARIABLES {
-            return Err(ManifestErrorKind::limit("variables", MOST_VARIABLES).at(line));
+        while let Some(at) = begins(rest) {
+            let (before, after) = (rest.get(..at).unwrap_or(""), rest.get(at + 2..).unwrap_or(""));
+            out.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                let unended = rest.get(before.len()..).unwrap_or(rest);
+                self.fail_value("variable", unended, line);
+                break;
+            };
+            let Some(value) = self.variables.find(name) else {
+                self.undefined(name, line);
+                break;
+            };
+            let Some(left) = self.variables.budget.checked_sub(value.len()) else {
+                self.fail_limit("bytes of replaced variables", MOST_BYTES, line);
+                break;
+            };
+            out.push_str(value);
+            self.variables.budget = left;
+            rest = after;
         }
-        self.variables.defined.insert(place, (name.to_owned(), value));
-        Ok(())
+        if rest.len() == text.len() {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(rest);
+        Cow::Owned(out)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn undefined(&mut self, name: &str, line: u64) {
+        let name = excerpt(name).to_owned();
+        self.fail(ManifestErrorKind::UndefinedVariable { name }, line);
     }
 }
 
@@ -90,47 +143,6 @@ impl Variables {
         self.defined == other.defined
     }
 
-    /// `text` with each `{$name}` replaced.
-    pub(super) fn substitute<'a>(&self, text: &'a str, line: u64) -> Result<Cow<'a, str>, Fault> {
-        if self.defined.is_empty() {
-            return Ok(Cow::Borrowed(text));
-        }
-        let mut out = String::new();
-        let mut rest = text;
-        // Found byte by byte: searching for text takes more code than all of this.
-        let begins = |rest: &str| {
-            let pairs = rest.bytes().zip(rest.bytes().skip(1));
-            pairs.into_iter().position(|pair| pair == (b'{', b'$'))
-        };
-        while let Some(at) = begins(rest) {
-            let (before, after) = (rest.get(..at).unwrap_or(""), rest.get(at + 2..).unwrap_or(""));
-            out.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
-                return Err(ManifestErrorKind::invalid(
-                    "variable",
-                    rest.get(before.len()..).unwrap_or(rest),
-                )
-                .at(line));
-            };
-            let Some(value) = self.find(name) else {
-                let name = excerpt(name).to_owned();
-                return Err(ManifestErrorKind::UndefinedVariable { name }.at(line));
-            };
-            let Some(left) = self.budget.get().checked_sub(value.len()) else {
-                let what = "bytes of replaced variables";
-                return Err(ManifestErrorKind::limit(what, MOST_BYTES).at(line));
-            };
-            self.budget.set(left);
-            out.push_str(value);
-            rest = after;
-        }
-        if rest.len() == text.len() {
-            return Ok(Cow::Borrowed(text));
-        }
-        out.push_str(rest);
-        Ok(Cow::Owned(out))
-    }
-
     fn find(&self, name: &str) -> Option<&str> {
         self.defined.get(self.place(name).ok()?).map(|(_, value)| value.as_str())
     }
@@ -144,28 +156,31 @@ impl Variables {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Fault;
 
-    fn variables(definitions: &[&str]) -> Result<Variables, Fault> {
+    fn variables(definitions: &[&str]) -> Result<Reading<'static>, Fault> {
         let mut reading = Reading::new("https://a/b?token=x%20y&e=");
         reading.variables = Variables::importing(&[("theirs".into(), "7".into())]);
         for (line, text) in definitions.iter().enumerate() {
-            reading.define(text, line as u64)?;
+            reading.define(text, line as u64);
+            reading.check()?;
         }
-        Ok(reading.variables)
+        Ok(reading)
     }
 
     #[test]
     fn names_are_replaced_everywhere() {
-        let variables = variables(&[
+        let mut reading = variables(&[
             r#"NAME="host",VALUE="cdn.example""#,
             r#"NAME="base",VALUE="https://{$host}/film""#,
             r#"QUERYPARAM="token""#,
             r#"IMPORT="theirs""#,
         ])
         .expect("sound definitions");
-        let replaced = variables.substitute("{$base}/{$host}?{$token}{$theirs}{", 9);
-        assert_eq!(replaced, Ok("https://cdn.example/film/cdn.example?x y7{".into()));
-        assert!(matches!(variables.substitute("plain", 1), Ok(Cow::Borrowed("plain"))));
+        let replaced = reading.substitute("{$base}/{$host}?{$token}{$theirs}{", 9);
+        assert_eq!(replaced, "https://cdn.example/film/cdn.example?x y7{");
+        assert!(matches!(reading.substitute("plain", 1), Cow::Borrowed("plain")));
+        assert_eq!(reading.check(), Ok(()));
     }
 
     #[test]
@@ -201,8 +216,9 @@ mod tests {
             fault(&["NAME=\"a b\",VALUE=\"1\""]),
             Err(ManifestErrorKind::invalid("NAME", "a b"))
         );
-        let open = variables(&[r#"NAME="a",VALUE="1""#]).expect("sound").substitute("{$a", 4);
-        assert_eq!(open, Err(ManifestErrorKind::invalid("variable", "{$a").at(4)));
+        let mut reading = variables(&[r#"NAME="a",VALUE="1""#]).expect("sound");
+        reading.substitute("{$a", 4);
+        assert_eq!(reading.check(), Err(ManifestErrorKind::invalid("variable", "{$a").at(4)));
     }
 
     #[test]

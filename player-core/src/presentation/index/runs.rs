@@ -296,10 +296,12 @@ impl Timeline {
         let sequence = (into / run.duration).min(run.count - 1);
         let rest = (into - sequence * run.duration).min(run.duration - 1);
         let parts = u64::from(run.parts);
-        let part = u128::from(rest) * u128::from(parts) / u128::from(run.duration);
+        let part = (rest as f64 * parts as f64 / run.duration as f64) as u64;
+        let part = part.min(parts - 1);
         let mut position = placed.position + (sequence * parts) as usize + part as usize;
-        // Times round to flicks, so the estimate may be one off either way.
-        if position > placed.position && self.span(position).is_some_and(|(start, _)| start > time)
+        // Times round to flicks, so the estimate may be off either way.
+        while position > placed.position
+            && self.span(position).is_some_and(|(start, _)| start > time)
         {
             position -= 1;
         }
@@ -360,8 +362,8 @@ impl Run {
         let (sequence, part) = (inside / parts, inside % parts);
         let time = self.time + sequence * self.duration;
         let at = |part: u64| {
-            let into = u128::from(self.duration) * u128::from(part) / u128::from(parts);
-            time + into as u64
+            // The duration's share of as many parts, without a wide product.
+            time + self.duration / parts * part + self.duration % parts * part / parts
         };
         (self.number.saturating_add(sequence), part + 1, at(part), at(part + 1), time)
     }

@@ -83,6 +83,29 @@ pub enum SegmentFormat {
 }
 
 impl MediaPlaylist {
+    /// One of which nothing is known.
+    fn nothing() -> Self {
+        Self {
+            index: SegmentIndex::nothing(),
+            live: false,
+            target_duration: MediaTime::ZERO,
+            playlist_type: None,
+            independent: false,
+            i_frames_only: false,
+            format: SegmentFormat::Unknown,
+            bandwidth: None,
+            start: None,
+            events: Vec::new(),
+            control: ServerControl::default(),
+            part_target: None,
+            parts: Vec::new(),
+            hints: Vec::new(),
+            reports: Vec::new(),
+            unknown: Vec::new(),
+            following: None,
+        }
+    }
+
     /// What following it takes; none if it has ended.
     pub fn timing(&self) -> Option<Live> {
         let start = self.index.start();

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::follow::{Following, SegmentEnd};
-use super::reader::{Held, MediaReader, Version};
+use super::reader::{Held, Version};
 use super::{MediaPlaylist, SegmentFormat};
 use crate::manifest::hls::text;
 use crate::manifest::{Fault, ManifestError, ManifestWarning};
@@ -94,12 +94,13 @@ impl MediaPlaylist {
         let mut shared = self.index.take_shared();
         let counts = (shared.inits.len(), shared.keys.len());
         let mut refreshed = text(bytes).and_then(|text| {
-            let mut version = self.read(text, url, &following, &mut shared)?;
+            let mut version = Version::new(url, following.variables.again());
+            self.read(text, &mut version, &following, &mut shared)?;
             let warnings = core::mem::take(&mut version.reading.warnings).with(()).warnings;
             let refused = self.refused(&version, &mut following);
             let refreshed = match refused {
                 Some(deviation) => Refreshed { deviation: Some(deviation), ..Refreshed::default() },
-                None => self.merge(version, text, &mut following, &mut shared),
+                None => self.merge(&mut version, text, &mut following, &mut shared),
             };
             Ok(Refreshed { warnings, ..refreshed })
         });
@@ -117,17 +118,13 @@ impl MediaPlaylist {
     fn read<'a>(
         &self,
         text: &'a str,
-        url: &'a str,
+        version: &mut Version<'a>,
         following: &Following,
         shared: &mut Shared,
-    ) -> Result<Version<'a>, Fault> {
+    ) -> Result<u64, Fault> {
         let nothing = List::new("", 0);
         let list = self.index.list().unwrap_or(&nothing);
-        let held = Held { list, following, events: &self.events };
-        let mut reader = MediaReader::new(url, shared, Some(held));
-        reader.reading.variables = following.variables.again();
-        let last_line = reader.read(text)?;
-        reader.finish(last_line)
+        version.read(text, shared, Some(Held { list, following, events: &self.events }))
     }
 
     /// Why a version cannot be merged.
@@ -140,7 +137,7 @@ impl MediaPlaylist {
         }
         let next = version.list.next_number();
         let behind = following.requests.behind.take();
-        if (next, version.part_count) >= self.edge() || !version.live || list.len() == 0 {
+        if (next, version.part_count) >= self.edge() || !version.playlist.live || list.len() == 0 {
             return None;
         }
         // It ends before what is held does. Has it begun anew?
@@ -160,17 +157,18 @@ impl MediaPlaylist {
 
     fn merge(
         &mut self,
-        version: Version<'_>,
+        version: &mut Version<'_>,
         text: &str,
         following: &mut Following,
         shared: &mut Shared,
     ) -> Refreshed {
         let before = (self.edge(), self.live);
-        let restarts = version.live && (version.list.next_number(), version.part_count) < before.0;
+        let restarts =
+            version.playlist.live && (version.list.next_number(), version.part_count) < before.0;
         let Some(list) = self.index.list_mut() else { return Refreshed::default() };
         let (held_first, held_next) = (list.first_number(), list.next_number());
         let first = version.first_number;
-        let place = Placement::find(list, &version, restarts, self.target_duration);
+        let place = Placement::find(list, version, restarts, self.target_duration);
         let (added, removed) = if place.anew {
             let removed = list.len() as u64;
             *list = version.list.clone();
@@ -185,7 +183,7 @@ impl MediaPlaylist {
             let removed = list.first_number().saturating_sub(held_first);
             (list.next_number().saturating_sub(held_next), removed)
         };
-        following.follow(&version, text, held_first, list.first_number(), place.anew);
+        following.follow(version, text, held_first, list.first_number(), place.anew);
 
         // What holds of the segments that were not read again.
         let jump = version.jump.filter(|_| !place.anew);
@@ -195,7 +193,7 @@ impl MediaPlaylist {
         let skipped = jump.is_some_and(|jump| jump.skipped);
 
         self.parts.retain(|part| !skipped && is_kept(part.segment));
-        let mut parts = version.parts;
+        let mut parts = core::mem::take(&mut version.playlist.parts);
         for part in &mut parts {
             part.start = part.start + place.shift;
             part.discontinuity = part.discontinuity.wrapping_add(place.discontinuities);
@@ -204,7 +202,7 @@ impl MediaPlaylist {
         enclose(&mut self.parts, parts, head);
 
         self.unknown.retain(|tag| tag.segment.is_some_and(is_kept));
-        let mut unknown = version.reading.unknown;
+        let mut unknown = core::mem::take(&mut version.reading.unknown);
         for tag in &mut unknown {
             tag.start = tag.start.map(|start| start + place.shift);
         }
@@ -222,31 +220,37 @@ impl MediaPlaylist {
                 following.events.put(&mut self.events, event, before);
             }
         }
-        for (event, before) in version.events.into_iter().zip(version.event_places.before) {
+        let events = core::mem::take(&mut version.playlist.events);
+        for (event, &before) in events.into_iter().zip(&version.event_places.before) {
             following.events.put(&mut self.events, event, before);
         }
-
-        self.live = version.live;
-        self.target_duration = version.target_duration;
-        self.playlist_type = version.playlist_type;
-        self.independent = version.reading.independent;
-        self.i_frames_only = version.i_frames_only;
-        self.start = version.reading.start;
-        self.control = version.control;
-        self.part_target = version.part_target;
-        self.hints = version.hints;
-        self.reports = version.reports;
-        self.bandwidth = self.bandwidth.max(version.peak);
-        if self.format == SegmentFormat::Unknown {
-            self.format = version.format.unwrap_or(SegmentFormat::Unknown);
-        }
-        following.variables = version.reading.variables;
+        following.variables = core::mem::take(&mut version.reading.variables);
+        self.take_facts(version);
         self.forget_unused(shared);
         let changed = added > 0
             || removed > 0
             || place.deviation.is_some()
             || before != (self.edge(), self.live);
         Refreshed { changed, added, removed, deviation: place.deviation, warnings: Vec::new() }
+    }
+
+    /// Takes over what a version says of the whole.
+    fn take_facts(&mut self, version: &mut Version<'_>) {
+        let new = &mut version.playlist;
+        self.live = new.live;
+        self.target_duration = new.target_duration;
+        self.playlist_type = new.playlist_type;
+        self.independent = new.independent;
+        self.i_frames_only = new.i_frames_only;
+        self.start = new.start;
+        self.part_target = new.part_target;
+        self.bandwidth = self.bandwidth.max(new.bandwidth);
+        core::mem::swap(&mut self.control, &mut new.control);
+        core::mem::swap(&mut self.hints, &mut new.hints);
+        core::mem::swap(&mut self.reports, &mut new.reports);
+        if self.format == SegmentFormat::Unknown {
+            self.format = version.format.unwrap_or(SegmentFormat::Unknown);
+        }
     }
 
     /// Lets go of initialisation segments and keys that no segment needs any more, once they are

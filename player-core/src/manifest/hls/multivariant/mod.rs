@@ -27,9 +27,10 @@ pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, Fault
     let mut lines = Lines::new(text);
     for line in lines.by_ref() {
         match line.content() {
-            Content::Tag { name, value } => reader.tag(name, value, line.number)?,
-            Content::Uri(reference) => reader.uri(reference, line.number)?,
+            Content::Tag { name, value } => reader.tag(name, value, line.number),
+            Content::Uri(reference) => reader.uri(reference, line.number),
         }
+        reader.reading.check()?;
     }
     let MultivariantReader { mut reading, variants, still, renditions, .. } = reader;
     if let Some(pending) = reader.pending {
@@ -129,34 +130,34 @@ struct MultivariantReader<'a> {
 }
 
 impl MultivariantReader<'_> {
-    fn tag(&mut self, name: &str, value: &str, line: u64) -> Result<(), Fault> {
+    fn tag(&mut self, name: &str, value: &str, line: u64) {
         match name {
             "EXT-X-STREAM-INF" => {
                 if let Some(before) = &self.pending {
                     let message = "EXT-X-STREAM-INF is not followed by a URI";
                     self.reading.warnings.add(before.line, WarningCode::Missing, message);
                 }
-                self.pending = Some(self.variant(name, value, line)?);
+                self.pending = Some(self.variant(name, value, line));
             }
             "EXT-X-I-FRAME-STREAM-INF" | "EXT-X-IMAGE-STREAM-INF" => {
-                let mut variant = self.variant(name, value, line)?;
+                let mut variant = self.variant(name, value, line);
                 variant.images = name == "EXT-X-IMAGE-STREAM-INF";
                 if variant.reference.is_empty() {
                     let message = format!("{name} lacks its URI");
                     self.reading.warnings.add(line, WarningCode::Missing, message);
-                    return Ok(());
+                    return;
                 }
-                limit(&self.still, "variants of key frames", line)?;
+                self.reading.limit(self.still.len(), "variants of key frames", line);
                 if variant.understood {
                     self.still.push(variant);
                 }
             }
-            "EXT-X-MEDIA" => self.rendition(value, line)?,
-            "EXT-X-SESSION-DATA" => self.session_data(value, line)?,
+            "EXT-X-MEDIA" => self.rendition(value, line),
+            "EXT-X-SESSION-DATA" => self.session_data(value, line),
             "EXT-X-SESSION-KEY" => {
-                match Key::read("EXT-X-SESSION-KEY", value, line, &mut self.reading)? {
+                match Key::read("EXT-X-SESSION-KEY", value, line, &mut self.reading) {
                     Some(Encryption::Key(key)) => {
-                        limit(&self.keys, "keys", line)?;
+                        self.reading.limit(self.keys.len(), "keys", line);
                         self.keys.extend(Key::protection(&[*key]));
                     }
                     Some(Encryption::None) => {
@@ -165,23 +166,21 @@ impl MultivariantReader<'_> {
                     None => {}
                 }
             }
-            "EXT-X-CONTENT-STEERING" => self.content_steering(value, line)?,
+            "EXT-X-CONTENT-STEERING" => self.content_steering(value, line),
             "EXTINF" | "EXT-X-TARGETDURATION" | "EXT-X-MEDIA-SEQUENCE" => {
                 let empty = self.variants.is_empty() && self.renditions.is_empty();
-                return Err(if empty && self.pending.is_none() {
-                    ManifestErrorKind::NotMultivariantPlaylist
-                } else {
-                    ManifestErrorKind::MixedPlaylist
-                }
-                .at(line));
+                let kind = match empty && self.pending.is_none() {
+                    true => ManifestErrorKind::NotMultivariantPlaylist,
+                    false => ManifestErrorKind::MixedPlaylist,
+                };
+                self.reading.fail(kind, line);
             }
-            _ if self.reading.common(name, value, line)? => {}
+            _ if self.reading.common(name, value, line) => {}
             _ => self.reading.keep_unknown(name, value, line, None, None),
         }
-        Ok(())
     }
 
-    fn variant(&mut self, tag: &str, value: &str, line: u64) -> Result<Variant, Fault> {
+    fn variant(&mut self, tag: &str, value: &str, line: u64) -> Variant {
         let reading = &mut self.reading;
         let attributes = Attributes::read(tag, value, line, &mut reading.warnings);
         let bandwidth = attributes.integer("BANDWIDTH", reading);
@@ -200,38 +199,38 @@ impl MultivariantReader<'_> {
             reading.warnings.add(line, WarningCode::Unsupported, message);
         }
         let word = |name| attributes.word(name).map(str::to_owned);
-        Ok(Variant {
+        Variant {
             line,
             understood,
-            reference: attributes.string("URI", reading)?.unwrap_or_default(),
+            reference: attributes.string("URI", reading).unwrap_or_default(),
             images: false,
             bandwidth: bandwidth.or(average_bandwidth).unwrap_or(0),
             average_bandwidth,
             score: attributes.float("SCORE", reading),
-            codecs: attributes.string("CODECS", reading)?.unwrap_or_default(),
+            codecs: attributes.string("CODECS", reading).unwrap_or_default(),
             supplemental_codecs: attributes
-                .string("SUPPLEMENTAL-CODECS", reading)?
+                .string("SUPPLEMENTAL-CODECS", reading)
                 .unwrap_or_default(),
             resolution: attributes.resolution("RESOLUTION", reading),
             frame_rate: attributes.float("FRAME-RATE", reading).filter(|&rate| rate > 0.0),
             video_range,
             hdcp: word("HDCP-LEVEL"),
-            allowed_cpc: attributes.string("ALLOWED-CPC", reading)?,
-            layout: attributes.string("REQ-VIDEO-LAYOUT", reading)?,
-            audio: attributes.string("AUDIO", reading)?,
-            video: attributes.string("VIDEO", reading)?,
-            subtitles: attributes.string("SUBTITLES", reading)?,
+            allowed_cpc: attributes.string("ALLOWED-CPC", reading),
+            layout: attributes.string("REQ-VIDEO-LAYOUT", reading),
+            audio: attributes.string("AUDIO", reading),
+            video: attributes.string("VIDEO", reading),
+            subtitles: attributes.string("SUBTITLES", reading),
             captions: match attributes.word("CLOSED-CAPTIONS") {
                 None | Some("NONE") => None,
-                Some(_) => attributes.string("CLOSED-CAPTIONS", reading)?,
+                Some(_) => attributes.string("CLOSED-CAPTIONS", reading),
             },
-            stable_id: attributes.string("STABLE-VARIANT-ID", reading)?,
-            pathway: attributes.string("PATHWAY-ID", reading)?,
+            stable_id: attributes.string("STABLE-VARIANT-ID", reading),
+            pathway: attributes.string("PATHWAY-ID", reading),
             redundant: false,
-        })
+        }
     }
 
-    fn rendition(&mut self, value: &str, line: u64) -> Result<(), Fault> {
+    fn rendition(&mut self, value: &str, line: u64) {
         const TAG: &str = "EXT-X-MEDIA";
         let reading = &mut self.reading;
         let attributes = Attributes::read(TAG, value, line, &mut reading.warnings);
@@ -243,27 +242,27 @@ impl MultivariantReader<'_> {
             _ => {
                 let message = "EXT-X-MEDIA without a known TYPE is left out";
                 reading.warnings.add(line, WarningCode::Missing, message);
-                return Ok(());
+                return;
             }
         };
-        limit(&self.renditions, "renditions", line)?;
-        let Some(group) = attributes.need_string("GROUP-ID", reading)? else { return Ok(()) };
-        let name = attributes.need_string("NAME", reading)?;
-        let language = attributes.string("LANGUAGE", reading)?;
+        reading.limit(self.renditions.len(), "renditions", line);
+        let Some(group) = attributes.need_string("GROUP-ID", reading) else { return };
+        let name = attributes.need_string("NAME", reading);
+        let language = attributes.string("LANGUAGE", reading);
         let reference = match kind {
             RenditionKind::Captions => None,
-            RenditionKind::Subtitles => match attributes.need_string("URI", reading)? {
+            RenditionKind::Subtitles => match attributes.need_string("URI", reading) {
                 Some(reference) => Some(reference),
-                None => return Ok(()),
+                None => return,
             },
-            _ => attributes.string("URI", reading)?,
+            _ => attributes.string("URI", reading),
         };
-        let in_stream = attributes.string("INSTREAM-ID", reading)?;
+        let in_stream = attributes.string("INSTREAM-ID", reading);
         if kind == RenditionKind::Captions && in_stream.is_none() {
             attributes.lacks("INSTREAM-ID", reading);
-            return Ok(());
+            return;
         }
-        let channels = attributes.string("CHANNELS", reading)?;
+        let channels = attributes.string("CHANNELS", reading);
         let channels = channels.as_deref().and_then(|text| text.split('/').next());
         let number = |text: Option<u64>| text.and_then(|number| u32::try_from(number).ok());
         self.renditions.push(Rendition {
@@ -273,73 +272,74 @@ impl MultivariantReader<'_> {
             group,
             name: name.or_else(|| language.clone()).unwrap_or_default(),
             language,
-            associated_language: attributes.string("ASSOC-LANGUAGE", reading)?,
+            associated_language: attributes.string("ASSOC-LANGUAGE", reading),
             default: attributes.yes("DEFAULT"),
             forced: attributes.yes("FORCED"),
-            characteristics: attributes.string("CHARACTERISTICS", reading)?.unwrap_or_default(),
+            characteristics: attributes.string("CHARACTERISTICS", reading).unwrap_or_default(),
             in_stream,
             channels: number(channels.and_then(crate::manifest::decimal::integer)),
             sampling_rate: number(attributes.integer("SAMPLE-RATE", reading)),
-            stable_id: attributes.string("STABLE-RENDITION-ID", reading)?,
+            stable_id: attributes.string("STABLE-RENDITION-ID", reading),
         });
-        Ok(())
     }
 
     /// `EXT-X-SESSION-DATA` (RFC 8216bis §4.4.6.4).
-    fn session_data(&mut self, value: &str, line: u64) -> Result<(), Fault> {
+    fn session_data(&mut self, value: &str, line: u64) {
         let reading = &mut self.reading;
         let attributes = Attributes::read("EXT-X-SESSION-DATA", value, line, &mut reading.warnings);
-        let Some(id) = attributes.need_string("DATA-ID", reading)? else { return Ok(()) };
-        limit(&self.data, "EXT-X-SESSION-DATA tags", line)?;
-        let value = attributes.text("VALUE", reading)?.map(|value| value.into_owned());
-        let url = attributes.url("URI", reading)?;
+        let Some(id) = attributes.need_string("DATA-ID", reading) else { return };
+        reading.limit(self.data.len(), "EXT-X-SESSION-DATA tags", line);
+        let value = attributes.text("VALUE", reading).map(|value| value.into_owned());
+        let url = attributes.url("URI", reading);
         if value.is_none() && url.is_none() {
             attributes.lacks("VALUE", reading);
         }
-        let language = attributes.string("LANGUAGE", reading)?;
+        let language = attributes.string("LANGUAGE", reading);
         let raw = attributes.word("FORMAT") == Some("RAW");
         if self.data.iter().any(|known| known.id == id && known.language == language) {
             reading.twice("EXT-X-SESSION-DATA of one id and language", line);
-            return Ok(());
+            return;
         }
         self.data.push(SessionData { id, value, url, raw, language });
-        Ok(())
     }
 
     /// `EXT-X-CONTENT-STEERING` (RFC 8216bis §4.4.6.6).
-    fn content_steering(&mut self, value: &str, line: u64) -> Result<(), Fault> {
+    fn content_steering(&mut self, value: &str, line: u64) {
         const TAG: &str = "EXT-X-CONTENT-STEERING";
         let reading = &mut self.reading;
         let attributes = Attributes::read(TAG, value, line, &mut reading.warnings);
-        let Some(url) = attributes.url("SERVER-URI", reading)? else {
+        let Some(url) = attributes.url("SERVER-URI", reading) else {
             attributes.lacks("SERVER-URI", reading);
-            return Ok(());
+            return;
         };
         if self.steering.is_some() {
             reading.twice(TAG, line);
-            return Ok(());
+            return;
         }
-        let default_pathways = attributes.string("PATHWAY-ID", reading)?.into_iter().collect();
+        let default_pathways = attributes.string("PATHWAY-ID", reading).into_iter().collect();
         self.steering = Some(Steering { url, default_pathways, before_start: false });
-        Ok(())
     }
 
-    fn uri(&mut self, reference: &str, line: u64) -> Result<(), Fault> {
+    fn uri(&mut self, reference: &str, line: u64) {
         let Some(mut variant) = self.pending.take() else {
             let message = "a URI without EXT-X-STREAM-INF is left out";
-            self.reading.warnings.add(line, WarningCode::Misplaced, message);
-            return Ok(());
+            self.reading.warn(line, WarningCode::Misplaced, message);
+            return;
         };
         if !variant.understood {
-            return Ok(());
+            return;
         }
-        limit(&self.variants, "variants", line)?;
-        variant.reference = self.reading.variables.substitute(reference, line)?.into_owned();
+        self.reading.limit(self.variants.len(), "variants", line);
+        variant.reference = self.reading.substitute(reference, line).into_owned();
         self.variants.push(variant);
-        Ok(())
     }
 }
 
-fn limit<T>(items: &[T], what: &str, line: u64) -> Result<(), Fault> {
-    if items.len() < MOST { Ok(()) } else { Err(ManifestErrorKind::limit(what, MOST).at(line)) }
+impl Reading<'_> {
+    /// Notes that there is too much of something, if there is as much of it as is accepted.
+    fn limit(&mut self, length: usize, what: &str, line: u64) {
+        if length >= MOST {
+            self.fail_limit(what, MOST, line);
+        }
+    }
 }

@@ -126,7 +126,7 @@ impl<'v> Tracks<'_, 'v, '_> {
             if !core::ptr::eq(first_of_url(&mut by_url, variant), variant) {
                 continue;
             }
-            let url = self.reading.resolve(&variant.reference, variant.line)?;
+            let url = self.reading.try_resolve(&variant.reference, variant.line)?;
             // What the author calls the same is, whatever else is said of it (§4.4.6.2).
             let stable = keys.iter().find_map(|(_, set, sources)| {
                 let same = |other: &&Variant| {
@@ -294,7 +294,7 @@ impl<'v> Tracks<'_, 'v, '_> {
             RenditionKind::Video => MediaKind::Video,
             RenditionKind::Subtitles | RenditionKind::Captions => MediaKind::Text,
         };
-        let url = self.reading.resolve(reference, rendition.line)?;
+        let url = self.reading.try_resolve(reference, rendition.line)?;
         let set = self.set_of(rendition, kind, &representation.codecs);
         let Some(set) = self.sets.get_mut(set) else { return Ok(()) };
         set.default |= rendition.default;
