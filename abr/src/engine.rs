@@ -1,12 +1,12 @@
 //! Joins estimator, rule and prediction into what a player calls.
 
-use crate::limits::{Bans, mask};
+use crate::limits::{Bans, masks};
 use crate::math::{clamp, finite_or, micros, millis};
 use crate::predict::download_s;
 use crate::{
     Action, Candidate, Cause, Choice, Config, Controller, Decision, Download, Estimate, Estimator,
-    Hints, InFlight, InFlightDecision, Kind, Limits, Observation, Phase, Reasons, SavedEstimate,
-    Situation, Step, Trajectory, Verdict, predict_buffer,
+    Hints, InFlight, InFlightDecision, Kind, Limits, Mask, Observation, Phase, Reasons,
+    SavedEstimate, Situation, Step, Trajectory, Verdict, predict_buffer,
 };
 
 /// Something that happened outside. Times are stamped by [`Abr::handle`].
@@ -187,6 +187,11 @@ impl Abr {
         self.estimator.seed(seed);
     }
 
+    /// What keeps each rung of a situation's ladder from being chosen; nothing of at least one.
+    pub fn masks(&self, situation: &Situation<'_>) -> Vec<Option<Mask>> {
+        masks(&self.limits, self.suggested_bps, &self.bans, situation)
+    }
+
     /// What is worth keeping for the next session.
     pub fn saved(&self) -> Option<SavedEstimate> {
         self.estimator.saved()
@@ -342,10 +347,8 @@ impl Abr {
 
     /// The problem, without what the limits forbid.
     fn step(&self, situation: &Situation<'_>) -> Step {
-        let mut limits = self.limits;
-        let both = limits.max_bitrate_bps.into_iter().chain(self.suggested_bps);
-        limits.max_bitrate_bps = both.reduce(f64::min);
-        let allowed = mask(&limits, &self.bans, situation);
+        let masks = self.masks(situation);
+        let allowed: Vec<bool> = masks.iter().map(Option::is_none).collect();
         Step::new(&Situation { allowed: &allowed, ..*situation }, &self.config.objective)
     }
 

@@ -94,7 +94,7 @@ pub use estimate::{Estimate, Estimator, Kind, Sample, SavedEstimate, Source};
 #[doc(hidden)]
 pub use fingerprint::fingerprint;
 pub use hints::{Hints, Network};
-pub use limits::Limits;
+pub use limits::{Limits, Mask};
 pub use live::CatchUp;
 pub use predict::{Trajectory, predict_buffer};
 pub use rules::{Choice, Controller, Download, Observation, Rule, UnknownRule};

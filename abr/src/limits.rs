@@ -25,6 +25,48 @@ pub struct Limits {
     pub metered: bool,
 }
 
+/// Why a rung is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Mask {
+    /// The caller does not allow it ([`Situation::allowed`]).
+    NotAllowed,
+    /// [`Limits::max_bitrate_bps`].
+    MaxBitrate,
+    /// The server suggests no more ([`Hints::max_bitrate_kbps`](crate::Hints::max_bitrate_kbps)).
+    Suggested,
+    /// [`Limits::max_height`].
+    MaxHeight,
+    /// A lower one fills [`Limits::viewport_height`].
+    Viewport,
+    /// [`Limits::decoder_height`] or [`Limits::decoder_frame_rate`].
+    Decoder,
+    /// [`Limits::data_saver`].
+    DataSaver,
+    /// [`Limits::metered`].
+    Metered,
+    /// The device dropped too many of its frames, or of a less demanding one's, a while ago.
+    DroppedFrames,
+}
+
+impl Mask {
+    /// A stable name for logs and scripts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not-allowed",
+            Self::MaxBitrate => "max-bitrate",
+            Self::Suggested => "suggested",
+            Self::MaxHeight => "max-height",
+            Self::Viewport => "viewport",
+            Self::Decoder => "decoder",
+            Self::DataSaver => "data-saver",
+            Self::Metered => "metered",
+            Self::DroppedFrames => "dropped-frames",
+        }
+    }
+}
+
 const DATA_SAVER: (u32, f64) = (480, 1e6);
 const METERED: (u32, f64) = (720, 3e6);
 
@@ -112,43 +154,62 @@ impl Bans {
     }
 }
 
-/// Which rungs of the situation's ladder remain.
-pub(crate) fn mask(limits: &Limits, bans: &Bans, situation: &Situation<'_>) -> Vec<bool> {
+/// What keeps each rung of the situation's ladder from being used; nothing of at least one.
+pub(crate) fn masks(
+    limits: &Limits,
+    suggested_bps: Option<f64>,
+    bans: &Bans,
+    situation: &Situation<'_>,
+) -> Vec<Option<Mask>> {
     let ladder = situation.ladder;
     // The lowest rung that fills the viewport is the highest that makes a difference.
     let filling = limits.viewport_height.and_then(|viewport| {
         ladder.iter().filter_map(|rung| rung.height).filter(|height| *height >= viewport).min()
     });
-    let heights = [limits.max_height, limits.decoder_height, filling];
-    let height = heights.into_iter().flatten().min();
-    let saving = [(limits.data_saver, DATA_SAVER), (limits.metered, METERED)];
-    let within = |rung: &Rung| {
-        let saves = saving.iter().filter(|(on, _)| *on).all(|(_, (lines, bps))| {
-            rung.height.map_or(rung.bitrate_bps <= *bps, |height| height <= *lines)
-        });
+    let of = |at: usize, rung: &Rung| {
+        let saves = |(lines, bps): (u32, f64)| {
+            rung.height.map_or(rung.bitrate_bps <= bps, |height| height <= lines)
+        };
         let below = |limit: Option<f64>, value: Option<f64>| {
             limit.zip(value).is_none_or(|(limit, value)| value <= limit || limit.is_nan())
         };
-        saves
-            && below(height.map(f64::from), rung.height.map(f64::from))
-            && below(limits.decoder_frame_rate, rung.frame_rate)
-            && below(limits.max_bitrate_bps, Some(rung.bitrate_bps))
-            && !bans.covers(situation.now_us, rung, ladder)
+        let lines = |limit: Option<u32>| below(limit.map(f64::from), rung.height.map(f64::from));
+        let (rate, frames) = (Some(rung.bitrate_bps), rung.frame_rate);
+        if !situation.allowed.get(at).copied().unwrap_or(true) {
+            Some(Mask::NotAllowed)
+        } else if !below(limits.max_bitrate_bps, rate) {
+            Some(Mask::MaxBitrate)
+        } else if !lines(limits.max_height) {
+            Some(Mask::MaxHeight)
+        } else if !lines(limits.decoder_height) || !below(limits.decoder_frame_rate, frames) {
+            Some(Mask::Decoder)
+        } else if limits.data_saver && !saves(DATA_SAVER) {
+            Some(Mask::DataSaver)
+        } else if limits.metered && !saves(METERED) {
+            Some(Mask::Metered)
+        } else if !lines(filling) {
+            Some(Mask::Viewport)
+        } else if !below(suggested_bps, rate) {
+            Some(Mask::Suggested)
+        } else if bans.covers(situation.now_us, rung, ladder) {
+            Some(Mask::DroppedFrames)
+        } else {
+            None
+        }
     };
-    let given = |rung: usize| situation.allowed.get(rung).copied().unwrap_or(true);
-    let mut mask: Vec<bool> =
-        ladder.iter().enumerate().map(|(at, rung)| given(at) && within(rung)).collect();
-    if !mask.contains(&true) {
+    let mut masks: Vec<Option<Mask>> =
+        ladder.iter().enumerate().map(|(at, rung)| of(at, rung)).collect();
+    if !masks.contains(&None) {
         let bitrate = |at: &usize| finite_or(ladder[*at].bitrate_bps, f64::MAX).max(0.0);
         let sane = |at: &usize| ladder[*at].bitrate_bps > 0.0;
-        let allowed = (0..ladder.len()).filter(|at| given(*at));
+        let allowed = (0..ladder.len()).filter(|at| masks[*at] != Some(Mask::NotAllowed));
         if let Some(lowest) =
             allowed.filter(sane).reduce(|a, b| if bitrate(&b) < bitrate(&a) { b } else { a })
         {
-            mask[lowest] = true;
+            masks[lowest] = None;
         }
     }
-    mask
+    masks
 }
 
 #[cfg(test)]
@@ -173,8 +234,8 @@ mod tests {
 
     fn highest(limits: Limits) -> usize {
         let ladder = ladder();
-        let mask = mask(&limits, &Bans::default(), &Situation::new(0, &ladder));
-        mask.iter().rposition(|allowed| *allowed).expect("one is always left")
+        let mask = masks(&limits, None, &Bans::default(), &Situation::new(0, &ladder));
+        mask.iter().rposition(Option::is_none).expect("one is always left")
     }
 
     #[test]
@@ -203,7 +264,7 @@ mod tests {
         let mut bans = Bans::default();
         let top = |bans: &Bans, now_s: u64| {
             let situation = Situation::new(now_s * 1_000_000, &ladder);
-            mask(&Limits::default(), bans, &situation).iter().rposition(|m| *m)
+            masks(&Limits::default(), None, bans, &situation).iter().rposition(Option::is_none)
         };
         let play = |bans: &mut Bans, from_s: u64, dropped: u32| {
             let mut at_s = from_s;

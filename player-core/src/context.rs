@@ -3,7 +3,7 @@
 use kinora_abr::{Abr, Event as Transfer};
 
 use crate::config::Config;
-use crate::io::RequestId;
+use crate::io::{Environment, RequestId};
 use crate::outbox::Outbox;
 use crate::telemetry::Totals;
 use crate::time::Timestamp;
@@ -14,6 +14,7 @@ pub(crate) struct Context<'a> {
     /// The platform says that there is no network.
     pub(crate) offline: bool,
     pub(crate) config: &'a Config,
+    pub(crate) environment: &'a Environment,
     pub(crate) abr: &'a mut Abr,
     pub(crate) totals: &'a mut Totals,
     pub(crate) out: &'a mut Outbox,

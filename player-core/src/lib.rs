@@ -67,6 +67,8 @@ pub mod time;
 pub mod url;
 
 mod context;
+mod decoders;
+mod limits;
 mod outbox;
 mod playback;
 mod player;

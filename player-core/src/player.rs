@@ -4,7 +4,7 @@ use kinora_abr::{Abr, Rule};
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::io::{Input, NetworkState, Output, Warning};
+use crate::io::{Environment, Input, NetworkState, Output, Warning};
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::telemetry::log::Recorder;
@@ -15,6 +15,7 @@ use crate::time::{MediaTime, Timestamp};
 #[derive(Debug)]
 pub struct Player {
     config: Config,
+    environment: Environment,
     now: Timestamp,
     abr: Abr,
     totals: Totals,
@@ -35,6 +36,7 @@ impl Player {
         let abr = Abr::new(abr_config(&config, &mut out));
         Self {
             config,
+            environment: Environment::default(),
             now,
             abr,
             totals: Totals::default(),
@@ -86,8 +88,25 @@ impl Player {
                 }
                 self.forward(Input::Network(state));
             }
+            Input::Environment(environment) => {
+                self.learn_of_network(&environment);
+                self.environment = environment.clone();
+                self.forward(Input::Environment(environment));
+            }
             input => self.forward(input),
         }
+    }
+
+    /// What was measured on one network says nothing of another.
+    fn learn_of_network(&mut self, environment: &Environment) {
+        if environment.network == self.environment.network {
+            return;
+        }
+        if self.environment.network.is_some() {
+            let changed = kinora_abr::Event::NetworkChanged { hint_bps: None };
+            self.abr.handle(self.now.micros(), changed);
+        }
+        self.abr.hint(&kinora_abr::Hints { network: environment.network, ..Default::default() });
     }
 
     fn forward(&mut self, input: Input) {
@@ -109,6 +128,7 @@ impl Player {
             now: self.now,
             offline: self.offline,
             config: &self.config,
+            environment: &self.environment,
             abr: &mut self.abr,
             totals: &mut self.totals,
             out: &mut self.out,
@@ -170,6 +190,7 @@ fn abr_config(config: &Config, out: &mut Outbox) -> kinora_abr::Config {
             }),
         }
     }
+    abr.replace = config.abr.replace;
     if let Some(throughput) = config.abr.initial_throughput_bps {
         abr.initial_throughput_bps = throughput;
     }

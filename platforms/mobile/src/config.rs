@@ -47,6 +47,13 @@ pub struct AbrConfig {
     pub max_height: Option<u32>,
     /// Never choose a peak bit rate above this many bit/s (unless all are).
     pub max_bandwidth_bps: Option<u64>,
+    /// Choose no picture with more lines than the area that shows it needs.
+    pub limit_to_viewport: bool,
+    /// The viewer wants to save data: at most 480 lines, or 1 Mbit/s where heights are unknown.
+    pub data_saver: bool,
+    /// Fetch again, in a better quality, what waits in the buffer, where that pays. Costs up to three
+    /// tenths more data on networks that become faster.
+    pub replace: bool,
 }
 
 /// How failed requests are repeated, and how many there may be.

@@ -1,9 +1,11 @@
 //! What a host tells the player.
 
+use kinora_core::abr::Network;
 use kinora_core::config::Config;
 use kinora_core::io::{
-    ElementState, Input, MediaFailure, MediaKind, NetworkState, OperationId, OperationResult,
-    ReadyState, RequestFailure, RequestId, ResponseHead, Selection, Source, SourceFormat,
+    Area, ElementState, Environment, Input, MediaFailure, MediaKind, NetworkState, OperationId,
+    OperationResult, ReadyState, RequestFailure, RequestId, ResponseHead, Selection, Source,
+    SourceFormat,
 };
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -34,6 +36,8 @@ pub enum Input {
     Configure(Box<Config>),
     /// From now on, this choice of track or quality.
     Select(Selection),
+    /// From now on, the device and its surroundings are like this.
+    Environment(Environment),
     /// A response has begun.
     ResponseHead {
         /// Of this request.
@@ -114,6 +118,47 @@ pub struct Source {
     pub format: Option<SourceFormat>,
     /// Where to start; the beginning (or the live edge) if absent.
     pub start: Option<MediaTime>,
+}
+
+/// What a host knows of the device and its surroundings.
+#[uniffi::remote(Record)]
+pub struct Environment {
+    /// Size of the area that shows the picture; absent where it cannot be known.
+    pub viewport: Option<Area>,
+    /// Nobody sees the picture: an app in the background, a locked device.
+    pub hidden: bool,
+    /// The network is paid for by volume.
+    pub metered: bool,
+    /// The viewer asked the device to save data.
+    pub data_saver: bool,
+    /// What the device is connected by, if the host knows.
+    pub network: Option<Network>,
+}
+
+/// A size in physical pixels.
+#[uniffi::remote(Record)]
+pub struct Area {
+    /// Pixels from side to side.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+}
+
+/// What a device is connected by.
+#[uniffi::remote(Enum)]
+pub enum Network {
+    /// A cable.
+    Wired,
+    /// Wi-Fi.
+    Wifi,
+    /// 5G.
+    Cellular5G,
+    /// 4G (LTE).
+    Cellular4G,
+    /// 3G (UMTS, HSPA).
+    Cellular3G,
+    /// 2G (GPRS, EDGE).
+    Cellular2G,
 }
 
 /// The format of a manifest.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use kinora_core::abr::{Candidate, Cause, Reasons};
 use kinora_core::error::PlayerError;
 use kinora_core::io::{
-    AppendBody, BodyHandling, ByteRange, Decision, Event, MediaCommand, MediaKind, MediaOperation,
-    OperationId, Output, PlaybackStatus, Quality, Request, RequestId, RequestKind, TrackInfo,
-    Warning,
+    AppendBody, BodyHandling, ByteRange, Decision, DecoderQuery, Event, MediaCommand, MediaKind,
+    MediaOperation, OperationId, Output, PlaybackStatus, Quality, Request, RequestId, RequestKind,
+    TrackInfo, Warning,
 };
 use kinora_core::manifest::WarningCode;
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
@@ -162,6 +162,31 @@ pub enum MediaCommand {
     SetRate(f64),
     /// Detach the media source and forget every kept body.
     Close,
+    /// Find out whether the platform decodes this well. It stands outside the order of the others, and is
+    /// best answered at once. `Done` says that it does; `NotSupported` that it does not, or not fluently;
+    /// anything else that nobody knows.
+    Probe(DecoderQuery),
+}
+
+/// Media that a platform may be able to decode.
+#[uniffi::remote(Record)]
+pub struct DecoderQuery {
+    /// Picture or sound.
+    pub kind: MediaKind,
+    /// Container and codecs.
+    pub mime_type: String,
+    /// Width in pixels, if known.
+    pub width: Option<u32>,
+    /// Height in pixels, if known.
+    pub height: Option<u32>,
+    /// Frames in a second, if known.
+    pub frame_rate: Option<f64>,
+    /// Peak bit rate in bit/s.
+    pub bandwidth: u64,
+    /// Channels of sound, if known.
+    pub channels: Option<u32>,
+    /// Samples of sound in a second, if known.
+    pub sampling_rate: Option<u32>,
 }
 
 /// The bytes of an append.
@@ -242,6 +267,8 @@ pub struct Decision {
     pub quality: Quality,
     /// Media ahead of the playhead at that moment.
     pub buffer: MediaTime,
+    /// It takes the place of the same segment in this quality, which waits in the buffer.
+    pub replaces: Option<Quality>,
     /// Why.
     pub reasons: Reasons,
 }

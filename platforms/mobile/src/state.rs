@@ -5,7 +5,8 @@ use std::time::Duration;
 use kinora_core::abr::Reasons;
 use kinora_core::io::{MediaKind, PlaybackStatus, Quality, RequestId, RequestKind};
 use kinora_core::telemetry::{
-    OriginHealth, OriginState, RequestState, State, StreamState, TimerReason, TimerState, Totals,
+    MaskReason, Masked, OriginHealth, OriginState, RequestState, State, StreamState, TimerReason,
+    TimerState, Totals,
 };
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -59,8 +60,45 @@ pub struct StreamState {
     pub next: Option<Quality>,
     /// Why it was chosen.
     pub reason: Option<Reasons>,
+    /// What could not be chosen then, and why.
+    pub masked: Vec<Masked>,
     /// Everything up to the end has been fetched.
     pub complete: bool,
+}
+
+/// A quality that may not be chosen.
+#[uniffi::remote(Record)]
+pub struct Masked {
+    /// Its id.
+    pub id: String,
+    /// What keeps it from being chosen.
+    pub reason: MaskReason,
+}
+
+/// What keeps a quality from being chosen.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum MaskReason {
+    /// Another one is pinned.
+    Pinned,
+    /// It could not deliver the next segment.
+    Failed,
+    /// The platform does not decode it, or not fluently.
+    Decoder,
+    /// The configuration's `maxBandwidthBps`.
+    MaxBandwidth,
+    /// The configuration's `maxHeight`.
+    MaxHeight,
+    /// One with fewer lines fills the area that shows the picture.
+    Viewport,
+    /// The viewer wants to save data.
+    DataSaver,
+    /// The network is paid for by volume.
+    Metered,
+    /// The device dropped too many frames of it, or of a less demanding one, a while ago.
+    DroppedFrames,
+    /// The server suggests no more.
+    Suggested,
 }
 
 /// A request in flight.
@@ -137,6 +175,8 @@ pub enum TimerReason {
     RequestAllowance,
     /// A request waits for the network.
     Offline,
+    /// The platform is about to say what it can decode.
+    Decoders,
 }
 
 /// Totals since the load.
@@ -156,6 +196,10 @@ pub struct Totals {
     pub requests: u32,
     /// Requests that failed and were repeated.
     pub retries: u32,
+    /// Segments fetched again for a better picture while they waited.
+    pub replaced: u32,
+    /// Bytes of segments that were fetched and not shown: replaced, or given up on the way.
+    pub discarded: u64,
     /// Frames dropped, as the element counts them.
     pub dropped_frames: u64,
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use kinora_core::abr::Cause;
+use kinora_core::abr::{Cause, Network};
 use kinora_core::error::{ErrorCategory, ErrorCode, Severity};
 use kinora_core::io::{
     AppendBody, BodyHandling, Event, Input, MediaCommand, MediaFailure, MediaKind, NetworkState,
@@ -12,7 +12,7 @@ use kinora_core::io::{
     SourceFormat, Warning,
 };
 use kinora_core::manifest::WarningCode;
-use kinora_core::telemetry::{OriginHealth, TimerReason};
+use kinora_core::telemetry::{MaskReason, OriginHealth, TimerReason};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use uniffi::Lift;
 
@@ -109,6 +109,8 @@ fn every_variant_of_the_core_is_declared() {
     assert_complete::<Severity>();
     assert_complete::<SourceFormat>();
     assert_complete::<TimerReason>();
+    assert_complete::<MaskReason>();
+    assert_complete::<Network>();
     assert_complete::<Warning>();
     assert_complete::<WarningCode>();
 }

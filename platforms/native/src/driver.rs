@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinora_core::config::Config;
 use kinora_core::io::{
-    AppendBody, ElementState, Event, Input, MediaCommand, MediaFailure, MediaOperation,
-    NetworkState, OperationResult, Output, Request, RequestId, Selection, Source,
+    AppendBody, ElementState, Environment, Event, Input, MediaCommand, MediaFailure,
+    MediaOperation, NetworkState, OperationResult, Output, Request, RequestId, Selection, Source,
 };
 use kinora_core::telemetry::State;
 use kinora_core::time::{MediaTime, Timestamp};
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Select(Selection),
     Configure(Box<Config>),
     Network(NetworkState),
+    Environment(Environment),
     Snapshot(oneshot::Sender<Snapshot>),
     SessionLog(oneshot::Sender<Vec<u8>>),
     Stop,
@@ -158,6 +159,9 @@ impl Driver {
             Some(Command::Select(selection)) => self.inputs.push_back(Input::Select(selection)),
             Some(Command::Configure(config)) => self.inputs.push_back(Input::Configure(config)),
             Some(Command::Network(state)) => self.inputs.push_back(Input::Network(state)),
+            Some(Command::Environment(environment)) => {
+                self.inputs.push_back(Input::Environment(environment));
+            }
             Some(Command::Snapshot(reply)) => {
                 self.element.advance(now);
                 let _ = reply.send(Snapshot {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kinora_core::config::Config;
 use kinora_core::error::Severity;
-use kinora_core::io::{Event, NetworkState, Selection, Source, SourceFormat};
+use kinora_core::io::{Environment, Event, NetworkState, Selection, Source, SourceFormat};
 use kinora_core::time::MediaTime;
 use kinora_core::{Error, PlayerError};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -161,6 +161,11 @@ impl Player {
     /// Tells what the platform knows of the network. While offline, requests rest.
     pub async fn network_changed(&self, state: NetworkState) {
         self.send(Command::Network(state)).await;
+    }
+
+    /// Says what the device and its surroundings are like, such as the size of the picture.
+    pub async fn set_environment(&self, environment: Environment) {
+        self.send(Command::Environment(environment)).await;
     }
 
     /// Everything that can be seen of the player now; `None` once it has been stopped.

@@ -2,7 +2,9 @@
 
 use js_sys::Function;
 use kinora_core::error::Severity;
-use kinora_core::io::{ElementState, Input, NetworkState, ReadyState, Selection, Source};
+use kinora_core::io::{
+    Area, ElementState, Environment, Input, NetworkState, ReadyState, Selection, Source,
+};
 use kinora_core::time::MediaTime;
 use kinora_core::{Config, Error};
 use wasm_bindgen::prelude::*;
@@ -78,6 +80,28 @@ impl Session {
         let kind = convert::media_kind(kind).map_err(invalid)?;
         self.driver.handle(Input::Select(Selection::Track { kind, index }));
         Ok(())
+    }
+
+    /// What the page knows of the device. A viewport of no size is unknown; so is a network without a
+    /// name.
+    pub fn environment(
+        &self,
+        width: f64,
+        height: f64,
+        hidden: bool,
+        metered: bool,
+        data_saver: bool,
+        network: Option<String>,
+    ) {
+        // `as` saturates, and turns NaN into zero.
+        let area = Area { width: width as u32, height: height as u32 };
+        self.driver.handle(Input::Environment(Environment {
+            viewport: (area != Area::default()).then_some(area),
+            hidden,
+            metered,
+            data_saver,
+            network: network.and_then(|name| convert::network(&name)),
+        }));
     }
 
     /// The state of the media element, field by field as the element has it.

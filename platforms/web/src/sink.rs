@@ -2,7 +2,7 @@
 //! `MediaSource`, else on the page behind messages. To Rust they look the same.
 
 use js_sys::{Array, Float64Array, Object, Promise, Reflect, Uint8Array};
-use kinora_core::io::{AppendBody, MediaCommand, MediaFailure, OperationResult};
+use kinora_core::io::{AppendBody, DecoderQuery, MediaCommand, MediaFailure, OperationResult};
 use kinora_core::time::{MediaTime, TimeRange};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -42,6 +42,18 @@ extern "C" {
     fn set_rate(this: &Sink, rate: f64) -> Promise;
     #[wasm_bindgen(method)]
     fn close(this: &Sink) -> Promise;
+    #[wasm_bindgen(method)]
+    fn probe(
+        this: &Sink,
+        kind: &str,
+        mime_type: &str,
+        bandwidth: f64,
+        width: u32,
+        height: u32,
+        frame_rate: f64,
+        channels: u32,
+        sampling_rate: u32,
+    ) -> Promise;
 }
 
 /// Starts a command; the sink itself keeps the order.
@@ -76,10 +88,25 @@ pub(crate) fn start(
         MediaCommand::Seek(position) => sink.seek(position.seconds()),
         MediaCommand::SetRate(rate) => sink.set_rate(*rate),
         MediaCommand::Close => sink.close(),
+        MediaCommand::Probe(query) => probe(sink, query),
         _ => {
             return Err(MediaFailure::InvalidState("this platform knows no such operation".into()));
         }
     })
+}
+
+/// What is unknown is zero.
+fn probe(sink: &Sink, query: &DecoderQuery) -> Promise {
+    sink.probe(
+        query.kind.name(),
+        &query.mime_type,
+        query.bandwidth as f64,
+        query.width.unwrap_or(0),
+        query.height.unwrap_or(0),
+        query.frame_rate.unwrap_or(0.0),
+        query.channels.unwrap_or(0),
+        query.sampling_rate.unwrap_or(0),
+    )
 }
 
 /// Waits for what [`start`] started.

@@ -79,6 +79,8 @@ pub struct Decision {
     pub quality: Quality,
     /// Media ahead of the playhead at that moment.
     pub buffer: MediaTime,
+    /// It takes the place of the same segment in this quality, which waits in the buffer.
+    pub replaces: Option<Quality>,
     /// Why.
     pub reasons: kinora_abr::Reasons,
 }

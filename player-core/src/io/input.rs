@@ -25,6 +25,9 @@ pub enum Input {
     Configure(Box<Config>),
     /// From now on, this choice of track or quality.
     Select(Selection),
+    /// From now on, the device and its surroundings are like this. Sent whenever a field changes; until
+    /// it is sent, nothing is known of them.
+    Environment(Environment),
 
     /// A response has begun.
     ResponseHead {
@@ -116,6 +119,30 @@ pub enum SourceFormat {
     Hls,
     /// MPEG-DASH (ISO/IEC 23009-1).
     Dash,
+}
+
+/// What a host knows of the device and its surroundings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Size of the area that shows the picture; absent where it cannot be known.
+    pub viewport: Option<Area>,
+    /// Nobody sees the picture: a page in the background, a locked device.
+    pub hidden: bool,
+    /// The network is paid for by volume.
+    pub metered: bool,
+    /// The viewer asked the device to save data.
+    pub data_saver: bool,
+    /// What the device is connected by, if the host knows.
+    pub network: Option<kinora_abr::Network>,
+}
+
+/// A size in physical pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Area {
+    /// Pixels from side to side.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
 }
 
 /// A viewer's or an app's choice.

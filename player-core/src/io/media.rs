@@ -70,6 +70,31 @@ pub enum MediaCommand {
     SetRate(f64),
     /// Detach the media source and forget every kept body.
     Close,
+    /// Find out whether the platform decodes this well (Media Capabilities, `decodingInfo`). It stands
+    /// outside the order of the others, and is best answered at once. `Done` says that it does;
+    /// [`MediaFailure::NotSupported`] that it does not, or not fluently; anything else that nobody knows.
+    Probe(DecoderQuery),
+}
+
+/// Media that a platform may be able to decode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecoderQuery {
+    /// Picture or sound.
+    pub kind: MediaKind,
+    /// Container and codecs.
+    pub mime_type: String,
+    /// Width in pixels, if known.
+    pub width: Option<u32>,
+    /// Height in pixels, if known.
+    pub height: Option<u32>,
+    /// Frames in a second, if known.
+    pub frame_rate: Option<f64>,
+    /// Peak bit rate in bit/s.
+    pub bandwidth: u64,
+    /// Channels of sound, if known.
+    pub channels: Option<u32>,
+    /// Samples of sound in a second, if known.
+    pub sampling_rate: Option<u32>,
 }
 
 /// The bytes of an append.

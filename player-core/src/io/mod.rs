@@ -9,9 +9,13 @@ mod media;
 mod request;
 
 pub use event::{Decision, Event, PlaybackStatus, Quality, TrackInfo, Warning};
-pub use input::{ElementState, Input, NetworkState, ReadyState, Selection, Source, SourceFormat};
+pub use input::{
+    Area, ElementState, Environment, Input, NetworkState, ReadyState, Selection, Source,
+    SourceFormat,
+};
 pub use media::{
-    AppendBody, MediaCommand, MediaFailure, MediaOperation, OperationId, OperationResult,
+    AppendBody, DecoderQuery, MediaCommand, MediaFailure, MediaOperation, OperationId,
+    OperationResult,
 };
 pub use request::{
     BodyHandling, ByteRange, Request, RequestFailure, RequestId, RequestKind, ResponseHead,

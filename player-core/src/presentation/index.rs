@@ -70,6 +70,12 @@ impl Segment {
     pub fn end(&self) -> MediaTime {
         self.start + self.duration
     }
+
+    /// Its size in bytes as far as the manifest tells: exactly, or by its bit rate.
+    pub fn expected_size(&self) -> Option<u64> {
+        let by_rate = |rate: u64| (rate as f64 * self.duration.seconds() / 8.0) as u64;
+        self.size.or_else(|| self.bit_rate.map(by_rate))
+    }
 }
 
 /// What a decoder needs before any media segment that names it (`EXT-X-MAP`, `Initialization`).
@@ -208,6 +214,11 @@ impl SegmentIndex {
     /// Puts back what segments share.
     pub(crate) fn set_shared(&mut self, shared: Shared) {
         (self.inits, self.init_keys, self.keys) = (shared.inits, shared.init_keys, shared.keys);
+    }
+
+    /// Whether nothing is known of the sizes of single segments.
+    pub(crate) fn has_uniform_sizes(&self) -> bool {
+        matches!(self.layout, Layout::Runs { .. })
     }
 
     /// How many segments there are.

@@ -148,7 +148,9 @@ impl Attempt {
     pub(super) fn complete(self) -> Outcome {
         let (ticket, origin, place) = (self.ticket, self.origin(), self.place);
         match self.wish.body {
-            BodyHandling::Keep => Outcome::Kept { ticket, id: self.id, head: self.head, origin },
+            BodyHandling::Keep => {
+                Outcome::Kept { ticket, id: self.id, head: self.head, bytes: self.received, origin }
+            }
             BodyHandling::Deliver => {
                 let asked = self.url().to_owned();
                 let response = self.response;

@@ -73,7 +73,7 @@ pub(crate) enum Outcome {
         origin: OriginId,
     },
     /// A kept body is complete; `id` names it to the host, `head` is what precedes its `mdat`.
-    Kept { ticket: Ticket, id: RequestId, head: Vec<u8>, origin: OriginId },
+    Kept { ticket: Ticket, id: RequestId, head: Vec<u8>, bytes: u64, origin: OriginId },
     /// More of a kept body has arrived.
     Progress { ticket: Ticket },
     /// There is no getting it.

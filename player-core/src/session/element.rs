@@ -63,6 +63,9 @@ impl Session {
         id: OperationId,
         result: &OperationResult,
     ) -> Result<(), Error> {
+        if self.take_probe(cx, id, result)? {
+            return Ok(());
+        }
         if let Some(position) = self.operations.iter().position(|known| *known == id) {
             self.operations.remove(position);
             if self.seeking == Some(id) {
@@ -104,6 +107,7 @@ impl Session {
         element: ElementState,
     ) -> Result<(), Error> {
         let (status, ready) = (self.playback.status(), self.playback.is_ready());
+        self.count_frames(cx, &element);
         let moved = self.playback.update(cx, element, self.seeking.is_some())?;
         if !ready && self.playback.is_ready() {
             cx.totals.startup = Some(cx.now.since(self.loaded_at));

@@ -47,6 +47,7 @@ impl Session {
         if self.streams.is_empty() {
             return Err(Error::NothingPlayable { url: url.to_owned() });
         }
+        self.decoders.ask(cx, &presentation);
         self.presentation = Some(presentation);
         // Enters the period of the start position.
         self.each_stream(cx, |stream, world| {

@@ -1,5 +1,6 @@
 //! One load: from the manifest's request to the last frame.
 
+mod device;
 mod element;
 mod manifest;
 mod report;
@@ -7,6 +8,7 @@ mod tracks;
 mod viewer;
 
 use crate::context::Context;
+use crate::decoders::Decoders;
 use crate::error::Error;
 use crate::io::{
     Input, MediaCommand, MediaKind, OperationId, PlaybackStatus, Quality, RequestKind, Source,
@@ -42,6 +44,9 @@ pub(crate) struct Session {
     end_of_stream: bool,
     rate: f64,
     shown: Vec<(MediaKind, Quality)>,
+    decoders: Decoders,
+    /// Frames the element has counted, and those dropped of them.
+    frames: (u64, u64),
 }
 
 impl Session {
@@ -68,6 +73,8 @@ impl Session {
             end_of_stream: false,
             rate,
             shown: Vec::new(),
+            decoders: Decoders::default(),
+            frames: (0, 0),
         }
     }
 
@@ -102,7 +109,7 @@ impl Session {
             }
             Input::SetRate(rate) => self.set_rate(cx, rate),
             Input::Select(selection) => self.select(cx, selection),
-            Input::Configure(_) => {
+            Input::Configure(_) | Input::Environment(_) => {
                 self.streams.iter_mut().for_each(Stream::reconsider);
                 Ok(())
             }
@@ -147,6 +154,7 @@ impl Session {
             phase: self.playback.phase(),
             rate: self.playback.rate(),
             attached: self.attached,
+            decoders: &self.decoders,
             cx,
             presentation,
             requests: &mut self.requests,

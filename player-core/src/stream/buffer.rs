@@ -1,5 +1,6 @@
 //! The player's picture of one platform buffer: what it was given, and what it says it holds.
 
+use super::Key;
 use crate::io::{OperationId, Quality};
 use crate::time::{MediaTime, TimeRange};
 
@@ -11,6 +12,9 @@ pub(crate) const TOLERANCE: MediaTime = MediaTime::from_millis(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) range: TimeRange,
+    pub(crate) key: Key,
+    /// Size of its body.
+    pub(crate) bytes: u64,
     pub(crate) quality: Quality,
     pub(crate) cause: kinora_abr::Cause,
 }
@@ -44,6 +48,11 @@ impl Buffer {
 
     pub(crate) fn ranges(&self) -> &[TimeRange] {
         &self.ranges
+    }
+
+    /// The segments it was given and still has, in order.
+    pub(crate) fn held(&self) -> &[Held] {
+        &self.held
     }
 
     /// The segment shown at `time`.
@@ -103,6 +112,8 @@ mod tests {
     fn held(start: i64, end: i64, id: &str) -> Held {
         Held {
             range: range(start, end),
+            key: Key { period: 0, set: 0, representation: 0 },
+            bytes: 1_000,
             quality: Quality {
                 id: id.to_owned(),
                 bandwidth: 1,

@@ -1,10 +1,15 @@
 //! Asking `kinora-abr` which representation to fetch.
 
-use kinora_abr::{Action, Cause, Phase, Reasons, Rule, Rung, Situation};
+use kinora_abr::{Action, Cause, Mask, Phase, Queued, Reasons, Rule, Rung, Situation};
 
+use super::buffer::TOLERANCE;
+use super::replace::Waiting;
 use crate::context::Context;
+use crate::decoders::Decoders;
 use crate::io::{MediaKind, Quality};
+use crate::limits;
 use crate::presentation::{Representation, Segment, Segments, SwitchingSet};
+use crate::telemetry::{MaskReason, Masked};
 use crate::time::{MediaTime, Timestamp};
 
 /// Sound may take this much of the throughput: it is small, and silence is worse than blur.
@@ -12,8 +17,21 @@ const AUDIO_SHARE: f64 = 0.15;
 
 /// What to fetch, or until when to wait.
 pub(crate) enum Choice {
-    Fetch { representation: usize, reasons: Reasons },
-    Wait { until: Timestamp },
+    Fetch {
+        representation: usize,
+        reasons: Reasons,
+    },
+    /// A waiting segment again.
+    Replace {
+        waiting: usize,
+        representation: usize,
+        reasons: Reasons,
+    },
+    /// Ask again then; `full`: because the buffer is.
+    Wait {
+        until: Timestamp,
+        full: bool,
+    },
 }
 
 /// The moment of a choice.
@@ -31,6 +49,9 @@ pub(crate) struct Moment<'a> {
     pub(crate) pinned: Option<&'a str>,
     /// Representations that failed to deliver this segment.
     pub(crate) failed: &'a [usize],
+    /// Segments that may be fetched again, up to the one to be chosen.
+    pub(crate) waiting: &'a [Waiting],
+    pub(crate) decoders: &'a Decoders,
 }
 
 impl Moment<'_> {
@@ -43,19 +64,35 @@ impl Moment<'_> {
 
     fn choose_video(&self, cx: &mut Context<'_>) -> Choice {
         let ladder = ladder(self.set);
-        let allowed = self.allowed(cx);
+        let allowed = self.allowed();
         let sizes = self.sizes();
+        self.limit(cx);
         let now = cx.now;
-        let decision = cx.abr.decide(&self.situation(now, &ladder, &allowed, &sizes));
+        let queued: Vec<Queued<'_>> = self.waiting.iter().map(|one| self.queued(one)).collect();
+        let situation = self.situation(now, &ladder, &allowed, &sizes);
+        let decision = cx.abr.decide(&Situation { queued: &queued, ..situation });
+        let reasons = decision.reasons;
+        let known = |rung: usize| rung.min(self.set.representations.len().saturating_sub(1));
         match decision.action {
-            // No queued segment is offered, so that none is replaced.
-            Action::Fetch { rung } | Action::Replace { rung, .. } => Choice::Fetch {
-                representation: rung.min(self.set.representations.len().saturating_sub(1)),
-                reasons: decision.reasons,
-            },
-            Action::WaitUntil { at_us } => {
-                Choice::Wait { until: Timestamp::from_micros(at_us.max(now.micros() + 1)) }
+            Action::Fetch { rung } => Choice::Fetch { representation: known(rung), reasons },
+            Action::Replace { queued, rung } => {
+                Choice::Replace { waiting: queued, representation: known(rung), reasons }
             }
+            Action::WaitUntil { at_us } => Choice::Wait {
+                until: Timestamp::from_micros(at_us.max(now.micros() + 1)),
+                full: reasons.cause == Cause::BufferFull,
+            },
+        }
+    }
+
+    fn queued<'w>(&self, waiting: &'w Waiting) -> Queued<'w> {
+        // The segment to be chosen lies `ahead` of the playhead, and this one so much nearer.
+        let until_next = self.start - TOLERANCE - waiting.range.start;
+        Queued {
+            rung: waiting.representation,
+            ahead_s: (self.ahead - until_next).max(MediaTime::ZERO).seconds(),
+            duration_s: waiting.range.duration().seconds(),
+            bytes: &waiting.bytes,
         }
     }
 
@@ -63,7 +100,7 @@ impl Moment<'_> {
     /// an estimate.
     fn choose_audio(&self, cx: &mut Context<'_>) -> Choice {
         let estimate = cx.abr.estimate();
-        let allowed = self.allowed(cx);
+        let allowed = self.allowed();
         let share = estimate.throughput_bps * AUDIO_SHARE;
         let candidates = || (0..self.set.representations.len()).filter(|&index| allowed[index]);
         let affordable =
@@ -116,43 +153,92 @@ impl Moment<'_> {
         index.get(index.position_at(self.start)?)
     }
 
-    /// Which representations may be chosen. If the caps leave none, the lowest; a pin beats the caps.
-    pub(crate) fn allowed(&self, cx: &Context<'_>) -> Vec<bool> {
+    /// What keeps each representation from being chosen, apart from the limits that the rule is told of.
+    /// Something always remains; a pin beats everything but failure.
+    fn masks(&self) -> Vec<Option<MaskReason>> {
         let representations = &self.set.representations;
         let usable = |index: usize| !self.failed.contains(&index);
-        if let Some(pinned) = self.pinned
-            && let Some(index) = representations.iter().position(|one| one.id == pinned)
-            && usable(index)
-        {
-            return (0..representations.len()).map(|one| one == index).collect();
-        }
-        let abr = &cx.config.abr;
-        let within = |representation: &Representation| {
-            let height = abr.max_height.zip(representation.height);
-            let bandwidth = abr.max_bandwidth_bps;
-            height.is_none_or(|(cap, height)| height <= cap)
-                && bandwidth.is_none_or(|cap| representation.bandwidth <= cap)
+        let pinned = self.pinned.and_then(|pinned| {
+            representations.iter().position(|one| one.id == pinned).filter(|index| usable(*index))
+        });
+        let of = |(index, one): (usize, &Representation)| {
+            if pinned.is_some_and(|pinned| pinned != index) {
+                Some(MaskReason::Pinned)
+            } else if pinned.is_some() {
+                None
+            } else if !usable(index) {
+                Some(MaskReason::Failed)
+            } else {
+                self.decoders.refusal(self.kind, one).map(|_| MaskReason::Decoder)
+            }
         };
-        let capped: Vec<bool> = representations
-            .iter()
-            .enumerate()
-            .map(|(index, representation)| usable(index) && within(representation))
-            .collect();
-        if capped.contains(&true) {
-            return capped;
+        let mut masks: Vec<_> = representations.iter().enumerate().map(of).collect();
+        if !masks.contains(&None)
+            && let lowest = (0..masks.len()).find(|&index| usable(index)).unwrap_or(0)
+            && let Some(mask) = masks.get_mut(lowest)
+        {
+            *mask = None;
         }
-        let lowest = (0..representations.len()).find(|&index| usable(index)).unwrap_or(0);
-        (0..representations.len()).map(|index| index == lowest).collect()
+        masks
+    }
+
+    /// Which representations may be chosen.
+    pub(crate) fn allowed(&self) -> Vec<bool> {
+        self.masks().iter().map(Option::is_none).collect()
+    }
+
+    /// The rule's limits; none for what is pinned.
+    fn limit(&self, cx: &mut Context<'_>) {
+        let limits = match self.pinned {
+            Some(_) => kinora_abr::Limits::default(),
+            None => limits::limits(&cx.config.abr, cx.environment, self.set),
+        };
+        cx.abr.limit(limits);
+    }
+
+    /// What may not be chosen, and why.
+    pub(crate) fn masked(&self, cx: &Context<'_>) -> Vec<Masked> {
+        let own = self.masks();
+        let theirs = match self.kind {
+            MediaKind::Video => {
+                let (ladder, allowed) = (ladder(self.set), self.allowed());
+                cx.abr.masks(&self.situation(cx.now, &ladder, &allowed, &[]))
+            }
+            _ => Vec::new(),
+        };
+        let mut masked = Vec::new();
+        for (index, representation) in self.set.representations.iter().enumerate() {
+            let theirs = theirs.get(index).copied().flatten().and_then(reason);
+            if let Some(reason) = own.get(index).copied().flatten().or(theirs) {
+                masked.push(Masked { id: representation.id.clone(), reason });
+            }
+        }
+        masked
     }
 
     /// Sizes of the next segment where an index tells them.
     pub(crate) fn sizes(&self) -> Vec<Option<u64>> {
         let size = |representation: &Representation| match &representation.segments {
-            Segments::Known(index) => index.get(index.position_at(self.start)?)?.size,
+            Segments::Known(index) => index.get(index.position_at(self.start)?)?.expected_size(),
             _ => None,
         };
         self.set.representations.iter().map(size).collect()
     }
+}
+
+/// What the rule's limits are called here.
+fn reason(mask: Mask) -> Option<MaskReason> {
+    Some(match mask {
+        Mask::MaxBitrate => MaskReason::MaxBandwidth,
+        Mask::Suggested => MaskReason::Suggested,
+        Mask::MaxHeight => MaskReason::MaxHeight,
+        Mask::Viewport => MaskReason::Viewport,
+        Mask::Decoder => MaskReason::Decoder,
+        Mask::DataSaver => MaskReason::DataSaver,
+        Mask::Metered => MaskReason::Metered,
+        Mask::DroppedFrames => MaskReason::DroppedFrames,
+        _ => return None,
+    })
 }
 
 /// The set as `kinora-abr` sees it; rungs are numbered like representations.
@@ -161,6 +247,7 @@ pub(crate) fn ladder(set: &SwitchingSet) -> Vec<Rung> {
         .iter()
         .map(|representation| Rung {
             height: representation.height,
+            frame_rate: representation.frame_rate,
             ..Rung::new(representation.bandwidth as f64)
         })
         .collect()

@@ -3,7 +3,7 @@
 use super::buffer::{Held, TOLERANCE};
 use super::init::InitKey;
 use super::timeline::Sequence;
-use super::{Operation, Stream, World, representation};
+use super::{Operation, Stream, Target, World, representation};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult, Warning};
 use crate::media;
@@ -122,6 +122,9 @@ impl Stream {
         let before = core::mem::take(&mut fetched.before);
         let error = Error::Segment { url: segment.url, error };
         world.requests.origins.failed(world.cx, origin, arrived, &error);
+        if self.retract_replacement(world) {
+            return self.pump(world);
+        }
         self.restart(world, segment.start);
         self.setbacks = before;
         self.fail(world, key, error)?;
@@ -144,18 +147,24 @@ impl Stream {
             (OperationResult::Done { .. }, Operation::ChangeType) => self.in_buffer = None,
             (OperationResult::Done { .. }, Operation::Init(init)) => self.in_buffer = Some(init),
             (OperationResult::Done { buffered }, Operation::Segment) => {
+                let mut replaced = None;
                 if !self.queue.is_empty() {
                     let fetched = self.queue.remove(0);
+                    if let Target::Instead(range) = fetched.chosen.target {
+                        replaced = Some(range);
+                    }
                     self.buffer.hold(Held {
-                        range: TimeRange {
-                            start: fetched.chosen.segment.start,
-                            end: fetched.chosen.segment.end(),
-                        },
+                        range: fetched.chosen.range(),
+                        key: fetched.chosen.key,
+                        bytes: fetched.bytes,
                         quality: fetched.chosen.quality,
                         cause: fetched.chosen.reasons.cause,
                     });
                 }
                 self.buffer.update(buffered.clone());
+                if let Some(range) = replaced {
+                    self.mend_after(world, range);
+                }
             }
             (OperationResult::Done { buffered }, Operation::Remove) => {
                 self.buffer.update(buffered.clone());
@@ -184,6 +193,10 @@ impl Stream {
     /// The platform's buffer is full: keeps less ahead from now on, and drops what is behind or, if
     /// nothing is, waits until something is.
     fn make_room(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
+        // What lies there already is good enough for a full buffer.
+        if self.retract_replacement(world) {
+            return Ok(());
+        }
         let Some(fetched) = self.queue.first() else { return Ok(()) };
         let segment = fetched.chosen.segment.duration;
         let ahead = self.ahead(world.playhead);

@@ -7,16 +7,23 @@ use kinora_abr::{InFlight, Phase, Reasons, Verdict};
 use super::buffer::TOLERANCE;
 use super::choice::{self, Choice, Moment};
 use super::init::InitKey;
-use super::{Chosen, Fetch, Fetched, Key, Stream, World, representation, representation_mut};
+use super::replace::{Waiting, segment_instead};
+use super::{
+    Chosen, Fetch, Fetched, Key, Setbacks, Stream, Target, World, representation,
+    representation_mut,
+};
 use crate::context::Context;
+use crate::decoders::Decoders;
 use crate::error::Error;
-use crate::io::{BodyHandling, Decision, Event, MediaKind, RequestId, RequestKind, Warning};
+use crate::io::{
+    BodyHandling, Decision, Event, MediaKind, Quality, RequestId, RequestKind, Warning,
+};
 use crate::manifest::{self, hls::SegmentFormat};
 use crate::media::{FileIndex, IndexProgress};
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments, SwitchingSet};
 use crate::requests::{OriginId, Outcome, Wish};
 use crate::telemetry::{TimerReason, TimerState};
-use crate::time::{MediaTime, Timestamp};
+use crate::time::{MediaTime, TimeRange, Timestamp};
 
 /// No more than this many fetched segments wait for the platform to take them.
 const MAX_QUEUE: usize = 3;
@@ -41,7 +48,9 @@ impl Stream {
             && self.pinned.as_ref().is_none_or(|pinned| *pinned == held.quality.id)
             && held.range.end > self.next
         {
-            self.next = held.range.end;
+            let (end, key) = (held.range.end, held.key);
+            self.next = end;
+            self.last = Some(key);
             self.seam = true;
             return Ok(true);
         }
@@ -50,28 +59,58 @@ impl Stream {
         };
         let ahead = (self.next - world.playhead).max(MediaTime::ZERO);
         let goal = self.goal(world.cx);
-        if ahead >= goal {
-            self.wait_for_playhead(world, ahead - goal);
+        if self.last.is_none()
+            && let Some(at) = world.decoders.wait_until(now)
+        {
+            self.wait = Some(TimerState { reason: TimerReason::Decoders, at });
             return Ok(false);
         }
         let set = &world.presentation.periods[self.period].sets[set_index];
-        let moment = self.moment(world.playhead, world.phase, world.rate, goal, set);
-        let (representation, reasons) = match moment.choose(world.cx) {
-            Choice::Fetch { representation, reasons } => (representation, reasons),
-            Choice::Wait { until } => {
-                self.wait = Some(TimerState { reason: TimerReason::Rule, at: until });
-                return Ok(false);
+        let replaces = self.kind == MediaKind::Video
+            && self.pinned.is_none()
+            && world.attached
+            && world.cx.config.abr.replace;
+        let waiting = if replaces { self.waiting(world.playhead, set) } else { Vec::new() };
+        if ahead >= goal && waiting.is_empty() {
+            self.wait_for_playhead(world, ahead - goal);
+            return Ok(false);
+        }
+        let mut moment =
+            self.moment(world.decoders, (world.playhead, world.phase, world.rate), goal, set);
+        moment.waiting = &waiting;
+        let choice = moment.choose(world.cx);
+        let masked = moment.masked(world.cx);
+        self.masked = masked;
+        match choice {
+            Choice::Replace { waiting: at, representation, reasons } => {
+                let Some(Waiting { range, .. }) = waiting.get(at) else { return Ok(false) };
+                let key = Key { period: self.period, set: set_index, representation };
+                self.replace(world, key, *range, reasons)
             }
-        };
-        let key = Key { period: self.period, set: set_index, representation };
-        self.fetch_from(world, key, reasons)
+            Choice::Fetch { .. } if ahead >= goal => {
+                self.wait_for_playhead(world, ahead - goal);
+                Ok(false)
+            }
+            Choice::Fetch { representation, reasons } => {
+                let key = Key { period: self.period, set: set_index, representation };
+                self.fetch_from(world, key, reasons, Target::Next)
+            }
+            Choice::Wait { full: true, .. } if !matches!(world.phase, Phase::Playing) => {
+                self.wait_for_playhead(world, MediaTime::ZERO);
+                Ok(false)
+            }
+            Choice::Wait { until, full } => {
+                let reason = if full { TimerReason::BufferGoal } else { TimerReason::Rule };
+                self.wait = Some(TimerState { reason, at: until });
+                Ok(false)
+            }
+        }
     }
 
     fn moment<'m>(
         &'m self,
-        playhead: MediaTime,
-        phase: Phase,
-        rate: f64,
+        decoders: &'m Decoders,
+        (playhead, phase, rate): (MediaTime, Phase, f64),
         goal: MediaTime,
         set: &'m SwitchingSet,
     ) -> Moment<'m> {
@@ -90,6 +129,8 @@ impl Stream {
                 .map(|last| last.representation),
             pinned: self.pinned.as_deref(),
             failed: &self.setbacks.failed,
+            waiting: &[],
+            decoders,
         }
     }
 
@@ -135,13 +176,14 @@ impl Stream {
         }
     }
 
-    /// Asks for the next segment of a representation, or for its index if that is not known yet.
-    /// Whether, instead, the next segment turned out to lie elsewhere.
-    fn fetch_from(
+    /// Asks for a segment of a representation, or for its index if that is not known yet. Whether,
+    /// instead, the segment turned out to lie elsewhere.
+    pub(super) fn fetch_from(
         &mut self,
         world: &mut World<'_, '_>,
         key: Key,
         reasons: Reasons,
+        target: Target,
     ) -> Result<bool, Error> {
         let needed_by = self.needed_by(world);
         self.move_to_better(world, key, needed_by);
@@ -155,17 +197,29 @@ impl Stream {
                 let wish =
                     Wish { needed_by, ..Wish::new(RequestKind::MediaPlaylist(self.kind), places) };
                 let ticket = world.requests.start(world.cx, wish);
-                self.fetch = Fetch::Index { ticket, key, reasons, file: None };
+                self.fetch = Fetch::Index { ticket, key, reasons, target, file: None };
                 return Ok(false);
             }
             Segments::IndexBox { url, range, init, media_offset, end } => {
                 let file = FileIndex::new(url, *range, init.clone(), *media_offset, *end);
                 let url = url.clone();
-                self.fetch_index(world, key, reasons, &url, file);
+                self.fetch_index(world, (key, reasons, target), &url, file);
                 return Ok(false);
             }
         };
-        let Some(segment) = segment_from(index, self.next, self.seam) else {
+        let segment = match target {
+            Target::Next => segment_from(index, self.next, self.seam),
+            Target::Instead(range) => {
+                let segment = segment_instead(index, range);
+                if segment.is_none() {
+                    // The representations are cut differently: nothing of them can be exchanged.
+                    self.fixed_until = MediaTime::MAX;
+                    return Ok(true);
+                }
+                segment
+            }
+        };
+        let Some(segment) = segment else {
             return Ok(self.enter_next_period(world.presentation));
         };
         if segment.gap {
@@ -199,12 +253,16 @@ impl Stream {
                 segment_start: segment.start,
                 quality: quality.clone(),
                 buffer: (self.next - world.playhead).max(MediaTime::ZERO),
+                replaces: match target {
+                    Target::Next => None,
+                    Target::Instead(range) => self.quality_at(range.start + TOLERANCE),
+                },
                 reasons: reasons.clone(),
             })));
         }
         self.decided = Some((quality.clone(), reasons.clone()));
         let ticket = world.requests.start(world.cx, wish);
-        let chosen = Box::new(Chosen { key, segment, init, quality, reasons });
+        let chosen = Box::new(Chosen { key, segment, init, quality, reasons, target });
         self.fetch = Fetch::Segment { ticket, chosen };
         Ok(false)
     }
@@ -275,10 +333,15 @@ impl Stream {
             Outcome::Delivered { body, url, place, origin, .. } => {
                 self.take_index(world, &body, &url, (place, origin))?;
             }
-            Outcome::Kept { id, head, origin, .. } => {
-                self.take_segment(id, head, origin, world.cx.now);
+            Outcome::Kept { id, head, bytes, origin, .. } => {
+                self.take_segment(world, (id, head, bytes), origin);
             }
             Outcome::Failed { error, .. } => {
+                if let Some(range) = self.replacing() {
+                    self.leave_alone(range);
+                    self.fetch = Fetch::Idle;
+                    return Ok(None);
+                }
                 let key = match core::mem::replace(&mut self.fetch, Fetch::Idle) {
                     Fetch::Index { key, .. } => key,
                     Fetch::Segment { chosen, .. } => chosen.key,
@@ -328,6 +391,17 @@ impl Stream {
         error: Error,
     ) -> Result<(), Error> {
         self.inits.forget(init);
+        if let Some(range) = self.replacing()
+            && matches!(&self.fetch, Fetch::Segment { chosen, .. } if chosen.init == Some(init))
+        {
+            self.drop_fetch(world);
+            self.leave_alone(range);
+        }
+        if self.queue.first().is_some_and(|first| first.chosen.init == Some(init))
+            && self.retract_replacement(world)
+        {
+            return Ok(());
+        }
         let waiting = self.queue.iter().find(|fetched| fetched.chosen.init == Some(init));
         let from = match (waiting, &self.fetch) {
             (Some(fetched), _) => fetched.chosen.segment.start,
@@ -346,8 +420,7 @@ impl Stream {
     fn fetch_index(
         &mut self,
         world: &mut World<'_, '_>,
-        key: Key,
-        reasons: Reasons,
+        (key, reasons, target): (Key, Reasons, Target),
         url: &str,
         file: FileIndex,
     ) {
@@ -361,7 +434,7 @@ impl Stream {
             ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);
-        self.fetch = Fetch::Index { ticket, key, reasons, file: Some(Box::new(file)) };
+        self.fetch = Fetch::Index { ticket, key, reasons, target, file: Some(Box::new(file)) };
     }
 
     fn take_index(
@@ -371,7 +444,7 @@ impl Stream {
         url: &str,
         (place, origin): (usize, OriginId),
     ) -> Result<(), Error> {
-        let Fetch::Index { key, reasons, file, .. } =
+        let Fetch::Index { key, reasons, target, file, .. } =
             core::mem::replace(&mut self.fetch, Fetch::Idle)
         else {
             return Ok(());
@@ -385,7 +458,7 @@ impl Stream {
                     else {
                         return Ok(());
                     };
-                    self.fetch_index(world, key, reasons, &url, file);
+                    self.fetch_index(world, (key, reasons, target), &url, file);
                     return Ok(());
                 }
                 Ok(IndexProgress::Complete(index)) => Ok(index),
@@ -400,7 +473,11 @@ impl Stream {
             }
         });
         match parsed {
-            Ok(()) => self.fetch_from(world, key, reasons).map(|_| ()),
+            Ok(()) => self.fetch_from(world, key, reasons, target).map(|_| ()),
+            Err(_) if target != Target::Next => {
+                self.fixed_until = MediaTime::MAX;
+                Ok(())
+            }
             Err(error) => {
                 let now = world.cx.now;
                 world.requests.origins.failed(world.cx, origin, now, &error);
@@ -409,22 +486,57 @@ impl Stream {
         }
     }
 
+    /// Where the replacement goes that is being fetched.
+    fn replacing(&self) -> Option<TimeRange> {
+        let target = match &self.fetch {
+            Fetch::Index { target, .. } => *target,
+            Fetch::Segment { chosen, .. } => chosen.target,
+            Fetch::Idle => return None,
+        };
+        match target {
+            Target::Next => None,
+            Target::Instead(range) => Some(range),
+        }
+    }
+
+    /// The quality of what was fetched for this time.
+    fn quality_at(&self, time: MediaTime) -> Option<Quality> {
+        let queued = self.queue.iter().map(|fetched| &fetched.chosen);
+        let queued = queued.rev().find(|chosen| chosen.range().contains(time));
+        let held = || self.buffer.held_at(time).map(|held| held.quality.clone());
+        queued.map(|chosen| chosen.quality.clone()).or_else(held)
+    }
+
     fn take_segment(
         &mut self,
-        body: RequestId,
-        head: Vec<u8>,
+        world: &mut World<'_, '_>,
+        (body, head, bytes): (RequestId, Vec<u8>, u64),
         origin: OriginId,
-        arrived: Timestamp,
     ) {
         let Fetch::Segment { chosen, .. } = core::mem::replace(&mut self.fetch, Fetch::Idle) else {
             return;
         };
+        let target = chosen.target;
+        let fetched = Fetched {
+            chosen: *chosen,
+            body,
+            head,
+            bytes,
+            origin,
+            arrived: world.cx.now,
+            before: Setbacks::default(),
+        };
+        if let Target::Instead(range) = target {
+            self.take_replacement(world, fetched, range);
+            return;
+        }
+        let chosen = &fetched.chosen;
         self.next = chosen.segment.end();
         self.seam = true;
         self.last = Some(chosen.key);
         let before = core::mem::take(&mut self.setbacks);
         self.abandoned = 0;
-        self.queue.push(Fetched { chosen: *chosen, body, head, origin, arrived, before });
+        self.queue.push(Fetched { before, ..fetched });
     }
 
     /// Gives a download up when the rule says that a smaller one comes sooner.
@@ -441,17 +553,28 @@ impl Stream {
             bytes_loaded: transferred.received,
             bytes_total: transferred.total,
             abandoned: self.abandoned,
-            replaces_ahead_s: None,
+            replaces_ahead_s: match chosen.target {
+                Target::Next => None,
+                Target::Instead(range) => Some((range.start - world.playhead).seconds()),
+            },
         };
         let key = chosen.key;
         let set = &world.presentation.periods[key.period].sets[key.set];
         let goal = self.goal(world.cx);
-        let moment = self.moment(world.playhead, world.phase, world.rate, goal, set);
-        let (ladder, allowed) = (choice::ladder(set), moment.allowed(world.cx));
+        let moment =
+            self.moment(world.decoders, (world.playhead, world.phase, world.rate), goal, set);
+        let (ladder, allowed) = (choice::ladder(set), moment.allowed());
         let sizes = moment.sizes();
         let situation = moment.situation(world.cx.now, &ladder, &allowed, &sizes);
         let check = world.cx.abr.check_in_flight(&in_flight, &situation);
-        let Verdict::AbandonTo { rung } = check.verdict else { return Ok(()) };
+        let rung = match check.verdict {
+            Verdict::Continue => return Ok(()),
+            Verdict::AbandonTo { rung } => rung,
+            Verdict::Drop => {
+                self.drop_replacement(world);
+                return Ok(());
+            }
+        };
         world
             .cx
             .out
@@ -459,7 +582,7 @@ impl Stream {
         self.drop_fetch(world);
         self.abandoned += 1;
         let key = Key { representation: rung, ..key };
-        self.fetch_from(world, key, check.reasons).map(|_| ())
+        self.fetch_from(world, key, check.reasons, Target::Next).map(|_| ())
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod choice;
 mod feed;
 mod fetch;
 mod init;
+mod replace;
 pub(crate) mod timeline;
 
 use kinora_abr::{Phase, Reasons};
@@ -13,13 +14,14 @@ use self::buffer::{Buffer, TOLERANCE};
 use self::init::{InitKey, Inits};
 use self::timeline::Timeline;
 use crate::context::Context;
+use crate::decoders::Decoders;
 use crate::error::Error;
 use crate::io::{MediaKind, Quality, RequestId};
 use crate::media::FileIndex;
 use crate::presentation::{Presentation, Representation, Segment, Segments};
 use crate::requests::{OriginId, Requests, Ticket};
-use crate::telemetry::{StreamState, TimerState};
-use crate::time::{MediaTime, Timestamp};
+use crate::telemetry::{Masked, StreamState, TimerState};
+use crate::time::{MediaTime, TimeRange, Timestamp};
 
 /// What a stream works with besides itself.
 pub(crate) struct World<'a, 'c> {
@@ -27,6 +29,7 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) presentation: &'a mut Presentation,
     pub(crate) requests: &'a mut Requests,
     pub(crate) timeline: &'a mut Timeline,
+    pub(crate) decoders: &'a Decoders,
     pub(crate) playhead: MediaTime,
     pub(crate) phase: Phase,
     pub(crate) rate: f64,
@@ -69,12 +72,16 @@ pub(crate) struct Stream {
     pinned: Option<String>,
     setbacks: Setbacks,
     abandoned: u32,
+    /// What starts up to here is not fetched again for a better picture.
+    fixed_until: MediaTime,
     wait: Option<TimerState>,
     /// The buffer goal that the platform's quota allows.
     goal_limit: Option<MediaTime>,
     /// Append nothing until the playhead is here, because the buffer is full.
     full_until: Option<MediaTime>,
     decided: Option<(Quality, Reasons)>,
+    /// What could not be chosen then.
+    masked: Vec<Masked>,
     complete: bool,
 }
 
@@ -86,6 +93,8 @@ enum Fetch {
         ticket: Ticket,
         key: Key,
         reasons: Reasons,
+        /// Where the segment goes that is fetched once the index is there.
+        target: Target,
         /// How far an index within a media file has been read; none for a playlist.
         file: Option<Box<FileIndex>>,
     },
@@ -102,6 +111,16 @@ struct Chosen {
     init: Option<InitKey>,
     quality: Quality,
     reasons: Reasons,
+    target: Target,
+}
+
+/// Where a segment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// After everything fetched before.
+    Next,
+    /// Over a segment that waits here in another quality.
+    Instead(TimeRange),
 }
 
 /// A segment that the host keeps until the platform takes it.
@@ -110,6 +129,8 @@ struct Fetched {
     chosen: Chosen,
     body: RequestId,
     head: Vec<u8>,
+    /// Size of the body.
+    bytes: u64,
     /// Where it came from, and when.
     origin: OriginId,
     arrived: Timestamp,
@@ -155,16 +176,19 @@ impl Stream {
             pinned: None,
             setbacks: Setbacks::default(),
             abandoned: 0,
+            fixed_until: MediaTime::MIN,
             wait: None,
             goal_limit: None,
             full_until: None,
             decided: None,
+            masked: Vec::new(),
             complete: false,
         }
     }
 
     /// Does whatever can be done now: asks for the next segment, hands the platform the last.
     pub(crate) fn pump(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
+        self.drop_late_replacements(world);
         while matches!(self.fetch, Fetch::Idle) && !self.complete {
             if !self.fetch_next(world)? {
                 break;
@@ -217,10 +241,11 @@ impl Stream {
     pub(crate) fn seek(&mut self, world: &mut World<'_, '_>, time: MediaTime) {
         self.wait = None;
         self.full_until = None;
+        self.drop_replacement(world);
+        self.fixed_until = MediaTime::MIN;
         let buffered_to = self.buffer.end_of_range(time);
         let coming_from = self
-            .queue
-            .first()
+            .first_queued()
             .map(|fetched| fetched.chosen.segment.start)
             .or(match &self.fetch {
                 Fetch::Segment { chosen, .. } => Some(chosen.segment.start),
@@ -259,6 +284,7 @@ impl Stream {
         self.wait = None;
         self.setbacks = Setbacks::default();
         self.abandoned = 0;
+        self.fixed_until = MediaTime::MIN;
     }
 
     /// Something changed that earlier waits did not reckon with.
@@ -271,6 +297,7 @@ impl Stream {
     pub(crate) fn pin(&mut self, world: &mut World<'_, '_>, id: Option<String>) {
         self.pinned = id;
         self.wait = None;
+        self.drop_replacement(world);
         let Some(pinned) = &self.pinned else { return };
         let mut from = world.playhead;
         for _ in 0..2 {
@@ -320,6 +347,11 @@ impl Stream {
         }
     }
 
+    /// The first fetched segment that the platform has nothing in the place of.
+    fn first_queued(&self) -> Option<&Fetched> {
+        self.queue.iter().find(|fetched| fetched.chosen.target == Target::Next)
+    }
+
     /// Media ahead of the playhead that the platform holds without a hole.
     pub(crate) fn ahead(&self, playhead: MediaTime) -> MediaTime {
         self.buffer.end_of_range(playhead).map_or(MediaTime::ZERO, |end| end - playhead)
@@ -327,8 +359,15 @@ impl Stream {
 
     /// Whether everything before `time` has been fetched, or never will be.
     pub(crate) fn has_passed(&self, time: MediaTime) -> bool {
-        let unfed = self.queue.first().is_some_and(|fetched| fetched.chosen.segment.start < time);
+        let unfed = self.first_queued().is_some_and(|fetched| fetched.chosen.segment.start < time);
         !unfed && (self.complete || self.next >= time)
+    }
+
+    /// The representation shown at a time, if it is one of the set that is being fetched.
+    pub(crate) fn rung_at(&self, time: MediaTime) -> Option<usize> {
+        let key = self.buffer.held_at(time)?.key;
+        let same = key.period == self.period && self.set_of(key.period) == Some(key.set);
+        same.then_some(key.representation)
     }
 
     pub(crate) fn timer(&self) -> Option<TimerState> {
@@ -345,6 +384,7 @@ impl Stream {
             shown: self.buffer.held_at(playhead).map(|held| held.quality.clone()),
             next,
             reason,
+            masked: self.masked.clone(),
             complete: self.complete,
         }
     }

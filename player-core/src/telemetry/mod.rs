@@ -4,5 +4,6 @@ pub mod log;
 mod state;
 
 pub use state::{
-    OriginHealth, OriginState, RequestState, State, StreamState, TimerReason, TimerState, Totals,
+    MaskReason, Masked, OriginHealth, OriginState, RequestState, State, StreamState, TimerReason,
+    TimerState, Totals,
 };

@@ -59,8 +59,63 @@ pub struct StreamState {
     pub next: Option<Quality>,
     /// Why it was chosen.
     pub reason: Option<kinora_abr::Reasons>,
+    /// What could not be chosen then, and why.
+    pub masked: Vec<Masked>,
     /// Everything up to the end has been fetched.
     pub complete: bool,
+}
+
+/// A quality that may not be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Masked {
+    /// Its id, as [`Quality::id`] has it.
+    pub id: String,
+    /// What keeps it from being chosen.
+    pub reason: MaskReason,
+}
+
+/// What keeps a quality from being chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum MaskReason {
+    /// Another one is pinned.
+    Pinned,
+    /// It could not deliver the next segment.
+    Failed,
+    /// The platform does not decode it, or not fluently.
+    Decoder,
+    /// [`AbrConfig::max_bandwidth_bps`](crate::config::AbrConfig::max_bandwidth_bps).
+    MaxBandwidth,
+    /// [`AbrConfig::max_height`](crate::config::AbrConfig::max_height).
+    MaxHeight,
+    /// One with fewer lines fills the area that shows the picture.
+    Viewport,
+    /// The viewer wants to save data.
+    DataSaver,
+    /// The network is paid for by volume.
+    Metered,
+    /// The device dropped too many frames of it, or of a less demanding one, a while ago.
+    DroppedFrames,
+    /// The server suggests no more (CTA-5006, `mb`).
+    Suggested,
+}
+
+impl MaskReason {
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::Failed => "failed",
+            Self::Decoder => "decoder",
+            Self::MaxBandwidth => "max-bandwidth",
+            Self::MaxHeight => "max-height",
+            Self::Viewport => "viewport",
+            Self::DataSaver => "data-saver",
+            Self::Metered => "metered",
+            Self::DroppedFrames => "dropped-frames",
+            Self::Suggested => "suggested",
+        }
+    }
 }
 
 /// A request in flight.
@@ -148,6 +203,8 @@ pub enum TimerReason {
     RequestAllowance,
     /// A request waits for the network.
     Offline,
+    /// The platform is about to say what it can decode.
+    Decoders,
 }
 
 impl TimerReason {
@@ -164,6 +221,7 @@ impl TimerReason {
             Self::SlowTransfer => "slow-transfer",
             Self::RequestAllowance => "request-allowance",
             Self::Offline => "offline",
+            Self::Decoders => "decoders",
         }
     }
 }
@@ -185,6 +243,10 @@ pub struct Totals {
     pub requests: u32,
     /// Requests that failed and were repeated.
     pub retries: u32,
+    /// Segments fetched again for a better picture while they waited.
+    pub replaced: u32,
+    /// Bytes of segments that were fetched and not shown: replaced, or given up on the way.
+    pub discarded: u64,
     /// Frames dropped, as the element counts them.
     pub dropped_frames: u64,
 }

@@ -216,6 +216,7 @@ pub(super) fn element(draw: &mut Rng) -> ElementFaults {
         quota_at_append: (draw.u8(0..10) == 0).then(|| draw.u32(2..60)),
         dies_at_append: None,
         refuses_autoplay: draw.u8(0..10) == 0,
+        ..ElementFaults::default()
     }
 }
 

@@ -324,7 +324,13 @@ impl World {
         let due = match &self.reported {
             None => true,
             Some((at, last)) => {
-                let changed = ElementState { position: last.position, ..state.clone() } != *last;
+                let same = ElementState {
+                    position: last.position,
+                    total_frames: last.total_frames,
+                    dropped_frames: last.dropped_frames,
+                    ..state.clone()
+                };
+                let changed = same != *last;
                 changed || (self.element.moves() && self.now.since(*at) >= ELEMENT_REPORT)
             }
         };

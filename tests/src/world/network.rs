@@ -175,6 +175,12 @@ impl Network {
         self.draw = fastrand::Rng::with_seed(seed);
     }
 
+    /// From now on, this rate and nothing else; what is on its way stays on its way.
+    pub fn set_rate(&mut self, kbps: u64) {
+        let constant = Self::constant(kbps);
+        (self.trace, self.ends) = (constant.trace, constant.ends);
+    }
+
     /// No network until then, and the device knows it.
     pub fn go_offline(&mut self, until: Timestamp) {
         self.offline_until = Some(until);

@@ -1,11 +1,14 @@
 //! The whole player against a virtual world, one behaviour a file.
 
 mod adapts;
+mod agrees_with_the_simulator;
 mod bad_input;
 mod ends;
 mod failing_server;
 mod full_buffer;
+mod limits;
 mod pins;
+mod replaces;
 mod replays;
 mod seeks;
 mod starts;
@@ -62,6 +65,10 @@ fn assert_nothing_fetched_twice(world: &World) {
     urls.sort_unstable();
     urls.dedup();
     assert_eq!(urls.len(), all, "something was asked for twice");
+}
+
+fn seconds(seconds: f64) -> MediaTime {
+    MediaTime::from_seconds(seconds)
 }
 
 fn millis(millis: i64) -> MediaTime {

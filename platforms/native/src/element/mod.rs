@@ -167,8 +167,9 @@ impl MediaElement {
                 }
                 self.state.rate = *rate;
             }
+            MediaCommand::Probe(query) => SourceBuffer::new(&query.mime_type, 0).map(|_| ())?,
             _ => {
-                return Err(MediaFailure::NotSupported(
+                return Err(MediaFailure::InvalidState(
                     "this element does not know the operation".into(),
                 ));
             }

@@ -95,6 +95,46 @@ export class MediaSink {
     return this.#element.detach();
   }
 
+  /**
+   * Rejects as unsupported what this browser does not decode, or not fluently. Zero stands for what is
+   * not known.
+   */
+  async probe(
+    kind: string,
+    mimeType: string,
+    bitrate: number,
+    width: number,
+    height: number,
+    framerate: number,
+    channels: number,
+    samplerate: number,
+  ): Promise<void> {
+    if (!isTypeSupported(mimeType)) throw unsupported(`${mimeType} is not supported`);
+    const { mediaCapabilities } = navigator;
+    if (!mediaCapabilities || bitrate <= 0) return;
+    let configuration: MediaDecodingConfiguration;
+    if (kind === 'video') {
+      // Media Capabilities take one codec; muxed sound is left out.
+      if (!width || !height || mimeType.includes(',')) return;
+      const video = { contentType: mimeType, width, height, bitrate, framerate: framerate || 30 };
+      configuration = { type: 'media-source', video };
+    } else {
+      const audio = {
+        contentType: mimeType,
+        bitrate,
+        ...(channels ? { channels: String(channels) } : {}),
+        ...(samplerate ? { samplerate } : {}),
+      };
+      configuration = { type: 'media-source', audio };
+    }
+    // A browser that cannot make sense of the question has not said no.
+    const answer = await mediaCapabilities.decodingInfo(configuration).catch(() => undefined);
+    if (answer && !answer.supported) throw unsupported(`${mimeType} is not supported`);
+    if (answer && kind === 'video' && !answer.smooth) {
+      throw unsupported(`${width}x${height} is not decoded fluently`);
+    }
+  }
+
   #current(): Attachment {
     if (!this.#attachment) throw state('no media source is attached');
     return this.#attachment;
@@ -159,6 +199,14 @@ class Attachment {
       throw failure(error);
     }
   }
+}
+
+function isTypeSupported(mimeType: string): boolean {
+  const { MediaSource, ManagedMediaSource } = globalThis as unknown as {
+    MediaSource?: { isTypeSupported(type: string): boolean };
+    ManagedMediaSource?: { isTypeSupported(type: string): boolean };
+  };
+  return (MediaSource ?? ManagedMediaSource)?.isTypeSupported(mimeType) ?? true;
 }
 
 /** Safari on iPhones has only the managed kind, whose streaming hints nothing here depends on. */
@@ -241,6 +289,10 @@ function failure(error: unknown): MediaFailure {
     default:
       return state(message);
   }
+}
+
+function unsupported(message: string): MediaFailure {
+  return { failure: 'unsupported', message };
 }
 
 function closed(): MediaFailure {

@@ -1,3 +1,4 @@
+import { Device } from './device.js';
 import { PlayerError, internal, invalidArgument } from './error.js';
 import { MediaElement } from './media-element.js';
 import { MediaSink } from './media-sink.js';
@@ -31,6 +32,7 @@ export class Player extends EventTarget {
 
   readonly #element: MediaElement;
   readonly #worker: WorkerClient;
+  readonly #device: Device;
   /** The number of the current load. */
   #load = 0;
   #loading: { resolve: () => void; reject: (reason: unknown) => void } | undefined;
@@ -92,6 +94,9 @@ export class Player extends EventTarget {
         this.#fail(error);
       },
     });
+    this.#device = new Device(element, (environment) =>
+      this.#worker.tell(['environment', ...environment]),
+    );
   }
 
   /**
@@ -197,6 +202,7 @@ export class Player extends EventTarget {
     this.#ended ??= internal('the player was destroyed');
     this.#interrupt('the player was destroyed');
     this.#element.destroy();
+    this.#device.destroy();
     this.#worker.end(this.#ended);
     this.#stats = idle();
     this.#tracks = [];
@@ -302,6 +308,8 @@ function idle(): Stats {
       bytes: 0,
       requests: 0,
       retries: 0,
+      replaced: 0,
+      discarded: 0,
       droppedFrames: 0,
     },
   };

@@ -48,9 +48,20 @@ export type ElementState = [
   error: string | undefined,
 ];
 
+/** What the page knows of the device, in the order of `Session.environment`. */
+export type Environment = [
+  width: number,
+  height: number,
+  hidden: boolean,
+  metered: boolean,
+  dataSaver: boolean,
+  network: string | undefined,
+];
+
 export type ToWorker =
   | ['call', id: number, method: keyof WorkerCalls, args: unknown[]]
   | ['element', ...ElementState]
+  | ['environment', ...Environment]
   | Answer;
 
 export type FromWorker =

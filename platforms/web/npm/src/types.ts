@@ -18,6 +18,17 @@ export interface Config {
     maxHeight?: number | null;
     /** Never choose a peak bit rate above this many bit/s, unless all are. */
     maxBandwidth?: number | null;
+    /**
+     * Choose no picture with more lines than the element shows, in physical pixels. Default true.
+     */
+    limitToViewport?: boolean;
+    /** Save data: at most 480 lines. Also when the browser's data saver is on. Default false. */
+    dataSaver?: boolean;
+    /**
+     * Fetch again, in a better quality, what waits in the buffer, where that pays. Costs up to three
+     * tenths more data on networks that become faster. Default true.
+     */
+    replace?: boolean;
   };
   /** What stands beside the kinds holds for all of them. */
   retry?: RetryBudget & {
@@ -136,6 +147,8 @@ export interface Decision {
   quality: Quality;
   /** Media ahead of the playhead at that moment, in seconds. */
   buffer: number;
+  /** It takes the place of the same segment in this quality, which waits in the buffer. */
+  replaces: Quality | null;
   reasons: Reasons;
 }
 
@@ -222,6 +235,22 @@ export type PlaybackStatus =
   | 'ended'
   | 'failed';
 
+/** A quality that may not be chosen. */
+export interface Masked {
+  id: string;
+  reason:
+    | 'pinned'
+    | 'failed'
+    | 'decoder'
+    | 'max-bandwidth'
+    | 'max-height'
+    | 'viewport'
+    | 'data-saver'
+    | 'metered'
+    | 'dropped-frames'
+    | 'suggested';
+}
+
 /** One kind of media, at one instant. */
 export interface StreamStats {
   kind: MediaKind;
@@ -236,6 +265,8 @@ export interface StreamStats {
   /** What was chosen last, and why. */
   next: Quality | null;
   reasons: Reasons | null;
+  /** What could not be chosen then, and why. */
+  masked: Masked[];
   /** Everything up to the end has been fetched. */
   complete: boolean;
 }
@@ -301,6 +332,10 @@ export interface Stats {
     requests: number;
     /** Requests that failed and were repeated. */
     retries: number;
+    /** Segments fetched again for a better picture while they waited. */
+    replaced: number;
+    /** Bytes of segments that were fetched and not shown: replaced, or given up on the way. */
+    discarded: number;
     droppedFrames: number;
   };
 }

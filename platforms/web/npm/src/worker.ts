@@ -3,6 +3,7 @@
 import init, { Session } from '../bindings/kinora.js';
 import { MediaSink, joined } from './media-sink.js';
 import {
+  type Environment,
   type FromWorker,
   type MediaElementPort,
   type PageCalls,
@@ -32,6 +33,8 @@ const compiled = init();
 const questions = new Questions();
 let session: Session | undefined;
 let currentLoad = 0;
+/** What the page said of the device before the session began. */
+let surroundings: Environment | undefined;
 let ticking: ReturnType<typeof setInterval> | undefined;
 
 scope.addEventListener('message', ({ data }) => {
@@ -42,6 +45,12 @@ scope.addEventListener('message', ({ data }) => {
     case 'element': {
       const [, ...state] = data;
       session?.element(...state);
+      break;
+    }
+    case 'environment': {
+      const [, ...environment] = data;
+      surroundings = environment;
+      session?.environment(...environment);
       break;
     }
     default:
@@ -56,6 +65,7 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
     const emit = (name: string, detail: unknown) => post(['event', currentLoad, name, detail]);
     session = new Session(sink(placement), emit, config);
     watchNetwork(session);
+    if (surroundings) session.environment(...surroundings);
   },
   load(number, url, { format, start }) {
     currentLoad = number;
@@ -127,6 +137,7 @@ function sink(placement: Placement): SinkMethods {
       seek: (...args) => ask('seek', args),
       setRate: (...args) => ask('setRate', args),
       close: () => ask('close'),
+      probe: (...args) => ask('probe', args),
     };
   }
   const element: MediaElementPort = {

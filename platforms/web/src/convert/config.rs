@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use js_sys::Reflect;
-use kinora_abr::Rule;
+use kinora_abr::{Network, Rule};
 use kinora_core::Config;
 use kinora_core::config::RetryBudget;
 use kinora_core::io::{MediaKind, SourceFormat};
@@ -48,6 +48,9 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
         if let Some(bps) = abr.nullable("maxBandwidth", whole(LARGEST), "bit/s")? {
             config.abr.max_bandwidth_bps = bps.map(|bps| bps as u64);
         }
+        abr.flag("limitToViewport", &mut config.abr.limit_to_viewport)?;
+        abr.flag("dataSaver", &mut config.abr.data_saver)?;
+        abr.flag("replace", &mut config.abr.replace)?;
     }
     if let Some(retry) = root.section("retry")? {
         let into = &mut config.retry;
@@ -75,10 +78,7 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
     if let Some(seed) = root.number("seed", 0.0, LARGEST)? {
         config.seed = seed as u64;
     }
-    if let Some(record) = root.field("record") {
-        config.record =
-            record.as_bool().ok_or_else(|| root.complaint("record", "true or false"))?;
-    }
+    root.flag("record", &mut config.record)?;
     Ok(())
 }
 
@@ -98,6 +98,18 @@ pub(crate) fn media_kind(name: &str) -> Result<MediaKind, String> {
         .into_iter()
         .find(|kind| kind.name() == name)
         .ok_or_else(|| "kind must be 'video', 'audio' or 'text'".to_owned())
+}
+
+/// What the Network Information API calls a network.
+pub(crate) fn network(name: &str) -> Option<Network> {
+    match name {
+        "ethernet" => Some(Network::Wired),
+        "wifi" => Some(Network::Wifi),
+        "slow-2g" | "2g" => Some(Network::Cellular2G),
+        "3g" => Some(Network::Cellular3G),
+        "4g" => Some(Network::Cellular4G),
+        _ => None,
+    }
 }
 
 /// # Errors
@@ -163,6 +175,13 @@ impl Fields {
     fn span(&self, name: &str, span: &mut Duration) -> Result<(), String> {
         if let Some(seconds) = self.number(name, 0.0, LONGEST_S)? {
             *span = Duration::from_millis((seconds * 1000.0) as u64);
+        }
+        Ok(())
+    }
+
+    fn flag(&self, name: &str, flag: &mut bool) -> Result<(), String> {
+        if let Some(value) = self.field(name) {
+            *flag = value.as_bool().ok_or_else(|| self.complaint(name, "true or false"))?;
         }
         Ok(())
     }

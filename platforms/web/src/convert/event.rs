@@ -67,6 +67,7 @@ fn decision(decision: &Decision) -> JsValue {
         ("segmentStart", seconds(decision.segment_start)),
         ("quality", quality(&decision.quality)),
         ("buffer", seconds(decision.buffer)),
+        ("replaces", option(decision.replaces.as_ref(), quality)),
         ("reasons", reasons(&decision.reasons)),
     ])
 }

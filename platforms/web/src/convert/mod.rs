@@ -9,7 +9,7 @@ mod event;
 mod object;
 mod state;
 
-pub(crate) use config::{media_kind, merge_config, source_format};
+pub(crate) use config::{media_kind, merge_config, network, source_format};
 pub(crate) use error::error;
 pub(crate) use event::event;
 pub(crate) use state::state;

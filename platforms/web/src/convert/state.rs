@@ -1,6 +1,8 @@
 //! The player's state, as `stats()` gives it.
 
-use kinora_core::telemetry::{OriginState, RequestState, State, StreamState, TimerState, Totals};
+use kinora_core::telemetry::{
+    Masked, OriginState, RequestState, State, StreamState, TimerState, Totals,
+};
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
@@ -38,8 +40,13 @@ fn stream(stream: &StreamState) -> JsValue {
         ("shown", option(stream.shown.as_ref(), quality)),
         ("next", option(stream.next.as_ref(), quality)),
         ("reasons", option(stream.reason.as_ref(), reasons)),
+        ("masked", array(&stream.masked, masked)),
         ("complete", stream.complete.into()),
     ])
+}
+
+fn masked(masked: &Masked) -> JsValue {
+    object(&[("id", text(&masked.id)), ("reason", text(masked.reason.name()))])
 }
 
 fn request(request: &RequestState, now: Timestamp) -> JsValue {
@@ -75,6 +82,8 @@ fn totals(totals: &Totals) -> JsValue {
         ("bytes", count(totals.bytes)),
         ("requests", number(totals.requests)),
         ("retries", number(totals.retries)),
+        ("replaced", number(totals.replaced)),
+        ("discarded", count(totals.discarded)),
         ("droppedFrames", count(totals.dropped_frames)),
     ])
 }

@@ -31,6 +31,8 @@ pub struct Element {
     /// How it lets its player down.
     pub faults: ElementFaults,
     rate: f64,
+    frames: f64,
+    dropped: f64,
     duration: Option<MediaTime>,
     buffers: Vec<SourceBuffer>,
     open: bool,
@@ -57,6 +59,10 @@ pub struct ElementFaults {
     pub dies_at_append: Option<u32>,
     /// `play()` without a click is refused.
     pub refuses_autoplay: bool,
+    /// Pictures of more lines are not decoded fluently, and it says so when asked.
+    pub decodes_lines: Option<u32>,
+    /// Part of the frames that it drops.
+    pub drops: f64,
 }
 
 impl Default for Element {
@@ -69,6 +75,8 @@ impl Default for Element {
             remember: true,
             faults: ElementFaults::default(),
             rate: 1.0,
+            frames: 0.0,
+            dropped: 0.0,
             duration: None,
             buffers: Vec::new(),
             open: false,
@@ -85,6 +93,9 @@ impl Default for Element {
 const FUDGE: MediaTime = MediaTime::from_millis(5);
 /// With less than this ahead, the next frame may be missing.
 const NEXT_FRAME: MediaTime = MediaTime::from_millis(50);
+
+/// Frames of a picture in a second.
+const FRAME_RATE: f64 = 25.0;
 
 impl Element {
     /// Carries out an operation; `kept` is the body that the append names.
@@ -164,6 +175,12 @@ impl Element {
             MediaCommand::Seek(to) => self.seek(*to),
             MediaCommand::SetRate(rate) => self.rate = *rate,
             MediaCommand::Close => self.detach(),
+            MediaCommand::Probe(query) => {
+                let most = self.faults.decodes_lines;
+                if query.height.zip(most).is_some_and(|(lines, most)| lines > most) {
+                    return Err(MediaFailure::NotSupported("too many lines".to_owned()));
+                }
+            }
             other => return Err(MediaFailure::InvalidState(format!("unknown: {other:?}"))),
         }
         Ok(Vec::new())
@@ -363,7 +380,11 @@ impl Element {
         let limit = self.playable_to().unwrap_or(self.position);
         // Browsers count in microseconds.
         let position = MediaTime::from_micros((self.position + moved).micros());
-        self.position = position.min(limit).max(self.position);
+        let position = position.min(limit).max(self.position);
+        let frames = FRAME_RATE * (position - self.position).seconds();
+        self.frames += frames;
+        self.dropped += frames * self.faults.drops;
+        self.position = position;
         let end = self.duration.unwrap_or(MediaTime::MAX);
         if self.end_of_stream && self.position >= end.min(limit) {
             self.ended = true;
@@ -382,8 +403,9 @@ impl Element {
             seeking: self.seeking,
             ended: self.ended,
             ready_state: self.ready_state(),
+            total_frames: self.frames as u64,
+            dropped_frames: self.dropped as u64,
             error: self.error.clone(),
-            ..ElementState::default()
         }
     }
 }

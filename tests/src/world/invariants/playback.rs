@@ -161,7 +161,10 @@ fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, attempts: u32)
     match error.code {
         ErrorCode::MediaDecode | ErrorCode::MediaElement => element.error().is_some(),
         ErrorCode::MediaNotSupported => {
-            element.faults.refuses_change_type || element.faults.refuses_types.is_some()
+            let faults = &element.faults;
+            faults.refuses_change_type
+                || faults.refuses_types.is_some()
+                || faults.decodes_lines.is_some()
         }
         ErrorCode::BufferTooSmall => {
             element.quota < 2 * scene.origin.largest_segment()

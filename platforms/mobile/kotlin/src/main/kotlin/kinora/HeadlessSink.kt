@@ -59,6 +59,8 @@ class HeadlessSink(
         open = true
     }
 
+    override fun probe(query: DecoderQuery) = checkType(query.mimeType)
+
     override fun addBuffer(kind: MediaKind, mimeType: String) = mutate {
         check(open, "no media source is open")
         check(kind !in buffers, "there is a $kind buffer already")

@@ -134,6 +134,15 @@ class KinoraPlayer(
         send(Input.Seek(position))
     }
 
+    /**
+     * Says what the device and its surroundings are like: the size of the picture, whether anybody
+     * sees it, what the network costs. On Android, from `View.onLayout`, `onStop` and
+     * `ConnectivityManager`; nothing is known until it is called.
+     */
+    fun setEnvironment(environment: Environment) {
+        send(Input.Environment(environment))
+    }
+
     /** Sets the speed; 1.0 is normal. */
     fun setRate(rate: Double) {
         send(Input.SetRate(rate))
@@ -317,6 +326,7 @@ class KinoraPlayer(
         try {
             when (val command = operation.command) {
                 is MediaCommand.Append -> return append(command, answer)
+                is MediaCommand.Probe -> sink.probe(command.v1)
                 is MediaCommand.Remove -> return sink.remove(command.kind, command.range, answer)
                 MediaCommand.Open -> sink.open()
                 is MediaCommand.AddBuffer -> sink.addBuffer(command.kind, command.mimeType)

@@ -24,6 +24,12 @@ interface MediaSink : AutoCloseable {
     /** Starts with an empty media source, dropping whatever was there. */
     fun open()
 
+    /**
+     * Throws a [MediaSinkException] with [MediaFailure.NotSupported] where the platform does not decode
+     * this, or not fluently (`MediaCodecList`); says nothing where it does, or where nobody knows.
+     */
+    fun probe(query: DecoderQuery) = Unit
+
     /** `addSourceBuffer`. */
     fun addBuffer(kind: MediaKind, mimeType: String)
 
