@@ -1,5 +1,6 @@
 //! The record of what was asked for and what was sent.
 
+use crate::web::Names;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -35,6 +36,10 @@ pub struct Access {
     pub t_ms: f64,
     /// How long it took to the last byte, in milliseconds.
     pub duration_ms: f64,
+    /// Names the request.
+    pub request_id: String,
+    /// Names the trace it belongs to.
+    pub trace_id: String,
 }
 
 /// Tells `record` of every request to the router when it has ended.
@@ -45,6 +50,7 @@ pub fn observe(router: Router, record: impl Fn(Access) + Send + Sync + 'static) 
         let record = record.clone();
         async move {
             let came = Instant::now();
+            let names = Names::of(request.headers());
             let mut access = Access {
                 method: request.method().to_string(),
                 path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
@@ -57,8 +63,11 @@ pub fn observe(router: Router, record: impl Fn(Access) + Send + Sync + 'static) 
                 complete: false,
                 t_ms: came.duration_since(start).as_secs_f64() * 1000.0,
                 duration_ms: 0.0,
+                request_id: names.id.clone(),
+                trace_id: names.trace_id.clone(),
             };
-            let response = next.run(request).await;
+            let mut response = next.run(request).await;
+            names.answer(response.headers_mut());
             access.status = response.status().as_u16();
             let head = access.method == "HEAD";
             let length = response.headers().get(header::CONTENT_LENGTH);
@@ -73,11 +82,11 @@ pub fn observe(router: Router, record: impl Fn(Access) + Send + Sync + 'static) 
 
 /// Writes an access to the program's log; whoever reads that does not get to play by it.
 pub fn log(access: &Access) {
-    let Access { method, status, bytes, complete, duration_ms, .. } = access;
+    let Access { method, status, bytes, complete, duration_ms, request_id, trace_id, .. } = access;
     let path = without_secrets(&access.path);
     let range = access.range.as_deref().unwrap_or_default();
     let duration_ms = (duration_ms * 10.0).round() / 10.0;
-    tracing::info!(%method, %path, status, range, bytes, complete, duration_ms, "request");
+    tracing::info!(%method, %path, status, range, bytes, complete, duration_ms, %request_id, %trace_id, "request");
 }
 
 /// A path without the token in it, nor the query, where clients may have put anything.

@@ -8,6 +8,7 @@ use crate::{
     catalog::{self, Catalog},
     clock::Clock,
     delivery::library::Library,
+    gateway::{self, Gateway},
     playback::{self, Playback, streams::Streams},
     steering::{self, Edges, Steering, edge::Edge},
     storage::{
@@ -42,6 +43,8 @@ pub enum Role {
     Events,
     /// Who watches in which way, to see which is better
     Experiments,
+    /// The one entry, in front of roles here and, with --upstream, elsewhere
+    Gateway,
 }
 
 impl Role {
@@ -157,6 +160,12 @@ impl Data {
             service = self.experiments(service, &verifier).await?;
         }
         Ok(service)
+    }
+
+    /// A gateway that knows the access tokens of the service.
+    pub fn gateway(&self, config: gateway::Config, metrics: &Metrics) -> Gateway {
+        let verifier = Verifier::new(self.published_keys(), self.clock.clone());
+        Gateway::new(config, Some(verifier), self.clock.clone(), metrics)
     }
 
     async fn auth(

@@ -6,16 +6,18 @@ use clap::Args;
 use kinora_server::{
     Error, Result, access, auth,
     chaos::{self, Chaos},
+    clock::Clock,
     delivery::{self, Mount, library::Library},
+    gateway::{self, Gateway},
     http,
     roles::{Data, Role},
     steering::edge::Edge,
-    web::{Limits, Service, metrics::Metrics},
+    web::{Limits, Service, limit::Rate, metrics::Metrics},
 };
 use std::{
     collections::BTreeSet,
     io::Write,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -29,7 +31,7 @@ use tokio::net::TcpListener;
 /// Plays the role `delivery` if there is something to deliver, and the others if there is a directory for
 /// their data; --roles chooses among them. Processes that share the directory share the data.
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("content").required(true).multiple(true).args(["directory", "mounts", "data"]))]
+#[command(group = clap::ArgGroup::new("content").required(true).multiple(true).args(["directory", "mounts", "data", "upstreams"]))]
 pub(crate) struct Serve {
     /// The directory to serve at /
     #[arg(value_name = "DIR")]
@@ -73,6 +75,15 @@ pub(crate) struct Serve {
     /// playbacks, or none with 0 unless others fail
     #[arg(long = "edge", value_name = "NAME=URL[,WEIGHT]")]
     edges: Vec<Edge>,
+    /// Where another process plays a role, for the role gateway; repeatable, also for one role
+    #[arg(long = "upstream", value_name = "ROLE=URL", value_parser = upstream)]
+    upstreams: Vec<(Role, String)>,
+    /// The address of a gateway in front of this process: believe it when it says whom it speaks for; repeatable
+    #[arg(long = "behind", value_name = "IP")]
+    behind: Vec<IpAddr>,
+    /// Requests to the API that are answered at once; more wait half a second and are then told to come back
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    at_once: u16,
     /// Devices of an account that may play at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     streams: u8,
@@ -92,6 +103,14 @@ impl Serve {
         let data = self.data()?;
         let metrics = Metrics::default();
         let mut service = Service::new(metrics.clone(), Limits::default());
+        service = service.behind(std::mem::take(&mut self.behind));
+        if roles.contains(&Role::Gateway) {
+            let config = self.gateway();
+            service = service.gateway(match &data {
+                Some(data) => data.gateway(config, &metrics),
+                None => Gateway::new(config, None, Clock::default(), &metrics),
+            });
+        }
         if roles.contains(&Role::Delivery) {
             let library = match &data {
                 Some(data) => Some(data.library().await?),
@@ -109,6 +128,18 @@ impl Serve {
         self.serve(service.router()).await
     }
 
+    fn gateway(&self) -> gateway::Config {
+        let default = gateway::Config::default();
+        let Rate { burst, seconds_each } = default.by_address;
+        let burst = burst.saturating_mul(self.rate_limit_factor);
+        gateway::Config {
+            upstreams: self.upstreams.clone(),
+            at_once: self.at_once.into(),
+            by_address: Rate { burst, seconds_each },
+            ..default
+        }
+    }
+
     /// The roles that are asked for, or all that there is something for.
     fn roles(&self, has_files: bool) -> Result<Vec<Role>> {
         let refuse =
@@ -121,6 +152,14 @@ impl Serve {
         if self.roles.iter().any(needs_data) && self.data.is_none() {
             return refuse("a role keeps data, and --data says where");
         }
+        let twice = self.upstreams.iter().find(|(role, _)| self.roles.contains(role));
+        if let Some((role, _)) = twice {
+            let reason = format!("{} is played here already", role.name());
+            return Err(Error::Option { flag: "--upstream", reason });
+        }
+        if !self.upstreams.is_empty() && !self.roles.contains(&Role::Gateway) {
+            return refuse("--upstream is for the role gateway");
+        }
         if !self.roles.is_empty() {
             return Ok(self.roles.clone());
         }
@@ -130,6 +169,7 @@ impl Serve {
         }
         if self.data.is_some() {
             roles.extend(Role::WITH_DATA);
+            roles.push(Role::Gateway);
         }
         Ok(roles)
     }
@@ -197,6 +237,19 @@ fn secret(file: Option<&Path>, variable: &str) -> Result<Option<String>> {
         Ok(text) => Ok(Some(text)),
         Err(error) => Err(Error::Io { action: "read", path: path.to_owned(), kind: error.kind() }),
     }
+}
+
+/// A role and where it is played.
+fn upstream(text: &str) -> std::result::Result<(Role, String), String> {
+    let (role, url) = text.split_once('=').ok_or("expected ROLE=URL")?;
+    let role = <Role as clap::ValueEnum>::from_str(role, true)?;
+    if role == Role::Gateway {
+        return Err("a gateway is in front of roles, not of another".to_owned());
+    }
+    base_url(url).and_then(|url| match url.is_empty() {
+        true => Err("expected ROLE=URL".to_owned()),
+        false => Ok((role, url)),
+    })
 }
 
 /// Nothing, or the URL of an origin, with a path perhaps.

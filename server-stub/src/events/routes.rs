@@ -55,16 +55,16 @@ where
         let essence = essence.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
         // A beacon of this type needs no preflight, for which a page that is left has no time.
         let beacon = essence.eq_ignore_ascii_case("text/plain");
-        if !beacon && !essence.eq_ignore_ascii_case("application/json") {
-            let detail = "send application/json, or text/plain from a page that is left";
-            return Err(Problem::new(Code::UnsupportedMediaType, detail));
-        }
         let verifier = Verifier::from_ref(state);
         let named = headers.contains_key(header::AUTHORIZATION);
         let mut viewer = None;
         if named || !beacon {
             // Before the body: whoever may not send one need not.
             viewer = Some(Viewer::of(&verifier, bearer(headers)).await?);
+        }
+        if !beacon && !essence.eq_ignore_ascii_case("application/json") {
+            let detail = "send application/json, or text/plain from a page that is left";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
         }
         let bytes = Bytes::from_request(request, state).await?;
         let Object(batch): Object<Batch> = extract::json(&bytes)?;

@@ -10,8 +10,8 @@ mod jws;
 mod keys;
 mod secrets;
 
-pub(crate) use caller::bearer;
 pub use caller::{Admin, Adult, Caller, Viewer};
+pub(crate) use caller::{Seen, bearer};
 pub use keys::{KeySet, PublicKey, SigningKeys, Verifier};
 pub use secrets::KeysError;
 

@@ -15,9 +15,10 @@ pub mod text;
 mod trace;
 pub(crate) mod whole;
 
-pub use trace::RequestId;
+pub(crate) use trace::Names;
+pub use trace::{RequestId, TraceParent};
 
-use crate::storage;
+use crate::{gateway::Gateway, storage};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRequestParts, Request},
@@ -69,15 +70,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Source {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
-        Ok(Self(match address {
+        Ok(Self::of(parts.extensions.get::<Peer>().copied()))
+    }
+}
+
+impl Source {
+    pub(crate) fn of(peer: Option<Peer>) -> Self {
+        Self(match peer.map(|peer| peer.0.ip().to_canonical()) {
             Some(IpAddr::V4(address)) => address.to_string(),
             Some(IpAddr::V6(address)) => {
                 let [a, b, c, d, ..] = address.segments();
                 format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
             }
             None => "unknown".to_owned(),
-        }))
+        })
     }
 }
 
@@ -90,6 +96,8 @@ pub struct Service {
     api: OpenApiRouter,
     checks: Vec<(&'static str, Check)>,
     files: Option<Router>,
+    gateway: Option<Gateway>,
+    behind: Vec<IpAddr>,
     /// Whether those answer every path.
     catch_all: bool,
 }
@@ -98,7 +106,16 @@ impl Service {
     /// A service without roles.
     pub fn new(metrics: Metrics, limits: Limits) -> Self {
         let api = OpenApiRouter::with_openapi(openapi::base());
-        Self { metrics, limits, api, checks: Vec::new(), files: None, catch_all: false }
+        Self {
+            metrics,
+            limits,
+            api,
+            checks: Vec::new(),
+            files: None,
+            gateway: None,
+            behind: Vec::new(),
+            catch_all: false,
+        }
     }
 
     /// Adds a role's routes.
@@ -120,6 +137,20 @@ impl Service {
         self
     }
 
+    /// Puts a gateway in front of the roles, and behind it those that are in other processes.
+    #[must_use]
+    pub fn gateway(mut self, gateway: Gateway) -> Self {
+        self.gateway = Some(gateway);
+        self
+    }
+
+    /// Believes gateways at these addresses when they say whom they speak for.
+    #[must_use]
+    pub fn behind(mut self, gateways: Vec<IpAddr>) -> Self {
+        self.behind = gateways;
+        self
+    }
+
     /// Adds something without which the service is not ready.
     #[must_use]
     pub fn needs<F>(
@@ -136,22 +167,35 @@ impl Service {
 
     /// The router: the roles, and what every service answers.
     pub fn router(self) -> Router {
-        let Self { metrics, limits, api, checks, files, catch_all } = self;
+        let Self { metrics, limits, api, checks, files, gateway, behind, catch_all } = self;
         let (api, document) = api.split_for_parts();
         let document = Arc::new(openapi::finish(document));
         let shown = metrics.clone();
+        let forwards = gateway.clone().filter(Gateway::forwards);
+        let (surveyed, described) = (forwards.clone(), forwards.clone());
         let own = Router::new()
             .route("/healthz", get(async || "ok\n"))
-            .route("/readyz", get(async move || ready(&checks).await))
+            .route("/readyz", get(async move || ready(&checks, surveyed.as_ref()).await))
             .route("/metrics", get(async move || shown.respond()))
-            .route("/openapi.json", get(async move || axum::Json(document.as_ref().clone())));
+            .route("/openapi.json", get(async move || describe(&document, described).await));
         let time = limits.time;
         let nothing = async || Problem::not_found("path");
-        let mut api = api.merge(own).route("/v1/{*path}", any(nothing));
-        if !catch_all {
-            api = api.fallback(nothing);
-        }
-        let api = api
+        let mut api = api.merge(own);
+        api = match forwards {
+            // A role here may answer some methods of a path and one elsewhere others: none does.
+            Some(gateway) => {
+                let rest = gateway.clone();
+                let forward = async move |request: Request| gateway.forward(request).await;
+                api = api.route("/v1/{*path}", any(forward));
+                let forward = async move |request: Request| rest.forward(request).await;
+                if catch_all { api } else { api.fallback(forward) }
+            }
+            None => {
+                api = api.route("/v1/{*path}", any(nothing));
+                if catch_all { api } else { api.fallback(nothing) }
+            }
+        };
+        let mut api = api
             .method_not_allowed_fallback(async || {
                 Problem::new(
                     Code::MethodNotAllowed,
@@ -164,16 +208,59 @@ impl Service {
             }))
             .layer(middleware::from_fn(drain::drain))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn(protect))
+            .layer(middleware::from_fn(protect));
+        let mut files = files;
+        if let Some(gateway) = gateway {
+            let shedding = gateway.clone();
+            files = files.map(|files| {
+                files.layer(middleware::from_fn(move |request: Request, next: Next| {
+                    crate::gateway::shed(shedding.clone(), request, next)
+                }))
+            });
+            api = api.layer(middleware::from_fn(move |request: Request, next: Next| {
+                crate::gateway::guard(gateway.clone(), request, next)
+            }));
+        }
+        let api = api
             .layer(middleware::from_fn(move |request: Request, next: Next| {
                 trace::trace(metrics.clone(), request, next)
             }))
             .layer(cors());
-        match files {
+        let all = match files {
             Some(files) => api.merge(files),
             None => api,
+        };
+        if behind.is_empty() {
+            return all;
+        }
+        let behind: Arc<[IpAddr]> = behind.into();
+        all.layer(middleware::from_fn(move |request: Request, next: Next| {
+            forwarded(behind.clone(), request, next)
+        }))
+    }
+}
+
+/// Takes the address that a gateway says a request is from; anyone else's word is not heard.
+async fn forwarded(gateways: Arc<[IpAddr]>, mut request: Request, next: Next) -> Response {
+    let neighbour = request.extensions().get::<Peer>().copied();
+    let known = |peer: &Peer| gateways.contains(&peer.0.ip().to_canonical());
+    if let Some(Peer(neighbour)) = neighbour.filter(known) {
+        let said = request.headers().get_all("x-forwarded-for").iter().next_back();
+        let said =
+            said.and_then(|said| said.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+        if let Some(address) = said {
+            request.extensions_mut().insert(Peer(SocketAddr::new(address, neighbour.port())));
         }
     }
+    next.run(request).await
+}
+
+/// The OpenAPI document of the roles here, and of those behind the gateway.
+async fn describe(document: &utoipa::openapi::OpenApi, gateway: Option<Gateway>) -> Response {
+    let Some(gateway) = gateway else { return axum::Json(document).into_response() };
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    gateway.describe(&mut document).await;
+    axum::Json(document).into_response()
 }
 
 async fn in_time(time: Duration, request: Request, next: Next) -> Response {
@@ -187,7 +274,7 @@ async fn in_time(time: Duration, request: Request, next: Next) -> Response {
 }
 
 /// Ready means that everything needed answers; each is named with how it is.
-async fn ready(checks: &[(&'static str, Check)]) -> Response {
+async fn ready(checks: &[(&'static str, Check)], gateway: Option<&Gateway>) -> Response {
     let mut status = StatusCode::OK;
     let mut report = serde_json::Map::new();
     for (name, check) in checks {
@@ -198,6 +285,14 @@ async fn ready(checks: &[(&'static str, Check)]) -> Response {
             tracing::warn!(name, ?answer, "not ready");
         }
         report.insert((*name).to_owned(), if good { "ok" } else { "unavailable" }.into());
+    }
+    if let Some(gateway) = gateway {
+        for (role, good) in gateway.ready().await {
+            if !good {
+                status = StatusCode::SERVICE_UNAVAILABLE;
+            }
+            report.insert(role, if good { "ok" } else { "unavailable" }.into());
+        }
     }
     (status, axum::Json(report)).into_response()
 }

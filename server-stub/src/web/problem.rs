@@ -78,6 +78,8 @@ codes! {
     Internal = INTERNAL_SERVER_ERROR, "Internal error";
     /// The service cannot do this now; `Retry-After` says when to try again.
     Unavailable = SERVICE_UNAVAILABLE, "Temporarily unavailable";
+    /// A role of the service did not answer in time.
+    GatewayTimeout = GATEWAY_TIMEOUT, "No answer in time";
     /// RFC 8628, 3.5: nobody has decided yet.
     AuthorizationPending = BAD_REQUEST, "Nobody has approved the device yet";
     /// RFC 8628, 3.5: ask less often, by five seconds more than before.

@@ -18,6 +18,10 @@ static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
+/// The `traceparent` of what is done for a request, in its extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceParent(pub String);
+
 /// Names the trace a request belongs to and the step of it that is done here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Trace {
@@ -39,6 +43,7 @@ pub(super) async fn trace(metrics: Metrics, mut request: Request, next: Next) ->
     };
     let method = request.method().clone();
     request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(TraceParent(trace.header()));
     let span = tracing::info_span!("request", request_id = %id, trace_id = %trace.trace_id, span_id = %trace.span_id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -65,6 +70,31 @@ pub(super) async fn trace(metrics: Metrics, mut request: Request, next: Next) ->
         }
     }
     response
+}
+
+/// The names of a request, for what answers in its own way.
+pub(crate) struct Names {
+    /// Its id.
+    pub(crate) id: String,
+    /// The trace it belongs to.
+    pub(crate) trace_id: String,
+    parent: String,
+}
+
+impl Names {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let trace = Trace::of(headers);
+        Self { id: request_id(headers), parent: trace.header(), trace_id: trace.trace_id }
+    }
+
+    /// Says them in the answer.
+    pub(crate) fn answer(&self, headers: &mut HeaderMap) {
+        for (name, value) in [(&REQUEST_ID, &self.id), (&TRACEPARENT, &self.parent)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
 }
 
 /// The client's id for its request if it gave a plain one, a new one otherwise.

@@ -4,7 +4,7 @@ use crate::{
     suite,
     world::{Answer, Device, World},
 };
-use kinora_server::auth::Config;
+use kinora_server::{auth::Config, roles::Role};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,7 +40,7 @@ async fn verdicts(device: &Device<'_>, events: Vec<Value>) -> Vec<String> {
 
 /// What the process that takes events counts, of everyone's.
 async fn counted(world: &World, line: &str) -> f64 {
-    let base = world.url("/v1/events").trim_end_matches("/v1/events").to_owned();
+    let (_, base) = world.roles().iter().find(|(role, _)| *role == Role::Events).unwrap();
     let metrics = reqwest::get(format!("{base}/metrics")).await.unwrap().text().await.unwrap();
     let found = metrics.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(' '));
     found.map_or(0.0, |value| value.parse().unwrap())

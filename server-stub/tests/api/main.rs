@@ -1,7 +1,7 @@
 //! The service over real HTTP, as a client meets it.
 //!
-//! What is in a `suite!` runs against the built program twice: with all roles in one process, and with each
-//! role in a process of its own over the same data. What needs a clock to be moved, or cheap passwords, runs
+//! What is in a `suite!` runs against the built program twice, through the gateway: with all roles in one process, and
+//! with each role in a process of its own over the same data. What needs a clock to be moved, or cheap passwords, runs
 //! against a service inside the test.
 
 #![allow(clippy::unwrap_used)]
@@ -9,9 +9,11 @@
 mod abuse;
 mod accounts;
 mod catalog;
+mod delivery;
 mod devices;
 mod events;
 mod experiments;
+mod gateway;
 mod ground;
 mod playback;
 mod profiles;

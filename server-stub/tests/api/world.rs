@@ -3,7 +3,7 @@
 use kinora_server::{
     auth,
     clock::{Clock, UnixTime},
-    http,
+    delivery, http,
     roles::{Data, Role},
     web::{Limits, Service, metrics::Metrics},
 };
@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) data: TempDir,
     /// Where each role answers.
     bases: Vec<(Role, String)>,
+    /// Where the gateway is, or the only process.
+    entry: String,
     processes: Vec<Process>,
     /// Moves the clock of a service inside the test.
     pub(crate) clock: Clock,
@@ -47,24 +49,46 @@ impl Drop for Process {
 
 impl World {
     pub(crate) async fn in_one_process() -> Self {
-        Self::started(&[&Role::WITH_DATA])
+        let roles = [&Role::WITH_DATA[..], &[Role::Delivery, Role::Gateway]].concat();
+        Self::started(&[roles])
     }
 
+    /// A process for each role, and a gateway in front of them.
     pub(crate) async fn each_role_in_its_own() -> Self {
-        let each: Vec<[Role; 1]> = Role::WITH_DATA.map(|role| [role]).to_vec();
-        let each: Vec<&[Role]> = each.iter().map(|roles| roles.as_slice()).collect();
+        let roles = [&Role::WITH_DATA[..], &[Role::Delivery, Role::Gateway]].concat();
+        let each: Vec<_> = roles.into_iter().map(|role| vec![role]).collect();
         Self::started(&each)
     }
 
-    fn started(processes: &[&[Role]]) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let (mut bases, mut started) = (Vec::new(), Vec::new());
-        for roles in processes {
-            let (process, base) = Process::start(data.path(), roles);
-            bases.extend(roles.iter().map(|role| (*role, base.clone())));
-            started.push(process);
+    fn started(groups: &[Vec<Role>]) -> Self {
+        let world = Self {
+            data: tempfile::tempdir().unwrap(),
+            bases: Vec::new(),
+            entry: String::new(),
+            processes: Vec::new(),
+            clock: Clock::default(),
+            client: client(),
+        };
+        world.start(groups)
+    }
+
+    /// Starts a process for each of the groups, in turn; a gateway by itself comes last and knows the others.
+    fn start(mut self, groups: &[Vec<Role>]) -> Self {
+        for roles in groups {
+            let mut more = Vec::new();
+            if **roles == [Role::Gateway] {
+                for (role, base) in &self.bases {
+                    more.extend(["--upstream".to_owned(), format!("{}={base}", role.name())]);
+                }
+            } else if groups.len() > 1 {
+                more.extend(["--behind", "127.0.0.1"].map(str::to_owned));
+            }
+            let (process, base) = Process::start(self.data.path(), roles, &more);
+            self.bases.extend(roles.iter().map(|role| (*role, base.clone())));
+            self.processes.push(process);
+            self.entry = base;
         }
-        Self { data, bases, processes: started, clock: Clock::default(), client: client() }
+        self
     }
 
     /// A service inside the test, whose clock stands and whose passwords are cheap.
@@ -80,35 +104,25 @@ impl World {
         let metrics = Metrics::default();
         let service = Service::new(metrics.clone(), limits);
         let service = data.add(service, &Role::WITH_DATA, config, &metrics).await.unwrap();
+        let library = data.library().await.unwrap();
+        let service = service.files(delivery::router(&[], Some(library)).unwrap(), false);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let never = std::future::pending();
         tokio::spawn(http::serve(listener, service.router(), never, Duration::ZERO));
         let bases = Role::WITH_DATA.map(|role| (role, base.clone())).to_vec();
-        Self { data: directory, bases, processes: Vec::new(), clock, client: client() }
+        let (entry, processes) = (base, Vec::new());
+        Self { data: directory, bases, entry, processes, clock, client: client() }
     }
 
-    /// Where the role that answers a path is.
+    /// Where a path is asked for: at the one entry.
     pub(crate) fn url(&self, path: &str) -> String {
-        const CATALOG: [&str; 5] =
-            ["catalog", "my-list", "ratings", "positions", "continue-watching"];
-        let path_of = path.trim_start_matches("/v1/");
-        let first = path_of.split(['/', '?']).next().unwrap();
-        let role = if first.starts_with("playback") {
-            Role::Playback
-        } else if first == "steering" || path.starts_with("/v1/admin/edges") {
-            Role::Steering
-        } else if first == "events" {
-            Role::Events
-        } else if path_of.starts_with("admin/experiments") {
-            Role::Experiments
-        } else if CATALOG.contains(&first) || first == "admin" {
-            Role::Catalog
-        } else {
-            Role::Auth
-        };
-        let (_, base) = self.bases.iter().find(|(found, _)| *found == role).unwrap();
-        format!("{base}{path}")
+        format!("{}{path}", self.entry)
+    }
+
+    /// Where each role is.
+    pub(crate) fn roles(&self) -> &[(Role, String)] {
+        &self.bases
     }
 
     /// Where each process is.
@@ -185,12 +199,8 @@ impl World {
             }
         }
         self.bases.clear();
-        for (_, roles) in groups {
-            let (process, base) = Process::start(self.data.path(), &roles);
-            self.bases.extend(roles.iter().map(|role| (*role, base.clone())));
-            self.processes.push(process);
-        }
-        self
+        let groups: Vec<_> = groups.into_iter().map(|(_, roles)| roles).collect();
+        self.start(&groups)
     }
 
     /// Loads a small catalogue.
@@ -209,16 +219,13 @@ impl World {
 }
 
 impl Process {
-    fn start(data: &Path, roles: &[Role]) -> (Self, String) {
-        use clap::ValueEnum;
-        let roles: Vec<String> = roles
-            .iter()
-            .map(|role| role.to_possible_value().unwrap().get_name().to_owned())
-            .collect();
+    fn start(data: &Path, roles: &[Role], more: &[String]) -> (Self, String) {
+        let roles: Vec<String> = roles.iter().map(|role| role.name()).collect();
         let mut child = Command::new(env!("CARGO_BIN_EXE_kinora-server"))
             .args(["serve", "--log-format", "json", "--listen", "127.0.0.1:0"])
             .args(["--roles", &roles.join(","), "--data"])
             .arg(data)
+            .args(more)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
