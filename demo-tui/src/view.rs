@@ -166,6 +166,12 @@ impl View {
                 (Tone::Good, format!("{} now {}: {reason}", kind.name(), quality_text(to)))
             }
             Event::Decision(decision) => (Tone::Decision, decision_text(decision)),
+            Event::OriginFailed { origin, error, penalty } => {
+                let seconds = penalty.as_secs();
+                (Tone::Warning, format!("{origin} is left alone for {seconds} s: {error}"))
+            }
+            Event::OriginRecovered { origin } => (Tone::Good, format!("{origin} delivers again")),
+            Event::PathwayChanged { to, .. } => (Tone::Plain, format!("loading from {to}")),
             Event::Ended => (Tone::Good, "the end".to_owned()),
             Event::Warning(warning) => (Tone::Warning, warning_text(warning)),
             Event::Error(error) => {
@@ -223,6 +229,7 @@ fn warning_text(warning: &Warning) -> String {
         }
         Warning::GapJumped { from, to } => format!("jumped a hole from {from} s to {to} s"),
         Warning::BufferFull { kind } => format!("the {} buffer is full", kind.name()),
+        Warning::Steering { url, fault } => format!("steering by {url}: {}", fault.name()),
         _ => "something went wrong and playback went on".to_owned(),
     }
 }

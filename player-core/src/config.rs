@@ -16,6 +16,8 @@ pub struct Config {
     pub abr: AbrConfig,
     /// How failed requests are repeated.
     pub retry: RetryConfig,
+    /// What CDNs are told with each request.
+    pub cmcd: CmcdConfig,
     /// Seed of everything that looks random, such as the jitter of retries.
     pub seed: u64,
     /// Record every input, so that the session can be replayed
@@ -75,6 +77,50 @@ impl Default for AbrConfig {
     }
 }
 
+/// What CDNs are told with each request: Common Media Client Data (CTA-5004).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CmcdConfig {
+    /// Whether, and how.
+    pub mode: CmcdMode,
+    /// 1 (CTA-5004) or 2 (CTA-5004-A, -B).
+    pub version: u8,
+    /// Names the playback session (`sid`), best as a UUID; the player draws none by itself.
+    pub session_id: Option<String>,
+    /// Names the content (`cid`), the same in every session.
+    pub content_id: Option<String>,
+    /// Send these keys alone; all that are known if empty.
+    pub keys: Vec<String>,
+    /// Say that so many times an object's bit rate is fast enough to deliver it (`rtp`), which lets a
+    /// CDN be slower; nothing is said if absent.
+    pub throughput_factor: Option<u32>,
+}
+
+impl Default for CmcdConfig {
+    fn default() -> Self {
+        Self {
+            mode: CmcdMode::Off,
+            version: 1,
+            session_id: None,
+            content_id: None,
+            keys: Vec::new(),
+            throughput_factor: None,
+        }
+    }
+}
+
+/// How Common Media Client Data is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CmcdMode {
+    /// Not at all.
+    #[default]
+    Off,
+    /// As the argument `CMCD` of each URL's query.
+    Query,
+    /// As header fields; in a browser, servers of other origins must allow them (CORS).
+    Headers,
+}
+
 /// How failed requests are repeated, and how many there may be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -105,8 +151,8 @@ pub struct RetryConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetryBudget {
-    /// Attempts, the first included; one more for each further place that has it. While what is
-    /// buffered lasts, more are made.
+    /// Attempts, the first included; one more for each further place that has it. Once playback has
+    /// begun, as many as there is time for are made.
     pub attempts: u32,
     /// No attempt begins later than so long after the first, or after the buffer has run dry. A
     /// transfer that is unlikely to end by then is given up.
@@ -158,7 +204,7 @@ impl Default for RetryBudget {
     fn default() -> Self {
         Self {
             attempts: 4,
-            time: Duration::from_secs(40),
+            time: Duration::from_secs(30),
             first_byte_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(10),
         }

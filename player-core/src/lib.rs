@@ -74,6 +74,7 @@ mod playback;
 mod player;
 mod requests;
 mod session;
+mod steering;
 mod stream;
 mod support;
 

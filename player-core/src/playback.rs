@@ -64,6 +64,11 @@ impl Playback {
         self.status
     }
 
+    /// A seek, or the start, explains why the playhead waits.
+    pub(crate) fn is_excused(&self) -> bool {
+        self.excused
+    }
+
     pub(crate) fn rate(&self) -> f64 {
         self.element.rate
     }

@@ -136,6 +136,44 @@ pub(crate) fn with_query(url: &str, query: &str) -> String {
     [before, joint, query, fragment].concat()
 }
 
+/// Appends text, percent-encoded but for what RFC 3986 §2.3 leaves unreserved.
+pub(crate) fn push_encoded(out: &mut String, text: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            out.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+    }
+}
+
+/// The same URL on another host, which may be given with a port; else the port stays.
+pub(crate) fn with_host(url: &str, host: &str) -> String {
+    let site = site(url);
+    let start = site.find("://").map_or(0, |scheme| scheme + 3);
+    let (scheme, authority) = site.split_at(start);
+    let path = url.trim_start_matches(|c: char| c <= ' ').get(site.len()..).unwrap_or("");
+    let port = authority.rfind(':').filter(|colon| !authority[*colon..].contains(']'));
+    let port = port.filter(|_| !host.contains(':')).map_or("", |colon| &authority[colon..]);
+    [scheme, host, port, path].concat()
+}
+
+/// The path that leads from one URL to another on the same host, without its query; none if that is
+/// on another.
+pub(crate) fn relative_path(from: &str, to: &str) -> Option<String> {
+    let (here, there) = (Parts::of(from), Parts::of(to));
+    if (here.scheme, here.authority) != (there.scheme, there.authority) {
+        return None;
+    }
+    let same = here.path.bytes().zip(there.path.bytes()).take_while(|(a, b)| a == b).count();
+    let common = here.path.get(..same).and_then(|same| same.rfind('/')).map_or(0, |at| at + 1);
+    let above = here.path.get(common..)?.bytes().filter(|byte| *byte == b'/').count();
+    Some(["../".repeat(above).as_str(), there.path.get(common..)?].concat())
+}
+
 /// The path of a URL, without scheme, host, query and fragment.
 pub(crate) fn path(url: &str) -> &str {
     Parts::of(url).path
@@ -337,6 +375,29 @@ mod tests {
         assert_eq!(query_parameter(url, "bad"), None);
         assert_eq!(query_parameter(url, "y"), None);
         assert_eq!(query_parameter("https://a/b", "x"), None);
+    }
+
+    #[test]
+    fn a_host_is_replaced() {
+        for (url, host, expected) in [
+            ("https://a.example/x?y#z", "b.example", "https://b.example/x?y#z"),
+            ("https://a.example:8443/x", "b.example", "https://b.example:8443/x"),
+            ("https://a.example:8443/x", "b.example:1", "https://b.example:1/x"),
+            ("https://[::1]/x", "b", "https://b/x"),
+            ("https://a", "b", "https://b"),
+        ] {
+            assert_eq!(with_host(url, host), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_from_one_url_to_another() {
+        let from = "https://a/film/v/7.m4s?token=1";
+        let path = |to| relative_path(from, to);
+        assert_eq!(path("https://a/film/v/8.m4s?token=2").as_deref(), Some("8.m4s"));
+        assert_eq!(path("https://a/film/audio/8.m4s").as_deref(), Some("../audio/8.m4s"));
+        assert_eq!(path("https://a/other/8.m4s").as_deref(), Some("../../other/8.m4s"));
+        assert_eq!(path("https://b/film/v/8.m4s"), None);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kinora_core::config::{AbrConfig, BufferConfig, Config, RetryBudget, RetryConfig};
+use kinora_core::config::{
+    AbrConfig, BufferConfig, CmcdConfig, CmcdMode, Config, RetryBudget, RetryConfig,
+};
 
 use crate::SdkError;
 
@@ -21,6 +23,8 @@ pub struct Config {
     pub abr: AbrConfig,
     /// How failed requests are repeated.
     pub retry: RetryConfig,
+    /// What CDNs are told with each request.
+    pub cmcd: CmcdConfig,
     /// Seed of everything that looks random, such as the jitter of retries.
     pub seed: u64,
     /// Record every input, so that the session can be replayed.
@@ -56,6 +60,35 @@ pub struct AbrConfig {
     pub replace: bool,
 }
 
+/// What CDNs are told with each request: Common Media Client Data (CTA-5004).
+#[uniffi::remote(Record)]
+pub struct CmcdConfig {
+    /// Whether, and how.
+    pub mode: CmcdMode,
+    /// 1 (CTA-5004) or 2 (CTA-5004-A, -B).
+    pub version: u8,
+    /// Names the playback session (`sid`), best as a UUID; the player draws none by itself.
+    pub session_id: Option<String>,
+    /// Names the content (`cid`), the same in every session.
+    pub content_id: Option<String>,
+    /// Send these keys alone; all that are known if empty.
+    pub keys: Vec<String>,
+    /// Say that so many times an object's bit rate is fast enough to deliver it (`rtp`), which lets a
+    /// CDN be slower; nothing is said if absent.
+    pub throughput_factor: Option<u32>,
+}
+
+/// How Common Media Client Data is sent.
+#[uniffi::remote(Enum)]
+pub enum CmcdMode {
+    /// Not at all.
+    Off,
+    /// As the argument `CMCD` of each URL's query.
+    Query,
+    /// As header fields.
+    Headers,
+}
+
 /// How failed requests are repeated, and how many there may be.
 #[uniffi::remote(Record)]
 pub struct RetryConfig {
@@ -84,8 +117,8 @@ pub struct RetryConfig {
 /// How much is spent on one resource before it is given up.
 #[uniffi::remote(Record)]
 pub struct RetryBudget {
-    /// Attempts, the first included; one more for each further place that has it. While what is
-    /// buffered lasts, more are made.
+    /// Attempts, the first included; one more for each further place that has it. Once playback has
+    /// begun, as many as there is time for are made.
     pub attempts: u32,
     /// No attempt begins later than so long after the first, or after the buffer has run dry. A
     /// transfer that is unlikely to end by then is given up.

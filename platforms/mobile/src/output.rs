@@ -7,7 +7,7 @@ use kinora_core::error::PlayerError;
 use kinora_core::io::{
     AppendBody, BodyHandling, ByteRange, Decision, DecoderQuery, Event, MediaCommand, MediaKind,
     MediaOperation, OperationId, Output, PlaybackStatus, Quality, Request, RequestId, RequestKind,
-    TrackInfo, Warning,
+    SteeringFault, TrackInfo, Warning,
 };
 use kinora_core::manifest::WarningCode;
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
@@ -248,6 +248,13 @@ pub enum Event {
         /// Its pathway, or scheme and host.
         origin: String,
     },
+    /// Media comes from another origin now.
+    PathwayChanged {
+        /// Where it came from; nothing at the start.
+        from: Option<String>,
+        /// Where it comes from: a pathway, or scheme and host.
+        to: String,
+    },
     /// The playhead has reached the end.
     Ended,
     /// Something went wrong and the player went on.
@@ -431,6 +438,13 @@ pub enum Warning {
         /// Whose.
         kind: MediaKind,
     },
+    /// A steering server does not do what it should; what it said before holds on.
+    Steering {
+        /// Where it was asked.
+        url: String,
+        /// What is wrong.
+        fault: SteeringFault,
+    },
 }
 
 /// A kind of deviation of a manifest from its specification.
@@ -457,6 +471,26 @@ pub enum WarningCode {
     Unsupported,
     /// There is more of something than is kept.
     Limit,
+}
+
+/// What a steering server does wrong (RFC 8216bis §7.2; ETSI TS 103 998).
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum SteeringFault {
+    /// It does not answer. It is asked again.
+    Unreachable,
+    /// It does not want to be asked again (status 410).
+    Gone,
+    /// It answers with something else than a steering manifest.
+    Malformed,
+    /// It answers in a version other than 1.
+    Version,
+    /// It does not say when to ask again, or a time beyond reason.
+    Ttl,
+    /// It names pathways that there are not.
+    UnknownPathway,
+    /// It describes a clone of what there is not, or so that it cannot be made.
+    Clone,
 }
 
 /// What playback is doing, in one word.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use kinora_core::abr::Reasons;
 use kinora_core::io::{MediaKind, PlaybackStatus, Quality, RequestId, RequestKind};
 use kinora_core::telemetry::{
-    MaskReason, Masked, OriginHealth, OriginState, RequestState, State, StreamState, TimerReason,
-    TimerState, Totals,
+    MaskReason, Masked, OriginHealth, OriginState, RequestState, State, SteeringState, StreamState,
+    TimerReason, TimerState, Totals,
 };
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -35,6 +35,10 @@ pub struct State {
     pub requests_waiting: u32,
     /// The places content is loaded from, in the order they became known.
     pub origins: Vec<OriginState>,
+    /// The origin that media was loaded from last: its pathway, or scheme and host.
+    pub pathway: Option<String>,
+    /// The steering server, if there is one.
+    pub steering: Option<SteeringState>,
     /// The platform says that there is no network.
     pub offline: bool,
     /// What the player waits for, soonest first.
@@ -142,6 +146,17 @@ pub enum OriginHealth {
     Probation,
 }
 
+/// A steering server.
+#[uniffi::remote(Record)]
+pub struct SteeringState {
+    /// Where it is asked next.
+    pub url: String,
+    /// The pathways it prefers, best first.
+    pub priority: Vec<String>,
+    /// When it is asked again; never if absent, unless it is being asked now.
+    pub reload_at: Option<Timestamp>,
+}
+
 /// Something the player waits for.
 #[uniffi::remote(Record)]
 pub struct TimerState {
@@ -177,6 +192,8 @@ pub enum TimerReason {
     Offline,
     /// The platform is about to say what it can decode.
     Decoders,
+    /// The steering server is due to be asked, or has been waited for long enough.
+    Steering,
 }
 
 /// Totals since the load.

@@ -5,11 +5,12 @@
 use std::fmt;
 
 use kinora_core::abr::{Cause, Network};
+use kinora_core::config::CmcdMode;
 use kinora_core::error::{ErrorCategory, ErrorCode, Severity};
 use kinora_core::io::{
     AppendBody, BodyHandling, Event, Input, MediaCommand, MediaFailure, MediaKind, NetworkState,
     OperationResult, Output, PlaybackStatus, ReadyState, RequestFailure, RequestKind, Selection,
-    SourceFormat, Warning,
+    SourceFormat, SteeringFault, Warning,
 };
 use kinora_core::manifest::WarningCode;
 use kinora_core::telemetry::{MaskReason, OriginHealth, TimerReason};
@@ -90,6 +91,7 @@ impl std::error::Error for Announced {}
 fn every_variant_of_the_core_is_declared() {
     assert_complete::<AppendBody>();
     assert_complete::<BodyHandling>();
+    assert_complete::<CmcdMode>();
     assert_complete::<ErrorCategory>();
     assert_complete::<ErrorCode>();
     assert_complete::<Event>();
@@ -108,6 +110,7 @@ fn every_variant_of_the_core_is_declared() {
     assert_complete::<Selection>();
     assert_complete::<Severity>();
     assert_complete::<SourceFormat>();
+    assert_complete::<SteeringFault>();
     assert_complete::<TimerReason>();
     assert_complete::<MaskReason>();
     assert_complete::<Network>();

@@ -60,6 +60,13 @@ pub enum Event {
         /// Its pathway, or scheme and host.
         origin: String,
     },
+    /// Media comes from another origin now.
+    PathwayChanged {
+        /// Where it came from; nothing at the start.
+        from: Option<String>,
+        /// Where it comes from: a pathway, or scheme and host.
+        to: String,
+    },
     /// The playhead has reached the end.
     Ended,
     /// Something went wrong and the player went on.
@@ -165,6 +172,48 @@ pub enum Warning {
         /// Whose.
         kind: MediaKind,
     },
+    /// A steering server does not do what it should; what it said before holds on.
+    Steering {
+        /// Where it was asked.
+        url: String,
+        /// What is wrong.
+        fault: SteeringFault,
+    },
+}
+
+/// What a steering server does wrong (RFC 8216bis §7.2; ETSI TS 103 998).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SteeringFault {
+    /// It does not answer. It is asked again.
+    Unreachable,
+    /// It does not want to be asked again (status 410).
+    Gone,
+    /// It answers with something else than a steering manifest.
+    Malformed,
+    /// It answers in a version other than 1.
+    Version,
+    /// It does not say when to ask again, or a time beyond reason.
+    Ttl,
+    /// It names pathways that there are not.
+    UnknownPathway,
+    /// It describes a clone of what there is not, or so that it cannot be made.
+    Clone,
+}
+
+impl SteeringFault {
+    /// The name in every language.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Gone => "gone",
+            Self::Malformed => "malformed",
+            Self::Version => "version",
+            Self::Ttl => "ttl",
+            Self::UnknownPathway => "unknown-pathway",
+            Self::Clone => "clone",
+        }
+    }
 }
 
 /// What playback is doing, in one word.

@@ -8,7 +8,7 @@ mod input;
 mod media;
 mod request;
 
-pub use event::{Decision, Event, PlaybackStatus, Quality, TrackInfo, Warning};
+pub use event::{Decision, Event, PlaybackStatus, Quality, SteeringFault, TrackInfo, Warning};
 pub use input::{
     Area, ElementState, Environment, Input, NetworkState, ReadyState, Selection, Source,
     SourceFormat,

@@ -213,7 +213,9 @@ impl Attempt {
         let time = (self.wish.missed_from(now) + budget.time).since(now).as_secs_f64();
         let too_late = left.is_none_or(|left| left as f64 > pace * time);
         let bits_per_second = (pace * 8.0) as u64;
-        (slow && too_late).then(|| Error::TooSlow { url: self.url().to_owned(), bits_per_second })
+        // A whole network that is slow is nobody's fault, unless another place was never tried.
+        ((slow || self.elsewhere) && too_late)
+            .then(|| Error::TooSlow { url: self.url().to_owned(), bits_per_second })
     }
 
     fn patience(&self, usual: Duration) -> Duration {

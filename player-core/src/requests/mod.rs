@@ -25,6 +25,7 @@ use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::error::{Error, Severity};
 use crate::io::{Input, MediaKind, NetworkState, Request, RequestFailure, RequestKind, Warning};
+use crate::telemetry::cmcd::{Asked, Cmcd};
 use crate::telemetry::{RequestState, TimerReason, TimerState};
 use crate::time::Timestamp;
 
@@ -45,6 +46,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Requests {
     pub(crate) origins: Origins,
+    pub(crate) cmcd: Cmcd,
     active: Vec<Attempt>,
     waiting: Vec<Waiting>,
     last_ticket: u64,
@@ -57,6 +59,7 @@ impl Requests {
         Self {
             // Another seed, so that a draw here changes none there.
             origins: Origins::new(seed.rotate_left(32)),
+            cmcd: Cmcd::default(),
             active: Vec::new(),
             waiting: Vec::new(),
             last_ticket: 0,
@@ -100,14 +103,24 @@ impl Requests {
             _ => kinora_abr::Kind::Other,
         };
         let rung = wish.rung;
+        let estimate = cx.abr.estimate();
+        let asked = Asked {
+            kind: wish.kind,
+            url: &place.url,
+            facts: wish.facts.as_deref(),
+            throughput_bps: (estimate.samples > 0).then_some(estimate.throughput_bps),
+            deadline: wish.needed_by.map(|needed| needed.since(now)),
+            pathway: wish.facts.is_some().then(|| self.origins.name(place.origin)),
+        };
+        let (url, headers) = self.cmcd.decorate(&cx.config.cmcd, &asked);
         cx.abr.handle(now.micros(), Transfer::RequestStarted { id: id.0, kind, rung });
         cx.out.request(Request {
             id,
             kind: wish.kind,
-            url: place.url.clone(),
+            url,
             range: wish.range,
             body: wish.body,
-            headers: Vec::new(),
+            headers,
         });
         let elsewhere = self.origins.another(&wish, now);
         self.active.push(Attempt::new(id, ticket, wish, trial, pick.place, elsewhere, now));
@@ -195,6 +208,9 @@ impl Requests {
         };
         cx.abr.handle(cx.now.micros(), ended);
         self.origins.succeeded(cx, active.origin(), active.started);
+        if matches!(active.wish.kind, RequestKind::Segment(_)) {
+            self.origins.delivered(cx, active.origin(), active.id);
+        }
         active.complete()
     }
 
@@ -254,7 +270,12 @@ impl Requests {
         let due = match due {
             _ if detour => return Some(Outcome::Failed { ticket, error }),
             // While the playhead has not got there, it is not too late.
-            Some(due) if (!spent || now < missed_from) && due <= missed_from + budget.time => due,
+            Some(due)
+                if (!spent || wish.patient || now < missed_from)
+                    && due <= missed_from + budget.time =>
+            {
+                due
+            }
             _ => return Some(Outcome::Failed { ticket, error }),
         };
         cx.totals.retries = cx.totals.retries.saturating_add(1);
@@ -280,10 +301,8 @@ impl Requests {
         // Penalties were for what the other network let be seen.
         self.origins.forgive();
         for waiting in &mut self.waiting {
-            if waiting.reason == TimerReason::Retry {
-                waiting.trial.attempts = 0;
-            }
-            waiting.trial.pauses = 0;
+            // Time and attempts without a network are nobody's.
+            waiting.trial = Trial { barred: waiting.trial.barred, ..Trial::new(cx.now) };
             waiting.due = cx.now;
         }
         for active in &mut self.active {

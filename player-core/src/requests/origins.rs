@@ -10,7 +10,7 @@ use super::backoff::Dice;
 use super::wish::{Place, Wish};
 use crate::context::Context;
 use crate::error::{Error, Severity};
-use crate::io::Event;
+use crate::io::{Event, RequestId};
 use crate::presentation::{Origin, Representation, Segments};
 use crate::telemetry::{OriginHealth, OriginState};
 use crate::time::Timestamp;
@@ -37,6 +37,10 @@ const FORGOTTEN_AFTER: u32 = 10;
 #[derive(Debug)]
 pub(crate) struct Origins {
     known: Vec<Entry>,
+    /// What a steering server prefers, best first. Origins that it does not name come last.
+    preferred: Vec<String>,
+    /// Where media came from last, and the last request by which that was seen.
+    current: Option<(OriginId, RequestId)>,
     dice: Dice,
 }
 
@@ -93,7 +97,7 @@ pub(super) struct Pick {
 
 impl Origins {
     pub(super) fn new(seed: u64) -> Self {
-        Self { known: Vec::new(), dice: Dice::new(seed) }
+        Self { known: Vec::new(), preferred: Vec::new(), current: None, dice: Dice::new(seed) }
     }
 
     /// The places of something of a representation, of which `url` is the address at the first of its
@@ -244,9 +248,42 @@ impl Origins {
         &self.known[usize::from(id)]
     }
 
-    /// Lower is preferred: by priority, then by order.
-    fn rank(&self, OriginId(id): OriginId) -> (u32, u16) {
-        (self.entry(OriginId(id)).priority, id)
+    /// Lower is preferred: by what the steering server says, then by priority, then by order.
+    fn rank(&self, OriginId(id): OriginId) -> (usize, u32, u16) {
+        let entry = self.entry(OriginId(id));
+        let steered = self.preferred.iter().position(|name| *name == entry.name);
+        (steered.unwrap_or(self.preferred.len()), entry.priority, id)
+    }
+
+    /// What a steering server prefers, best first.
+    pub(crate) fn prefer(&mut self, pathways: Vec<String>) {
+        self.preferred = pathways;
+    }
+
+    /// The pathway or host that media came from last; before there was any, the one preferred.
+    pub(crate) fn pathway(&self) -> Option<&str> {
+        match self.current {
+            Some((id, _)) => Some(&self.entry(id).name),
+            None => self.preferred.first().map(String::as_str),
+        }
+    }
+
+    /// The pathway or host of an origin.
+    pub(crate) fn name(&self, id: OriginId) -> &str {
+        &self.entry(id).name
+    }
+
+    /// Media has come from an origin, by this request.
+    pub(super) fn delivered(&mut self, cx: &mut Context<'_>, id: OriginId, request: RequestId) {
+        if self.current.is_some_and(|(_, last)| last > request) {
+            return;
+        }
+        let before = self.current.replace((id, request)).map(|(before, _)| before);
+        if before != Some(id) && self.entry(id).redundant {
+            let from = before.map(|before| self.entry(before).name.clone());
+            let to = self.entry(id).name.clone();
+            cx.out.event(Event::PathwayChanged { from, to });
+        }
     }
 
     /// Which place of a wish to ask now; none if none has it.

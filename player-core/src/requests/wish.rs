@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::origins::OriginId;
 use crate::error::Error;
 use crate::io::{BodyHandling, ByteRange, RequestId, RequestKind};
+use crate::telemetry::cmcd::Facts;
 use crate::time::Timestamp;
 
 /// One wish for one resource.
@@ -23,6 +24,10 @@ pub(crate) struct Wish {
     pub(crate) rung: Option<usize>,
     /// When the playhead gets there, if that can be foretold: until then there is time to try again.
     pub(crate) needed_by: Option<Timestamp>,
+    /// Playback has begun: it is tried for as long as there is time, however many attempts that takes.
+    pub(crate) patient: bool,
+    /// What a CDN may be told of it.
+    pub(crate) facts: Option<Box<Facts>>,
     /// Whoever wishes knows another place, and turns to it if all of these are penalised.
     pub(crate) detour: bool,
     /// The server may hold its answer back so long (blocking reload, RFC 8216bis §6.2.5.2).
@@ -47,6 +52,8 @@ impl Wish {
             body: BodyHandling::Deliver,
             rung: None,
             needed_by: None,
+            patient: false,
+            facts: None,
             detour: false,
             hold: Duration::ZERO,
         }

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaKind, SourceFormat, Warning};
 use crate::manifest;
+use crate::steering::{Format, Steering};
 use crate::stream::Stream;
 use crate::support;
 
@@ -18,7 +19,8 @@ impl Session {
         content_type: Option<String>,
     ) -> Result<(), Error> {
         let sniffed = manifest::sniff(body, content_type.as_deref());
-        let parsed = match sniffed.or(self.source.format) {
+        let format = sniffed.or(self.source.format);
+        let parsed = match format {
             Some(SourceFormat::Hls) => manifest::hls::parse(body, url),
             Some(SourceFormat::Dash) => manifest::dash::parse_mpd(body, url),
             None => return Err(Error::UnknownFormat { url: url.to_owned(), content_type }),
@@ -48,6 +50,12 @@ impl Session {
             return Err(Error::NothingPlayable { url: url.to_owned() });
         }
         self.decoders.ask(cx, &presentation);
+        self.requests.cmcd.situation.format = format;
+        self.steering = presentation.steering.as_ref().map(|source| {
+            let format =
+                if format == Some(SourceFormat::Dash) { Format::Dash } else { Format::Hls };
+            Steering::new(source, format, &mut self.requests, cx.now)
+        });
         self.presentation = Some(presentation);
         // Enters the period of the start position.
         self.each_stream(cx, |stream, world| {

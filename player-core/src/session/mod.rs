@@ -16,6 +16,7 @@ use crate::io::{
 use crate::playback::Playback;
 use crate::presentation::Presentation;
 use crate::requests::{Outcome, Requests, Ticket, Wish};
+use crate::steering::Steering;
 use crate::stream::timeline::Timeline;
 use crate::stream::{Stream, World};
 use crate::time::{MediaTime, Timestamp};
@@ -34,6 +35,7 @@ pub(crate) struct Session {
     playback: Playback,
     timeline: Timeline,
     presentation: Option<Presentation>,
+    steering: Option<Steering>,
     streams: Vec<Stream>,
     opening: OperationId,
     /// Operations on the element as a whole that have not been answered.
@@ -65,6 +67,7 @@ impl Session {
             playback: Playback::new(cx.now, start),
             timeline: Timeline::default(),
             presentation: None,
+            steering: None,
             streams: Vec::new(),
             opening,
             operations: vec![opening],
@@ -131,9 +134,15 @@ impl Session {
 
     /// After any input: whatever can be done next.
     fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        self.each_stream(cx, |stream, world| stream.pump(world))?;
+        self.inform_cdns(cx);
+        if !self.steering.as_ref().is_some_and(|steering| steering.holds(cx.now)) {
+            self.each_stream(cx, |stream, world| stream.pump(world))?;
+        }
         if !self.attached && self.attach(cx) {
             self.each_stream(cx, |stream, world| stream.pump(world))?;
+        }
+        if let Some(steering) = &mut self.steering {
+            steering.ask(cx, &mut self.requests);
         }
         self.jump_gap(cx);
         self.finish(cx);
@@ -172,6 +181,12 @@ impl Session {
                 self.take_manifest(cx, &body, &url, content_type)
             }
             Outcome::Failed { ticket, error } if self.manifest == Some(ticket) => Err(error),
+            Outcome::Delivered { ticket, .. } | Outcome::Failed { ticket, .. }
+                if self.steering.as_ref().is_some_and(|steering| steering.asked(ticket)) =>
+            {
+                self.steer(cx, outcome);
+                Ok(())
+            }
             outcome => {
                 let mut left = Some(outcome);
                 self.each_stream(cx, |stream, world| {
@@ -181,6 +196,21 @@ impl Session {
                     Ok(())
                 })
             }
+        }
+    }
+
+    fn steer(&mut self, cx: &mut Context<'_>, outcome: Outcome) {
+        let (Some(steering), Some(presentation)) = (&mut self.steering, &mut self.presentation)
+        else {
+            return;
+        };
+        match outcome {
+            Outcome::Delivered { body, url, .. } => {
+                steering.take(cx, &mut self.requests, presentation, &body, &url);
+                self.streams.iter_mut().for_each(Stream::reconsider);
+            }
+            Outcome::Failed { error, .. } => steering.fail(cx, &error),
+            Outcome::Kept { .. } | Outcome::Progress { .. } => {}
         }
     }
 }

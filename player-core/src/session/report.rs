@@ -4,6 +4,7 @@ use super::Session;
 use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::io::{Event, PlaybackStatus};
+use crate::steering::Steering;
 use crate::stream::Stream;
 use crate::telemetry::{State, TimerReason, TimerState};
 use crate::time::{MediaTime, Timestamp};
@@ -34,6 +35,24 @@ impl Session {
         }
     }
 
+    /// Keeps at hand what CDNs are told with each request.
+    pub(super) fn inform_cdns(&mut self, cx: &Context<'_>) {
+        let playhead = self.playback.playhead(cx.now);
+        let live = self.presentation.as_ref().and_then(|presentation| presentation.live.as_ref());
+        let mut shown = self.streams.iter().filter_map(|stream| stream.buffer.held_at(playhead));
+        let situation = &mut self.requests.cmcd.situation;
+        situation.live = live.map(|live| live.part_delay.is_some());
+        situation.status = self.playback.status();
+        situation.seeking = self.playback.is_excused();
+        situation.rate = self.playback.rate();
+        situation.playhead = playhead;
+        situation.startup = cx.totals.startup;
+        situation.stalls = cx.totals.stalls;
+        situation.stalled = cx.totals.stalled;
+        situation.dropped_frames = cx.totals.dropped_frames;
+        situation.shown = shown.next().map(|held| held.quality.bandwidth);
+    }
+
     /// What the session waits for, soonest first.
     pub(crate) fn timers(
         &self,
@@ -52,6 +71,8 @@ impl Session {
             return timers;
         }
         self.requests.timers(retry, offline).into_iter().for_each(&mut add);
+        let steering = self.steering.as_ref().and_then(|steering| steering.timer(now));
+        steering.into_iter().for_each(&mut add);
         self.streams.iter().filter_map(Stream::timer).for_each(&mut add);
         // A playhead that was looked at and left where it is needs no second look by the clock.
         if self.attached
@@ -72,5 +93,7 @@ impl Session {
         state.requests = self.requests.states();
         state.requests_waiting = self.requests.waiting() as u32;
         state.origins = self.requests.origins.states(now);
+        state.pathway = self.requests.origins.pathway().map(str::to_owned);
+        state.steering = self.steering.as_ref().map(Steering::state);
     }
 }

@@ -12,6 +12,7 @@ use super::{
     Chosen, Fetch, Fetched, Key, Setbacks, Stream, Target, World, representation,
     representation_mut,
 };
+use crate::config::CmcdMode;
 use crate::context::Context;
 use crate::decoders::Decoders;
 use crate::error::Error;
@@ -22,6 +23,7 @@ use crate::manifest::{self, hls::SegmentFormat};
 use crate::media::{FileIndex, IndexProgress};
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments, SwitchingSet};
 use crate::requests::{OriginId, Outcome, Wish};
+use crate::telemetry::cmcd::Facts;
 use crate::telemetry::{TimerReason, TimerState};
 use crate::time::{MediaTime, TimeRange, Timestamp};
 
@@ -185,7 +187,11 @@ impl Stream {
         reasons: Reasons,
         target: Target,
     ) -> Result<bool, Error> {
-        let needed_by = self.needed_by(world);
+        let place = match target {
+            Target::Next => self.next,
+            Target::Instead(range) => range.start,
+        };
+        let needed_by = Self::needed_by(world, place);
         self.move_to_better(world, key, needed_by);
         let Some(representation) = representation(world.presentation, key) else {
             return Ok(self.enter_next_period(world.presentation));
@@ -194,8 +200,9 @@ impl Stream {
             Segments::Known(index) => index,
             Segments::Playlist { url } => {
                 let places = world.requests.origins.places(representation, url);
-                let wish =
-                    Wish { needed_by, ..Wish::new(RequestKind::MediaPlaylist(self.kind), places) };
+                let kind = RequestKind::MediaPlaylist(self.kind);
+                let patient = self.is_patient(world);
+                let wish = Wish { needed_by, patient, ..Wish::new(kind, places) };
                 let ticket = world.requests.start(world.cx, wish);
                 self.fetch = Fetch::Index { ticket, key, reasons, target, file: None };
                 return Ok(false);
@@ -242,6 +249,8 @@ impl Stream {
             body: BodyHandling::Keep,
             rung: (self.kind == MediaKind::Video).then_some(key.representation),
             needed_by,
+            patient: target == Target::Next && self.is_patient(world),
+            facts: self.facts(world, key, index, &segment),
             detour: world.requests.origins.has_detour(representation, world.cx.now),
             ..Wish::new(RequestKind::Segment(self.kind), places)
         };
@@ -267,9 +276,41 @@ impl Stream {
         Ok(false)
     }
 
-    /// When the playhead will be where the next fetch is for; none before it moves.
-    fn needed_by(&self, world: &World<'_, '_>) -> Option<Timestamp> {
-        let ahead = self.next - world.playhead;
+    /// Whether an outage is worth waiting for: something has been played, and this is the first that
+    /// fails since.
+    fn is_patient(&self, world: &World<'_, '_>) -> bool {
+        world.phase != Phase::Starting && self.setbacks.failed.is_empty()
+    }
+
+    /// What a CDN may be told of a segment, if it is to be told anything.
+    fn facts(
+        &self,
+        world: &World<'_, '_>,
+        key: Key,
+        index: &SegmentIndex,
+        segment: &Segment,
+    ) -> Option<Box<Facts>> {
+        if world.cx.config.cmcd.mode == CmcdMode::Off {
+            return None;
+        }
+        let set = &world.presentation.periods.get(key.period)?.sets.get(key.set)?.representations;
+        let next = index.position_at(segment.end() + TOLERANCE).and_then(|next| index.get(next));
+        let codecs = &set.get(key.representation)?.codecs;
+        Some(Box::new(Facts {
+            muxed: self.kind == MediaKind::Video && codecs.contains(','),
+            bandwidth: set.get(key.representation)?.bandwidth,
+            lowest: set.first()?.bandwidth,
+            highest: set.last()?.bandwidth,
+            duration: segment.duration,
+            buffer: self.ahead(world.playhead),
+            goal: self.goal(world.cx),
+            next: next.map(|next| next.url),
+        }))
+    }
+
+    /// When the playhead will be at a place; none before it moves.
+    fn needed_by(world: &World<'_, '_>, place: MediaTime) -> Option<Timestamp> {
+        let ahead = place - world.playhead;
         let moving = matches!(world.phase, Phase::Playing | Phase::Paused);
         if !moving || ahead <= MediaTime::ZERO {
             return None;
@@ -430,7 +471,7 @@ impl Stream {
         };
         let wish = Wish {
             range: Some(file.wanted()),
-            needed_by: self.needed_by(world),
+            needed_by: Self::needed_by(world, self.next),
             ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);

@@ -1,9 +1,10 @@
 //! What can be known of a session: its state now, and the log from which it replays.
 
+pub(crate) mod cmcd;
 pub mod log;
 mod state;
 
 pub use state::{
-    MaskReason, Masked, OriginHealth, OriginState, RequestState, State, StreamState, TimerReason,
-    TimerState, Totals,
+    MaskReason, Masked, OriginHealth, OriginState, RequestState, State, SteeringState, StreamState,
+    TimerReason, TimerState, Totals,
 };

@@ -34,6 +34,10 @@ pub struct State {
     pub requests_waiting: u32,
     /// The places content is loaded from, in the order they became known.
     pub origins: Vec<OriginState>,
+    /// The origin that media was loaded from last: its pathway, or scheme and host.
+    pub pathway: Option<String>,
+    /// The steering server, if there is one.
+    pub steering: Option<SteeringState>,
     /// The platform says that there is no network.
     pub offline: bool,
     /// What the player waits for, soonest first.
@@ -170,6 +174,17 @@ impl OriginHealth {
     }
 }
 
+/// A steering server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SteeringState {
+    /// Where it is asked next.
+    pub url: String,
+    /// The pathways it prefers, best first.
+    pub priority: Vec<String>,
+    /// When it is asked again; never if absent, unless it is being asked now.
+    pub reload_at: Option<Timestamp>,
+}
+
 /// Something the player waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimerState {
@@ -205,6 +220,8 @@ pub enum TimerReason {
     Offline,
     /// The platform is about to say what it can decode.
     Decoders,
+    /// The steering server is due to be asked, or has been waited for long enough.
+    Steering,
 }
 
 impl TimerReason {
@@ -222,6 +239,7 @@ impl TimerReason {
             Self::RequestAllowance => "request-allowance",
             Self::Offline => "offline",
             Self::Decoders => "decoders",
+            Self::Steering => "steering",
         }
     }
 }

@@ -107,6 +107,27 @@ impl Origin {
         self.faults.push(Fault { part: part.to_owned(), times, kind });
     }
 
+    /// Makes it behave again.
+    pub fn heal(&mut self, part: &str) {
+        self.faults.retain(|fault| fault.part != part);
+    }
+
+    /// Takes in what another holds.
+    pub fn join(&mut self, other: Self) {
+        self.resources.extend(other.resources);
+        self.truths.extend(other.truths);
+        self.faults.extend(other.faults);
+        self.largest = self.largest.max(other.largest);
+    }
+
+    /// The name of what a URL asks for: few servers look at a query.
+    fn name<'a>(&self, url: &'a str) -> &'a str {
+        if self.resources.contains_key(url) {
+            return url;
+        }
+        url.split_once('?').map_or(url, |(before, _)| before)
+    }
+
     /// Faults that have not run out.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.faults.iter().filter(|fault| fault.times > 0)
@@ -128,10 +149,11 @@ impl Origin {
 
     pub(crate) fn answer(&mut self, request: &Request) -> Answer {
         let fault = self.fault_of(&request.url);
-        if fault.is_none() && !self.resources.contains_key(&request.url) {
+        let name = self.name(&request.url);
+        if fault.is_none() && !self.resources.contains_key(name) {
             self.strike(&request.url, "missing", true);
         }
-        let found = self.resources.get(&request.url);
+        let found = self.resources.get(name);
         let (status, mut resource) = match (found, request.range) {
             (None, _) => (404, Resource::text("not found")),
             (Some(resource), None) => (200, resource.clone()),
@@ -141,7 +163,7 @@ impl Origin {
             }
         };
         let start = request.range.map_or(0, |range| range.start);
-        resource.name = format!("{}#{start}", request.url).into();
+        resource.name = format!("{name}#{start}").into();
         let mut answer = Answer {
             promised: Some(resource.size),
             resource,

@@ -10,6 +10,7 @@ mod digest;
 pub mod element;
 pub mod fault;
 pub mod film;
+pub mod hosts;
 pub mod invariants;
 pub mod network;
 pub mod viewer;

@@ -3,19 +3,27 @@
 mod adapts;
 mod agrees_with_the_simulator;
 mod bad_input;
+mod cmcd;
+mod corrupt_at_one_host;
 mod ends;
 mod failing_server;
 mod full_buffer;
+mod host_dies;
 mod limits;
+mod offline;
 mod pins;
 mod replaces;
 mod replays;
+mod request_storm;
+mod retry_after;
 mod seeks;
+mod slow_loris;
 mod starts;
+mod steering;
 
-use kinora_core::Config;
 use kinora_core::io::{Event, MediaKind, Warning};
 use kinora_core::time::MediaTime;
+use kinora_core::{Config, PlayerError};
 use kinora_tests::world::World;
 use kinora_tests::world::content::{Film, Origin};
 use kinora_tests::world::network::Network;
@@ -55,6 +63,14 @@ fn warnings(world: &World) -> Vec<&Warning> {
         }
     }
     warnings
+}
+
+/// The fatal error, if there was one.
+fn fatal(world: &World) -> Option<&PlayerError> {
+    world.events.iter().find_map(|(_, event)| match event {
+        Event::Error(error) => Some(error),
+        _ => None,
+    })
 }
 
 /// No segment was asked for twice in one representation.

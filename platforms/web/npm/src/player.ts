@@ -68,7 +68,8 @@ export class Player extends EventTarget {
     const player = new Player(element, inWorker ? 'worker' : 'page');
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     try {
-      await player.#worker.call('start', { seed, ...config }, inWorker ? 'worker' : 'page');
+      const cmcd = { sessionId: sessionId(), ...config.cmcd };
+      await player.#worker.call('start', { seed, ...config, cmcd }, inWorker ? 'worker' : 'page');
     } catch (error) {
       await player.destroy();
       throw error;
@@ -285,6 +286,15 @@ function parse(url: string | URL): URL | null {
   }
 }
 
+/** The core draws no random numbers. `randomUUID` is for secure contexts alone. */
+function sessionId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
 function idle(): Stats {
   return {
     status: 'idle',
@@ -298,6 +308,8 @@ function idle(): Stats {
     requests: [],
     requestsWaiting: 0,
     origins: [],
+    pathway: null,
+    steering: null,
     offline: false,
     timers: [],
     totals: {

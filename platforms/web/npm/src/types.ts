@@ -51,15 +51,33 @@ export interface Config {
     /** Steering manifests. Default: 2 attempts in 10 seconds. */
     steering?: RetryBudget;
   };
+  /** What CDNs are told with each request: Common Media Client Data (CTA-5004). */
+  cmcd?: {
+    /**
+     * As the argument `CMCD` of each URL, or as header fields, which servers of other origins must
+     * allow (CORS). Default `off`.
+     */
+    mode?: 'off' | 'query' | 'headers';
+    /** Default 1. */
+    version?: 1 | 2;
+    /** Names the playback session (`sid`). Default: a random one for each player. */
+    sessionId?: string | null;
+    /** Names the content (`cid`). */
+    contentId?: string | null;
+    /** Send these keys alone; all that are known if empty. */
+    keys?: string[] | null;
+    /** Say that so many times an object's bit rate is fast enough (`rtp`), which lets a CDN be slower. */
+    throughputFactor?: number | null;
+  };
   /** Record every input, so that {@link Player.sessionLog} has something to give. Default false. */
   record?: boolean;
 }
 
 /** How much is spent on one resource before it is given up. */
 export interface RetryBudget {
-  /** Attempts, the first included; more while what is buffered lasts. Default 4. */
+  /** Attempts, the first included; as many as there is time for once playback has begun. Default 4. */
   attempts?: number;
-  /** No attempt begins later than so many seconds after the first, or after the buffer has run dry. Default 40. */
+  /** No attempt begins later than so many seconds after the first, or after the buffer has run dry. Default 30. */
   time?: number;
   /** Give an attempt up when no response has begun for so many seconds. Default 10. */
   firstByteTimeout?: number;
@@ -169,7 +187,18 @@ export type Warning =
   | { type: 'retry'; url: string; error: PlayerErrorFields; attempts: number }
   | { type: 'abandoned'; kind: MediaKind; segmentStart: number }
   | { type: 'gap-jumped'; from: number; to: number }
-  | { type: 'buffer-full'; kind: MediaKind };
+  | { type: 'buffer-full'; kind: MediaKind }
+  | { type: 'steering'; url: string; fault: SteeringFault };
+
+/** What a steering server does wrong. */
+export type SteeringFault =
+  | 'unreachable'
+  | 'gone'
+  | 'malformed'
+  | 'version'
+  | 'ttl'
+  | 'unknown-pathway'
+  | 'clone';
 
 /** How a manifest deviates from its specification; names stay the same from release to release. */
 export type ManifestWarningCode =
@@ -316,6 +345,10 @@ export interface Stats {
   requestsWaiting: number;
   /** The places content is loaded from, in the order they became known. */
   origins: OriginStats[];
+  /** The origin that media was loaded from last: its pathway, or scheme and host. */
+  pathway: string | null;
+  /** The steering server, if there is one; `reload` says in how many seconds it is asked again. */
+  steering: { url: string; priority: string[]; reload: number | null } | null;
   /** The browser says that there is no network. */
   offline: boolean;
   /** What the player waits for, soonest first. */
@@ -358,6 +391,8 @@ export interface PlayerEventMap {
   originfailed: { origin: string; error: PlayerErrorFields; penalty: number };
   /** An origin that had failed delivers again. */
   originrecovered: { origin: string };
+  /** Media comes from another origin now: a pathway, or scheme and host. */
+  pathwaychange: { from: string | null; to: string };
   /** The playhead has reached the end. */
   ended: null;
   /** Something went wrong and the player went on. */

@@ -5,7 +5,7 @@ use core::time::Duration;
 use js_sys::Reflect;
 use kinora_abr::{Network, Rule};
 use kinora_core::Config;
-use kinora_core::config::RetryBudget;
+use kinora_core::config::{CmcdMode, RetryBudget};
 use kinora_core::io::{MediaKind, SourceFormat};
 use wasm_bindgen::prelude::*;
 
@@ -73,6 +73,38 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             if let Some(own) = retry.section(name)? {
                 merge_budget(&own, budget)?;
             }
+        }
+    }
+    if let Some(cmcd) = root.section("cmcd")? {
+        let into = &mut config.cmcd;
+        if let Some(mode) = cmcd.field("mode") {
+            into.mode = match mode.as_string().as_deref() {
+                Some("off") => CmcdMode::Off,
+                Some("query") => CmcdMode::Query,
+                Some("headers") => CmcdMode::Headers,
+                _ => return Err(cmcd.complaint("mode", "'off', 'query' or 'headers'")),
+            };
+        }
+        if let Some(version) = cmcd.number("version", 1.0, 2.0)? {
+            into.version = version as u8;
+        }
+        let string = |value: &JsValue| value.as_string();
+        if let Some(id) = cmcd.nullable("sessionId", string, "a string")? {
+            into.session_id = id;
+        }
+        if let Some(id) = cmcd.nullable("contentId", string, "a string")? {
+            into.content_id = id;
+        }
+        let factor = |value: &JsValue| in_range(value, 1.0, 1000.0);
+        if let Some(times) = cmcd.nullable("throughputFactor", factor, "a factor from 1 on")? {
+            into.throughput_factor = times.map(|times| times as u32);
+        }
+        let names = |value: &JsValue| {
+            let names: &js_sys::Array = value.dyn_ref()?;
+            names.iter().map(|name| name.as_string()).collect::<Option<Vec<_>>>()
+        };
+        if let Some(keys) = cmcd.nullable("keys", names, "an array of strings")? {
+            into.keys = keys.unwrap_or_default();
         }
     }
     if let Some(seed) = root.number("seed", 0.0, LARGEST)? {

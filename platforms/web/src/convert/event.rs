@@ -43,6 +43,9 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
         Event::OriginRecovered { origin } => {
             ("originrecovered", object(&[("origin", text(origin))]))
         }
+        Event::PathwayChanged { from, to } => {
+            ("pathwaychange", object(&[("from", option(from.as_deref(), text)), ("to", text(to))]))
+        }
         Event::Ended => ("ended", JsValue::NULL),
         Event::Warning(warned) => ("warning", warning(warned)?),
         Event::Error(fatal) => ("error", error(fatal)),
@@ -118,6 +121,9 @@ fn warning(warning: &Warning) -> Option<JsValue> {
         }
         Warning::BufferFull { kind } => {
             object(&[("type", text("buffer-full")), ("kind", text(kind.name()))])
+        }
+        Warning::Steering { url, fault } => {
+            object(&[("type", text("steering")), ("url", text(url)), ("fault", text(fault.name()))])
         }
         _ => return None,
     })

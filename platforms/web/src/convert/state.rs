@@ -1,7 +1,7 @@
 //! The player's state, as `stats()` gives it.
 
 use kinora_core::telemetry::{
-    Masked, OriginState, RequestState, State, StreamState, TimerState, Totals,
+    Masked, OriginState, RequestState, State, SteeringState, StreamState, TimerState, Totals,
 };
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
@@ -25,6 +25,8 @@ pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
         ("requests", array(&state.requests, |each| request(each, now))),
         ("requestsWaiting", number(state.requests_waiting)),
         ("origins", array(&state.origins, |each| origin(each, now))),
+        ("pathway", option(state.pathway.as_deref(), text)),
+        ("steering", option(state.steering.as_ref(), |each| steering(each, now))),
         ("offline", state.offline.into()),
         ("timers", array(&state.timers, |each| timer(each, now))),
         ("totals", totals(&state.totals)),
@@ -66,6 +68,14 @@ fn origin(origin: &OriginState, now: Timestamp) -> JsValue {
         ("health", text(origin.health.name())),
         ("penalty", option(origin.until, |until| duration(until.since(now)))),
         ("failures", number(origin.failures)),
+    ])
+}
+
+fn steering(steering: &SteeringState, now: Timestamp) -> JsValue {
+    object(&[
+        ("url", text(&steering.url)),
+        ("priority", array(&steering.priority, |pathway| text(pathway))),
+        ("reload", option(steering.reload_at, |at| duration(at.since(now)))),
     ])
 }
 

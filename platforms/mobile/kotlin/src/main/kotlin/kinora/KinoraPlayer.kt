@@ -56,6 +56,9 @@ class KinoraPlayer(
         /** An origin that had failed delivers again. */
         fun onOriginRecovered(origin: String) = Unit
 
+        /** Media comes from another CDN, pathway or host now. */
+        fun onPathwayChanged(from: String?, to: String) = Unit
+
         /** The playhead has reached the end. */
         fun onEnded() = Unit
 
@@ -378,6 +381,7 @@ class KinoraPlayer(
                 it.onOriginFailed(event.origin, event.error, event.penalty)
             }
             is Event.OriginRecovered -> listeners.forEach { it.onOriginRecovered(event.origin) }
+            is Event.PathwayChanged -> listeners.forEach { it.onPathwayChanged(event.from, event.to) }
             Event.Ended -> listeners.forEach(Listener::onEnded)
             is Event.Warning -> listeners.forEach { it.onWarning(event.warning) }
             is Event.Error -> {

@@ -1,0 +1,119 @@
+//! One of two hosts dies: the other takes over before anybody notices, for sound as for picture; and
+//! the first is used again once it has healed.
+
+use std::time::Duration;
+
+use kinora_core::io::{Event, RequestKind};
+use kinora_tests::world::content::FaultKind;
+use kinora_tests::world::hosts::{Hosts, MAIN};
+use kinora_tests::world::network::Network;
+use kinora_tests::world::{World, assert_replays};
+
+use super::{fatal, world_of};
+
+const MANIFESTS: [&str; 2] = ["master.m3u8", "manifest.mpd"];
+
+fn playing(manifest: &str) -> World {
+    let film = kinora_tests::world::content::Film { seconds: 240, ..Default::default() };
+    let mut world =
+        world_of(Hosts { film, ..Hosts::default() }.publish(), Network::constant(8_000));
+    world.load(&format!("{MAIN}/{manifest}"));
+    world.run_for(Duration::from_secs(20));
+    world
+}
+
+/// Hosts of the segments that were asked for from a moment on.
+fn hosts_since(world: &World, first: usize) -> Vec<&str> {
+    let media = |kind| matches!(kind, RequestKind::Segment(_));
+    let segments = world.requests[first..].iter().filter(|(_, request)| media(request.kind));
+    segments.map(|(_, request)| request.url.split('/').nth(2).unwrap_or("")).collect()
+}
+
+fn has(world: &World, wanted: impl Fn(&Event) -> bool) -> bool {
+    world.events.iter().any(|(_, event)| wanted(event))
+}
+
+#[test]
+fn the_other_takes_over_without_a_stall() {
+    for manifest in MANIFESTS {
+        for kind in [
+            FaultKind::Refuse,
+            FaultKind::Stall(2_000),
+            FaultKind::Cut(2_000),
+            FaultKind::Status(403),
+            FaultKind::Status(503),
+        ] {
+            let mut world = playing(manifest);
+            let before = world.requests.len();
+            assert!(hosts_since(&world, 0).iter().all(|host| *host == "a.example"));
+            world.origin.fail("a.example", u32::MAX, kind.clone());
+            world.run_for(Duration::from_secs(40));
+            assert_eq!(fatal(&world), None, "{manifest}, {kind:?}");
+            let state = world.player.state();
+            assert_eq!(state.totals.stalls, 0, "{manifest}, {kind:?}");
+            assert!(has(
+                &world,
+                |event| matches!(event, Event::OriginFailed { origin, .. } if origin == "A")
+            ));
+            // Only a probe or two went to the dead host once it was known to be.
+            let hosts = hosts_since(&world, before);
+            let lost = hosts.iter().filter(|host| **host == "a.example").count();
+            assert!(lost <= 6, "{manifest}, {kind:?}: {lost} segments asked of the dead host");
+            assert!(hosts.len() > lost + 20, "{manifest}, {kind:?}: {hosts:?}");
+            assert_replays(&world);
+        }
+    }
+}
+
+#[test]
+fn it_is_used_again_once_it_has_healed() {
+    for manifest in MANIFESTS {
+        let mut world = playing(manifest);
+        world.origin.fail("a.example", u32::MAX, FaultKind::Refuse);
+        world.run_for(Duration::from_secs(10));
+        world.origin.heal("a.example");
+        let healed = world.requests.len();
+        world.run_for(Duration::from_secs(60));
+        assert!(has(
+            &world,
+            |event| matches!(event, Event::OriginRecovered { origin } if origin == "A")
+        ));
+        let hosts = hosts_since(&world, healed);
+        assert_eq!(hosts.last(), Some(&"a.example"), "{manifest}");
+        assert_eq!(world.player.state().totals.stalls, 0, "{manifest}");
+    }
+}
+
+#[test]
+fn both_dead_is_one_error_and_no_storm() {
+    for manifest in MANIFESTS {
+        let mut world = playing(manifest);
+        let before = world.requests.len();
+        world.origin.fail(".example", u32::MAX, FaultKind::Refuse);
+        world.run_until("error", Duration::from_secs(240), |world| fatal(world).is_some());
+        let requests = world.requests.len() - before;
+        assert!(requests < 120, "{manifest}: {requests} requests at dead hosts");
+        let errors = world.events.iter().filter(|(_, event)| matches!(event, Event::Error(_)));
+        assert_eq!(errors.count(), 1);
+        // What was buffered has been played.
+        assert!(world.player.state().totals.stalls >= 1, "{manifest}");
+        let rest = world.requests.len();
+        world.run_for(Duration::from_secs(60));
+        assert_eq!(world.requests.len(), rest, "a failed player rests");
+    }
+}
+
+#[test]
+fn a_host_that_is_dead_from_the_start_costs_one_attempt() {
+    for manifest in MANIFESTS {
+        let mut origin = Hosts::default().publish();
+        origin.fail("a.example", u32::MAX, FaultKind::Refuse);
+        let mut world = world_of(origin, Network::constant(8_000));
+        world.load(&format!("{MAIN}/{manifest}"));
+        world.run_until("first frame", Duration::from_secs(2), |world| {
+            has(world, |event| *event == Event::Ready)
+        });
+        world.run_to_end(Duration::from_secs(90));
+        assert_eq!(world.player.state().totals.stalls, 0, "{manifest}");
+    }
+}

@@ -1,0 +1,47 @@
+//! A server drips: each byte comes in time, the whole never would.
+
+use std::time::Duration;
+
+use kinora_core::io::Warning;
+use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::hosts::{Hosts, MAIN};
+use kinora_tests::world::network::Network;
+
+use super::{BASE, dash, fatal, hls, warnings, world_of};
+
+#[test]
+fn a_drip_is_given_up_and_asked_for_again() {
+    for url in [hls(), dash()] {
+        for part in ["v1080/9.m4s", "audio/9.m4s"] {
+            let mut origin = Film::default().publish(BASE);
+            // A few bytes a second, for an hour.
+            origin.fail(part, 1, FaultKind::Trickle(1));
+            let mut world = world_of(origin, Network::constant(20_000));
+            world.load(&url);
+            world.run_to_end(Duration::from_secs(120));
+            assert_eq!(fatal(&world), None);
+            assert_eq!(world.player.state().totals.stalls, 0, "{url}, {part}");
+        }
+    }
+}
+
+#[test]
+fn another_host_is_asked_instead() {
+    let mut origin = Hosts::default().publish();
+    origin.fail("a.example", u32::MAX, FaultKind::Trickle(1));
+    let mut world = world_of(origin, Network::constant(20_000));
+    world.load(&format!("{MAIN}/manifest.mpd"));
+    world.run_to_end(Duration::from_secs(120));
+    assert_eq!(fatal(&world), None);
+    let slow = |warning: &&Warning| matches!(warning, Warning::Retry { error, .. } if error.message.contains("too slow"));
+    assert!(warnings(&world).iter().any(slow));
+}
+
+#[test]
+fn a_slow_network_is_not_taken_for_one() {
+    // The lowest rung takes four fifths of it, and a segment of it 1.6 seconds.
+    let mut world = world_of(Film::default().publish(BASE), Network::constant(500));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(180));
+    assert!(!warnings(&world).iter().any(|warning| matches!(warning, Warning::Retry { .. })));
+}
