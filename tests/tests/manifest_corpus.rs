@@ -38,3 +38,40 @@ fn every_manifest_is_understood_as_before() {
     }
     assert!(differing.is_empty(), "understood otherwise: {}", differing.join(", "));
 }
+
+/// A request that was redirected: what the answer says is relative to where it came from in the end
+/// (RFC 3986 §5.1.3).
+#[test]
+fn references_follow_a_redirect() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut compared = 0;
+    for folder in ["hls", "dash"] {
+        for entry in std::fs::read_dir(corpus.join(folder)).expect("the corpus") {
+            let path = entry.expect("an entry").path();
+            let text = String::from_utf8_lossy(&std::fs::read(&path).expect("a file")).into_owned();
+            // What names its host is found there, wherever the manifest comes from.
+            if text.contains("cdn.example") {
+                continue;
+            }
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let understood = |base: &str| {
+                let url = format!("{base}{name}?session=1");
+                let answer = Place::new(&path, Some(&url)).and_then(|place| place.read());
+                let answer = answer.expect("a file");
+                let view = PresentationView::of(&answer, 20)?;
+                Some(serde_json::to_string_pretty(&view).expect("JSON"))
+            };
+            let Some(asked) = understood("https://cdn.example/films/one/") else { continue };
+            let moved = [
+                ("https://cdn.example/films/one/", "https://edge.example:8443/copies/two/"),
+                ("https://cdn.example/films/", "https://edge.example:8443/copies/"),
+                ("https://cdn.example/", "https://edge.example:8443/"),
+            ];
+            let moved = moved.iter().fold(asked, |text, (from, to)| text.replace(from, to));
+            let redirected = understood("https://edge.example:8443/copies/two/");
+            assert_eq!(redirected.as_deref(), Some(moved.as_str()), "{folder}/{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 40, "only {compared} manifests were compared");
+}

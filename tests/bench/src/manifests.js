@@ -22,6 +22,9 @@ const CASES = {
   'dash-1-period-expanded': ['one-period.mpd', 'segments', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'mpd-parser']],
   'dash-5-periods': ['five-periods.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
   'dash-5-periods-expanded': ['five-periods.mpd', 'segments', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'mpd-parser']],
+  'dash-live-full': ['live-after.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm']],
+  // Those without patches load the whole again.
+  'dash-live-patch': ['live-after.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm']],
   'dash-5-mb': ['many-periods.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
 };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };

@@ -32,6 +32,8 @@ export function cases(read, parse) {
     'dash-1-period-expanded': segments('one-period.mpd'),
     'dash-5-periods': periods('five-periods.mpd'),
     'dash-5-periods-expanded': segments('five-periods.mpd'),
+    'dash-live-full': periods('live-after.mpd'),
+    'dash-live-patch': periods('live-after.mpd'),
     'dash-5-mb': periods('many-periods.mpd'),
   };
 }

@@ -29,6 +29,9 @@ pub(crate) fn all() -> Vec<Fixture> {
         mpd("one-period.mpd", timelines(1, 5_000, 5), 1),
         mpd("five-periods.mpd", timelines(5, 1_000, 5), 5),
         mpd("many-periods.mpd", advertisements(), AD_PERIODS),
+        mpd("live-before.mpd", live_mpd(0), 1),
+        mpd("live-after.mpd", live_mpd(1), 1),
+        mpd("live-after-patch.mpd", (patch(), live_mpd(1).1), 1),
     ]
 }
 
@@ -252,6 +255,88 @@ fn timeline(text: &mut String, entries: usize, timescale: u64, folder: &str, off
         let _ = writeln!(text, "          <S {first}d=\"{duration}\"/>");
     }
     text.push_str("        </SegmentTimeline>\n      </SegmentTemplate>\n");
+}
+
+/// Entries of each timeline of the live MPD: a window of nearly three hours.
+const WINDOW: u64 = 5_000;
+
+/// How long the segment of a number lasts.
+fn live_duration(number: u64, timescale: u64) -> u64 {
+    2 * timescale - timescale / 50 + timescale / 50 * (number % 3) + number % 7
+}
+
+/// When it begins.
+fn live_start(number: u64, timescale: u64) -> u64 {
+    (0..number).map(|before| live_duration(before, timescale)).sum()
+}
+
+/// Sets of the live MPD: their timescale, and their representations.
+const LIVE_SETS: [(u64, &str, &str); 2] = [
+    (
+        12_288,
+        "video",
+        "<Representation id=\"v0\" codecs=\"avc1.4d401e\" bandwidth=\"560000\" width=\"512\" height=\"288\"/>\n      \
+         <Representation id=\"v1\" codecs=\"avc1.4d401f\" bandwidth=\"2350000\" width=\"768\" height=\"432\"/>",
+    ),
+    (
+        48_000,
+        "audio",
+        "<Representation id=\"a0\" codecs=\"mp4a.40.2\" bandwidth=\"128000\" audioSamplingRate=\"48000\"/>",
+    ),
+];
+
+/// A live MPD whose window has moved on by `moved`, and how many segments are in it.
+fn live_mpd(moved: u64) -> (String, usize) {
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" \
+         profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"dynamic\" id=\"live\" \
+         availabilityStartTime=\"2026-01-01T00:00:00Z\" publishTime=\"2026-01-01T03:00:{:02}Z\" \
+         minimumUpdatePeriod=\"PT2S\" timeShiftBufferDepth=\"PT2H\" minBufferTime=\"PT4S\">\n  \
+         <PatchLocation ttl=\"60\">patch.mpp</PatchLocation>\n  <Period id=\"p0\" start=\"PT0S\">\n",
+        2 * moved
+    );
+    for (timescale, kind, representations) in LIVE_SETS {
+        let _ = write!(
+            text,
+            "    <AdaptationSet id=\"{kind}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\">\n      \
+             <SegmentTemplate timescale=\"{timescale}\" initialization=\"$RepresentationID$/init.mp4\" \
+             media=\"$RepresentationID$/seg-$Time$.m4s\">\n        <SegmentTimeline>\n"
+        );
+        for number in moved..moved + WINDOW {
+            let duration = live_duration(number, timescale);
+            let _ = match number == moved {
+                true => {
+                    let start = live_start(number, timescale);
+                    writeln!(text, "          <S t=\"{start}\" d=\"{duration}\"/>")
+                }
+                false => writeln!(text, "          <S d=\"{duration}\"/>"),
+            };
+        }
+        let _ = write!(
+            text,
+            "        </SegmentTimeline>\n      </SegmentTemplate>\n      {representations}\n    </AdaptationSet>\n"
+        );
+    }
+    (text + "  </Period>\n</MPD>\n", 3 * WINDOW as usize)
+}
+
+/// What turns the live MPD into what it is two seconds later.
+fn patch() -> String {
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<Patch xmlns=\"urn:mpeg:dash:schema:mpd-patch:2020\" mpdId=\"live\" \
+         originalPublishTime=\"2026-01-01T03:00:00Z\" publishTime=\"2026-01-01T03:00:02Z\">\n  \
+         <replace sel=\"/MPD/@publishTime\">2026-01-01T03:00:02Z</replace>\n",
+    );
+    for (timescale, kind, _) in LIVE_SETS {
+        let place = format!(
+            "/MPD/Period[@id='p0']/AdaptationSet[@id='{kind}']/SegmentTemplate/SegmentTimeline"
+        );
+        let (second, last) = (live_start(1, timescale), live_duration(WINDOW, timescale));
+        let _ = writeln!(text, "  <remove sel=\"{place}/S[1]\"/>");
+        let _ = writeln!(text, "  <add sel=\"{place}/S[1]\" type=\"@t\">{second}</add>");
+        let _ = writeln!(text, "  <add sel=\"{place}\"><S d=\"{last}\"/></add>");
+    }
+    text + "</Patch>\n"
 }
 
 const AD_PERIODS: usize = 400;

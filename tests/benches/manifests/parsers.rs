@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use kinora_core::manifest::dash::parse_mpd;
+use kinora_core::manifest::dash::{Document, parse_mpd};
 use kinora_core::manifest::hls::{MediaPlaylist, parse_media};
 use kinora_core::presentation::{Presentation, SegmentIndex, Segments};
 use kinora_core::time::Timestamp;
@@ -93,6 +93,20 @@ pub(crate) const CASES: &[Case] = &[
             Contender { name: "dash-mpd-core", call: |all| dash_mpd_core(all, "many-periods.mpd") },
         ],
     },
+    Case {
+        name: "dash-live-full",
+        contenders: &[
+            Contender { name: "kinora", call: |all| reloaded(all, "live-after.mpd") },
+            Contender { name: "dash-mpd-core", call: |all| dash_mpd_core(all, "live-after.mpd") },
+        ],
+    },
+    Case {
+        name: "dash-live-patch",
+        contenders: &[Contender {
+            name: "kinora",
+            call: |all| reloaded(all, "live-after-patch.mpd"),
+        }],
+    },
 ];
 
 pub(crate) fn find(case: &str, contender: &str) -> Option<&'static Contender> {
@@ -143,6 +157,21 @@ fn refresh(fixtures: &[Fixture], before: &str, after: &str) -> Duration {
     let refreshed = refreshed.expect("a playlist");
     assert_eq!(playlist.index.len(), after.segments);
     assert_eq!((refreshed.added, refreshed.removed, refreshed.deviation), (1, 1, None));
+    took
+}
+
+fn reloaded(fixtures: &[Fixture], after: &str) -> Duration {
+    let (before, after) = (named(fixtures, "live-before.mpd"), named(fixtures, after));
+    let parsed = Document::parse(before.text.as_bytes(), URL).expect("an MPD");
+    let (mut document, mut presentation) = parsed.value;
+    let bytes = after.text.as_bytes();
+    let (took, changed) = timed(|| match after.name.contains("patch") {
+        true => document.patch(&mut presentation, bytes).expect("it fits").value,
+        false => document.refresh(&mut presentation, bytes, URL).expect("an MPD").value,
+    });
+    assert_eq!((changed.changed, changed.deviations), (true, Vec::new()));
+    let whole = named(fixtures, "live-after.mpd");
+    assert!(presentation == self::presentation(whole), "it is not what the whole MPD says");
     took
 }
 

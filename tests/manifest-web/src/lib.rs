@@ -3,15 +3,32 @@
 //!
 //! What is parsed stays here, as in the player, whose requests are all that leave it.
 
+use wasm_bindgen::prelude::*;
+
 #[cfg(feature = "dash")]
 mod dash;
 #[cfg(feature = "hls")]
 mod hls;
+#[cfg(feature = "reload")]
+mod reload;
 
 #[cfg(feature = "dash")]
 pub use dash::Mpd;
 #[cfg(feature = "hls")]
 pub use hls::Playlist;
+#[cfg(feature = "reload")]
+pub use reload::{LiveMpd, variants};
+
+/// What every module takes that is given bytes and text, and answers with an error in words: the
+/// glue, the allocator, and what the standard library formats and panics with. It is in all of them,
+/// so that what the parsers weigh is what they add to it.
+#[wasm_bindgen]
+pub fn floor(bytes: &[u8], url: String) -> Result<usize, JsError> {
+    match bytes.first() {
+        Some(_) => Ok(url.len()),
+        None => Err(JsError::new(&format!("{url} has {} bytes", bytes.len()))),
+    }
+}
 
 /// The one of the module that ships.
 #[cfg(target_arch = "wasm32")]

@@ -61,7 +61,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 fn sizes(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let folder = workspace.target().join("bench/sizes");
     let mut modules = Vec::new();
-    for (name, features) in [("none", ""), ("hls", "hls"), ("dash", "dash"), ("both", "hls,dash")] {
+    for (name, features) in [
+        ("none", ""),
+        ("hls", "hls"),
+        ("dash", "dash"),
+        ("both", "hls,dash"),
+        ("all", "hls,dash,reload"),
+    ] {
         let compiled = web::compile(
             workspace,
             &["--package", CRATE, "--no-default-features", "--features", features],

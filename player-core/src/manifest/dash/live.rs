@@ -12,37 +12,38 @@ use crate::url;
 /// Of a dynamic `MPD` (§5.3.1).
 #[inline(never)]
 pub(super) fn live(mpd: Element<'_>, url: &str) -> Live {
-    let span = |name: Name| mpd.span(name);
+    let mut all = Vec::new();
+    for element in mpd.all(Name::UtcTiming) {
+        clocks(element, url, &mut all);
+    }
     Live {
         origin: date(mpd, Name::AvailabilityStartTime),
         until: date(mpd, Name::AvailabilityEndTime),
-        window: span(Name::TimeShiftBufferDepth),
-        delay: span(Name::SuggestedPresentationDelay),
+        window: mpd.span(Name::TimeShiftBufferDepth),
+        delay: mpd.span(Name::SuggestedPresentationDelay),
         part_delay: None,
-        clocks: mpd.all(Name::UtcTiming).flat_map(|clock| clocks(clock, url)).collect(),
+        clocks: all,
     }
 }
 
 /// `UTCTiming` (§5.8.4.11): servers are separated by white space.
 #[inline(never)]
-fn clocks(element: Element<'_>, base: &str) -> Vec<Clock> {
+fn clocks(element: Element<'_>, base: &str, out: &mut Vec<Clock>) {
     let (scheme, value) = describe::scheme(element);
-    let Some((method, _year)) =
-        scheme.strip_prefix("urn:mpeg:dash:utc:").and_then(|rest| rest.split_once(':'))
-    else {
-        return Vec::new();
-    };
-    if method == "direct" {
-        return Dates::default().read(value).map(Clock::Direct).into_iter().collect();
-    }
+    let Some(scheme) = scheme.strip_prefix("urn:mpeg:dash:utc:") else { return };
+    // The year after the name does not matter.
+    let method = scheme.split(':').next().filter(|method| method.len() < scheme.len());
     let make = match method {
-        "http-head" => Clock::HttpHead,
-        "http-xsdate" => Clock::HttpXsDate,
-        "http-iso" => Clock::HttpIso,
-        "http-ntp" => Clock::HttpNtp,
-        _ => return Vec::new(),
+        Some("direct") => return out.extend(Dates::default().read(value).map(Clock::Direct)),
+        Some("http-head") => Clock::HttpHead,
+        Some("http-xsdate") => Clock::HttpXsDate,
+        Some("http-iso") => Clock::HttpIso,
+        Some("http-ntp") => Clock::HttpNtp,
+        _ => return,
     };
-    value.split_ascii_whitespace().map(|server| make(url::resolve(base, server))).collect()
+    for server in value.split_ascii_whitespace() {
+        out.push(make(url::resolve(base, server)));
+    }
 }
 
 #[inline(never)]
@@ -54,21 +55,25 @@ pub(super) fn date(element: Element<'_>, name: Name) -> Option<WallTime> {
 #[inline(never)]
 pub(super) fn update(mpd: Element<'_>, url: &str, dynamic: bool) -> Update {
     let published = date(mpd, Name::PublishTime);
-    let link = |element: Element<'_>| url::resolve(url, element.content());
-    let patches = mpd.all(Name::PatchLocation).map(|element| {
-        let ttl = element.get(Name::Ttl).and_then(decimal::seconds);
-        let until = published.zip(ttl).map(|(published, ttl)| after(published, ttl));
-        (link(element), until)
-    });
-    Update {
-        period: match dynamic {
-            true => mpd.span(Name::MinimumUpdatePeriod),
-            false => None,
-        },
+    let mut update = Update {
+        period: if dynamic { mpd.span(Name::MinimumUpdatePeriod) } else { None },
         published,
-        locations: mpd.all(Name::Location).map(link).collect(),
-        patches: patches.collect(),
+        locations: Vec::new(),
+        patches: Vec::new(),
+    };
+    for element in mpd.children() {
+        let link = || url::resolve(url, element.content());
+        match element.name() {
+            Name::Location => update.locations.push(link()),
+            Name::PatchLocation => {
+                let ttl = element.get(Name::Ttl).and_then(decimal::seconds);
+                let until = published.zip(ttl).map(|(published, ttl)| after(published, ttl));
+                update.patches.push((link(), until));
+            }
+            _ => {}
+        }
     }
+    update
 }
 
 /// So long after a moment.
@@ -79,34 +84,32 @@ pub(super) fn after(moment: WallTime, span: MediaTime) -> WallTime {
 /// `ServiceDescription` (Annex K).
 #[inline(never)]
 pub(super) fn service(element: Element<'_>) -> ServiceDescription {
-    let bounds = |name: Name| {
-        element
-            .child(name)
-            .map(|child| [Name::Min, Name::Target, Name::Max].map(|name| child.get(name)))
-    };
-    let latency = bounds(Name::Latency).map(|bounds| {
-        target(bounds, |value| {
-            let millis = decimal::integer(value)?;
-            Some(MediaTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
-        })
-    });
-    let reference = element.child(Name::Latency).and_then(|child| child.owned(Name::ReferenceId));
-    ServiceDescription {
-        id: element.owned(Name::Id),
-        scopes: element
-            .all(Name::Scope)
-            .map(|scope| describe::scheme(scope).0.to_owned())
-            .collect(),
-        latency,
-        latency_reference: reference,
-        rate: bounds(Name::PlaybackRate).map(|bounds| target(bounds, decimal::float)),
-        bandwidth: bounds(Name::OperatingBandwidth).map(|bounds| target(bounds, decimal::integer)),
+    let mut service = ServiceDescription { id: element.owned(Name::Id), ..Default::default() };
+    for child in element.children() {
+        match child.name() {
+            Name::Scope => service.scopes.push(describe::scheme(child).0.to_owned()),
+            Name::Latency if service.latency.is_none() => {
+                service.latency_reference = child.owned(Name::ReferenceId);
+                service.latency = Some(target(child, |value| {
+                    let millis = decimal::integer(value)?;
+                    Some(MediaTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
+                }));
+            }
+            Name::PlaybackRate if service.rate.is_none() => {
+                service.rate = Some(target(child, decimal::float));
+            }
+            Name::OperatingBandwidth if service.bandwidth.is_none() => {
+                service.bandwidth = Some(target(child, decimal::integer));
+            }
+            _ => {}
+        }
     }
+    service
 }
 
-fn target<T>(bounds: [Option<&str>; 3], parse: fn(&str) -> Option<T>) -> Target<T> {
-    let [least, target, most] = bounds.map(|bound| bound.and_then(parse));
-    Target { least, target, most }
+fn target<T>(element: Element<'_>, parse: fn(&str) -> Option<T>) -> Target<T> {
+    let bound = |name: Name| element.get(name).and_then(parse);
+    Target { least: bound(Name::Min), target: bound(Name::Target), most: bound(Name::Max) }
 }
 
 /// `ProducerReferenceTime` (§5.12). `timescale` and `offset` are those of the representations.

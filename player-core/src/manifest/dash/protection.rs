@@ -16,12 +16,15 @@ pub(super) fn protection(
     resolver: &mut Resolver<'_, '_>,
 ) -> Option<Protection> {
     let mut protection: Option<Protection> = None;
-    let written = parents.iter().flat_map(|parent| parent.all(Name::ContentProtection));
-    for element in written.take(MOST_SYSTEMS) {
-        let protection = protection.get_or_insert_default();
-        let shared = element.get(Name::Ref).and_then(|id| referred(resolver.mpd, id));
-        for element in [Some(element), shared].into_iter().flatten() {
+    let mut left = MOST_SYSTEMS;
+    for parent in parents {
+        for element in parent.all(Name::ContentProtection).take(left) {
+            left -= 1;
+            let protection = protection.get_or_insert_default();
             add(element, protection, resolver);
+            if let Some(shared) = element.get(Name::Ref).and_then(|id| referred(resolver.mpd, id)) {
+                add(shared, protection, resolver);
+            }
         }
     }
     protection
@@ -38,14 +41,16 @@ pub(super) fn size(protection: &Protection) -> usize {
 }
 
 /// The descriptor that others refer to by this id (`@refId`). It may be of the MPD or a period.
+#[inline(never)]
 fn referred<'a>(mpd: Element<'a>, id: &str) -> Option<Element<'a>> {
-    let periods = mpd.all(Name::Period).take(64);
-    core::iter::once(mpd)
-        .chain(periods)
-        .flat_map(|parent| parent.all(Name::ContentProtection))
-        .find(|element| element.get(Name::RefId) == Some(id))
+    let of = |parent: Element<'a>| {
+        let mut descriptors = parent.all(Name::ContentProtection);
+        descriptors.find(|element| element.get(Name::RefId) == Some(id))
+    };
+    of(mpd).or_else(|| mpd.all(Name::Period).take(64).find_map(of))
 }
 
+#[inline(never)]
 fn add(element: Element<'_>, protection: &mut Protection, resolver: &mut Resolver<'_, '_>) {
     let (scheme, value) = describe::scheme(element);
     if let Some(ids) = element.get(Name::DefaultKid) {
@@ -108,6 +113,7 @@ fn add(element: Element<'_>, protection: &mut Protection, resolver: &mut Resolve
 
 /// A UUID as ISO/IEC 23001-7 §11.2 writes it.
 fn key_id(text: &str) -> Option<KeyId> {
-    let digits: String = text.chars().filter(|&character| character != '-').collect();
+    let mut digits = String::with_capacity(32);
+    text.split('-').for_each(|piece| digits.push_str(piece));
     binary::hexadecimal(&digits)?.try_into().ok()
 }

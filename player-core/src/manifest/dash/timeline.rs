@@ -55,16 +55,17 @@ pub(super) fn continued(
     // An open repetition depends on what follows it.
     let plain = |s: &S| s.rare == 0 && s.repeat >= 0;
     let last = list.s.get(first + count - 1);
-    if start.time != S::CONTINUED
-        || !last.is_some_and(plain)
-        || !list.s.iter().take(first).all(plain)
-    {
+    if !last.is_some_and(plain) || !list.s.iter().take(first).all(plain) {
         return None;
     }
     let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
     let mut head = Vec::new();
     let mut push: &mut dyn FnMut(Run) = &mut |run| head.push(run);
     cursor.plain(list, 0..first, end, at, warnings, &mut push);
+    // It may say when it begins, but not at another time.
+    if start.time != S::CONTINUED && start.time != cursor.time {
+        return None;
+    }
     if list.noted && reach(list.s.get(first..first + count)?, cursor.time) != before.end()? {
         return None;
     }

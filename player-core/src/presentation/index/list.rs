@@ -469,9 +469,14 @@ impl List {
 
     /// The least initialisation segment and the least key that are still named.
     pub(crate) fn least_used(&self) -> (Option<usize>, Option<usize>) {
-        let inits = self.marks.iter().filter_map(|mark| mark.setting.init).min();
-        let keys = self.marks.iter().filter_map(|mark| mark.setting.key).min();
-        (inits, keys)
+        let (mut inits, mut keys) = (None, None);
+        for mark in self.marks.iter() {
+            let Setting { init, key, .. } = mark.setting;
+            // Nothing is less than something, so it is turned round.
+            inits = inits.max(init.map(core::cmp::Reverse));
+            keys = keys.max(key.map(core::cmp::Reverse));
+        }
+        (inits.map(|init| init.0), keys.map(|key| key.0))
     }
 
     /// Counts initialisation segments and keys anew, after the first of them have gone.

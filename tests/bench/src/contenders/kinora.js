@@ -1,4 +1,4 @@
-import init, { Mpd, Playlist } from '/kinora/manifests.js';
+import init, { LiveMpd, Mpd, Playlist } from '/kinora/manifests.js';
 
 await init();
 
@@ -61,6 +61,25 @@ const refreshed = (before, after) => async (files) => {
   };
 };
 
+const LIVE_SEGMENTS = 15_000;
+
+/** An MPD and what came after it: the whole anew, or a patch. */
+const reloaded = (after, take) => async (files) => {
+  const [old, bytes, url] = [await files.bytes('live-before.mpd'), await files.bytes(after), files.url('live.mpd')];
+  let mpd;
+  return {
+    before() {
+      mpd?.free();
+      mpd = new LiveMpd(old, url);
+    },
+    run() {
+      take(mpd, bytes, url);
+      if (mpd.segments() !== LIVE_SEGMENTS) throw new Error(`${mpd.segments()} segments`);
+      return mpd.periods();
+    },
+  };
+};
+
 export default {
   'hls-vod': parsed('vod.m3u8'),
   'hls-vod-expanded': expanded(Playlist, 'vod.m3u8'),
@@ -71,5 +90,7 @@ export default {
   'dash-1-period-expanded': expanded(Mpd, 'one-period.mpd'),
   'dash-5-periods': mpd('five-periods.mpd'),
   'dash-5-periods-expanded': expanded(Mpd, 'five-periods.mpd'),
+  'dash-live-full': reloaded('live-after.mpd', (mpd, bytes, url) => mpd.refresh(bytes, url)),
+  'dash-live-patch': reloaded('live-after-patch.mpd', (mpd, bytes) => mpd.patch(bytes)),
   'dash-5-mb': mpd('many-periods.mpd'),
 };

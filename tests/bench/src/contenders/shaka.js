@@ -106,7 +106,7 @@ const dash = (name, count, answer) => async (files) => {
   };
 };
 // Shaka joins the periods to streams, each with a variant: five, whatever the number of periods.
-const variants = (name) => dash(name, ({ variants }) => variants.length, 5);
+const variants = (name, answer = 5) => dash(name, ({ variants }) => variants.length, answer);
 
 export default {
   'hls-vod': hls,
@@ -117,5 +117,7 @@ export default {
   'dash-1-period-expanded': dash('one-period.mpd', segmentsOf),
   'dash-5-periods': variants('five-periods.mpd'),
   'dash-5-periods-expanded': dash('five-periods.mpd', segmentsOf),
+  'dash-live-full': variants('live-after.mpd', 2),
+  'dash-live-patch': variants('live-after.mpd', 2),
   'dash-5-mb': variants('many-periods.mpd'),
 };

@@ -201,13 +201,17 @@ impl<'a, 'w> Resolver<'a, 'w> {
             Some(duration) => Some(last.start + duration),
             None => last_end(last),
         };
+        let mut services = Vec::new();
+        for element in mpd.all(Name::ServiceDescription) {
+            services.push(live::service(element));
+        }
         Ok(Presentation {
             id: mpd.owned(Name::Id),
             duration,
             live: self.dynamic.then(|| live::live(mpd, url)),
             periods,
             steering: describe::steering(mpd, url),
-            services: mpd.all(Name::ServiceDescription).map(live::service).collect(),
+            services,
             update: live::update(mpd, url, self.dynamic),
             ..Presentation::default()
         })

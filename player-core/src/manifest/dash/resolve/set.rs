@@ -206,21 +206,26 @@ fn kind(set: Element<'_>) -> Option<MediaKind> {
         "text" => Some(MediaKind::Text),
         _ => None,
     };
+    let (mut by_type, mut first): (Option<MediaKind>, Option<bool>) = (None, None);
     // Sound muxed with pictures counts as video.
-    let types = || {
-        let own = set.get(Name::ContentType);
-        let components = set.all(Name::ContentComponent).filter(move |_| own.is_none());
-        own.into_iter().chain(components.filter_map(|component| component.get(Name::ContentType)))
+    let mut take = |kind: &str| {
+        by_type = match (by_type, by_name(kind)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => other.or(one),
+        };
+        // `image`, `application`, `font` …, unless it is subtitles.
+        first.get_or_insert(kind != "application");
     };
-    let by_types = types().filter_map(by_name).min();
-    if by_types.is_some() {
-        return by_types;
+    match set.get(Name::ContentType) {
+        Some(own) => take(own),
+        None => {
+            let components = set.all(Name::ContentComponent);
+            components.filter_map(|one| one.get(Name::ContentType)).for_each(take);
+        }
     }
-    // `image`, `application`, `font` …, unless it is subtitles.
-    if types().next().is_some_and(|other| other != "application") {
-        return None;
+    if by_type.is_some() || first == Some(true) {
+        return by_type;
     }
-    let all = || core::iter::once(set).chain(set.all(Name::Representation));
     let mime = |element: Element<'_>| match element.get(Name::MimeType)? {
         "application/ttml+xml" => Some(MediaKind::Text),
         other => by_name(other),
@@ -228,5 +233,9 @@ fn kind(set: Element<'_>) -> Option<MediaKind> {
     let codec = |element: Element<'_>| {
         codecs::list(element.get(Name::Codecs)?).filter_map(codecs::kind).min()
     };
-    all().find_map(mime).or_else(|| all().find_map(codec))
+    let representations = || set.all(Name::Representation);
+    mime(set)
+        .or_else(|| representations().find_map(mime))
+        .or_else(|| codec(set))
+        .or_else(|| representations().find_map(codec))
 }

@@ -258,13 +258,22 @@ impl MediaPlaylist {
     fn forget_unused(&mut self, shared: &mut Shared) {
         const MANY: usize = 64;
         let Some(list) = self.index.list_mut() else { return };
+        let (mut inits, mut keys) = (shared.inits.len(), shared.keys.len());
+        if inits < MANY && keys < MANY {
+            return;
+        }
+        let mut used = |init: Option<usize>, key: Option<usize>| {
+            inits = inits.min(init.unwrap_or(inits));
+            keys = keys.min(key.unwrap_or(keys));
+        };
         let (init, key) = list.least_used();
-        let parts = self.parts.iter();
-        let init = parts.clone().filter_map(|part| part.init).chain(init).min();
-        let inits = init.unwrap_or(shared.inits.len()).min(shared.inits.len());
-        let key = parts.filter_map(|part| part.key).chain(key).min();
-        let of_inits = shared.init_keys.iter().skip(inits).filter_map(|&key| key);
-        let keys = of_inits.chain(key).min().unwrap_or(shared.keys.len()).min(shared.keys.len());
+        used(init, key);
+        for part in &self.parts {
+            used(part.init, part.key);
+        }
+        for &key in shared.init_keys.get(inits..).unwrap_or_default() {
+            keys = keys.min(key.unwrap_or(keys));
+        }
         if inits < MANY && keys < MANY {
             return;
         }
