@@ -11,6 +11,7 @@ mod process;
 mod progress;
 mod requirements;
 mod size;
+mod soak;
 mod stamp;
 mod test;
 mod wasm_toolchain;
@@ -54,6 +55,8 @@ enum Command {
     Demo(demo::Options),
     /// Run everything that proves the project
     Test(test::Options),
+    /// Live through random worlds, thousands of hours of them, and check what must hold
+    Soak(soak::Options),
     /// Measure the project beside its peers
     Bench(bench::Options),
 }
@@ -82,6 +85,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Web(options) => web::run(&workspace, &options),
         Command::Demo(options) => demo::run(&workspace, &options),
         Command::Test(options) => test::run(&workspace, &options),
+        Command::Soak(options) => soak::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
     }
 }

@@ -88,6 +88,62 @@ fn read(head: &[u8], init: &InitInfo) -> Result<FragmentInfo, Fault> {
     }
 }
 
+/// How many bytes the samples of the `moof` boxes of `head` take: the `mdat` after them is no smaller.
+/// Samples whose size only the initialisation segment tells count as nothing; so does all of what
+/// cannot be read.
+pub fn data_size(head: &[u8]) -> u64 {
+    let mut size = 0;
+    let mut boxes = Boxes::new(head, 0);
+    while let Ok(Some(moof)) = boxes.next_box() {
+        let mut children = moof.children();
+        while let Ok(Some(traf)) = children.next_box() {
+            if moof.is(b"moof") && traf.is(b"traf") {
+                size += track_data_size(&traf).unwrap_or(0);
+            }
+        }
+    }
+    size
+}
+
+fn track_data_size(traf: &Mp4Box<'_>) -> Result<u64, Fault> {
+    let mut reader = traf.need(b"tfhd")?.reader();
+    let (_, flags) = reader.full();
+    reader.skip(4);
+    for (flag, bytes) in [(0x01, 8), (0x02, 4), (0x08, 4)] {
+        reader.skip(if flags & flag != 0 { bytes } else { 0 });
+    }
+    let usual = if flags & 0x10 != 0 { reader.u32() } else { 0 };
+    reader.check()?;
+    let mut size = 0;
+    let mut children = traf.children();
+    while let Some(trun) = children.next_box()? {
+        if !trun.is(b"trun") {
+            continue;
+        }
+        let mut reader = trun.reader();
+        let (_, flags) = reader.full();
+        let count = reader.u32();
+        let has = |flag: u32| flags & flag != 0;
+        reader.skip(if has(0x001) { 4 } else { 0 });
+        reader.skip(if has(0x004) { 4 } else { 0 });
+        if !has(0x200) {
+            size += u64::from(usual) * u64::from(count);
+            continue;
+        }
+        for _ in 0..count {
+            reader.skip(if has(0x100) { 4 } else { 0 });
+            size += u64::from(reader.u32());
+            reader.skip(if has(0x400) { 4 } else { 0 });
+            reader.skip(if has(0x800) { 4 } else { 0 });
+            if !reader.is_whole() {
+                break;
+            }
+        }
+        reader.check()?;
+    }
+    Ok(size)
+}
+
 /// Sample flags: `sample_is_non_sync_sample` (ISO/IEC 14496-12 §8.8.3.1).
 const NON_SYNC: u32 = 0x0001_0000;
 
@@ -228,6 +284,20 @@ mod tests {
         inside.extend(full(b"tfdt", 0, 0, &[decode_time]));
         inside.extend(runs.iter().flatten());
         boxed(b"traf", &inside)
+    }
+
+    #[test]
+    fn data_is_no_smaller_than_its_samples() {
+        let sizes = full(b"trun", 0, 0x305, &[2, 0, 0, 40, 1_000, 40, 234]);
+        assert_eq!(data_size(&moof(&[traf(1, 0, std::slice::from_ref(&sizes))])), 1_234);
+        let mut usual = full(b"tfhd", 0, 0x02_0018, &[2, 512, 100]);
+        usual.extend(full(b"trun", 0, 0, &[u32::MAX]));
+        let usual = boxed(b"traf", &usual);
+        let both = moof(&[traf(1, 0, &[sizes]), usual]);
+        assert_eq!(data_size(&both), 1_234 + 100 * u64::from(u32::MAX));
+        let unknown = full(b"trun", 0, 0, &[7]);
+        assert_eq!(data_size(&moof(&[traf(1, 0, &[unknown])])), 0);
+        assert_eq!(data_size(&both[..both.len() - 3]), 0);
     }
 
     #[test]

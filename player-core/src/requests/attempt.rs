@@ -10,6 +10,7 @@ use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{BodyHandling, RequestId, RequestKind, ResponseHead};
+use crate::media;
 use crate::telemetry::{RequestState, TimerReason};
 use crate::time::Timestamp;
 
@@ -138,6 +139,9 @@ impl Attempt {
             && self.wish.body == BodyHandling::Keep
         {
             "fewer bytes than Content-Length promised"
+        } else if self.received < media::fragment::data_size(&self.head) {
+            // Appended, it would leave the platform's parser in the middle of a segment.
+            "fewer bytes than its boxes promised"
         } else {
             return None;
         };
@@ -164,6 +168,12 @@ impl Attempt {
                 }
             }
         }
+    }
+
+    /// After a sleep, counts from now.
+    pub(super) fn wake_up(&mut self, cx: &Context<'_>) {
+        let (due, _) = self.deadline(&cx.config.retry);
+        self.trial.wake_up(due, cx.now);
     }
 
     // ---- patience -----------------------------------------------------------------------------------

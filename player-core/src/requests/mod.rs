@@ -162,6 +162,7 @@ impl Requests {
         };
         let position = self.active.iter().position(|active| active.id == id)?;
         let active = &mut self.active[position];
+        active.wake_up(cx);
         active.last_heard = cx.now;
         let fault = match input {
             Input::ResponseHead { head, .. } => active.begin(head),
@@ -318,7 +319,8 @@ impl Requests {
         for _ in 0..self.waiting.len() {
             let due = self.waiting.get(position).is_some_and(|waiting| waiting.due <= now);
             if due && !cx.offline {
-                let Waiting { ticket, wish, trial, .. } = self.waiting.remove(position);
+                let Waiting { ticket, wish, mut trial, due, .. } = self.waiting.remove(position);
+                trial.wake_up(due, now);
                 self.attempt(cx, ticket, wish, trial);
             } else {
                 position += 1;
@@ -326,6 +328,7 @@ impl Requests {
         }
         let mut position = 0;
         while let Some(active) = self.active.get_mut(position) {
+            active.wake_up(cx);
             let Some(error) = active.overdue(cx) else {
                 position += 1;
                 continue;

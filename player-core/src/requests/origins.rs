@@ -20,6 +20,8 @@ use crate::url;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OriginId(u16);
 
+/// No host is so late unless the device slept.
+const OVERSLEPT: Duration = Duration::from_secs(5);
 /// So many are told apart; those beyond share one health.
 const MOST: usize = 256;
 /// A penalty doubles up to this many times.
@@ -82,6 +84,14 @@ pub(super) struct Trial {
 impl Trial {
     pub(super) fn new(first: Timestamp) -> Self {
         Self { first, attempts: 0, pauses: 0, tried: 0, barred: 0 }
+    }
+
+    /// A host that hands in a timeout this much too late slept: what failed before says nothing, and
+    /// no time was spent since.
+    pub(super) fn wake_up(&mut self, due: Timestamp, now: Timestamp) {
+        if now.since(due) >= OVERSLEPT {
+            *self = Self { barred: self.barred, ..Self::new(now) };
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::time::MediaTime;
 
 /// A hole up to this wide is jumped over.
 const MAX_GAP: MediaTime = MediaTime::from_secs(2);
+/// An element that waits may have stopped so long before the end of what it holds.
+const HALT: MediaTime = MediaTime::from_millis(100);
 
 impl Session {
     /// Asks for the platform's buffers once every stream knows its type. Whether that was now.
@@ -143,13 +145,15 @@ impl Session {
         let from = self.playback.playhead(cx.now);
         let mut to = from;
         for stream in &self.streams {
-            if stream.buffer.covers(from) {
+            // Elements stop a few frames before the end of what they hold.
+            if stream.buffer.holds(from, HALT) {
                 continue;
             }
             match stream.buffer.next_range(from) {
                 Some(start) if start - from <= MAX_GAP && stream.has_passed(start) => {
                     to = to.max(start);
                 }
+                None if stream.is_finished() => {}
                 _ => return,
             }
         }

@@ -68,9 +68,9 @@ impl Buffer {
             .map(|range| range.end)
     }
 
-    /// Whether media lies at `time` itself.
-    pub(crate) fn covers(&self, time: MediaTime) -> bool {
-        self.ranges.iter().any(|range| range.contains(time))
+    /// Whether media lies at `time` itself and for so long after it, without a hole.
+    pub(crate) fn holds(&self, time: MediaTime, after: MediaTime) -> bool {
+        self.ranges.iter().any(|range| range.start <= time && time + after < range.end)
     }
 
     /// Start of the first range after `time`.
@@ -82,14 +82,16 @@ impl Buffer {
     /// segment boundary so that the frames around the playhead stay decodable.
     pub(crate) fn droppable(&self, keep_from: MediaTime) -> Option<TimeRange> {
         let start = self.ranges.first()?.start;
-        let end =
-            self.held.iter().map(|held| held.range.start).rfind(|start| *start <= keep_from)?;
+        let last = self.held.iter().rfind(|held| held.range.start <= keep_from)?;
+        let end = if last.range.end <= keep_from { last.range.end } else { last.range.start };
         (end - start > TOLERANCE).then_some(TimeRange { start, end })
     }
 
-    /// Forgets which segments it was given, so that all of them count as missing.
-    pub(crate) fn forget_held(&mut self) {
-        self.held.clear();
+    /// Media far ahead that playback does not reach without a hole, as a seek back leaves it.
+    pub(crate) fn detached(&self, playhead: MediaTime) -> Option<TimeRange> {
+        let last = self.ranges.last()?;
+        let reached = self.end_of_range(playhead).unwrap_or(playhead + TOLERANCE);
+        (last.start > reached).then_some(*last)
     }
 }
 
@@ -156,5 +158,24 @@ mod tests {
         let buffer = three_segments();
         assert_eq!(buffer.droppable(MediaTime::from_secs(3)), Some(range(0, 2)));
         assert_eq!(buffer.droppable(MediaTime::from_secs(1)), None);
+    }
+
+    #[test]
+    fn what_a_seek_left_behind_goes_whole() {
+        let mut buffer = three_segments();
+        buffer.hold(held(100, 102, "d"));
+        buffer.update(vec![range(0, 6), range(100, 102)]);
+        assert_eq!(buffer.droppable(MediaTime::from_secs(50)), Some(range(0, 6)));
+        assert_eq!(buffer.droppable(MediaTime::from_secs(101)), Some(range(0, 100)));
+    }
+
+    #[test]
+    fn what_lies_beyond_a_hole_is_detached() {
+        let mut buffer = three_segments();
+        assert_eq!(buffer.detached(MediaTime::from_secs(1)), None);
+        buffer.update(vec![range(0, 6), range(100, 102)]);
+        assert_eq!(buffer.detached(MediaTime::from_secs(1)), Some(range(100, 102)));
+        assert_eq!(buffer.detached(MediaTime::from_secs(50)), Some(range(100, 102)));
+        assert_eq!(buffer.detached(MediaTime::from_secs(100)), None);
     }
 }

@@ -190,8 +190,8 @@ impl Stream {
         }
     }
 
-    /// The platform's buffer is full: keeps less ahead from now on, and drops what is behind or, if
-    /// nothing is, waits until something is.
+    /// The platform's buffer is full: keeps less ahead from now on, and drops what is behind or far
+    /// ahead beyond a hole or, if nothing is, waits until something is behind.
     fn make_room(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
         // What lies there already is good enough for a full buffer.
         if self.retract_replacement(world) {
@@ -205,7 +205,8 @@ impl Stream {
         }
         let reduced = MediaTime::from_flicks(ahead.flicks() / 5 * 4);
         self.goal_limit = Some(reduced.max(segment.times(2)));
-        if let Some(range) = self.buffer.droppable(world.playhead) {
+        let spare = self.buffer.droppable(world.playhead);
+        if let Some(range) = spare.or_else(|| self.buffer.detached(world.playhead)) {
             self.operate(world, Operation::Remove, MediaCommand::Remove { kind: self.kind, range });
             return Ok(());
         }

@@ -29,6 +29,8 @@ use crate::time::{MediaTime, TimeRange, Timestamp};
 
 /// No more than this many fetched segments wait for the platform to take them.
 const MAX_QUEUE: usize = 3;
+/// A representation whose beginning could not be had is left alone for so long.
+const ASIDE: Duration = Duration::from_secs(60);
 /// A segment is looked for in this many representations before playback gives up.
 const MAX_FAILED: usize = 3;
 /// A segment is looked for so often at another place before another representation is tried.
@@ -47,6 +49,7 @@ impl Stream {
         }
         let inside = if self.seam { self.next + TOLERANCE } else { self.next };
         if let Some(held) = self.buffer.held_at(inside)
+            && self.is_own(held.key)
             && self.pinned.as_ref().is_none_or(|pinned| *pinned == held.quality.id)
             && held.range.end > self.next
         {
@@ -67,6 +70,7 @@ impl Stream {
             self.wait = Some(TimerState { reason: TimerReason::Decoders, at });
             return Ok(false);
         }
+        self.recall(set_index, now);
         let set = &world.presentation.periods[self.period].sets[set_index];
         let replaces = self.kind == MediaKind::Video
             && self.pinned.is_none()
@@ -162,6 +166,7 @@ impl Stream {
                 self.next = self.next.max(period.start);
                 self.seam = true;
                 self.setbacks.failed.clear();
+                self.setbacks.recalled.clear();
                 true
             }
             // Started beyond the end: the last segment is the nearest there is.
@@ -384,7 +389,10 @@ impl Stream {
                     return Ok(None);
                 }
                 let key = match core::mem::replace(&mut self.fetch, Fetch::Idle) {
-                    Fetch::Index { key, .. } => key,
+                    Fetch::Index { key, .. } => {
+                        self.set_aside(key, world.cx.now);
+                        key
+                    }
                     Fetch::Segment { chosen, .. } => chosen.key,
                     Fetch::Idle => return Ok(None),
                 };
@@ -419,10 +427,38 @@ impl Stream {
             .get(key.period)
             .and_then(|period| period.sets.get(key.set))
             .map_or(0, |set| set.representations.len());
-        if self.setbacks.failed.len() >= alternatives.min(MAX_FAILED) {
+        let recalled = self.setbacks.recalled.len();
+        if self.setbacks.failed.len() < alternatives.min(MAX_FAILED + recalled) {
+            return Ok(());
+        }
+        if recalled == 0 {
             return Err(error);
         }
+        // What was set aside is the last resort.
+        self.aside.clear();
+        let recalled = core::mem::take(&mut self.setbacks.recalled);
+        self.setbacks.failed.retain(|index| !recalled.contains(index));
         Ok(())
+    }
+
+    /// Not even the beginning of a representation could be had: asks for none of its segments for a
+    /// while, or each would have to wait for the same failure.
+    fn set_aside(&mut self, key: Key, now: Timestamp) {
+        self.aside.retain(|(other, _)| *other != key);
+        self.aside.push((key, now + ASIDE));
+    }
+
+    /// Counts what is set aside among what failed.
+    fn recall(&mut self, set: usize, now: Timestamp) {
+        self.aside.retain(|(_, until)| *until > now);
+        for (key, _) in &self.aside {
+            let index = key.representation;
+            if (key.period, key.set) == (self.period, set) && !self.setbacks.failed.contains(&index)
+            {
+                self.setbacks.failed.push(index);
+                self.setbacks.recalled.push(index);
+            }
+        }
     }
 
     fn lose_init(
@@ -432,6 +468,7 @@ impl Stream {
         error: Error,
     ) -> Result<(), Error> {
         self.inits.forget(init);
+        self.set_aside(init.representation, world.cx.now);
         if let Some(range) = self.replacing()
             && matches!(&self.fetch, Fetch::Segment { chosen, .. } if chosen.init == Some(init))
         {
@@ -452,7 +489,7 @@ impl Stream {
             _ => return Ok(()),
         };
         let setbacks = core::mem::take(&mut self.setbacks);
-        self.restart(world, from);
+        self.turn_back(world, from);
         self.setbacks = setbacks;
         self.fail(world, init.representation, error)
     }
@@ -522,6 +559,7 @@ impl Stream {
             Err(error) => {
                 let now = world.cx.now;
                 world.requests.origins.failed(world.cx, origin, now, &error);
+                self.set_aside(key, now);
                 self.fail(world, key, error)
             }
         }

@@ -71,6 +71,8 @@ pub(crate) struct Stream {
     in_buffer: Option<InitKey>,
     pinned: Option<String>,
     setbacks: Setbacks,
+    /// Representations of which not even the beginning could be had, and until when none is asked for.
+    aside: Vec<(Key, Timestamp)>,
     abandoned: u32,
     /// What starts up to here is not fetched again for a better picture.
     fixed_until: MediaTime,
@@ -143,6 +145,8 @@ struct Fetched {
 struct Setbacks {
     /// Representations that could not deliver it.
     failed: Vec<usize>,
+    /// Those of them that were set aside before.
+    recalled: Vec<usize>,
     /// How often it was looked for at another place.
     detours: u32,
 }
@@ -175,6 +179,7 @@ impl Stream {
             in_buffer: None,
             pinned: None,
             setbacks: Setbacks::default(),
+            aside: Vec::new(),
             abandoned: 0,
             fixed_until: MediaTime::MIN,
             wait: None,
@@ -243,7 +248,7 @@ impl Stream {
         self.full_until = None;
         self.drop_replacement(world);
         self.fixed_until = MediaTime::MIN;
-        let buffered_to = self.buffer.end_of_range(time);
+        let buffered_to = self.end_of_own(time);
         let coming_from = self
             .first_queued()
             .map(|fetched| fetched.chosen.segment.start)
@@ -287,6 +292,22 @@ impl Stream {
         self.fixed_until = MediaTime::MIN;
     }
 
+    /// Turns back to the media at `from`, dropping what was on its way from there on. What precedes it
+    /// still waits for the platform.
+    fn turn_back(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
+        let appending = usize::from(matches!(self.operation, Some(Operation::Segment)));
+        let mut kept = Vec::new();
+        for (position, fetched) in core::mem::take(&mut self.queue).into_iter().enumerate() {
+            if position < appending || fetched.chosen.segment.start < from {
+                kept.push(fetched);
+            } else {
+                world.cx.out.cancel(fetched.body);
+            }
+        }
+        self.restart(world, from);
+        self.queue = kept;
+    }
+
     /// Something changed that earlier waits did not reckon with.
     pub(crate) fn reconsider(&mut self) {
         self.wait = None;
@@ -317,12 +338,30 @@ impl Stream {
 
     /// Plays another switching set from the playhead on.
     pub(crate) fn select(&mut self, world: &mut World<'_, '_>, sets: Vec<Option<usize>>) {
+        if self.sets == sets {
+            return;
+        }
         self.sets = sets;
         self.pinned = None;
         self.last = None;
         self.restart(world, world.playhead);
-        // The other track's media must not be taken for this one's.
-        self.buffer.forget_held();
+    }
+
+    /// Whether a segment is of the track that plays.
+    pub(super) fn is_own(&self, key: Key) -> bool {
+        self.set_of(key.period) == Some(key.set)
+    }
+
+    /// Where the media of this track that lies at `time` ends. What another track left in the buffer is
+    /// not to be heard.
+    fn end_of_own(&self, time: MediaTime) -> Option<MediaTime> {
+        let end = self.buffer.end_of_range(time)?;
+        let held = self.buffer.held().iter();
+        let other = held.filter(|held| !self.is_own(held.key) && time < held.range.end);
+        match other.map(|held| held.range.start).min() {
+            Some(start) if start <= time + TOLERANCE => None,
+            start => Some(start.map_or(end, |start| end.min(start))),
+        }
     }
 
     pub(crate) fn set_of(&self, period: usize) -> Option<usize> {

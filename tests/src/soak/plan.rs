@@ -34,6 +34,8 @@ pub struct Plan {
     pub element: ElementFaults,
     /// Bytes that a buffer takes.
     pub quota: u64,
+    /// The host tells when there is no network.
+    pub tells_of_network: bool,
     /// How the player is configured.
     pub config: Config,
     /// What the viewer does, and when after the start, in order.
@@ -81,6 +83,7 @@ impl Plan {
             * u64::from(film.segment_seconds);
         let quota = if draw.u8(0..8) == 0 { segment * draw.u64(4..12) } else { 150 << 20 };
         let element = random::element(&mut draw);
+        let tells_of_network = draw.bool();
         let start = if draw.u8(0..4) == 0 { Some(draw.u32(0..film.seconds)) } else { None };
         let mut actions = actions;
         let first = source(dash, start.map(|start| MediaTime::from_secs(start.into())));
@@ -90,7 +93,19 @@ impl Plan {
             actions.insert(1, (Duration::from_secs(3), Action::Play));
         }
         let leaves = length.mul_f64(1.5) + Duration::from_secs(120);
-        Self { seed, film, dash, network, faults, element, quota, config, actions, leaves }
+        Self {
+            seed,
+            film,
+            dash,
+            network,
+            faults,
+            element,
+            quota,
+            tells_of_network,
+            config,
+            actions,
+            leaves,
+        }
     }
 
     /// The world itself.
@@ -103,6 +118,7 @@ impl Plan {
             World::as_configured(self.config.clone(), origin, self.network.build(self.seed));
         world.element.quota = self.quota;
         world.element.faults = self.element.clone();
+        world.tells_of_network = self.tells_of_network;
         world.least_kbps = self.least_kbps();
         world.strict = false;
         world

@@ -1,6 +1,6 @@
 //! What the servers of the virtual world hold.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ pub struct Origin {
     resources: BTreeMap<String, Resource>,
     /// What is true of segments, by the names of their resources.
     truths: HashMap<Box<str>, Truth>,
+    /// Names of the representations that segments are known of.
+    tracks: BTreeSet<String>,
     faults: Vec<Fault>,
     /// How often the network took away what a server would have delivered.
     pub(crate) interruptions: u32,
@@ -77,6 +79,9 @@ impl Origin {
     /// Says what is true of the segment that is asked for by a URL, from this byte on.
     pub fn know(&mut self, url: &str, start: u64, bytes: u64, truth: Truth) {
         self.largest = self.largest.max(bytes);
+        if !self.tracks.contains(&truth.representation) {
+            self.tracks.insert(truth.representation.clone());
+        }
         self.truths.insert(format!("{url}#{start}").into(), truth);
     }
 
@@ -90,6 +95,11 @@ impl Origin {
         let of_number = |truth: &Truth| truth.kind == MediaKind::Video && truth.number == number;
         let found = self.truths.iter().filter(|(_, truth)| of_number(truth));
         found.filter_map(|(name, _)| name.rsplit_once('#').map(|(url, _)| url)).collect()
+    }
+
+    /// Whether there is a representation of this name.
+    pub(crate) fn has_representation(&self, name: &str) -> bool {
+        self.tracks.contains(name)
     }
 
     /// Bytes of the largest segment.
@@ -118,6 +128,7 @@ impl Origin {
         self.truths.extend(other.truths);
         self.faults.extend(other.faults);
         self.largest = self.largest.max(other.largest);
+        self.tracks.extend(other.tracks);
     }
 
     /// The name of what a URL asks for: few servers look at a query.
@@ -139,19 +150,24 @@ impl Origin {
         let fault = self.faults.iter_mut().find(active)?;
         fault.times -= 1;
         let kind = fault.kind.clone();
-        self.strike(url, kind.name(), kind.is_final());
+        self.strike(url, &kind);
         Some(kind)
     }
 
-    fn strike(&mut self, url: &str, name: &'static str, is_final: bool) {
-        self.struck.push(Struck { url: url.to_owned(), name, is_final });
+    fn strike(&mut self, url: &str, kind: &FaultKind) {
+        self.struck.push(Struck {
+            url: url.to_owned(),
+            name: kind.name(),
+            is_final: kind.is_final(),
+            patience: kind.patience(),
+        });
     }
 
     pub(crate) fn answer(&mut self, request: &Request) -> Answer {
         let fault = self.fault_of(&request.url);
         let name = self.name(&request.url);
         if fault.is_none() && !self.resources.contains_key(name) {
-            self.strike(&request.url, "missing", true);
+            self.strike(&request.url, &FaultKind::Status(404));
         }
         let found = self.resources.get(name);
         let (status, mut resource) = match (found, request.range) {

@@ -22,6 +22,8 @@ pub struct Struck {
     pub name: &'static str,
     /// Whether trying again promised nothing.
     pub is_final: bool,
+    /// How long a player that knows no better may wait because of it.
+    pub patience: Duration,
 }
 
 /// How a server misbehaves.
@@ -65,6 +67,16 @@ impl FaultKind {
             Self::Replace(..) | Self::Corrupt(_) | Self::TruncateQuietly(_) => true,
             _ => false,
         }
+    }
+
+    /// How long a player that knows no better may wait because of it: until it times out and asks
+    /// again, or as long as something comes.
+    pub const fn patience(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Trickle(_) => 150,
+            Self::RetryAfter(_, seconds) => 20 + *seconds as u64,
+            _ => 20,
+        })
     }
 
     /// A short name, to count by.

@@ -156,6 +156,11 @@ impl Film {
         origin
     }
 
+    /// Name of a track of sound.
+    pub fn audio_name(language: u32) -> String {
+        if language == 0 { "audio".to_owned() } else { format!("audio-{language}") }
+    }
+
     /// Number of segments of each representation.
     pub fn segments(&self) -> u32 {
         self.seconds.div_ceil(self.segment_seconds)
@@ -178,7 +183,7 @@ impl Film {
         });
         let audio = (0..self.languages).filter_map(|language| {
             let kbps = self.audio_kbps?;
-            Some(Rendition { name: audio_name(language), kbps, video: false })
+            Some(Rendition { name: Self::audio_name(language), kbps, video: false })
         });
         video.chain(audio).collect()
     }
@@ -251,7 +256,7 @@ impl Film {
                     text,
                     "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"{tag} {language}\",\
                      LANGUAGE=\"{tag}\",DEFAULT={default},AUTOSELECT=YES,URI=\"{}/media.m3u8\"",
-                    audio_name(language)
+                    Self::audio_name(language)
                 );
             }
             group = ",AUDIO=\"sound\"";
@@ -435,8 +440,4 @@ struct File {
     /// Bytes of the index.
     index: u64,
     resource: Resource,
-}
-
-fn audio_name(language: u32) -> String {
-    if language == 0 { "audio".to_owned() } else { format!("audio-{language}") }
 }

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use kinora_core::io::{
     AppendBody, BodyHandling, ElementState, Event, Input, MediaCommand, MediaKind, MediaOperation,
-    OperationId, OperationResult, Output, Quality, Request, RequestFailure, RequestId,
-    ResponseHead, Source,
+    NetworkState, OperationId, OperationResult, Output, Quality, Request, RequestFailure,
+    RequestId, ResponseHead, Source,
 };
 use kinora_core::time::{MediaTime, Timestamp};
 use kinora_core::{Config, Player};
@@ -68,8 +68,11 @@ pub struct World {
     pub strict: bool,
     /// Below so many kbit/s nobody can ask for playback.
     pub least_kbps: u64,
+    /// The host tells when the device has no network; not every platform knows.
+    pub tells_of_network: bool,
     /// Code of the last fatal error.
     pub error: Option<String>,
+    offline: bool,
     config: Config,
     /// Pictures that were on offer when something was last loaded.
     qualities: Vec<Quality>,
@@ -121,6 +124,8 @@ impl World {
             invariants: Invariants::new(&config),
             strict: true,
             least_kbps: 500,
+            tells_of_network: true,
+            offline: false,
             error: None,
             config,
             qualities: Vec::new(),
@@ -231,6 +236,11 @@ impl World {
         for arrival in self.network.advance(self.now, elapsed) {
             self.deliver(arrival);
         }
+        let offline = self.network.conditions(self.now).offline;
+        if std::mem::replace(&mut self.offline, offline) != offline && self.tells_of_network {
+            let state = if offline { NetworkState::Offline } else { NetworkState::Online };
+            self.input(Input::Network(state));
+        }
         while let Some(position) = self.operations.iter().position(|one| one.at <= self.now) {
             let Operation { id, result, .. } = self.operations.remove(position);
             self.input(Input::MediaResult { id, result });
@@ -318,6 +328,12 @@ impl World {
         for arrival in self.network.advance(self.now, Duration::ZERO) {
             self.deliver(arrival);
         }
+    }
+
+    /// Reports the element whatever it does: something has been done to it.
+    fn report_now(&mut self) {
+        self.reported = None;
+        self.report_element();
     }
 
     fn report_element(&mut self) {

@@ -263,13 +263,18 @@ impl Network {
 
     /// When something happens next, if nothing is asked for meanwhile.
     pub(crate) fn next_event(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.transfers.is_empty() {
+        let offline_until = self.offline_until.filter(|until| *until > now);
+        let announces = offline_until.is_some() || self.trace.iter().any(|stretch| stretch.offline);
+        if self.transfers.is_empty() && !announces {
             return None;
         }
         let conditions = self.conditions(now);
         let mut next = self.position(now).1;
-        if let Some(until) = self.offline_until.filter(|until| *until > now) {
+        if let Some(until) = offline_until {
             next = next.min(until);
+        }
+        if self.transfers.is_empty() {
+            return Some(next);
         }
         if conditions.offline {
             return Some(now);

@@ -45,15 +45,15 @@ impl World {
                 self.element.seek(*to);
                 self.invariants.tick(self.now);
                 self.invariants.seeked();
-                self.report_element();
+                self.report_now();
             }
             Action::Pause => {
                 self.element.paused = true;
-                self.report_element();
+                self.report_now();
             }
             Action::Play => {
                 self.element.paused = false;
-                self.report_element();
+                self.report_now();
             }
             Action::SetRate(rate) => self.input(Input::SetRate(*rate)),
             Action::SelectAudio(index) => {

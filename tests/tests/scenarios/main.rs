@@ -20,6 +20,8 @@ mod seeks;
 mod slow_loris;
 mod starts;
 mod steering;
+mod survives;
+mod tracks;
 
 use kinora_core::io::{Event, MediaKind, Warning};
 use kinora_core::time::MediaTime;

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::{Run, Stage, hygiene, licences, purity};
 use crate::npm::Package;
 use crate::size::{Budget, Sizes};
-use crate::{bench, demo, web};
+use crate::{bench, demo, soak, web};
 
 const END_TO_END: &str = "tests/e2e";
 
@@ -55,6 +55,16 @@ pub(crate) const STAGES: &[Stage] = &[
         tools: &["rustc", "c++", "ffmpeg", "ffprobe"],
         after: &[],
         run: rust,
+    },
+    Stage {
+        name: "soak",
+        proves: "2 000 hours of random worlds around the player break no invariant",
+        tools: &["rustc"],
+        after: &[],
+        run: |run| {
+            run.step(&mut soak::build(run.workspace))?;
+            run.step(&mut soak::usual(run.workspace))
+        },
     },
     Stage {
         name: "docs",

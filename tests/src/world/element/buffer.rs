@@ -35,6 +35,8 @@ pub(super) struct SourceBuffer {
     pub(super) chunks: Vec<Chunk>,
     mime_type: String,
     init: Option<InitInfo>,
+    /// It has had an initialisation segment, of whatever type.
+    initialized: bool,
     /// An append ended in the middle of a segment: the parser waits for the rest of it.
     within_segment: bool,
 }
@@ -46,12 +48,13 @@ impl SourceBuffer {
             chunks: Vec::new(),
             mime_type: mime_type.to_owned(),
             init: None,
+            initialized: false,
             within_segment: false,
         }
     }
 
     pub(super) fn has_init(&self) -> bool {
-        self.init.is_some()
+        self.initialized
     }
 
     pub(super) fn change_type(&mut self, mime_type: &str) {
@@ -81,6 +84,7 @@ impl SourceBuffer {
             return Err(MediaFailure::Decode(format!("{codec} in a buffer of {}", self.mime_type)));
         }
         self.init = Some(init);
+        self.initialized = true;
         Ok(())
     }
 

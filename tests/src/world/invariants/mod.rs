@@ -8,6 +8,7 @@ mod playback;
 mod requests;
 
 use std::fmt;
+use std::time::Duration;
 
 use kinora_core::io::{Input, MediaKind, Request, Selection};
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
@@ -48,6 +49,8 @@ pub enum Invariant {
     Storm,
     /// The playhead advances if data is there or can be had.
     Liveness,
+    /// The track that plays is the one that the viewer chose.
+    Track,
     /// A fatal error has its cause in the world.
     Fatal,
     /// Events tell one story: one `Ready` a load, `Ended` once, nothing after an error.
@@ -73,6 +76,7 @@ impl Invariant {
             Self::BufferBounds => "buffer-bounds",
             Self::Storm => "storm",
             Self::Liveness => "liveness",
+            Self::Track => "track",
             Self::Fatal => "fatal",
             Self::Status => "status",
             Self::Leak => "leak",
@@ -108,6 +112,8 @@ struct Viewer {
     acted: Option<Timestamp>,
     /// When the viewer last asked for other qualities or tracks.
     chose: Option<Timestamp>,
+    /// The track of sound that was chosen last, and for how long it could have been heard since.
+    audio: Option<(u32, Duration)>,
     /// When each of the last actions was.
     actions: Vec<Timestamp>,
 }
@@ -152,6 +158,7 @@ impl Invariants {
             Input::Load(_) => {
                 self.acted();
                 self.playback.load(self.now);
+                self.viewer.audio = None;
                 self.requests.load();
             }
             Input::Unload => {
@@ -168,8 +175,11 @@ impl Invariants {
             Input::Select(selection) => {
                 self.acted();
                 self.viewer.chose = Some(self.now);
-                if matches!(selection, Selection::Track { .. }) {
+                if let Selection::Track { kind, index } = selection {
                     self.playback.moved(self.now);
+                    if *kind == MediaKind::Audio {
+                        self.viewer.audio = Some((*index, Duration::ZERO));
+                    }
                 }
             }
             Input::Element(state) => self.playback.element(self.now, state),

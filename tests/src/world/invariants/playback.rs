@@ -7,12 +7,10 @@ use kinora_core::io::{ElementState, Event, MediaKind};
 use kinora_core::time::{MediaTime, Timestamp};
 
 use super::{Invariant, Invariants, Scene};
-use crate::world::content::Origin;
+use crate::world::content::{Film, Origin, Struck};
 
 /// A playhead that could move and does not for so long, nothing being wrong, is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What one fault may cost: a timeout and the longest pause after it.
-const FAULT_PATIENCE: Duration = Duration::from_secs(20);
 /// So often a second may a player want to be woken.
 const MAX_WAKES: u32 = 200;
 /// A segment is looked for in so many qualities.
@@ -91,6 +89,10 @@ impl Invariants {
             && element.rate() > 0.0
             && element.error().is_none();
         if !wants_to || element.position != playback.place {
+            if wants_to && playback.ready {
+                self.hears_choice(elapsed, scene);
+            }
+            let playback = &mut self.playback;
             playback.place = element.position;
             playback.stuck = Duration::ZERO;
             playback.struck = scene.origin.struck.len();
@@ -100,8 +102,8 @@ impl Invariants {
             return;
         }
         playback.stuck += elapsed;
-        let faults = (scene.origin.struck.len() - playback.struck) as u32;
-        let bound = PATIENCE + FAULT_PATIENCE * faults;
+        let faults = &scene.origin.struck[playback.struck.min(scene.origin.struck.len())..];
+        let bound = PATIENCE + faults.iter().map(|fault| fault.patience).sum::<Duration>();
         if playback.stuck > bound {
             let what = format!(
                 "the playhead has stood at {} for {:.1} s on a network that could deliver",
@@ -110,6 +112,25 @@ impl Invariants {
             );
             playback.stuck = Duration::ZERO;
             self.violate(Invariant::Liveness, what);
+        }
+    }
+
+    /// The playhead has moved on; what is heard must sooner or later be what was chosen.
+    fn hears_choice(&mut self, elapsed: Duration, scene: &Scene<'_>) {
+        let Some((index, since)) = &mut self.viewer.audio else { return };
+        *since += elapsed;
+        if *since < PATIENCE {
+            return;
+        }
+        let position = scene.element.position;
+        let chunk = scene.element.chunks(MediaKind::Audio);
+        let chunk = chunk.iter().find(|chunk| chunk.range.contains(position));
+        let Some(truth) = chunk.and_then(|chunk| scene.origin.truth(&chunk.name)) else { return };
+        let chosen = Film::audio_name(*index);
+        if truth.representation != chosen && scene.origin.has_representation(&chosen) {
+            let what =
+                format!("{} is heard at {position}, {index} was chosen", truth.representation);
+            self.violate(Invariant::Track, what);
         }
     }
 
@@ -189,12 +210,20 @@ fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
     if !failed(url) {
         return false;
     }
+    // All of a representation is lost with its playlist, index or initialisation segment.
+    let beginning_failed = |segment: &str| {
+        let folder = segment.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let lost =
+            |struck: &&Struck| struck.url.starts_with(folder) && !struck.url.ends_with(".m4s");
+        origin.struck.iter().filter(lost).any(|struck| failed(&struck.url))
+    };
     let name = file(url);
     let Some(truth) = origin.truth(&format!("{url}#0")) else { return true };
     if truth.kind == MediaKind::Audio {
         return true;
     }
     let elsewhere = origin.representations(truth.number);
-    let tried = elsewhere.iter().filter(|other| file(other) == name && failed(other)).count();
+    let lost = |other: &&&str| file(other) == name && failed(other) || beginning_failed(other);
+    let tried = elsewhere.iter().filter(lost).count();
     tried >= elsewhere.len().min(QUALITIES_TRIED)
 }

@@ -1,0 +1,62 @@
+//! The viewer hears the track that was chosen, and nothing that another left in the buffer.
+
+use std::time::Duration;
+
+use kinora_core::io::{Input, MediaKind, Selection};
+use kinora_tests::world::World;
+use kinora_tests::world::content::Film;
+use kinora_tests::world::network::Network;
+use kinora_tests::world::seconds;
+
+use super::{dash, hls, world};
+
+fn heard(world: &World) -> String {
+    let position = world.element.position;
+    let chunks = world.element.chunks(MediaKind::Audio);
+    let chunk = chunks.iter().find(|chunk| chunk.range.contains(position)).expect("sound");
+    let folder = chunk.name.rsplit('/').nth(1).expect("a folder");
+    folder.to_owned()
+}
+
+fn playing(url: &str) -> World {
+    let film = Film { seconds: 120, languages: 2, ..Film::default() };
+    let mut world = world(&film, Network::constant(8_000));
+    world.load(url);
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(heard(&world), "audio");
+    world
+}
+
+fn choose(world: &mut World, index: u32) {
+    world.input(Input::Select(Selection::Track { kind: MediaKind::Audio, index }));
+}
+
+#[test]
+fn another_track_is_heard_soon_and_after_seeks() {
+    for url in [hls(), dash()] {
+        let mut world = playing(&url);
+        choose(&mut world, 1);
+        world.run_for(Duration::from_millis(1_500));
+        assert_eq!(heard(&world), "audio-1");
+        // The other track had been fetched up to here, and may not have been replaced yet.
+        choose(&mut world, 0);
+        world.input(Input::Seek(seconds(46)));
+        world.run_for(Duration::from_secs(2));
+        choose(&mut world, 1);
+        world.input(Input::Seek(seconds(40)));
+        for _ in 0..20 {
+            world.run_for(Duration::from_secs(1));
+            assert_eq!(heard(&world), "audio-1", "at {}", world.element.position);
+        }
+        assert_eq!(world.player.state().totals.stalls, 0);
+        world.run_to_end(Duration::from_secs(130));
+    }
+}
+
+#[test]
+fn the_track_that_plays_need_not_be_fetched_again() {
+    let mut world = playing(&hls());
+    choose(&mut world, 0);
+    world.run_to_end(Duration::from_secs(130));
+    super::assert_nothing_fetched_twice(&world);
+}
