@@ -124,7 +124,7 @@ impl World {
             invariants: Invariants::new(&config),
             strict: true,
             least_kbps: 500,
-            tells_of_network: true,
+            tells_of_network: false,
             offline: false,
             error: None,
             config,
