@@ -272,7 +272,7 @@ impl Requests {
             _ if detour => return Some(Outcome::Failed { ticket, error }),
             // While the playhead has not got there, it is not too late.
             Some(due)
-                if (!spent || wish.patient || now < missed_from)
+                if (!spent || !wish.alternative && (wish.patient || now < missed_from))
                     && due <= missed_from + budget.time =>
             {
                 due

@@ -26,6 +26,9 @@ pub(crate) struct Wish {
     pub(crate) needed_by: Option<Timestamp>,
     /// Playback has begun: it is tried for as long as there is time, however many attempts that takes.
     pub(crate) patient: bool,
+    /// Something else may do as well: no more attempts are made than are budgeted, even if there is
+    /// time.
+    pub(crate) alternative: bool,
     /// What a CDN may be told of it.
     pub(crate) facts: Option<Box<Facts>>,
     /// Whoever wishes knows another place, and turns to it if all of these are penalised.
@@ -53,6 +56,7 @@ impl Wish {
             rung: None,
             needed_by: None,
             patient: false,
+            alternative: false,
             facts: None,
             detour: false,
             hold: Duration::ZERO,

@@ -83,7 +83,13 @@ impl Buffer {
     pub(crate) fn droppable(&self, keep_from: MediaTime) -> Option<TimeRange> {
         let start = self.ranges.first()?.start;
         let last = self.held.iter().rfind(|held| held.range.start <= keep_from)?;
-        let end = if last.range.end <= keep_from { last.range.end } else { last.range.start };
+        let within = self.ranges.iter().any(|range| range.contains(keep_from));
+        // Media may reach a little beyond what the manifest says, so between segments all goes.
+        let end = match last.range.end <= keep_from {
+            true if within => last.range.end,
+            true => keep_from,
+            false => last.range.start,
+        };
         (end - start > TOLERANCE).then_some(TimeRange { start, end })
     }
 
@@ -165,7 +171,7 @@ mod tests {
         let mut buffer = three_segments();
         buffer.hold(held(100, 102, "d"));
         buffer.update(vec![range(0, 6), range(100, 102)]);
-        assert_eq!(buffer.droppable(MediaTime::from_secs(50)), Some(range(0, 6)));
+        assert_eq!(buffer.droppable(MediaTime::from_secs(50)), Some(range(0, 50)));
         assert_eq!(buffer.droppable(MediaTime::from_secs(101)), Some(range(0, 100)));
     }
 

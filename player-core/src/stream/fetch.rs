@@ -206,8 +206,9 @@ impl Stream {
             Segments::Playlist { url } => {
                 let places = world.requests.origins.places(representation, url);
                 let kind = RequestKind::MediaPlaylist(self.kind);
-                let patient = self.is_patient(world);
-                let wish = Wish { needed_by, patient, ..Wish::new(kind, places) };
+                let patient = self.is_patient(world, key);
+                let alternative = self.has_alternative(world.presentation, key);
+                let wish = Wish { needed_by, patient, alternative, ..Wish::new(kind, places) };
                 let ticket = world.requests.start(world.cx, wish);
                 self.fetch = Fetch::Index { ticket, key, reasons, target, file: None };
                 return Ok(false);
@@ -254,7 +255,8 @@ impl Stream {
             body: BodyHandling::Keep,
             rung: (self.kind == MediaKind::Video).then_some(key.representation),
             needed_by,
-            patient: target == Target::Next && self.is_patient(world),
+            patient: target == Target::Next && self.is_patient(world, key),
+            alternative: target != Target::Next || self.has_alternative(world.presentation, key),
             facts: self.facts(world, key, index, &segment),
             detour: world.requests.origins.has_detour(representation, world.cx.now),
             ..Wish::new(RequestKind::Segment(self.kind), places)
@@ -281,10 +283,20 @@ impl Stream {
         Ok(false)
     }
 
-    /// Whether an outage is worth waiting for: something has been played, and this is the first that
-    /// fails since.
-    fn is_patient(&self, world: &World<'_, '_>) -> bool {
-        world.phase != Phase::Starting && self.setbacks.failed.is_empty()
+    /// Whether an outage is worth waiting for: something has been played, and nothing else is left to
+    /// ask for.
+    fn is_patient(&self, world: &World<'_, '_>, key: Key) -> bool {
+        world.phase != Phase::Starting && !self.has_alternative(world.presentation, key)
+    }
+
+    /// Whether, should this representation fail, another is asked for.
+    fn has_alternative(&self, presentation: &Presentation, key: Key) -> bool {
+        let period = presentation.periods.get(key.period);
+        let set = period.and_then(|period| period.sets.get(key.set));
+        let count = set.map_or(0, |set| set.representations.len());
+        let failed = &self.setbacks.failed;
+        let new = usize::from(!failed.contains(&key.representation));
+        failed.len() + new < count.min(MAX_FAILED + self.setbacks.recalled.len())
     }
 
     /// What a CDN may be told of a segment, if it is to be told anything.
@@ -475,11 +487,7 @@ impl Stream {
             self.drop_fetch(world);
             self.leave_alone(range);
         }
-        if self.queue.first().is_some_and(|first| first.chosen.init == Some(init))
-            && self.retract_replacement(world)
-        {
-            return Ok(());
-        }
+        self.retract_replacements_of(world, init);
         let waiting = self.queue.iter().find(|fetched| fetched.chosen.init == Some(init));
         let from = match (waiting, &self.fetch) {
             (Some(fetched), _) => fetched.chosen.segment.start,
@@ -509,6 +517,7 @@ impl Stream {
         let wish = Wish {
             range: Some(file.wanted()),
             needed_by: Self::needed_by(world, self.next),
+            alternative: self.has_alternative(world.presentation, key),
             ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);

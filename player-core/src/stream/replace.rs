@@ -9,6 +9,7 @@
 use kinora_abr::Reasons;
 
 use super::buffer::TOLERANCE;
+use super::init::InitKey;
 use super::{Chosen, Fetch, Fetched, Key, Stream, Target, World};
 use crate::io::Warning;
 use crate::presentation::{Representation, Segment, SegmentIndex, Segments, SwitchingSet};
@@ -181,6 +182,21 @@ impl Stream {
         self.discard(world, &fetched);
         self.leave_alone(range);
         true
+    }
+
+    /// Takes back the replacements that wait for an initialisation segment which will not come.
+    pub(super) fn retract_replacements_of(&mut self, world: &mut World<'_, '_>, init: InitKey) {
+        let mut position = 0;
+        while let Some(chosen) = self.queue.get(position).map(|fetched| &fetched.chosen) {
+            match chosen.target {
+                Target::Instead(range) if chosen.init == Some(init) => {
+                    let fetched = self.queue.remove(position);
+                    self.discard(world, &fetched);
+                    self.leave_alone(range);
+                }
+                _ => position += 1,
+            }
+        }
     }
 
     /// After a replacement was appended: a platform that lost what follows it (a segment whose last

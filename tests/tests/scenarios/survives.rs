@@ -93,6 +93,19 @@ fn an_initialisation_segment_lost_while_another_is_late() {
 }
 
 #[test]
+fn replacements_that_wait_for_a_lost_initialisation_segment() {
+    let rungs = vec![(250, 240), (700, 360), (2_000, 720)];
+    let film =
+        Film { seconds: 300, segment_seconds: 4, rungs, audio_kbps: None, ..Film::default() };
+    let mut origin = film.publish(BASE);
+    origin.fail("v720/init", u32::MAX, FaultKind::Refuse);
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&dash());
+    world.run_to_end(Duration::from_secs(310));
+    assert_eq!(world.player.state().totals.stalls, 0);
+}
+
+#[test]
 fn a_quality_without_beginning_is_left_alone() {
     let mut origin = Film { seconds: 120, ..Film::default() }.publish(BASE);
     origin.fail("v720/init.mp4", u32::MAX, FaultKind::Refuse);
@@ -113,5 +126,21 @@ fn a_night_with_the_lid_shut() {
         world.act(&Action::Sleep(Duration::from_secs(8 * 3_600)));
         world.run_to_end(Duration::from_secs(90));
         no_error(&world);
+    }
+}
+
+#[test]
+fn a_segment_that_one_quality_never_delivers() {
+    for kind in [FaultKind::Status(504), FaultKind::Refuse, FaultKind::Cut(20_000)] {
+        for url in [hls(), dash()] {
+            let mut origin = Film::default().publish(BASE);
+            origin.fail("v1080/20.m4s", u32::MAX, kind.clone());
+            origin.fail("v720/21.m4s", u32::MAX, kind.clone());
+            let mut world = world_of(origin, Network::constant(20_000));
+            world.load(&url);
+            world.run_to_end(Duration::from_secs(90));
+            no_error(&world);
+            assert_eq!(world.player.state().totals.stalls, 0, "{kind:?}: another quality has it");
+        }
     }
 }

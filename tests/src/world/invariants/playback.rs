@@ -199,8 +199,14 @@ fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, attempts: u32)
 /// all qualities that a player tries.
 fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
     let file = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
+    // Hosts that have the same have it under the same path.
+    let path = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        rest.split_once('/').map_or(rest, |(_, path)| path).to_owned()
+    };
     let failed = |url: &str| {
-        let struck = origin.struck.iter().filter(|struck| struck.url == url);
+        let wanted = path(url);
+        let struck = origin.struck.iter().filter(|struck| path(&struck.url) == wanted);
         let weight = struck.map(|struck| if struck.is_final { attempts } else { 1 }).sum::<u32>();
         weight + origin.interruptions >= attempts
     };

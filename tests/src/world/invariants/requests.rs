@@ -79,6 +79,12 @@ impl Invariants {
         if scene.element.kinds().is_empty() || self.since(self.viewer.acted) < 5.0 {
             return;
         }
+        // What is held in a lower quality may be fetched again wherever it lies.
+        let middle =
+            truth.range.start + MediaTime::from_flicks(truth.range.duration().flicks() / 2);
+        if scene.element.chunks(truth.kind).iter().any(|chunk| chunk.range.contains(middle)) {
+            return;
+        }
         let ahead = truth.range.start - scene.element.position;
         let bound = self.forward.max(MediaTime::from_secs(1)) + truth.range.duration() + MAX_LEAD;
         if ahead > bound {
