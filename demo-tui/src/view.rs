@@ -228,6 +228,7 @@ fn warning_text(warning: &Warning) -> String {
             )
         }
         Warning::GapJumped { from, to } => format!("jumped a hole from {from} s to {to} s"),
+        Warning::Rebuilt { reason, .. } => format!("the media source was made anew: {reason}"),
         Warning::BufferFull { kind } => format!("the {} buffer is full", kind.name()),
         Warning::Steering { url, fault } => format!("steering by {url}: {}", fault.name()),
         _ => "something went wrong and playback went on".to_owned(),

@@ -33,11 +33,21 @@ pub struct BufferConfig {
     pub forward: Duration,
     /// Drop what is further behind than this.
     pub back: Duration,
+    /// Stop fetching a kind of media with so many bytes of it ahead, however little time they last; at
+    /// least two segments.
+    pub forward_bytes: u64,
+    /// Drop what is behind so many bytes of a kind of media, counted back from the playhead.
+    pub back_bytes: u64,
 }
 
 impl Default for BufferConfig {
     fn default() -> Self {
-        Self { forward: Duration::from_secs(30), back: Duration::from_secs(30) }
+        Self {
+            forward: Duration::from_secs(30),
+            back: Duration::from_secs(30),
+            forward_bytes: 100 << 20,
+            back_bytes: 50 << 20,
+        }
     }
 }
 
@@ -70,7 +80,7 @@ impl Default for AbrConfig {
             initial_throughput_bps: None,
             max_height: None,
             max_bandwidth_bps: None,
-            limit_to_viewport: true,
+            limit_to_viewport: false,
             data_saver: false,
             replace: true,
         }

@@ -70,6 +70,7 @@ mod context;
 mod decoders;
 mod limits;
 mod outbox;
+mod pictures;
 mod playback;
 mod player;
 mod requests;

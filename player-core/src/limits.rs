@@ -61,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn the_app_may_leave_the_viewport_out() {
+    fn the_viewport_counts_where_the_app_says_so() {
         let environment = Environment {
             viewport: Some(Area { width: 640, height: 360 }),
             metered: true,
             ..Environment::default()
         };
-        let config = AbrConfig::default();
+        let config = AbrConfig { limit_to_viewport: true, ..AbrConfig::default() };
         assert_eq!(limits(&config, &environment, &set()).viewport_height, Some(360));
         let config = AbrConfig { limit_to_viewport: false, ..config };
         let limits = limits(&config, &environment, &set());

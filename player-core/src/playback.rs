@@ -194,6 +194,14 @@ impl Playback {
         self.waiting_since = None;
     }
 
+    /// The device slept for so long: a wait that began before was no longer than until then.
+    pub(crate) fn slept(&mut self, now: Timestamp, long: Duration) {
+        for since in [&mut self.waiting_since, &mut self.stalled_since].into_iter().flatten() {
+            *since = (*since + long).min(now);
+        }
+        self.reported = now;
+    }
+
     /// When the playhead counts as stuck, if it waits.
     pub(crate) fn stuck_at(&self) -> Option<Timestamp> {
         self.waiting_since.map(|since| since + STUCK_AFTER)

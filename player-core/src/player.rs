@@ -1,5 +1,7 @@
 //! The player: takes inputs, hands out outputs, owns the rooms in which the work is done.
 
+use core::time::Duration;
+
 use kinora_abr::{Abr, Rule};
 
 use crate::config::Config;
@@ -10,6 +12,11 @@ use crate::session::Session;
 use crate::telemetry::log::Recorder;
 use crate::telemetry::{State, Totals};
 use crate::time::{MediaTime, Timestamp};
+
+/// An element that plays reports at least so often.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+/// A host that comes so much later than it was asked to was asleep.
+const ASLEEP: Duration = Duration::from_secs(10);
 
 /// A player, as a state machine. See the [crate's front page](crate) for the loop that drives it.
 #[derive(Debug)]
@@ -25,6 +32,8 @@ pub struct Player {
     rate: f64,
     recorder: Option<Recorder>,
     drained: bool,
+    /// When the host was asked to come back.
+    due: Option<Timestamp>,
 }
 
 impl Player {
@@ -46,6 +55,7 @@ impl Player {
             rate: 1.0,
             recorder,
             drained: true,
+            due: None,
         }
     }
 
@@ -54,9 +64,13 @@ impl Player {
     pub fn handle_input(&mut self, now: Timestamp, input: Input) {
         debug_assert!(self.drained, "poll_output must be drained to Timeout after every input");
         self.drained = false;
+        let slept = self.slept(now);
         self.now = self.now.max(now);
         if let Some(recorder) = &mut self.recorder {
             recorder.record(self.now, &input);
+        }
+        if let Some(long) = slept {
+            self.wake(long);
         }
         match input {
             Input::Load(source) => {
@@ -94,6 +108,27 @@ impl Player {
                 self.forward(Input::Environment(environment));
             }
             input => self.forward(input),
+        }
+    }
+
+    /// How long the host slept: it comes much later than it wanted to be woken.
+    fn slept(&self, now: Timestamp) -> Option<Duration> {
+        let playing = self.session.as_ref().is_some_and(Session::is_playing);
+        // While the playhead moves, the element reports several times a second.
+        let expected = if playing { Some(self.now + REPORT_INTERVAL) } else { self.due };
+        let late = now.since(expected?);
+        (late > ASLEEP).then_some(late)
+    }
+
+    /// After a sleep nothing is as it was: connections are dead, the network may be another, and the
+    /// time that has passed was nobody's wait.
+    fn wake(&mut self, long: Duration) {
+        let hint_bps = Some(self.abr.estimate().throughput_bps);
+        let changed = kinora_abr::Event::NetworkChanged { hint_bps };
+        self.abr.handle(self.now.micros(), changed);
+        let (mut cx, session) = self.context();
+        if let Some(session) = session {
+            session.slept(&mut cx, long);
         }
     }
 
@@ -147,6 +182,7 @@ impl Player {
             .as_ref()
             .map(|session| session.timers(self.now, &self.config.retry, self.offline));
         let first = timers.and_then(|timers| timers.first().map(|timer| timer.at));
+        self.due = first;
         Output::Timeout(first)
     }
 

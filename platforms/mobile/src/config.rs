@@ -38,6 +38,11 @@ pub struct BufferConfig {
     pub forward: Duration,
     /// Drop what is further behind than this.
     pub back: Duration,
+    /// Stop fetching a kind of media with so many bytes of it ahead, however little time they last; at
+    /// least two segments.
+    pub forward_bytes: u64,
+    /// Drop what is behind so many bytes of a kind of media, counted back from the playhead.
+    pub back_bytes: u64,
 }
 
 /// How qualities are chosen.

@@ -4,8 +4,8 @@ use kinora_core::abr::Network;
 use kinora_core::config::Config;
 use kinora_core::io::{
     Area, ElementState, Environment, Input, MediaFailure, MediaKind, NetworkState, OperationId,
-    OperationResult, ReadyState, RequestFailure, RequestId, ResponseHead, Selection, Source,
-    SourceFormat,
+    OperationResult, PictureKind, ReadyState, RequestFailure, RequestId, ResponseHead, Selection,
+    Source, SourceFormat,
 };
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -36,6 +36,15 @@ pub enum Input {
     Configure(Box<Config>),
     /// From now on, this choice of track or quality.
     Select(Selection),
+    /// Where is the picture for this time? Answered by the event `Picture` under the same number.
+    Picture {
+        /// A number of the app's choice.
+        id: u64,
+        /// The time.
+        at: MediaTime,
+        /// Which.
+        kind: PictureKind,
+    },
     /// From now on, the device and its surroundings are like this.
     Environment(Environment),
     /// A response has begun.
@@ -133,6 +142,18 @@ pub struct Environment {
     pub data_saver: bool,
     /// What the device is connected by, if the host knows.
     pub network: Option<Network>,
+}
+
+/// Which of the pictures beside the film is wanted.
+#[uniffi::remote(Enum)]
+pub enum PictureKind {
+    /// A small one for a seek bar.
+    Thumbnail,
+    /// A key frame, to move by at this many times the normal speed.
+    KeyFrame {
+        /// Speed; backwards if negative.
+        rate: i32,
+    },
 }
 
 /// A size in physical pixels.

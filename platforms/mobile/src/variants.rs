@@ -9,8 +9,8 @@ use kinora_core::config::CmcdMode;
 use kinora_core::error::{ErrorCategory, ErrorCode, Severity};
 use kinora_core::io::{
     AppendBody, BodyHandling, Event, Input, MediaCommand, MediaFailure, MediaKind, NetworkState,
-    OperationResult, Output, PlaybackStatus, ReadyState, RequestFailure, RequestKind, Selection,
-    SourceFormat, SteeringFault, Warning,
+    OperationResult, Output, PictureKind, PlaybackStatus, ReadyState, RequestFailure, RequestKind,
+    Selection, SourceFormat, SteeringFault, Warning,
 };
 use kinora_core::manifest::WarningCode;
 use kinora_core::telemetry::{MaskReason, OriginHealth, TimerReason};
@@ -113,6 +113,7 @@ fn every_variant_of_the_core_is_declared() {
     assert_complete::<SteeringFault>();
     assert_complete::<TimerReason>();
     assert_complete::<MaskReason>();
+    assert_complete::<PictureKind>();
     assert_complete::<Network>();
     assert_complete::<Warning>();
     assert_complete::<WarningCode>();

@@ -3,7 +3,8 @@
 use js_sys::Function;
 use kinora_core::error::Severity;
 use kinora_core::io::{
-    Area, ElementState, Environment, Input, NetworkState, ReadyState, Selection, Source,
+    Area, ElementState, Environment, Input, NetworkState, PictureKind, ReadyState, Selection,
+    Source,
 };
 use kinora_core::time::MediaTime;
 use kinora_core::{Config, Error};
@@ -150,6 +151,20 @@ impl Session {
     /// Everything a support engineer wants to know, now.
     pub fn stats(&self) -> JsValue {
         convert::state(&self.driver.state(), self.driver.now())
+    }
+
+    /// Asks where the picture for a time is: a key frame for that speed, or a thumbnail without one. The
+    /// event `picture` answers under the same number.
+    pub fn picture(&self, id: u32, at: f64, rate: Option<i32>) {
+        let kind = match rate {
+            Some(rate) => PictureKind::KeyFrame { rate },
+            None => PictureKind::Thumbnail,
+        };
+        self.driver.handle(Input::Picture {
+            id: u64::from(id),
+            at: MediaTime::from_seconds(at),
+            kind,
+        });
     }
 
     /// The session so far, to be replayed; empty unless recording was asked for.

@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::MediaKind;
+use super::{ByteRange, MediaKind};
 use crate::error::PlayerError;
 use crate::manifest::WarningCode;
-use crate::time::MediaTime;
+use crate::time::{MediaTime, TimeRange};
 
 /// What the player tells the app.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,12 +67,56 @@ pub enum Event {
         /// Where it comes from: a pathway, or scheme and host.
         to: String,
     },
+    /// The answer to [`Input::Picture`](super::Input::Picture).
+    Picture {
+        /// Of this question.
+        id: u64,
+        /// The picture; none where the presentation has none for that time.
+        picture: Option<Box<Picture>>,
+    },
     /// The playhead has reached the end.
     Ended,
     /// Something went wrong and the player went on.
     Warning(Warning),
     /// Playback cannot go on.
     Error(PlayerError),
+}
+
+/// A picture beside the film, and where to get it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// An image, or a media segment with a key frame.
+    pub resource: Resource,
+    /// What a decoder needs before the segment.
+    pub init: Option<Resource>,
+    /// Its type, as far as the manifest tells.
+    pub mime_type: String,
+    /// The time it stands for.
+    pub span: TimeRange,
+    /// The part of the image to show; all of it if absent.
+    pub tile: Option<Tile>,
+}
+
+/// Where bytes are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Absolute URL.
+    pub url: String,
+    /// The part of it; all of it if absent.
+    pub range: Option<ByteRange>,
+}
+
+/// A rectangle of an image, in its pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tile {
+    /// From the left edge.
+    pub x: u32,
+    /// From the top edge.
+    pub y: u32,
+    /// From side to side.
+    pub width: u32,
+    /// From top to bottom.
+    pub height: u32,
 }
 
 /// A choice of quality for one segment, with the reasons for it.
@@ -166,6 +210,13 @@ pub enum Warning {
     InvalidArgument {
         /// What, and what would make sense.
         message: String,
+    },
+    /// The media source was made anew in the middle of playback.
+    Rebuilt {
+        /// Where playback goes on.
+        at: MediaTime,
+        /// Why.
+        reason: String,
     },
     /// The platform's buffer is full; the player keeps less ahead from here on.
     BufferFull {

@@ -25,6 +25,16 @@ pub enum Input {
     Configure(Box<Config>),
     /// From now on, this choice of track or quality.
     Select(Selection),
+    /// Where is the picture for this time? Answered by [`Event::Picture`](super::Event::Picture) under
+    /// the same number; what it takes is loaded when it is first asked for.
+    Picture {
+        /// A number of the app's choice.
+        id: u64,
+        /// The time.
+        at: MediaTime,
+        /// Which.
+        kind: PictureKind,
+    },
     /// From now on, the device and its surroundings are like this. Sent whenever a field changes; until
     /// it is sent, nothing is known of them.
     Environment(Environment),
@@ -134,6 +144,19 @@ pub struct Environment {
     pub data_saver: bool,
     /// What the device is connected by, if the host knows.
     pub network: Option<kinora_abr::Network>,
+}
+
+/// Which of the pictures beside the film is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PictureKind {
+    /// A small one for a seek bar (DASH thumbnail tiles, `EXT-X-IMAGE-STREAM-INF`).
+    Thumbnail,
+    /// A key frame, to move by at this many times the normal speed, in a quality that the network
+    /// sustains at it (DASH trick mode, `EXT-X-I-FRAME-STREAM-INF`).
+    KeyFrame {
+        /// Speed; backwards if negative.
+        rate: i32,
+    },
 }
 
 /// A size in physical pixels.

@@ -8,10 +8,13 @@ mod input;
 mod media;
 mod request;
 
-pub use event::{Decision, Event, PlaybackStatus, Quality, SteeringFault, TrackInfo, Warning};
+pub use event::{
+    Decision, Event, Picture, PlaybackStatus, Quality, Resource, SteeringFault, Tile, TrackInfo,
+    Warning,
+};
 pub use input::{
-    Area, ElementState, Environment, Input, NetworkState, ReadyState, Selection, Source,
-    SourceFormat,
+    Area, ElementState, Environment, Input, NetworkState, PictureKind, ReadyState, Selection,
+    Source, SourceFormat,
 };
 pub use media::{
     AppendBody, DecoderQuery, MediaCommand, MediaFailure, MediaOperation, OperationId,

@@ -307,6 +307,7 @@ impl Requests {
             waiting.due = cx.now;
         }
         for active in &mut self.active {
+            active.trial = Trial { barred: active.trial.barred, ..Trial::new(cx.now) };
             active.prove_alive_by = Some(cx.now + PROOF_OF_LIFE);
         }
     }

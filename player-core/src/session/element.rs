@@ -38,11 +38,13 @@ impl Session {
         if self.rate != 1.0 {
             self.operations.push(cx.out.media(MediaCommand::SetRate(self.rate)));
         }
-        cx.out.event(Event::Loaded {
-            duration: presentation.duration,
-            live: presentation.live.is_some(),
-            tracks: tracks(presentation, &self.streams),
-        });
+        if !core::mem::replace(&mut self.loaded, true) {
+            cx.out.event(Event::Loaded {
+                duration: presentation.duration,
+                live: presentation.live.is_some(),
+                tracks: tracks(presentation, &self.streams),
+            });
+        }
         let end = presentation.duration.unwrap_or(MediaTime::MAX);
         let start = self.playback.playhead(cx.now).min(end);
         if start > MediaTime::ZERO {
@@ -95,12 +97,18 @@ impl Session {
             };
         }
         let mut taken = false;
-        self.each_stream(cx, |stream, world| {
+        let done = self.each_stream(cx, |stream, world| {
             if !taken {
                 taken = stream.handle_result(world, id, result)?;
             }
             Ok(())
-        })
+        });
+        match done {
+            Err(Error::Decode { kind, reason }) => {
+                self.recover(cx, Some(kind), Error::Decode { kind, reason })
+            }
+            done => done,
+        }
     }
 
     pub(super) fn take_element(
@@ -109,8 +117,14 @@ impl Session {
         element: ElementState,
     ) -> Result<(), Error> {
         let (status, ready) = (self.playback.status(), self.playback.is_ready());
+        // An element that was told to open another source has nothing more to say of the last.
+        let opening = self.operations.contains(&self.opening);
+        if let Some(reason) = element.error.as_ref().filter(|_| self.playback.is_ready()) {
+            let error = Error::Element { reason: reason.clone() };
+            return if opening { Ok(()) } else { self.recover(cx, None, error) };
+        }
         self.count_frames(cx, &element);
-        let moved = self.playback.update(cx, element, self.seeking.is_some())?;
+        let moved = self.playback.update(cx, element, self.seeking.is_some() || opening)?;
         if !ready && self.playback.is_ready() {
             cx.totals.startup = Some(cx.now.since(self.loaded_at));
         }
@@ -153,6 +167,7 @@ impl Session {
                 Some(start) if start - from <= MAX_GAP && stream.has_passed(start) => {
                     to = to.max(start);
                 }
+                // A track that is over holds nothing up.
                 None if stream.is_finished() => {}
                 _ => return,
             }

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaKind, SourceFormat, Warning};
 use crate::manifest;
+use crate::pictures::Pictures;
 use crate::steering::{Format, Steering};
 use crate::stream::Stream;
 use crate::support;
@@ -35,6 +36,7 @@ impl Session {
             });
         }
         let mut presentation = parsed.value;
+        self.pictures = Pictures::of(&presentation);
         support::keep_playable(&mut presentation).map_err(|feature| Error::Unsupported {
             url: url.to_owned(),
             feature: feature.to_owned(),

@@ -3,6 +3,7 @@
 mod device;
 mod element;
 mod manifest;
+mod rebuild;
 mod report;
 mod tracks;
 mod viewer;
@@ -11,8 +12,10 @@ use crate::context::Context;
 use crate::decoders::Decoders;
 use crate::error::Error;
 use crate::io::{
-    Input, MediaCommand, MediaKind, OperationId, PlaybackStatus, Quality, RequestKind, Source,
+    Input, MediaCommand, MediaKind, NetworkState, OperationId, PlaybackStatus, Quality,
+    RequestKind, Source,
 };
+use crate::pictures::Pictures;
 use crate::playback::Playback;
 use crate::presentation::Presentation;
 use crate::requests::{Outcome, Requests, Ticket, Wish};
@@ -47,6 +50,11 @@ pub(crate) struct Session {
     rate: f64,
     shown: Vec<(MediaKind, Quality)>,
     decoders: Decoders,
+    pictures: Pictures,
+    /// The app was told what there is to play.
+    loaded: bool,
+    /// How often a decoder's failure was survived.
+    recoveries: u32,
     /// Frames the element has counted, and those dropped of them.
     frames: (u64, u64),
 }
@@ -77,6 +85,9 @@ impl Session {
             rate,
             shown: Vec::new(),
             decoders: Decoders::default(),
+            pictures: Pictures::default(),
+            loaded: false,
+            recoveries: 0,
             frames: (0, 0),
         }
     }
@@ -116,6 +127,10 @@ impl Session {
                 self.streams.iter_mut().for_each(Stream::reconsider);
                 Ok(())
             }
+            Input::Picture { id, at, kind } => {
+                self.pictures.ask(cx, &mut self.requests, (id, at, kind));
+                Ok(())
+            }
             Input::Element(element) => self.take_element(cx, element),
             Input::MediaResult { id, result } => self.take_result(cx, id, &result),
             input => match self.requests.handle(cx, input) {
@@ -123,6 +138,13 @@ impl Session {
                 None => Ok(()),
             },
         }
+    }
+
+    /// The device slept for so long: nobody waited meanwhile.
+    pub(crate) fn slept(&mut self, cx: &mut Context<'_>, long: core::time::Duration) {
+        self.playback.slept(cx.now, long);
+        self.requests.network(cx, NetworkState::Changed);
+        self.streams.iter_mut().for_each(Stream::reconsider);
     }
 
     fn tick(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
@@ -144,6 +166,7 @@ impl Session {
         if let Some(steering) = &mut self.steering {
             steering.ask(cx, &mut self.requests);
         }
+        self.rebuild_if_due(cx)?;
         self.jump_gap(cx);
         self.finish(cx);
         self.report_quality(cx);
@@ -188,7 +211,7 @@ impl Session {
                 Ok(())
             }
             outcome => {
-                let mut left = Some(outcome);
+                let mut left = self.pictures.handle(cx, &mut self.requests, outcome);
                 self.each_stream(cx, |stream, world| {
                     if let Some(outcome) = left.take() {
                         left = stream.handle(world, outcome)?;

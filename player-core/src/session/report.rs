@@ -10,6 +10,11 @@ use crate::telemetry::{State, TimerReason, TimerState};
 use crate::time::{MediaTime, Timestamp};
 
 impl Session {
+    /// Whether the playhead moves.
+    pub(crate) fn is_playing(&self) -> bool {
+        self.playback.status() == PlaybackStatus::Playing
+    }
+
     /// Tells when the playhead enters a segment of another quality.
     pub(super) fn report_quality(&mut self, cx: &mut Context<'_>) {
         if !self.playback.is_ready() {

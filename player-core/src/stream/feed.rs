@@ -1,23 +1,19 @@
 //! Feeding the platform's buffer: one operation at a time, in the order MSE asks for.
 
-use super::buffer::{Held, TOLERANCE};
+use super::buffer::Held;
 use super::init::InitKey;
 use super::timeline::Sequence;
 use super::{Operation, Stream, Target, World, representation};
 use crate::error::Error;
-use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult, Warning};
+use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
 use crate::presentation::{Presentation, Segments};
 use crate::time::{MediaTime, TimeRange};
 
-/// What is behind is dropped in one go once it reaches this far behind what is to be kept, so that
-/// the buffer is not trimmed at every frame.
-const TRIM_STEP: MediaTime = MediaTime::from_secs(10);
-
 impl Stream {
     /// Hands the platform's buffer the next thing it can take.
     pub(super) fn feed(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
-        if !world.attached || self.buffer.busy.is_some() {
+        if !world.attached || self.buffer.busy.is_some() || self.wants_rebuild {
             return Ok(());
         }
         if let Some(range) = self.due_for_removal(world) {
@@ -35,28 +31,22 @@ impl Stream {
         }
     }
 
-    fn operate(&mut self, world: &mut World<'_, '_>, operation: Operation, command: MediaCommand) {
+    pub(super) fn operate(
+        &mut self,
+        world: &mut World<'_, '_>,
+        operation: Operation,
+        command: MediaCommand,
+    ) {
         self.operation = Some(operation);
         self.buffer.busy = Some(world.cx.out.media(command));
-    }
-
-    /// What lies too far behind. A stream that is complete drops nothing: a removal would take the
-    /// media source out of its ended state (MSE §5.6, `remove`), and nothing more needs the room.
-    fn due_for_removal(&self, world: &World<'_, '_>) -> Option<TimeRange> {
-        if self.complete {
-            return None;
-        }
-        let back = MediaTime::from_duration(world.cx.config.buffer.back);
-        let first = self.buffer.ranges().first()?;
-        let due = world.playhead - back - TRIM_STEP > first.start;
-        if due { self.buffer.droppable(world.playhead - back) } else { None }
     }
 
     fn feed_init(&mut self, world: &mut World<'_, '_>, init: InitKey) -> Result<(), Error> {
         let Some(loaded) = self.inits.get(init) else { return Ok(()) };
         let mime_type = representation(world.presentation, init.representation)
-            .filter(|representation| !representation.codecs.is_empty())
-            .map_or_else(|| loaded.mime_type.clone(), |representation| representation.mime_type());
+            .map(|representation| representation.mime_type())
+            .filter(|declared| names_codecs_of(declared, &loaded.mime_type))
+            .unwrap_or_else(|| loaded.mime_type.clone());
         let same_type = self.mime_type.as_deref().is_some_and(|now| same_codecs(now, &mime_type));
         if !same_type {
             let command =
@@ -143,6 +133,7 @@ impl Stream {
         }
         self.buffer.busy = None;
         let Some(operation) = self.operation.take() else { return Ok(true) };
+        self.at_fault = None;
         match (result, operation) {
             (OperationResult::Done { .. }, Operation::ChangeType) => self.in_buffer = None,
             (OperationResult::Done { .. }, Operation::Init(init)) => self.in_buffer = Some(init),
@@ -170,7 +161,15 @@ impl Stream {
                 self.buffer.update(buffered.clone());
             }
             (OperationResult::Failed(MediaFailure::QuotaExceeded), _) => self.make_room(world)?,
-            (OperationResult::Failed(failure), _) => return Err(self.platform_error(failure)),
+            (OperationResult::Failed(MediaFailure::NotSupported(_)), Operation::ChangeType) => {
+                self.wants_rebuild = true;
+            }
+            (OperationResult::Failed(failure), operation) => {
+                if let (Operation::Segment, Some(first)) = (operation, self.queue.first()) {
+                    self.at_fault = Some(first.chosen.key);
+                }
+                return Err(self.platform_error(failure));
+            }
         }
         Ok(true)
     }
@@ -189,34 +188,6 @@ impl Stream {
             MediaFailure::QuotaExceeded => Error::BufferTooSmall { kind: self.kind },
         }
     }
-
-    /// The platform's buffer is full: keeps less ahead from now on, and drops what is behind or far
-    /// ahead beyond a hole or, if nothing is, waits until something is behind.
-    fn make_room(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
-        // What lies there already is good enough for a full buffer.
-        if self.retract_replacement(world) {
-            return Ok(());
-        }
-        let Some(fetched) = self.queue.first() else { return Ok(()) };
-        let segment = fetched.chosen.segment.duration;
-        let ahead = self.ahead(world.playhead);
-        if self.goal_limit.is_none() {
-            world.cx.out.warn(Warning::BufferFull { kind: self.kind });
-        }
-        let reduced = MediaTime::from_flicks(ahead.flicks() / 5 * 4);
-        self.goal_limit = Some(reduced.max(segment.times(2)));
-        let spare = self.buffer.droppable(world.playhead);
-        if let Some(range) = spare.or_else(|| self.buffer.detached(world.playhead)) {
-            self.operate(world, Operation::Remove, MediaCommand::Remove { kind: self.kind, range });
-            return Ok(());
-        }
-        if ahead <= TOLERANCE {
-            return Err(Error::BufferTooSmall { kind: self.kind });
-        }
-        self.full_until =
-            Some(world.playhead + segment.min(ahead - TOLERANCE).max(MediaTime::from_millis(10)));
-        Ok(())
-    }
 }
 
 /// Media of a period may reach beyond its end; only what lies inside is shown.
@@ -226,6 +197,21 @@ fn append_window(presentation: &Presentation, period: usize) -> TimeRange {
         start: starts(period).unwrap_or(MediaTime::ZERO).max(MediaTime::ZERO),
         end: starts(period + 1).unwrap_or(MediaTime::MAX),
     }
+}
+
+/// Whether a type made from the manifest names the codecs that the initialisation segment says. A
+/// playlist may change its codec at a discontinuity, and a variant may leave out all but the first.
+pub(super) fn names_codecs_of(declared: &str, found: &str) -> bool {
+    let families = |mime_type: &str| -> Vec<String> {
+        let (_, codecs) = mime_type.split_once("codecs=\"").unwrap_or_default();
+        let each = codecs.trim_end_matches('"').split(',');
+        each.filter_map(|codec| codec.trim().split('.').next())
+            .filter(|family| !family.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let named = families(declared);
+    !named.is_empty() && families(found).iter().all(|family| named.contains(family))
 }
 
 /// Whether a buffer of one type takes segments of the other: containers and codec families agree;
@@ -242,7 +228,16 @@ fn same_codecs(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::same_codecs;
+    use super::{names_codecs_of, same_codecs};
+
+    #[test]
+    fn a_manifest_that_leaves_a_codec_out_is_not_believed() {
+        let declared = "video/mp4; codecs=\"avc1.42c01e,mp4a.40.2\"";
+        assert!(names_codecs_of(declared, "video/mp4; codecs=\"avc1.64001f\""));
+        assert!(!names_codecs_of(declared, "video/mp4; codecs=\"hvc1.1.6.L93\""));
+        assert!(!names_codecs_of("video/mp4", "video/mp4; codecs=\"avc1.64001f\""));
+        assert!(names_codecs_of(declared, "video/mp4"), "nothing is known to be left out");
+    }
 
     #[test]
     fn profiles_may_differ_within_a_buffer_but_codecs_may_not() {

@@ -63,7 +63,13 @@ impl Stream {
             return Ok(self.enter_next_period(world.presentation));
         };
         let ahead = (self.next - world.playhead).max(MediaTime::ZERO);
+        self.recover_goal(world.cx);
         let goal = self.goal(world.cx);
+        if self.is_full_of_bytes(world) {
+            // As soon as a segment has been shown there may be room.
+            self.wait_for_playhead(world, MediaTime::from_secs(1));
+            return Ok(false);
+        }
         if self.last.is_none()
             && let Some(at) = world.decoders.wait_until(now)
         {
@@ -138,11 +144,6 @@ impl Stream {
             waiting: &[],
             decoders,
         }
-    }
-
-    fn goal(&self, cx: &Context<'_>) -> MediaTime {
-        let goal = MediaTime::from_duration(cx.config.buffer.forward).max(MediaTime::from_secs(1));
-        self.goal_limit.map_or(goal, |limit| limit.min(goal))
     }
 
     /// The buffer is full: looks again when the playhead has used up what is too much. A paused

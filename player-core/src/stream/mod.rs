@@ -6,6 +6,7 @@ mod feed;
 mod fetch;
 mod init;
 mod replace;
+mod room;
 pub(crate) mod timeline;
 
 use kinora_abr::{Phase, Reasons};
@@ -77,6 +78,12 @@ pub(crate) struct Stream {
     /// What starts up to here is not fetched again for a better picture.
     fixed_until: MediaTime,
     wait: Option<TimerState>,
+    /// `changeType` was refused: only another media source takes what comes next.
+    wants_rebuild: bool,
+    /// What the platform could not decode.
+    at_fault: Option<Key>,
+    /// When the buffer was full last, or its goal was raised after that.
+    full_since: Option<Timestamp>,
     /// The buffer goal that the platform's quota allows.
     goal_limit: Option<MediaTime>,
     /// Append nothing until the playhead is here, because the buffer is full.
@@ -183,6 +190,9 @@ impl Stream {
             abandoned: 0,
             fixed_until: MediaTime::MIN,
             wait: None,
+            wants_rebuild: false,
+            at_fault: None,
+            full_since: None,
             goal_limit: None,
             full_until: None,
             decided: None,
@@ -219,11 +229,18 @@ impl Stream {
             (Fetch::Segment { chosen, .. }, None) => chosen.key,
             _ => return None,
         };
+        let found = match self.queue.first().and_then(|first| first.chosen.init) {
+            Some(init) => self.inits.get(init).map(|loaded| loaded.mime_type.clone()),
+            None => self.inits.mime_type(key),
+        };
         let representation = representation(presentation, key)?;
         if representation.codecs.is_empty() {
-            self.inits.mime_type(key)
-        } else {
-            Some(representation.mime_type())
+            return found.or_else(|| self.inits.mime_type(key));
+        }
+        let declared = representation.mime_type();
+        match found {
+            Some(found) if !feed::names_codecs_of(&declared, &found) => Some(found),
+            _ => Some(declared),
         }
     }
 
@@ -306,6 +323,41 @@ impl Stream {
         }
         self.restart(world, from);
         self.queue = kept;
+    }
+
+    /// Where the media begins that the buffer refuses to change its type for.
+    pub(crate) fn refused_from(&self) -> Option<MediaTime> {
+        let first = self.queue.first().filter(|_| self.wants_rebuild)?;
+        Some(first.chosen.segment.start)
+    }
+
+    /// The representation that a decoder most likely stumbled over.
+    pub(crate) fn suspect_at(&self, time: MediaTime) -> Option<Key> {
+        let appending = self.queue.first().filter(|_| self.operation.is_some());
+        let held = || self.buffer.held_at(time).map(|held| held.key);
+        self.at_fault.or_else(held).or_else(|| appending.map(|first| first.chosen.key))
+    }
+
+    /// Looks for the next segment elsewhere than in this representation.
+    pub(crate) fn avoid(&mut self, key: Key) {
+        self.setbacks.failed.push(key.representation);
+    }
+
+    /// The platform's buffer is gone, and another takes its place, to be filled from `at`.
+    pub(crate) fn rebuild(&mut self, world: &mut World<'_, '_>, at: MediaTime) {
+        self.buffer = Buffer::default();
+        self.operation = None;
+        self.mime_type = None;
+        self.in_buffer = None;
+        self.full_until = None;
+        self.wants_rebuild = false;
+        let waits = self.first_queued().is_some_and(|first| {
+            first.chosen.range().start <= at + TOLERANCE && at < first.chosen.range().end
+        });
+        // What waits in order from there on is still of use.
+        if !waits || self.queue.iter().any(|one| one.chosen.target != Target::Next) {
+            self.restart(world, at);
+        }
     }
 
     /// Something changed that earlier waits did not reckon with.

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use kinora_core::Config;
 use kinora_core::error::ErrorCode;
-use kinora_core::io::{Event, Warning};
+use kinora_core::io::{Event, MediaKind, Warning};
+use kinora_core::time::MediaTime;
+use kinora_tests::world::World;
 use kinora_tests::world::content::Film;
 use kinora_tests::world::network::Network;
 
-use super::{hls, warnings, world};
+use super::{BASE, hls, warnings, world};
 
 #[test]
 fn a_small_quota_is_lived_with() {
@@ -36,4 +39,55 @@ fn a_quota_below_one_segment_is_an_error() {
     world.run_until("error", Duration::from_secs(20), |world| {
         world.events.iter().any(|(_, event)| failed(event))
     });
+}
+
+/// Bytes of video that lie ahead of and behind the playhead.
+fn bytes_around(world: &World) -> (u64, u64) {
+    let position = world.element.position;
+    let chunks = world.element.chunks(MediaKind::Video);
+    let sum = |ahead: bool| {
+        let side = chunks.iter().filter(|chunk| (chunk.range.end > position) == ahead);
+        side.map(|chunk| chunk.bytes).sum()
+    };
+    (sum(true), sum(false))
+}
+
+#[test]
+fn what_is_kept_is_bounded_in_bytes_too() {
+    let film = Film { seconds: 120, rungs: vec![(3_000, 720)], ..Film::default() };
+    let mut config = Config::default();
+    // Three segments of 750 kB ahead, and two behind.
+    config.buffer.forward_bytes = 2_250_000;
+    config.buffer.back_bytes = 1_500_000;
+    let mut world = World::new(config, film.publish(BASE), Network::constant(10_000));
+    world.load(&hls());
+    let (mut ahead, mut behind) = (0, 0);
+    while !world.has_ended() {
+        world.run_for(Duration::from_secs(1));
+        let now = bytes_around(&world);
+        (ahead, behind) = (ahead.max(now.0), behind.max(now.1));
+    }
+    assert!((2_000_000..=3_000_000).contains(&ahead), "{ahead} bytes ahead");
+    assert!(behind <= 3_100_000, "{behind} bytes behind");
+    assert_eq!(world.player.state().totals.stalls, 0);
+}
+
+#[test]
+fn a_goal_that_was_lowered_recovers() {
+    let film = Film { seconds: 400, rungs: vec![(1_000, 480)], ..Film::default() };
+    let mut world = world(&film, Network::constant(10_000));
+    world.element.quota = 1_500_000;
+    world.load(&hls());
+    world.run_for(Duration::from_secs(20));
+    let goal = |world: &World| {
+        let state = world.player.state();
+        let video = state.streams.into_iter().find(|stream| stream.kind == MediaKind::Video);
+        video.map(|video| video.buffer_goal).unwrap_or_default()
+    };
+    let lowered = goal(&world);
+    assert!(lowered < MediaTime::from_secs(15), "{lowered}");
+    world.element.quota = 150 << 20;
+    world.run_for(Duration::from_secs(310));
+    assert!(goal(&world) > lowered, "{} after {lowered}", goal(&world));
+    assert_eq!(world.player.state().totals.stalls, 0);
 }

@@ -28,7 +28,10 @@ fn mask_of(world: &World, lines: u32) -> Option<MaskReason> {
 }
 
 fn with(environment: Environment) -> World {
-    let mut world = world(&Film { seconds: 120, ..Film::default() }, Network::constant(30_000));
+    let film = Film { seconds: 120, ..Film::default() };
+    let mut config = Config::default();
+    config.abr.limit_to_viewport = true;
+    let mut world = World::new(config, film.publish(BASE), Network::constant(30_000));
     world.input(Input::Environment(environment));
     world.load(&hls());
     world.run_for(Duration::from_secs(20));

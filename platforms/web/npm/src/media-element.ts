@@ -42,6 +42,8 @@ export class MediaElement implements MediaElementPort {
   }
 
   async attach(source: MediaSource | MediaSourceHandle): Promise<void> {
+    // A new source pauses the element; who was watching goes on watching.
+    const plays = this.#attached && (!this.#element.paused || this.#element.ended);
     this.#release();
     // What only a managed media source asks for: without it the element would not open it.
     this.#element.disableRemotePlayback = true;
@@ -53,6 +55,7 @@ export class MediaElement implements MediaElementPort {
       // The DOM's types do not know yet that an element takes a handle.
       this.#element.srcObject = source as unknown as MediaProvider;
     }
+    if (plays) void this.#element.play().catch(() => undefined);
   }
 
   async detach(): Promise<void> {

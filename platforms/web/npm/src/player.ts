@@ -8,6 +8,7 @@ import type {
   CreateOptions,
   LoadOptions,
   MediaKind,
+  Picture,
   PlayerErrorFields,
   PlayerEventMap,
   Stats,
@@ -39,6 +40,8 @@ export class Player extends EventTarget {
   #tracks: Track[] = [];
   #stats = idle();
   #ended: PlayerError | undefined;
+  #lastPicture = 0;
+  readonly #pictures = new Map<number, (picture: Picture | null) => void>();
 
   /** Whether this browser has what the player needs. */
   static isSupported(): boolean {
@@ -192,6 +195,32 @@ export class Player extends EventTarget {
     return this.#stats;
   }
 
+  /**
+   * Where the small picture for a time is, for a seek bar; `null` where the presentation has none.
+   * What it takes is loaded when it is first asked for; the image itself is the app's to fetch.
+   */
+  async thumbnailAt(time: number): Promise<Picture | null> {
+    return this.#picture(time);
+  }
+
+  /**
+   * Where the key frame for a time is, to move by at `rate` times the normal speed, in a quality that
+   * the network sustains at it; `null` where the presentation has none.
+   */
+  async keyFrameAt(time: number, rate: number): Promise<Picture | null> {
+    if (!Number.isFinite(rate)) throw invalidArgument('rate must be a number');
+    return this.#picture(time, Math.round(rate));
+  }
+
+  async #picture(time: number, rate?: number): Promise<Picture | null> {
+    this.#alive();
+    if (!Number.isFinite(time)) throw invalidArgument('time must be a number of seconds');
+    const id = ++this.#lastPicture;
+    const answer = new Promise<Picture | null>((resolve) => this.#pictures.set(id, resolve));
+    await this.#worker.call('picture', id, time, rate);
+    return answer;
+  }
+
   /** Every input so far, from which `replay` of `kinora/replay` repeats the session; empty unless `record` is on. */
   async sessionLog(): Promise<Uint8Array> {
     this.#alive();
@@ -226,7 +255,13 @@ export class Player extends EventTarget {
   }
 
   #receive(name: keyof PlayerEventMap, detail: unknown): void {
-    switch (name) {
+    switch (name as string) {
+      case 'picture': {
+        const { id, picture } = detail as { id: number; picture: Picture | null };
+        this.#pictures.get(id)?.(picture);
+        this.#pictures.delete(id);
+        return;
+      }
       case 'error':
         this.#fail(new PlayerError(detail as PlayerErrorFields));
         return;
@@ -253,6 +288,9 @@ export class Player extends EventTarget {
   }
 
   #interrupt(why: string): void {
+    // Pictures of the load before are of no use any more.
+    for (const resolve of this.#pictures.values()) resolve(null);
+    this.#pictures.clear();
     this.#settle(new DOMException(why, 'AbortError'));
   }
 

@@ -13,6 +13,8 @@ export interface WorkerCalls {
   configure(changes: Config): void;
   selectQuality(kind: string, id: string | null): void;
   selectTrack(kind: string, index: number): void;
+  /** Answered by the event `picture` under the same number. */
+  picture(id: number, at: number, rate: number | undefined): void;
   sessionLog(): Uint8Array;
 }
 

@@ -8,6 +8,13 @@ export interface Config {
     forward?: number;
     /** Drop what is further behind the playhead than this, in seconds. Default 30. */
     back?: number;
+    /**
+     * Stop fetching a kind of media with so many bytes of it ahead, however little time they last; at
+     * least two segments. Default 100 MiB.
+     */
+    forwardBytes?: number;
+    /** Drop what is behind so many bytes, counted back from the playhead. Default 50 MiB. */
+    backBytes?: number;
   };
   abr?: {
     /** Name of the rule that chooses qualities: `throughput`, `bola`, `dynamic` or `kinora`. */
@@ -19,7 +26,7 @@ export interface Config {
     /** Never choose a peak bit rate above this many bit/s, unless all are. */
     maxBandwidth?: number | null;
     /**
-     * Choose no picture with more lines than the element shows, in physical pixels. Default true.
+     * Choose no picture with more lines than the element shows, in physical pixels. Default false.
      */
     limitToViewport?: boolean;
     /** Save data: at most 480 lines. Also when the browser's data saver is on. Default false. */
@@ -187,6 +194,7 @@ export type Warning =
   | { type: 'retry'; url: string; error: PlayerErrorFields; attempts: number }
   | { type: 'abandoned'; kind: MediaKind; segmentStart: number }
   | { type: 'gap-jumped'; from: number; to: number }
+  | { type: 'rebuilt'; at: number; reason: string }
   | { type: 'buffer-full'; kind: MediaKind }
   | { type: 'steering'; url: string; fault: SteeringFault };
 
@@ -371,6 +379,28 @@ export interface Stats {
     discarded: number;
     droppedFrames: number;
   };
+}
+
+/** Where bytes are. */
+export interface Resource {
+  url: string;
+  /** The value of the `Range` header field, if it is a part. */
+  range: string | null;
+}
+
+/** A picture beside the film, and where to get it. */
+export interface Picture {
+  /** An image, or a media segment with a key frame. */
+  resource: Resource;
+  /** What a decoder needs before the segment. */
+  init: Resource | null;
+  /** Its type, as far as the manifest tells. */
+  mimeType: string;
+  /** The time it stands for, in seconds. */
+  start: number;
+  end: number;
+  /** The part of the image to show, in its pixels; all of it if absent. */
+  tile: { x: number; y: number; width: number; height: number } | null;
 }
 
 /** The events of a {@link Player}, and the type of their `detail`. */

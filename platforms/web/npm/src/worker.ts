@@ -83,6 +83,7 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
   configure: (changes) => running().configure(changes),
   selectQuality: (kind, id) => running().selectQuality(kind, id ?? undefined),
   selectTrack: (kind, index) => running().selectTrack(kind, index),
+  picture: (id, at, rate) => running().picture(id, at, rate),
   sessionLog: () => running().sessionLog(),
 };
 

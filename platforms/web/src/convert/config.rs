@@ -23,6 +23,12 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
     if let Some(buffer) = root.section("buffer")? {
         buffer.span("forward", &mut config.buffer.forward)?;
         buffer.span("back", &mut config.buffer.back)?;
+        if let Some(bytes) = buffer.number("forwardBytes", 0.0, LARGEST)? {
+            config.buffer.forward_bytes = bytes as u64;
+        }
+        if let Some(bytes) = buffer.number("backBytes", 0.0, LARGEST)? {
+            config.buffer.back_bytes = bytes as u64;
+        }
     }
     if let Some(abr) = root.section("abr")? {
         if let Some(rule) = abr.nullable("rule", |value| value.as_string(), "a string")? {

@@ -1,7 +1,7 @@
 //! Events, under the names and with the details that the npm package documents.
 
 use kinora_abr::{Candidate, Reasons};
-use kinora_core::io::{Decision, Event, TrackInfo, Warning};
+use kinora_core::io::{Decision, Event, Picture, Resource, Tile, TrackInfo, Warning};
 use wasm_bindgen::prelude::*;
 
 use super::error::error;
@@ -46,6 +46,10 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
         Event::PathwayChanged { from, to } => {
             ("pathwaychange", object(&[("from", option(from.as_deref(), text)), ("to", text(to))]))
         }
+        Event::Picture { id, picture: found } => (
+            "picture",
+            object(&[("id", count(*id)), ("picture", option(found.as_deref(), picture))]),
+        ),
         Event::Ended => ("ended", JsValue::NULL),
         Event::Warning(warned) => ("warning", warning(warned)?),
         Event::Error(fatal) => ("error", error(fatal)),
@@ -61,6 +65,31 @@ fn track(track: &TrackInfo) -> JsValue {
         ("label", option(track.label.as_deref(), text)),
         ("qualities", array(&track.qualities, quality)),
         ("selected", track.selected.into()),
+    ])
+}
+
+fn picture(picture: &Picture) -> JsValue {
+    object(&[
+        ("resource", resource(&picture.resource)),
+        ("init", option(picture.init.as_ref(), resource)),
+        ("mimeType", text(&picture.mime_type)),
+        ("start", seconds(picture.span.start)),
+        ("end", seconds(picture.span.end)),
+        ("tile", option(picture.tile.as_ref(), tile)),
+    ])
+}
+
+fn resource(resource: &Resource) -> JsValue {
+    let range = resource.range.map(|range| range.header_value());
+    object(&[("url", text(&resource.url)), ("range", option(range.as_deref(), text))])
+}
+
+fn tile(tile: &Tile) -> JsValue {
+    object(&[
+        ("x", number(tile.x)),
+        ("y", number(tile.y)),
+        ("width", number(tile.width)),
+        ("height", number(tile.height)),
     ])
 }
 
@@ -118,6 +147,9 @@ fn warning(warning: &Warning) -> Option<JsValue> {
         ]),
         Warning::GapJumped { from, to } => {
             object(&[("type", text("gap-jumped")), ("from", seconds(*from)), ("to", seconds(*to))])
+        }
+        Warning::Rebuilt { at, reason } => {
+            object(&[("type", text("rebuilt")), ("at", seconds(*at)), ("reason", text(reason))])
         }
         Warning::BufferFull { kind } => {
             object(&[("type", text("buffer-full")), ("kind", text(kind.name()))])

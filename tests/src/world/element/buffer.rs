@@ -16,7 +16,8 @@ pub struct Chunk {
     pub whole: TimeRange,
     /// The resource it came from.
     pub name: Name,
-    bytes: u64,
+    /// Its size.
+    pub bytes: u64,
     /// Frames from here on cannot be decoded.
     damaged_from: Option<MediaTime>,
 }

@@ -3,9 +3,11 @@ package kinora
 import java.nio.ByteBuffer
 import java.time.Duration
 import java.util.concurrent.CompletableFuture
+import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicLong
 
 /**
  * An adaptive streaming player: the shared core decides, [transport] fetches, [sink] plays.
@@ -90,6 +92,9 @@ class KinoraPlayer(
 
     private var loading: CompletableFuture<Unit>? = null
 
+    private val pictureNumber = AtomicLong()
+    private val pictures = ConcurrentHashMap<ULong, CompletableFuture<Picture?>>()
+
     private val lock = Any()
     private var closed = false
 
@@ -144,6 +149,18 @@ class KinoraPlayer(
      */
     fun setEnvironment(environment: Environment) {
         send(Input.Environment(environment))
+    }
+
+    /**
+     * Where the picture for a time is: a thumbnail for a seek bar, or a key frame to move fast by. The
+     * future is `null` where there is none, and where another film is loaded meanwhile.
+     */
+    fun picture(at: MediaTime, kind: PictureKind = PictureKind.Thumbnail): CompletableFuture<Picture?> {
+        val answer = CompletableFuture<Picture?>()
+        val id = pictureNumber.incrementAndGet().toULong()
+        pictures[id] = answer
+        if (!send(Input.Picture(id, at, kind))) pictures.remove(id)?.complete(null)
+        return answer
     }
 
     /** Sets the speed; 1.0 is normal. */
@@ -371,6 +388,7 @@ class KinoraPlayer(
                 loading = null
                 listeners.forEach(Listener::onReady)
             }
+            is Event.Picture -> pictures.remove(event.id)?.complete(event.picture)
             Event.Playing -> listeners.forEach(Listener::onPlaying)
             is Event.Buffering -> listeners.forEach { it.onBuffering(event.seeking) }
             is Event.QualityChanged -> listeners.forEach {

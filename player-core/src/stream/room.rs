@@ -1,0 +1,106 @@
+//! Room in the platform's buffer: how much is kept ahead and behind, in time and in bytes, and what
+//! happens when the platform has room for less.
+
+use core::time::Duration;
+
+use super::buffer::TOLERANCE;
+use super::{Operation, Stream, World};
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::{MediaCommand, Warning};
+use crate::time::{MediaTime, TimeRange};
+
+/// What is behind is dropped in one go once it reaches this far behind what is to be kept, so that
+/// the buffer is not trimmed at every frame.
+const TRIM_STEP: MediaTime = MediaTime::from_secs(10);
+/// After a buffer was full, it is filled less; so long after the last time, a little more again.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+impl Stream {
+    /// How much to have ahead.
+    pub(super) fn goal(&self, cx: &Context<'_>) -> MediaTime {
+        let goal = MediaTime::from_duration(cx.config.buffer.forward).max(MediaTime::from_secs(1));
+        self.goal_limit.map_or(goal, |limit| limit.min(goal))
+    }
+
+    /// What was full once may be less so by now: other pages and other apps come and go.
+    pub(super) fn recover_goal(&mut self, cx: &Context<'_>) {
+        let (Some(limit), Some(since)) = (self.goal_limit, self.full_since) else { return };
+        if cx.now.since(since) < RECOVERY {
+            return;
+        }
+        let larger = MediaTime::from_flicks(limit.flicks() / 4 * 5);
+        let enough = larger >= MediaTime::from_duration(cx.config.buffer.forward);
+        self.goal_limit = (!enough).then_some(larger);
+        self.full_since = Some(cx.now);
+    }
+
+    /// Whether so many bytes wait to be shown that no more are fetched. Two segments always may, or
+    /// nothing would play.
+    pub(super) fn is_full_of_bytes(&self, world: &World<'_, '_>) -> bool {
+        let limit = world.cx.config.buffer.forward_bytes;
+        let held = self.buffer.held().iter().filter(|held| held.range.end > world.playhead);
+        let sizes = held.map(|held| held.bytes).chain(self.queue.iter().map(|one| one.bytes));
+        let (mut count, mut bytes) = (0, 0_u64);
+        for size in sizes {
+            count += 1;
+            bytes = bytes.saturating_add(size);
+        }
+        count >= 2 && bytes >= limit
+    }
+
+    /// What lies too far behind. A stream that is complete drops nothing: a removal would take the
+    /// media source out of its ended state (MSE §5.6, `remove`), and nothing more needs the room.
+    pub(super) fn due_for_removal(&self, world: &World<'_, '_>) -> Option<TimeRange> {
+        if self.complete {
+            return None;
+        }
+        let first = self.buffer.ranges().first()?;
+        let keep_from = world.playhead - MediaTime::from_duration(world.cx.config.buffer.back);
+        let by_time = if keep_from - TRIM_STEP > first.start { Some(keep_from) } else { None };
+        let by_bytes = self.too_many_bytes_before(world);
+        self.buffer.droppable(by_time.max(by_bytes)?)
+    }
+
+    /// From where on media behind the playhead is within its limit of bytes, if not all of it is.
+    fn too_many_bytes_before(&self, world: &World<'_, '_>) -> Option<MediaTime> {
+        let mut left = world.cx.config.buffer.back_bytes;
+        let behind = self.buffer.held().iter().rev().filter(|h| h.range.end <= world.playhead);
+        for held in behind {
+            match left.checked_sub(held.bytes) {
+                Some(rest) => left = rest,
+                None => return Some(held.range.end),
+            }
+        }
+        None
+    }
+
+    /// The platform's buffer is full. What is behind goes first, then what a seek
+    /// left behind far ahead; less is kept ahead from now on. If nothing can go, waits until something can.
+    pub(super) fn make_room(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
+        // What lies there already is good enough for a full buffer.
+        if self.retract_replacement(world) {
+            return Ok(());
+        }
+        let Some(fetched) = self.queue.first() else { return Ok(()) };
+        let segment = fetched.chosen.segment.duration;
+        let ahead = self.ahead(world.playhead);
+        if self.full_since.is_none() {
+            world.cx.out.warn(Warning::BufferFull { kind: self.kind });
+        }
+        let reduced = MediaTime::from_flicks(ahead.flicks() / 5 * 4);
+        self.goal_limit = Some(reduced.max(segment.times(2)));
+        self.full_since = Some(world.cx.now);
+        let spare = self.buffer.droppable(world.playhead);
+        if let Some(range) = spare.or_else(|| self.buffer.detached(world.playhead)) {
+            self.operate(world, Operation::Remove, MediaCommand::Remove { kind: self.kind, range });
+            return Ok(());
+        }
+        if ahead <= TOLERANCE {
+            return Err(Error::BufferTooSmall { kind: self.kind });
+        }
+        self.full_until =
+            Some(world.playhead + segment.min(ahead - TOLERANCE).max(MediaTime::from_millis(10)));
+        Ok(())
+    }
+}
