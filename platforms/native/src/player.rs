@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::driver::{Command, Driver, Parts, Snapshot};
 use crate::element::{ElementConfig, MediaElement};
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::{Filtered, HttpTransport, RequestFilter, Transport};
 
 /// Events that an app may be behind before it misses the oldest.
 const EVENT_BACKLOG: usize = 1024;
@@ -43,6 +43,8 @@ pub struct Options {
     pub element: ElementConfig,
     /// Where requests go; over HTTP if absent.
     pub transport: Option<Arc<dyn Transport>>,
+    /// What changes requests and responses on their way, if anything does.
+    pub filter: Option<Arc<dyn RequestFilter>>,
     /// No body may be larger than so many bytes.
     pub body_limit: u64,
 }
@@ -55,6 +57,7 @@ impl Default for Options {
             format: None,
             element: ElementConfig::default(),
             transport: None,
+            filter: None,
             body_limit: 256 << 20,
         }
     }
@@ -78,11 +81,15 @@ impl Player {
     /// Opens a manifest without waiting for anything: what comes of it is told by events. To be
     /// called within a tokio runtime.
     pub fn start(url: impl Into<String>, options: Options) -> Result<Self, PlayerError> {
-        let transport = match options.transport {
+        let transport: Arc<dyn Transport> = match options.transport {
             Some(transport) => transport,
             None => {
                 Arc::new(HttpTransport::new().map_err(|error| element_error(error.to_string()))?)
             }
+        };
+        let transport = match options.filter {
+            Some(filter) => Arc::new(Filtered { transport, filter }),
+            None => transport,
         };
         let (commands, command_receiver) = mpsc::channel(COMMAND_BACKLOG);
         let (event_sender, events) = broadcast::channel(EVENT_BACKLOG);

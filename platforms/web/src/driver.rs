@@ -26,6 +26,7 @@ struct Shared {
     player: RefCell<Player>,
     sink: Sink,
     emit: Function,
+    filtered_fetch: Option<Function>,
     network: Network,
     scope: WorkerGlobalScope,
     clock: Performance,
@@ -41,7 +42,12 @@ struct Timer {
 }
 
 impl Driver {
-    pub(crate) fn new(sink: Sink, emit: Function, config: Config) -> Self {
+    pub(crate) fn new(
+        sink: Sink,
+        emit: Function,
+        filtered_fetch: Option<Function>,
+        config: Config,
+    ) -> Self {
         let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
         let clock = scope.performance().expect_throw("a worker has a clock");
         let player = Player::new(config, read(&clock));
@@ -49,6 +55,7 @@ impl Driver {
             player: RefCell::new(player),
             sink,
             emit,
+            filtered_fetch,
             network: Network::default(),
             scope,
             clock,
@@ -77,6 +84,11 @@ impl Driver {
                 _ => {}
             }
         }
+    }
+
+    /// What requests go through if the app filters them.
+    pub(crate) fn filtered_fetch(&self) -> Option<&Function> {
+        self.0.filtered_fetch.as_ref()
     }
 
     pub(crate) fn network(&self) -> &Network {

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use js_sys::{Array, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use kinora_core::io::{BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead};
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
@@ -93,7 +93,7 @@ async fn transfer(
     signal: Option<&AbortSignal>,
 ) -> Result<(), RequestFailure> {
     let id = request.id;
-    let response = respond(driver.scope(), request, signal).await?;
+    let response = respond(driver.scope(), driver.filtered_fetch(), request, signal).await?;
     if !driver.network().runs(id) {
         return Ok(());
     }
@@ -122,8 +122,11 @@ async fn transfer(
     Ok(())
 }
 
+/// `filtered` takes the request, its kind and the kind of media, and fetches what the app's filters
+/// make of it.
 async fn respond(
     scope: &WorkerGlobalScope,
+    filtered: Option<&Function>,
     request: &Request,
     signal: Option<&AbortSignal>,
 ) -> Result<Response, RequestFailure> {
@@ -138,8 +141,16 @@ async fn respond(
     let init = RequestInit::new();
     init.set_headers(&headers);
     init.set_signal(signal);
-    let request = web_sys::Request::new_with_str_and_init(&request.url, &init).map_err(invalid)?;
-    let promise: Promise = scope.fetch_with_request(&request);
+    let asked = web_sys::Request::new_with_str_and_init(&request.url, &init).map_err(invalid)?;
+    let promise: Promise = match filtered {
+        Some(fetch) => {
+            let media = request.kind.media().map_or(JsValue::NULL, |kind| kind.name().into());
+            let promise =
+                fetch.call3(&JsValue::UNDEFINED, &asked, &request.kind.name().into(), &media);
+            promise.map_err(invalid)?.unchecked_into()
+        }
+        None => scope.fetch_with_request(&asked),
+    };
     let response = JsFuture::from(promise).await;
     response.map(JsCast::unchecked_into).map_err(|error| RequestFailure::Network(message(&error)))
 }

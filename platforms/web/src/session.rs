@@ -23,14 +23,20 @@ pub struct Session {
 
 #[wasm_bindgen]
 impl Session {
-    /// A player that asks `sink` for media operations and calls `emit(name, detail)` for events.
+    /// A player that asks `sink` for media operations, calls `emit(name, detail)` for events and, in
+    /// place of `fetch`, `filtered_fetch(request, kind, media)` if that is given.
     /// Throws a player error where `config` makes no sense.
     #[wasm_bindgen(constructor)]
-    pub fn new(sink: Sink, emit: Function, config: &JsValue) -> Result<Session, JsValue> {
+    pub fn new(
+        sink: Sink,
+        emit: Function,
+        filtered_fetch: Option<Function>,
+        config: &JsValue,
+    ) -> Result<Session, JsValue> {
         panic::install();
         let mut merged = Config::default();
         convert::merge_config(&mut merged, config).map_err(invalid)?;
-        let driver = Driver::new(sink, emit, merged.clone());
+        let driver = Driver::new(sink, emit, filtered_fetch, merged.clone());
         Ok(Self { driver, config: merged })
     }
 

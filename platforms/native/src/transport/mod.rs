@@ -1,6 +1,7 @@
 //! How requests leave the machine: [`Transport`], implemented over HTTP ([`HttpTransport`]) and over
 //! bytes in memory ([`MemoryTransport`]).
 
+mod filter;
 mod http;
 mod memory;
 mod sink;
@@ -10,10 +11,12 @@ use std::pin::Pin;
 
 use kinora_core::io::{Request, RequestFailure};
 
+pub use filter::{FilterFuture, RequestFilter, Response};
 pub use http::{HttpTransport, HttpTransportError};
 pub use memory::{Entry, MemoryTransport};
 pub use sink::ResponseSink;
 
+pub(crate) use filter::Filtered;
 pub(crate) use sink::{Report, ReportedBody};
 
 /// How one request ends.

@@ -61,6 +61,11 @@ impl ResponseSink {
         }
     }
 
+    /// The most bytes a body may have.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// The status line and header fields have arrived.
     pub async fn head(&mut self, head: ResponseHead) {
         // The page that comes with an error status is nothing to append.

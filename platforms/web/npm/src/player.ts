@@ -1,5 +1,6 @@
 import { Device } from './device.js';
 import { PlayerError, internal, invalidArgument } from './error.js';
+import { PageFilters } from './filters.js';
 import { MediaElement } from './media-element.js';
 import { MediaSink } from './media-sink.js';
 import type { Placement } from './protocol.js';
@@ -63,16 +64,19 @@ export class Player extends EventTarget {
     if (!(element instanceof HTMLMediaElement)) {
       throw invalidArgument('Player.create() needs a <video> or <audio> element');
     }
-    const { mediaSource: wanted = 'auto', ...config } = options;
+    const { mediaSource: wanted = 'auto', filters = {}, ...config } = options;
     if (wanted !== 'auto' && wanted !== 'page') {
       throw invalidArgument("mediaSource must be 'auto' or 'page'");
     }
     const inWorker = wanted === 'auto' && !!mediaSource()?.canConstructInDedicatedWorker;
-    const player = new Player(element, inWorker ? 'worker' : 'page');
+    const pageFilters = new PageFilters(filters);
+    const placement = inWorker ? 'worker' : 'page';
+    const player = new Player(element, placement, pageFilters);
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     try {
       const cmcd = { sessionId: sessionId(), ...config.cmcd };
-      await player.#worker.call('start', { seed, ...config, cmcd }, inWorker ? 'worker' : 'page');
+      const settings = { seed, ...config, cmcd };
+      await player.#worker.call('start', settings, placement, pageFilters.kinds);
     } catch (error) {
       await player.destroy();
       throw error;
@@ -80,10 +84,11 @@ export class Player extends EventTarget {
     return player;
   }
 
-  private constructor(element: HTMLMediaElement, placement: Placement) {
+  private constructor(element: HTMLMediaElement, placement: Placement, filters: PageFilters) {
     super();
     this.#element = new MediaElement(element, (state) => this.#worker.tell(['element', ...state]));
     this.#worker = new WorkerClient({
+      filters,
       calls: placement === 'worker' ? this.#element : new MediaSink(this.#element),
       onEvent: (load, name, detail) => {
         if (load === this.#load) this.#receive(name as keyof PlayerEventMap, detail);

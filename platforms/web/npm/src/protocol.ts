@@ -1,11 +1,12 @@
 // What the page and the worker say to each other. Every message is a tuple that begins with its kind.
 
+import type { FilterCalls, FilterKinds } from './filters.js';
 import type { MediaSink } from './media-sink.js';
 import type { Config, CreateOptions, LoadOptions, PlayerErrorFields, Stats } from './types.js';
 
 /** What the page may ask of the worker; each answer comes under the question's number. */
 export interface WorkerCalls {
-  start(config: CreateOptions, placement: Placement): void;
+  start(config: CreateOptions, placement: Placement, filters: FilterKinds): void;
   /** Events after this call carry its number, so that those of the load before are told apart. */
   load(number: number, url: string, options: LoadOptions): void;
   unload(number: number): void;
@@ -22,7 +23,7 @@ export interface WorkerCalls {
 export type Placement = 'worker' | 'page';
 
 /** What the worker may ask of the page: of the element, or of the whole sink where that is there. */
-export type PageCalls = Pick<MediaElementPort, keyof MediaElementPort> & SinkMethods;
+export type PageCalls = Pick<MediaElementPort, keyof MediaElementPort> & SinkMethods & FilterCalls;
 
 /** The media element, as the sink needs it. */
 export interface MediaElementPort {

@@ -92,6 +92,53 @@ export interface RetryBudget {
   stallTimeout?: number;
 }
 
+/** What a request is for. */
+export type RequestKind =
+  | 'manifest'
+  | 'playlist'
+  | 'init'
+  | 'index'
+  | 'segment'
+  | 'steering'
+  | 'clock';
+
+/** A request that is about to be made. */
+export interface PlayerRequest {
+  kind: RequestKind;
+  /** The kind of media it serves, if one. */
+  media: MediaKind | null;
+  url: string;
+  /** By lower-case name; `range` among them. */
+  headers: Record<string, string>;
+  /** As `fetch` has it. Default `same-origin`. */
+  credentials?: RequestCredentials;
+}
+
+/** A response, whole. */
+export interface PlayerResponse {
+  kind: RequestKind;
+  media: MediaKind | null;
+  /** After redirects; relative URLs in it resolve against this. */
+  url: string;
+  status: number;
+  headers: Record<string, string>;
+  data: ArrayBuffer;
+}
+
+/**
+ * What an app does to requests before they leave, and to responses before the player sees them. Each may
+ * change what it is given, or return another, now or later; where it throws, the request has failed and
+ * is repeated like any other.
+ */
+export interface Filters {
+  /** Adds header fields, credentials, query parameters, a signature. Asked anew for each attempt. */
+  request?(request: PlayerRequest): PlayerRequest | void | Promise<PlayerRequest | void>;
+  /** Rewrites a response, which is held back until it is whole. */
+  response?(response: PlayerResponse): PlayerResponse | void | Promise<PlayerResponse | void>;
+  /** Kinds whose responses are filtered. Default: all but segments. */
+  responseKinds?: RequestKind[];
+}
+
 /** What {@link Player.create} takes: a {@link Config}, and what cannot change afterwards. */
 export interface CreateOptions extends Config {
   /**
@@ -99,6 +146,8 @@ export interface CreateOptions extends Config {
    * the page elsewhere; `page` is always the page. Default `auto`.
    */
   mediaSource?: 'auto' | 'page';
+  /** Changes requests and responses on their way. */
+  filters?: Filters;
   /** Seed of everything that looks random, such as the jitter of retries. Default: a random one. */
   seed?: number;
 }

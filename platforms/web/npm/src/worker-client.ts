@@ -1,4 +1,5 @@
 import { PlayerError, internal } from './error.js';
+import type { FilterCalls } from './filters.js';
 import {
   type FromWorker,
   type PageCalls,
@@ -13,6 +14,8 @@ import type { Stats } from './types.js';
 export interface WorkerListener {
   /** Carries out what the worker asks of the page. */
   calls: Partial<PageCalls>;
+  /** Filters what the worker fetches. */
+  filters: FilterCalls;
   /** `load` is the number of the load that it belongs to. */
   onEvent(load: number, name: string, detail: unknown): void;
   onStats(stats: Stats): void;
@@ -85,7 +88,8 @@ export class WorkerClient {
 
   async #answer(id: number, method: keyof PageCalls, args: unknown[]): Promise<void> {
     try {
-      const { calls } = this.#listener;
+      const { filters } = this.#listener;
+      const calls: Partial<PageCalls> = method in filters ? filters : this.#listener.calls;
       const call = calls[method] as ((...args: unknown[]) => unknown) | undefined;
       this.#post(['answer', id, await call?.apply(calls, args)]);
     } catch (reason) {

@@ -1,6 +1,7 @@
 // The worker's script: the WebAssembly module, and the messages it lives by.
 
 import init, { Session } from '../bindings/kinora.js';
+import { filteredFetch } from './filters.js';
 import { MediaSink, joined } from './media-sink.js';
 import {
   type Environment,
@@ -61,9 +62,13 @@ scope.addEventListener('message', ({ data }) => {
 scope.addEventListener('unhandledrejection', ({ reason }) => post(['panic', String(reason)]));
 
 const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) => unknown } = {
-  start(config, placement) {
+  start(config, placement, filters) {
     const emit = (name: string, detail: unknown) => post(['event', currentLoad, name, detail]);
-    session = new Session(sink(placement), emit, config);
+    const fetch = filteredFetch(filters, {
+      filterRequest: (request) => ask('filterRequest', [request]),
+      filterResponse: (response) => ask('filterResponse', [response], [response.data]),
+    });
+    session = new Session(sink(placement), emit, fetch, config);
     watchNetwork(session);
     if (surroundings) session.environment(...surroundings);
   },

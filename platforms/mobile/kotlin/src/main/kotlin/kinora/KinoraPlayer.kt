@@ -10,7 +10,8 @@ import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicLong
 
 /**
- * An adaptive streaming player: the shared core decides, [transport] fetches, [sink] plays.
+ * An adaptive streaming player: the shared core decides, the transport fetches what the filter has
+ * seen, [sink] plays.
  *
  * ```
  * KinoraPlayer(HeadlessSink()).use { player ->
@@ -28,7 +29,8 @@ import java.util.concurrent.atomic.AtomicLong
 class KinoraPlayer(
     private val sink: MediaSink,
     config: Config = defaultConfig(),
-    private val transport: HttpTransport = JdkTransport(),
+    transport: HttpTransport = JdkTransport(),
+    filter: RequestFilter? = null,
 ) : AutoCloseable {
     /** Hears what happens, on the player's thread. */
     interface Listener {
@@ -75,6 +77,7 @@ class KinoraPlayer(
         fun onError(error: PlayerError) = Unit
     }
 
+    private val transport = if (filter == null) transport else FilteringTransport(transport, filter)
     private val origin = System.nanoTime()
     private val core = Player(config, 0uL)
     private val inbox = LinkedBlockingQueue<Message>()
