@@ -95,6 +95,23 @@ pub enum Error {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] crate::token::KeysError),
+    /// Content keys cannot be kept or found.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::Error),
+    /// Content keys made elsewhere cannot be read.
+    #[error("{}: {error}", path.display())]
+    Cpix {
+        /// The document.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: crate::package::protect::cpix::CpixError,
+    },
+    /// There are no keys of that package.
+    #[error("there are no keys of the package {content}")]
+    NoKeys {
+        /// The package.
+        content: String,
+    },
     /// There is no account of that address.
     #[error("there is no account of {email}")]
     NoAccount {
@@ -123,7 +140,9 @@ impl Error {
         match self {
             Self::Option { .. } => 2,
             Self::ToolMissing { .. } => 3,
-            Self::Source { .. } | Self::Recommend(crate::recommend::Error::Input { .. }) => 4,
+            Self::Source { .. }
+            | Self::Cpix { .. }
+            | Self::Recommend(crate::recommend::Error::Input { .. }) => 4,
             Self::OutputNotEmpty { .. } => 5,
             Self::Listen { .. } => 6,
             Self::Interrupted => 130,

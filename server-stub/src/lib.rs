@@ -3,9 +3,10 @@
 //! [`package`] turns a video file into a presentation: CMAF segments written once, with HLS and DASH manifests
 //! over them. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks, [`catalog`] what
 //! there is to watch, [`playback`] who may play it now, [`steering`] from where, [`events`] what happened then,
-//! [`experiments`] in which way each watches, [`chaos`] makes delivery worse on purpose. [`gateway`] is the one entry
+//! [`license`] with which keys, [`experiments`] in which way each watches, [`chaos`] makes delivery worse on purpose. [`gateway`] is the one entry
 //! to all of them. They stand on [`storage`], which is what they keep, on [`token`],
-//! which is how they know a caller, and on [`web`], which puts them together; [`roles`] opens them over a
+//! which is how they know a caller, on [`vault`], which keeps the keys of what is encrypted, and on [`web`], which puts
+//! them together; [`roles`] opens them over a
 //! directory, [`access`] watches delivery, and [`mod@http`] serves all of it. [`recommend`] learns from what was
 //! watched.
 
@@ -22,6 +23,7 @@ pub mod experiments;
 pub mod gateway;
 pub mod http;
 pub mod id;
+pub mod license;
 pub mod package;
 pub mod platform;
 pub mod playback;
@@ -30,6 +32,7 @@ pub mod roles;
 pub mod steering;
 pub mod storage;
 pub mod token;
+pub mod vault;
 pub mod web;
 
 pub use error::{Error, Result};

@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Account(account) => account.run().await,
             Command::Import(import) => import.run().await,
-            Command::Keys(keys) => keys.run(),
+            Command::Keys(keys) => keys.run().await,
             Command::Package(package) => package.run().await,
             Command::Recommend(recommend) => recommend.run(),
             Command::Serve(serve) => serve.run().await,

@@ -9,17 +9,27 @@ use crate::{
     clock::Clock,
     delivery::library::Library,
     gateway::{self, Gateway},
+    license::{
+        self, License, LicenseUrls,
+        backend::{LicenseBackend, System},
+        clearkey::ClearKey,
+        proxy::Proxy,
+    },
     playback::{self, Playback, streams::Streams},
     steering::{self, Edges, Steering, edge::Edge},
     storage::{
         Accounts as _, Catalogue as _, History as _, Sessions as _,
         files::FileLog,
-        sqlite::{SqliteAccounts, SqliteCatalogue, SqliteHistory, SqliteSessions},
+        sqlite::{
+            SqliteAccounts, SqliteCatalogue, SqliteContentKeys, SqliteHistory, SqliteSessions,
+        },
     },
     token::{SigningKeys, Verifier, cat::DeliveryKeys},
+    vault::{self, Tier, Vault, kek::KeyEncryptionKeys},
     web::{Service, metrics::Metrics},
 };
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -45,15 +55,18 @@ pub enum Role {
     Experiments,
     /// The one entry, in front of roles here and, with --upstream, elsewhere
     Gateway,
+    /// Keys of what is encrypted, for whoever plays it
+    License,
 }
 
 impl Role {
     /// Every role that needs a directory for its data.
-    pub const WITH_DATA: [Self; 6] = [
+    pub const WITH_DATA: [Self; 7] = [
         Self::Auth,
         Self::Catalog,
         Self::Playback,
         Self::Steering,
+        Self::License,
         Self::Events,
         Self::Experiments,
     ];
@@ -68,6 +81,16 @@ pub struct Data {
     pub signing_keys: Option<String>,
     /// The keys of the tokens in the paths of media, likewise.
     pub delivery_keys: Option<String>,
+    /// The keys that wrap content keys, where someone else keeps them: the text of such a file.
+    pub content_keks: Option<String>,
+    /// Where the role `license` answers, for players; nothing when that is where the role `playback` does.
+    pub license_url: String,
+    /// The best quality that ClearKey gives keys of.
+    pub clearkey_quality: Tier,
+    /// Seconds after which players ask for a ClearKey licence again.
+    pub clearkey_seconds: u32,
+    /// Licence servers of vendors.
+    pub license_proxies: Vec<(System, Proxy)>,
     /// Devices of an account that may play at once.
     pub most_streams: usize,
     /// Where the role `delivery` answers, for players; nothing when that is where the role `playback` does.
@@ -92,6 +115,11 @@ impl Data {
             directory: directory.into(),
             signing_keys: None,
             delivery_keys: None,
+            content_keks: None,
+            license_url: String::new(),
+            clearkey_quality: Tier::Uhd,
+            clearkey_seconds: 3600,
+            license_proxies: Vec::new(),
             most_streams: 2,
             delivery_url: String::new(),
             edges: Vec::new(),
@@ -158,6 +186,9 @@ impl Data {
         }
         if roles.contains(&Role::Experiments) {
             service = self.experiments(service, &verifier).await?;
+        }
+        if roles.contains(&Role::License) {
+            service = self.license(service, &verifier).await?;
         }
         Ok(service)
     }
@@ -243,7 +274,10 @@ impl Data {
             delivery_url: self.delivery_url.clone(),
             edges: self.edges(&sessions),
             experiments: Some(Arc::new(self.assigner(log).await?)),
-            licences: None,
+            licences: Some(Arc::new(LicenseUrls {
+                vault: self.vault().await?,
+                base: self.license_url.clone(),
+            })),
         };
         Ok(service.role(Playback::new(parts).routes()).needs("streams", move || {
             let sessions = sessions.clone();
@@ -268,6 +302,29 @@ impl Data {
         }))
     }
 
+    async fn license(&self, service: Service, verifier: &Verifier) -> Result<Service> {
+        let sessions = SqliteSessions::open(&self.directory).await?;
+        let vault = self.vault().await?;
+        let clearkey = ClearKey { seconds: self.clearkey_seconds };
+        let mut backends: BTreeMap<System, (Arc<dyn LicenseBackend>, Tier)> = BTreeMap::new();
+        backends.insert(System::Clearkey, (Arc::new(clearkey), self.clearkey_quality));
+        for (system, proxy) in &self.license_proxies {
+            backends.insert(*system, (Arc::new(proxy.clone()), Tier::Uhd));
+        }
+        let parts = license::Parts {
+            vault: vault.clone(),
+            sessions: Arc::new(sessions),
+            verifier: verifier.clone(),
+            clock: self.clock.clone(),
+            rate_limit_factor: self.rate_limit_factor,
+            backends,
+        };
+        Ok(service.role(License::new(parts).routes()).needs("keys", move || {
+            let vault = vault.clone();
+            async move { vault.ready().await }
+        }))
+    }
+
     /// What the role `delivery` needs to deliver the library.
     ///
     /// # Errors
@@ -287,6 +344,21 @@ impl Data {
     fn edges(&self, sessions: &SqliteSessions) -> Edges {
         let store = steering::Store::new(Arc::new(sessions.clone()));
         Edges::new(self.edges.clone(), store, self.clock.clone())
+    }
+
+    /// The keys of what is encrypted.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or the keys that wrap them cannot be read.
+    pub async fn vault(&self) -> Result<Vault> {
+        let storage = SqliteContentKeys::open(&self.directory).await?;
+        let kek = match &self.content_keks {
+            Some(text) => KeyEncryptionKeys::parse(text.as_bytes()),
+            None => {
+                KeyEncryptionKeys::open(&self.directory.join("secrets").join("content-keks.json"))
+            }
+        };
+        Ok(Vault::new(Arc::new(storage), kek.map_err(vault::Error::from)?))
     }
 
     async fn keys(&self) -> Result<SigningKeys> {

@@ -7,3 +7,19 @@ pub(crate) mod package;
 pub(crate) mod recommend;
 pub(crate) mod serve;
 mod signals;
+
+use kinora_server::{Error, Result};
+use std::path::Path;
+
+/// A secret that an operator keeps elsewhere: the text of a file, or of a variable.
+fn secret_text(file: Option<&Path>, variable: &str) -> Result<Option<String>> {
+    match file {
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) => {
+                Err(Error::Io { action: "read", path: path.to_owned(), kind: error.kind() })
+            }
+        },
+        None => Ok(std::env::var(variable).ok()),
+    }
+}

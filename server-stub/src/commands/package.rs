@@ -8,13 +8,22 @@ use kinora_server::{
     catalog::register::{self, Target},
     clock::Clock,
     package::{
-        self, Addressing, Options, Step, ladder::RungSpec, presentation::Presentation,
+        self, Addressing, Options, Step,
+        ladder::RungSpec,
+        presentation::Presentation,
+        protect::{self, Method, cpix, systems::System},
         source::Source,
     },
     roles::Data,
     storage::sqlite::SqliteCatalogue,
+    web::text::Slug,
 };
-use std::{fmt, io::Write, path::PathBuf, time::Instant};
+use std::{
+    fmt,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 /// Turn a video file into CMAF segments with HLS and DASH manifests
 ///
@@ -34,7 +43,7 @@ pub(crate) struct Package {
     /// is not there is entered
     #[arg(long, value_name = "FILM|SERIES/EPISODE")]
     register: Option<Target>,
-    /// The directory that the service keeps its data in, for --register
+    /// The directory that the service keeps its data in, for --register and --protect
     #[arg(long, value_name = "DIR", env = "KINORA_DATA", default_value = "kinora-data")]
     data: PathBuf,
     /// Replace OUT if it holds something
@@ -59,6 +68,8 @@ pub(crate) struct Package {
     /// manifest-NAME.mpd
     #[arg(long, value_name = "HOW", value_delimiter = ',')]
     dash_addressing: Vec<Addressing>,
+    #[command(flatten)]
+    protection: Protection,
     /// The title to show
     #[arg(long)]
     title: Option<String>,
@@ -71,6 +82,71 @@ pub(crate) struct Package {
     /// Print progress and the result as JSON, one object a line
     #[arg(long)]
     json: bool,
+}
+
+/// How it is encrypted.
+#[derive(Args)]
+#[command(next_help_heading = "Encryption")]
+struct Protection {
+    /// Encrypt it; the keys are kept in --data, wrapped
+    #[arg(long, value_name = "HOW")]
+    protect: Option<Method>,
+    /// Keys that wrap content keys, where they are not to be kept with the data; KINORA_CONTENT_KEKS may hold
+    /// the text of such a file itself
+    #[arg(long, value_name = "FILE", env = "KINORA_CONTENT_KEKS_FILE")]
+    content_keks: Option<PathBuf>,
+    /// The film or episode in the catalogue that it is of, if it is not registered here: who may play that may
+    /// have the keys
+    #[arg(long, value_name = "ID", requires = "protect")]
+    item: Option<Slug>,
+    /// The key systems to write initialisation data for
+    #[arg(long, value_name = "SYSTEMS", value_delimiter = ',', default_value = "common")]
+    drm_systems: Vec<System>,
+    /// New keys after so many seconds
+    #[arg(long, value_name = "SECONDS", requires = "protect")]
+    rotation_seconds: Option<f64>,
+    /// Where ClearKey licences are, to be written into the DASH manifest
+    #[arg(long, value_name = "URL", requires = "protect")]
+    license_url: Option<String>,
+    /// Where the keys of whole segments are, {id} being a key's id, to be written into the HLS playlists
+    #[arg(long, value_name = "URL", default_value = protect::KEY_URL)]
+    key_url: String,
+    /// Use the keys of this CPIX document
+    #[arg(long, value_name = "FILE", requires = "protect")]
+    cpix: Option<PathBuf>,
+}
+
+impl Protection {
+    async fn options(
+        self,
+        data: &Path,
+        registered: Option<&Slug>,
+    ) -> Result<Option<protect::Options>> {
+        let Some(method) = self.protect else { return Ok(None) };
+        let keys = match &self.cpix {
+            None => Vec::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| Error::Io {
+                    action: "read",
+                    path: path.clone(),
+                    kind: error.kind(),
+                })?;
+                cpix::read(&text).map_err(|error| Error::Cpix { path: path.clone(), error })?
+            }
+        };
+        let mut data = Data::new(data);
+        data.content_keks =
+            super::secret_text(self.content_keks.as_deref(), "KINORA_CONTENT_KEKS")?;
+        Ok(Some(protect::Options {
+            systems: self.drm_systems,
+            rotation_seconds: self.rotation_seconds,
+            license_url: self.license_url,
+            key_url: self.key_url,
+            item: self.item.or(registered.cloned()).map(String::from),
+            keys,
+            ..protect::Options::new(method, data.vault().await?)
+        }))
+    }
 }
 
 const PRESETS: [&str; 9] = [
@@ -93,6 +169,7 @@ impl Package {
             (None, Some(target)) => Data::packages(&self.data).join(target.item().as_str()),
             (None, None) => return Err(Error::Option { flag: "OUT", reason: "is missing".into() }),
         };
+        let item = self.register.as_ref().map(Target::item);
         let options = Options {
             source: self.source,
             output: output.clone(),
@@ -103,6 +180,7 @@ impl Package {
             audio_kbps: self.audio_kbps,
             single_file: self.single_file,
             addressing: self.dash_addressing,
+            protect: self.protection.options(&self.data, item).await?,
             title: self.title,
             credit: self.credit,
             license: self.license,

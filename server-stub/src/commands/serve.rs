@@ -10,15 +10,17 @@ use kinora_server::{
     delivery::{self, Mount, library::Library},
     gateway::{self, Gateway},
     http,
+    license::{backend::System, proxy::Proxy},
     roles::{Data, Role},
     steering::edge::Edge,
+    vault::Tier,
     web::{Limits, Service, limit::Rate, metrics::Metrics},
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 use tokio::net::TcpListener;
@@ -62,6 +64,25 @@ pub(crate) struct Serve {
     /// the text of such a file itself
     #[arg(long, value_name = "FILE", env = "KINORA_SIGNING_KEYS_FILE")]
     signing_keys: Option<PathBuf>,
+    /// Keys that wrap the keys of encrypted films, where they are not to be kept with the data; KINORA_CONTENT_KEKS
+    /// may hold the text of such a file itself
+    #[arg(long, value_name = "FILE", env = "KINORA_CONTENT_KEKS_FILE")]
+    content_keks: Option<PathBuf>,
+    /// The best quality that ClearKey gives keys of: it protects lightly
+    #[arg(long, value_name = "TIER", default_value = "uhd", value_enum)]
+    clearkey_quality: Tier,
+    /// Seconds after which players ask for a ClearKey licence again
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(10..=86_400))]
+    clearkey_seconds: u32,
+    /// Pass licence requests of a key system on to a vendor's server; repeatable
+    #[arg(long = "license-proxy", value_name = "SYSTEM=URL", value_parser = license_proxy)]
+    license_proxies: Vec<(System, String)>,
+    /// Headers to add to those, credentials mostly: a JSON object of objects, by key system and name
+    #[arg(long, value_name = "FILE", env = "KINORA_LICENSE_HEADERS_FILE")]
+    license_headers: Option<PathBuf>,
+    /// Where the role `license` answers, for players, if that is not where `playback` does
+    #[arg(long, value_name = "URL", default_value = "", value_parser = base_url)]
+    license_url: String,
     /// Where viewers type in the code that a television shows
     #[arg(long, value_name = "URL", default_value = "/activate", env = "KINORA_VERIFICATION_URI")]
     verification_uri: String,
@@ -199,8 +220,16 @@ impl Serve {
         let mut data = Data::new(directory);
         data.most_streams = usize::from(self.streams);
         data.rate_limit_factor = self.rate_limit_factor;
-        data.signing_keys = secret(self.signing_keys.as_deref(), "KINORA_SIGNING_KEYS")?;
-        data.delivery_keys = secret(self.delivery_keys.as_deref(), "KINORA_DELIVERY_KEYS")?;
+        data.signing_keys =
+            super::secret_text(self.signing_keys.as_deref(), "KINORA_SIGNING_KEYS")?;
+        data.delivery_keys =
+            super::secret_text(self.delivery_keys.as_deref(), "KINORA_DELIVERY_KEYS")?;
+        data.content_keks =
+            super::secret_text(self.content_keks.as_deref(), "KINORA_CONTENT_KEKS")?;
+        data.license_url.clone_from(&self.license_url);
+        data.clearkey_quality = self.clearkey_quality;
+        data.clearkey_seconds = self.clearkey_seconds;
+        data.license_proxies = self.proxies()?;
         data.delivery_url.clone_from(&self.delivery_url);
         data.edges.clone_from(&self.edges);
         let names: BTreeSet<&str> = self.edges.iter().map(|edge| edge.name.as_str()).collect();
@@ -209,6 +238,31 @@ impl Serve {
             return Err(Error::Option { flag: "--edge", reason });
         }
         Ok(Some(data))
+    }
+
+    fn proxies(&self) -> Result<Vec<(System, Proxy)>> {
+        let refuse = |reason: String| Error::Option { flag: "--license-proxy", reason };
+        let headers: BTreeMap<System, BTreeMap<String, String>> = match &self.license_headers {
+            None => BTreeMap::new(),
+            Some(path) => {
+                let text = std::fs::read(path).map_err(|error| Error::Io {
+                    action: "read",
+                    path: path.clone(),
+                    kind: error.kind(),
+                })?;
+                // What is wrong with it is not quoted: it holds credentials.
+                serde_json::from_slice(&text).map_err(|_| {
+                    let reason = "the file is not an object of objects of texts".to_owned();
+                    Error::Option { flag: "--license-headers", reason }
+                })?
+            }
+        };
+        let proxy = |(system, url): &(System, String)| {
+            let headers = headers.get(system).into_iter().flatten();
+            let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+            Ok((*system, Proxy::new(url, headers).map_err(refuse)?))
+        };
+        self.license_proxies.iter().map(proxy).collect()
     }
 
     async fn serve(self, router: Router) -> Result<()> {
@@ -230,13 +284,14 @@ impl Serve {
     }
 }
 
-/// The text of a secret, from a file or from the environment.
-fn secret(file: Option<&Path>, variable: &str) -> Result<Option<String>> {
-    let Some(path) = file else { return Ok(std::env::var(variable).ok()) };
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) => Err(Error::Io { action: "read", path: path.to_owned(), kind: error.kind() }),
+fn license_proxy(text: &str) -> std::result::Result<(System, String), String> {
+    let expected = || "expected widevine=URL, playready=URL or fairplay=URL".to_owned();
+    let (system, url) = text.split_once('=').ok_or_else(expected)?;
+    let system: System = clap::ValueEnum::from_str(system, true).map_err(|_| expected())?;
+    if system == System::Clearkey {
+        return Err(expected());
     }
+    Ok((system, url.to_owned()))
 }
 
 /// A role and where it is played.

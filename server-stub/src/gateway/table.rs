@@ -20,6 +20,7 @@ const TABLE: &[(&str, Role)] = &[
     ("/v1/playbacks", Role::Playback),
     ("/v1/admin/edges", Role::Steering),
     ("/v1/steering", Role::Steering),
+    ("/v1/license", Role::License),
     ("/v1/events", Role::Events),
     ("/v1/admin/experiments", Role::Experiments),
 ];

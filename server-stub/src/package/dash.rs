@@ -1,12 +1,14 @@
 //! The DASH manifest of a presentation (ISO/IEC 23009-1), typed by `dash-mpd-core`, in each of the ways a
 //! manifest can address segments.
 
+mod protection;
+
 use super::presentation::{Kind, Layout, Presentation, Representation, SegmentNames};
 use crate::{Error, Result};
 use dash_mpd_core::{
     AdaptationSet, AudioChannelConfiguration, BaseURL, Copyright, Initialization, MPD, Period,
     ProgramInformation, S, SegmentBase, SegmentList, SegmentTemplate, SegmentTimeline, SegmentURL,
-    Title,
+    SupplementalProperty, Title,
 };
 use std::time::Duration;
 
@@ -64,7 +66,13 @@ pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> R
         Addressing::Base => ON_DEMAND_PROFILE,
         Addressing::List => MAIN_PROFILE,
     };
-    let sets = [(0, &presentation.video), (1, &presentation.audio)];
+    // Representations of one set have one key; between sets of several keys a player may switch all the same.
+    let tier = |r: &Representation| r.protected.as_ref().map(|protected| protected.tier);
+    let tiers = presentation.video.chunk_by(|a, b| tier(a) == tier(b));
+    // The audio has had the number 1 since there was one set of video.
+    let video: Vec<(u32, &[Representation])> = [0].into_iter().chain(2..).zip(tiers).collect();
+    let ids: Vec<u32> = video.iter().map(|(id, _)| *id).collect();
+    let audio = (1, presentation.audio.as_slice());
     let longest = presentation
         .video
         .iter()
@@ -86,10 +94,17 @@ pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> R
         periods: vec![Period {
             id: Some("0".into()),
             start: Some(Duration::ZERO),
-            adaptations: sets
+            adaptations: video
                 .into_iter()
+                .chain([audio])
                 .filter(|(_, set)| !set.is_empty())
-                .map(|(id, set)| adaptation_set(id, set, presentation, addressing))
+                .map(|(id, set)| {
+                    let mut element = adaptation_set(id, set, presentation, addressing);
+                    if ids.len() > 1 && ids.contains(&id) {
+                        element.supplemental_property = vec![switching(id, &ids)];
+                    }
+                    element
+                })
                 .collect(),
             ..Period::default()
         }],
@@ -101,7 +116,25 @@ pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> R
     serde::Serialize::serialize(&mpd, writer)
         .map_err(|error| Error::Manifest { reason: error.to_string() })?;
     text.push('\n');
-    Ok(text)
+    // Prefixes that the library writes and does not declare.
+    let used = |(prefix, _): &&(&str, &str)| text.contains(&format!("<{prefix}:"));
+    let declared: String = protection::NAMESPACES
+        .iter()
+        .filter(used)
+        .map(|(prefix, name)| format!("xmlns:{prefix}=\"{name}\" "))
+        .collect();
+    Ok(text.replacen("<MPD ", &format!("<MPD {declared}"), 1))
+}
+
+/// Names the other sets that one may be switched to (ISO/IEC 23009-1, 5.3.3.5).
+fn switching(id: u32, ids: &[u32]) -> SupplementalProperty {
+    let others: Vec<String> =
+        ids.iter().filter(|other| **other != id).map(u32::to_string).collect();
+    SupplementalProperty {
+        schemeIdUri: "urn:mpeg:dash:adaptation-set-switching:2016".into(),
+        value: Some(others.join(",")),
+        ..SupplementalProperty::default()
+    }
 }
 
 /// Seconds. With one nominal duration a player counts segments by dividing, so an audio track that outlasts
@@ -145,6 +178,11 @@ fn adaptation_set(
         startWithSAP: (!in_one_file).then_some(1),
         subsegmentAlignment: in_one_file.then_some(true),
         subsegmentStartsWithSAP: in_one_file.then_some(1),
+        ContentProtection: representations
+            .first()
+            .and_then(|r| r.protected.as_ref())
+            .map(protection::descriptors)
+            .unwrap_or_default(),
         representations: representations
             .iter()
             .map(|r| representation(r, presentation, addressing))

@@ -1,9 +1,12 @@
 //! The HLS playlists of a presentation (RFC 8216bis), typed by `m3u8-rs`.
 
-use super::presentation::{Kind, Layout, Presentation, Representation};
+use super::{
+    presentation::{Kind, Layout, Presentation, Protected, Representation, Segment},
+    protect::{Method, systems::System},
+};
 use crate::{Error, Result};
 use m3u8_rs::{
-    AlternativeMedia, AlternativeMediaType, ByteRange, Map, MasterPlaylist, MediaPlaylist,
+    AlternativeMedia, AlternativeMediaType, ByteRange, ExtTag, Map, MasterPlaylist, MediaPlaylist,
     MediaPlaylistType, MediaSegment, Playlist, Resolution, VariantStream,
 };
 
@@ -52,6 +55,7 @@ pub(super) fn multivariant(presentation: &Presentation) -> Result<Vec<u8>> {
         independent_segments: true,
         variants: presentation.video.iter().filter_map(variant).collect(),
         alternatives: presentation.audio.iter().enumerate().filter_map(rendition).collect(),
+        unknown_tags: session_keys(presentation),
         ..MasterPlaylist::default()
     };
     write(&Playlist::MasterPlaylist(playlist))
@@ -71,13 +75,14 @@ pub(super) fn media(representation: &Representation) -> Result<Vec<u8>> {
             (Map { uri: "media.mp4".into(), byte_range, ..Map::default() }, true)
         }
     };
-    let segment = |(index, segment): (usize, &super::presentation::Segment)| MediaSegment {
+    let segment = |(index, segment): (usize, &Segment)| MediaSegment {
         uri: segment.file.clone(),
         // The library keeps 24 bits of it, which over a day of segments is less than a tick of 90 kHz each.
         duration: representation.segment_seconds(segment) as f32,
         byte_range: in_one_file
             .then_some(ByteRange { length: segment.size, offset: Some(segment.offset) }),
         map: (index == 0).then(|| map.clone()),
+        unknown_tags: keys_at(representation, index),
         ..MediaSegment::default()
     };
     let playlist = MediaPlaylist {
@@ -90,6 +95,57 @@ pub(super) fn media(representation: &Representation) -> Result<Vec<u8>> {
         ..MediaPlaylist::default()
     };
     write(&Playlist::MediaPlaylist(playlist))
+}
+
+/// The keys that hold from a segment on, if they are others than before. They come after the map: whole-segment
+/// encryption leaves that clear.
+fn keys_at(representation: &Representation, index: usize) -> Vec<ExtTag> {
+    let Some(protected) = &representation.protected else { return Vec::new() };
+    let period =
+        |index: usize| representation.segments.get(index).map(|s| protected.period(s.start));
+    let here = period(index);
+    if index > 0 && here == period(index - 1) {
+        return Vec::new();
+    }
+    keys(protected, here.unwrap_or(0), "X-KEY")
+}
+
+/// The first keys of every tier, so that licences can be asked for before a playlist is read.
+fn session_keys(presentation: &Presentation) -> Vec<ExtTag> {
+    let mut tags: Vec<ExtTag> = Vec::new();
+    for representation in presentation.video.iter().chain(&presentation.audio) {
+        for tag in representation.protected.iter().flat_map(|p| keys(p, 0, "X-SESSION-KEY")) {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+    }
+    tags
+}
+
+/// A tag for each key system (RFC 8216bis, 4.4.4.4 and 4.4.6.5). The library's own knows neither `KEYID` nor several
+/// at once.
+fn keys(protected: &Protected, period: usize, tag: &str) -> Vec<ExtTag> {
+    let Some(id) = protected.periods.get(period).map(|period| period.key_id) else {
+        return Vec::new();
+    };
+    let tag = |attributes: String| ExtTag { tag: tag.to_owned(), rest: Some(attributes) };
+    let (method, scheme) = match (protected.method, protected.method.scheme()) {
+        (Method::Cenc, Some(scheme)) => ("SAMPLE-AES-CTR", scheme),
+        (_, Some(scheme)) => ("SAMPLE-AES", scheme),
+        (_, None) => {
+            let uri = protected.key_url.replace("{id}", &id.to_string());
+            return vec![tag(format!("METHOD=AES-128,URI=\"{uri}\""))];
+        }
+    };
+    let key = |system: &System| {
+        let (format, uri) = system.hls(scheme, &protected.content, id);
+        let id = id.hex();
+        tag(format!(
+            "METHOD={method},URI=\"{uri}\",KEYID=0x{id},KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\""
+        ))
+    };
+    protected.systems.iter().map(key).collect()
 }
 
 fn playlist_uri(representation: &Representation) -> String {

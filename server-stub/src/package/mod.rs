@@ -3,7 +3,7 @@
 //! [`source`] says what comes in, [`ladder`] which representations it becomes, and one call to ffmpeg encodes
 //! them all. `fragmented` reads what it wrote, `cmaf` cuts it, and `publish` lays the pieces out in a
 //! directory that appears whole or not at all. [`presentation`] is the result, from which `hls` and `dash`
-//! write their manifests.
+//! write their manifests. [`protect`] encrypts on the way.
 
 mod cmaf;
 mod dash;
@@ -14,6 +14,7 @@ mod hls;
 pub mod ladder;
 mod pictures;
 pub mod presentation;
+pub mod protect;
 mod publish;
 pub mod source;
 
@@ -25,6 +26,7 @@ use cmaf::Cut;
 use fragmented::Track;
 use ladder::RungSpec;
 use presentation::{Kind, Presentation};
+use protect::plan::Plan;
 use publish::Staging;
 use source::Source;
 use std::path::PathBuf;
@@ -50,6 +52,8 @@ pub struct Options {
     pub single_file: bool,
     /// The DASH manifests to write, the main one first.
     pub addressing: Vec<Addressing>,
+    /// How to encrypt it.
+    pub protect: Option<protect::Options>,
     /// The title; by default the source's own, or its file name.
     pub title: Option<String>,
     /// Whom to name.
@@ -87,6 +91,7 @@ impl Options {
             audio_kbps: 128,
             single_file: false,
             addressing: Vec::new(),
+            protect: None,
             title: None,
             credit: None,
             license: None,
@@ -95,6 +100,9 @@ impl Options {
 
     /// The DASH manifests to write: as asked, or the one that suits the layout.
     fn addressing(&self) -> Vec<Addressing> {
+        if self.encrypts_segments() {
+            return Vec::new(); // DASH has no word for it
+        }
         match (self.addressing.as_slice(), self.single_file) {
             ([], true) => vec![Addressing::Base],
             ([], false) => vec![Addressing::Timeline],
@@ -102,7 +110,18 @@ impl Options {
         }
     }
 
+    fn encrypts_segments(&self) -> bool {
+        self.protect.as_ref().is_some_and(|protect| protect.method == protect::Method::Aes128)
+    }
+
     fn check(&self) -> Result<()> {
+        if let Some(protect) = &self.protect {
+            protect.check()?;
+        }
+        if self.encrypts_segments() && !self.addressing.is_empty() {
+            let reason = "whole segments that are encrypted cannot be played from DASH".into();
+            return Err(Error::Option { flag: "--dash-addressing", reason });
+        }
         if !(0.2..=30.0).contains(&self.segment_seconds) {
             let reason = "a segment lasts from 0.2 to 30 seconds".into();
             return Err(Error::Option { flag: "--segment-seconds", reason });
@@ -172,10 +191,15 @@ pub async fn package(options: &Options, mut report: impl FnMut(Step)) -> Result<
     }
     let _abandon = staging.abandon_on_drop();
     // Long file work: off the threads that serve sockets and timers.
-    let options = options.clone();
+    let (options, runtime) = (options.clone(), tokio::runtime::Handle::current());
     let write = move || {
         let writer = staging.writer(options.single_file, &options.addressing());
         let mut starts = Vec::new();
+        let mut plan = options.protect.as_ref().map(Plan::new);
+        let mut protect = |kind: &Kind, cut: &Cut| {
+            let length = cut.time(cut.len().saturating_sub(1)).end;
+            plan.as_mut().map(|plan| plan.track(kind, cut.track().timescale, length)).transpose()
+        };
         for (index, (rung, path)) in rungs.iter().zip(&encoded.video).enumerate() {
             let cut = Cut::video(Track::read(path)?)?;
             if index == 0 {
@@ -190,18 +214,24 @@ pub async fn package(options: &Options, mut report: impl FnMut(Step)) -> Result<
                 height: rung.height,
                 frame_rate: probe.frame_rate,
             };
-            presentation.video.push(writer.write(id, kind, &cut)?);
+            let protected = protect(&kind, &cut)?;
+            presentation.video.push(writer.write(id, kind, &cut, protected)?);
         }
         check_alignment(&presentation)?;
         if let Some((path, source)) = encoded.audio.as_ref().zip(probe.audio) {
             let cut = Cut::audio(Track::read(path)?, &starts, segment_duration)?;
             let source::AudioProbe { sample_rate, channels } = encode::audio_output(source);
             let kind = Kind::Audio { sample_rate, channels };
-            presentation.audio.push(writer.write("audio".into(), kind, &cut)?);
+            let protected = protect(&kind, &cut)?;
+            presentation.audio.push(writer.write("audio".into(), kind, &cut, protected)?);
         }
         let all = presentation.video.iter().chain(&presentation.audio);
         presentation.duration = all.map(|r| r.duration()).fold(0.0, f64::max);
         staging.write_manifests(&mut presentation, &options.addressing())?;
+        // Keys first: what is published can be played.
+        if let (Some(plan), Some(protect)) = (plan, &options.protect) {
+            runtime.block_on(protect.vault.keep(&plan.into_keys()))?;
+        }
         staging.publish()?;
         Ok(presentation)
     };

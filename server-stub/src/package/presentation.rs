@@ -1,6 +1,10 @@
 //! What a packaged title consists of: the model both manifests are written from.
 
-use super::source::FrameRate;
+use super::{
+    protect::{Method, systems::System},
+    source::FrameRate,
+};
+use crate::vault::{KeyId, Tier};
 use serde::Serialize;
 
 /// A packaged title.
@@ -54,6 +58,9 @@ pub struct Representation {
     pub average_bandwidth: u64,
     /// Where its bytes are.
     pub layout: Layout,
+    /// How it is encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protected: Option<Protected>,
     /// Its segments, without a gap from time zero on.
     #[serde(skip)]
     pub segments: Vec<Segment>,
@@ -80,6 +87,38 @@ pub enum Kind {
         /// Channels.
         channels: u32,
     },
+}
+
+/// How a representation is encrypted, and what is said of it in public.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Protected {
+    /// What is encrypted.
+    pub method: Method,
+    /// Which keys it shares with others.
+    pub tier: Tier,
+    /// The package, as keys and key systems name it.
+    pub content: String,
+    /// Ticks after which the key changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<u64>,
+    /// The crypto periods: one, unless the key changes.
+    pub periods: Vec<ProtectedPeriod>,
+    /// The key systems to tell of it.
+    #[serde(skip)]
+    pub systems: Vec<System>,
+    /// Where ClearKey licences are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license_url: Option<String>,
+    /// Where keys of whole segments are, `{id}` being a key's id.
+    #[serde(skip)]
+    pub key_url: String,
+}
+
+/// One crypto period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProtectedPeriod {
+    /// Names the key.
+    pub key_id: KeyId,
 }
 
 /// Where a representation's bytes are, inside its directory.
@@ -181,6 +220,7 @@ pub(super) mod fixture {
                 timescale,
                 bandwidth: 0,
                 average_bandwidth: 0,
+                protected: None,
                 layout: match single_file {
                     true => Layout::SingleFile { initialization: 700, index: 68 },
                     false => Layout::Files { names },

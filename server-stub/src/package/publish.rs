@@ -4,9 +4,11 @@ use super::{
     cmaf::Cut,
     dash::{self, Addressing},
     hls,
-    presentation::{Kind, Layout, Presentation, Representation, Segment, SegmentNames},
+    presentation::{Kind, Layout, Presentation, Protected, Representation, Segment, SegmentNames},
+    protect::Encrypter,
 };
 use crate::{Error, Result};
+use kinora_cenc::ContentKey;
 use sha2::{Digest, Sha256};
 use std::{
     fs,
@@ -153,15 +155,26 @@ impl Staging {
 }
 
 impl MediaWriter<'_> {
-    /// Writes one representation's media and measures it.
-    pub(super) fn write(&self, id: String, kind: Kind, cut: &Cut) -> Result<Representation> {
+    /// Writes one representation's media, encrypted if it is protected, and measures it.
+    pub(super) fn write(
+        &self,
+        id: String,
+        kind: Kind,
+        cut: &Cut,
+        protected: Option<(Protected, Vec<ContentKey>)>,
+    ) -> Result<Representation> {
+        let (protected, keys) = protected.unzip();
+        let encrypter = match (&protected, keys) {
+            (Some(protected), Some(keys)) => Some(Encrypter::new(cut.track(), protected, keys)?),
+            _ => None,
+        };
         let staged = self.staging.staged().join(&id);
         fs::create_dir(&staged).map_err(Error::io("create", &staged))?;
         let mut hash = Sha256::new();
         let (layout, segments) = if self.single_file {
-            self.write_single_file(&staged, cut, &mut hash)?
+            self.write_single_file(&staged, cut, encrypter, &mut hash)?
         } else {
-            self.write_files(&staged, cut, &mut hash)?
+            self.write_files(&staged, cut, encrypter, &mut hash)?
         };
         // Content names the directory, so that what it holds can be cached for good and a new encode of the
         // same title is never mixed with the old one.
@@ -179,6 +192,7 @@ impl MediaWriter<'_> {
             bandwidth: 0,
             average_bandwidth: 0,
             layout,
+            protected,
             segments,
         };
         representation.measure();
@@ -189,9 +203,10 @@ impl MediaWriter<'_> {
         &self,
         directory: &Path,
         cut: &Cut,
+        mut encrypter: Option<Encrypter<'_>>,
         hash: &mut Sha256,
     ) -> Result<(Layout, Vec<Segment>)> {
-        let initialization = cut.initialization()?;
+        let initialization = initialization(cut, encrypter.as_ref())?;
         hash.update(&initialization);
         write_file(&directory.join("init.mp4"), &initialization)?;
         let mut media = cut.writer()?;
@@ -204,7 +219,10 @@ impl MediaWriter<'_> {
                 SegmentNames::Time => format!("seg-{}.m4s", time.start),
             };
             let mut bytes = cut.segment_type()?;
-            bytes.extend(media.fragment(index)?);
+            bytes.extend(fragment(&mut media, index, time.start, encrypter.as_mut())?);
+            if let Some(encrypter) = &encrypter {
+                encrypter.segment(&mut bytes, index, time.start);
+            }
             hash.update(&bytes);
             write_file(&directory.join(&file), &bytes)?;
             let (size, duration) = (bytes.len() as u64, time.end - time.start);
@@ -217,9 +235,10 @@ impl MediaWriter<'_> {
         &self,
         directory: &Path,
         cut: &Cut,
+        mut encrypter: Option<Encrypter<'_>>,
         hash: &mut Sha256,
     ) -> Result<(Layout, Vec<Segment>)> {
-        let initialization = cut.initialization()?;
+        let initialization = initialization(cut, encrypter.as_ref())?;
         // The index has a fixed size for a number of segments; it is written again when their sizes are known.
         let index_size = cut.index(&vec![0; cut.len()])?.len() as u64;
         let path = directory.join("media.mp4");
@@ -233,10 +252,14 @@ impl MediaWriter<'_> {
         hash.update(&initialization);
         for number in 0..cut.len() {
             self.staging.check_wanted()?;
-            let bytes = media.fragment(number)?;
+            let time = cut.time(number);
+            let mut bytes = fragment(&mut media, number, time.start, encrypter.as_mut())?;
+            if let Some(encrypter) = &encrypter {
+                encrypter.segment(&mut bytes, number, time.start);
+            }
             hash.update(&bytes);
             put(&bytes)?;
-            let (time, size) = (cut.time(number), bytes.len() as u64);
+            let size = bytes.len() as u64;
             let (file, duration) = ("media.mp4".into(), time.end - time.start);
             segments.push(Segment { file, offset, size, start: time.start, duration });
             offset += size;
@@ -254,6 +277,27 @@ impl MediaWriter<'_> {
             Layout::SingleFile { initialization: initialization.len() as u64, index: index_size };
         Ok((layout, segments))
     }
+}
+
+fn initialization(cut: &Cut, encrypter: Option<&Encrypter<'_>>) -> Result<Vec<u8>> {
+    let clear = cut.initialization()?;
+    match encrypter {
+        Some(encrypter) => encrypter.initialization(clear),
+        None => Ok(clear),
+    }
+}
+
+fn fragment(
+    media: &mut super::cmaf::Writer<'_>,
+    index: usize,
+    start: u64,
+    encrypter: Option<&mut Encrypter<'_>>,
+) -> Result<Vec<u8>> {
+    let mut bytes = media.fragment(index)?;
+    if let Some(encrypter) = encrypter {
+        encrypter.fragment(&mut bytes, start)?;
+    }
+    Ok(bytes)
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {

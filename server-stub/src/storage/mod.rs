@@ -5,6 +5,7 @@
 //! | [`Accounts`] | accounts and their profiles | uniqueness, transactions |
 //! | [`Catalogue`] | titles, and what they are found by | transactions, text search |
 //! | [`Experiments`] | experiments and their arms | transactions |
+//! | [`ContentKeys`] | wrapped keys of what is encrypted | written once, never changed |
 //! | [`History`] | positions, lists and ratings | one profile's rows at a time |
 //! | [`Sessions`] | refresh tokens, device codes, stream leases | expiry, compare-and-set |
 //! | [`EventLog`] | what happened, in order | appending, reading on from a place |
@@ -21,6 +22,7 @@ pub mod event_log;
 pub mod experiments;
 pub mod files;
 pub mod history;
+pub mod keys;
 pub mod sessions;
 pub mod sqlite;
 
@@ -30,6 +32,7 @@ pub use catalogue::Catalogue;
 pub use event_log::EventLog;
 pub use experiments::Experiments;
 pub use history::History;
+pub use keys::ContentKeys;
 pub use sessions::Sessions;
 
 /// The storage's result.

@@ -64,6 +64,10 @@ codes! {
     TooManyProfiles = CONFLICT, "Too many profiles";
     /// The account plays on as many devices as it may.
     TooManyStreams = CONFLICT, "Too many streams at once";
+    /// The keys that are asked for are not for this playback.
+    NotEntitled = FORBIDDEN, "No licence for this";
+    /// The licence server of a vendor refused.
+    LicenseRefused = FORBIDDEN, "The licence server refused";
     /// The playback has ended, or never was: begin again.
     PlaybackEnded = NOT_FOUND, "The playback has ended";
     /// The body is longer than any that makes sense here.

@@ -15,6 +15,7 @@ mod events;
 mod experiments;
 mod gateway;
 mod ground;
+mod license;
 mod playback;
 mod profiles;
 mod sessions;

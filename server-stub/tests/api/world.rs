@@ -97,10 +97,20 @@ impl World {
     }
 
     pub(crate) async fn inside_with(config: auth::Config, limits: Limits) -> Self {
+        Self::inside_changed(config, limits, |_| {}).await
+    }
+
+    /// The same over data that are changed before.
+    pub(crate) async fn inside_changed(
+        config: auth::Config,
+        limits: Limits,
+        change: impl FnOnce(&mut Data),
+    ) -> Self {
         let config = auth::Config { hash: auth::config::HashCost::cheap(), ..config };
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::standing(UnixTime(2_000_000_000));
-        let data = Data { clock: clock.clone(), ..Data::new(directory.path()) };
+        let mut data = Data { clock: clock.clone(), ..Data::new(directory.path()) };
+        change(&mut data);
         let metrics = Metrics::default();
         let service = Service::new(metrics.clone(), limits);
         let service = data.add(service, &Role::WITH_DATA, config, &metrics).await.unwrap();

@@ -10,6 +10,7 @@ mod catalogue;
 mod event_log;
 mod experiments;
 mod history;
+mod keys;
 mod sessions;
 
 use tempfile::TempDir;

@@ -7,6 +7,7 @@ mod accounts;
 mod catalogue;
 mod experiments;
 mod history;
+mod keys;
 mod migrate;
 mod sessions;
 
@@ -14,6 +15,7 @@ pub use accounts::SqliteAccounts;
 pub use catalogue::SqliteCatalogue;
 pub use experiments::SqliteExperiments;
 pub use history::SqliteHistory;
+pub use keys::SqliteContentKeys;
 pub use sessions::SqliteSessions;
 
 use super::{Error, Result, blocking};
