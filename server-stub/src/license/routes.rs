@@ -33,7 +33,7 @@ pub(super) fn all() -> OpenApiRouter<License> {
 /// whoever controls the page: a key exchange for development and light protection, not a DRM.
 #[utoipa::path(
     post, path = "/v1/license/{playback}/clearkey", tag = "license", security(("bearer" = [])),
-    params(("playback" = PlaybackId, Path, description = "The playback")),
+    params(("playback" = inline(PlaybackId), Path, description = "The playback")),
     request_body = KeyRequest,
     responses(
         (status = 200, description = "The keys", body = KeyResponse),
@@ -58,7 +58,7 @@ async fn clearkey(
 #[utoipa::path(
     post, path = "/v1/license/{playback}/vendor/{system}", tag = "license", security(("bearer" = [])),
     params(
-        ("playback" = PlaybackId, Path, description = "The playback"),
+        ("playback" = inline(PlaybackId), Path, description = "The playback"),
         ("system" = inline(System), Path, description = "The key system"),
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
