@@ -8,7 +8,7 @@
 //! which is how they know a caller, on [`vault`], which keeps the keys of what is encrypted, and on [`web`], which puts
 //! them together; [`roles`] opens them over a
 //! directory, [`access`] watches delivery, and [`mod@http`] serves all of it. [`recommend`] learns from what was
-//! watched.
+//! watched, and [`rows`] is the role that shows what it learned.
 
 pub mod access;
 pub mod auth;
@@ -29,6 +29,8 @@ pub mod platform;
 pub mod playback;
 pub mod recommend;
 pub mod roles;
+pub mod rows;
+pub mod seed;
 pub mod steering;
 pub mod storage;
 pub mod token;

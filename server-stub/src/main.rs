@@ -29,6 +29,7 @@ enum Command {
     Keys(commands::keys::Keys),
     Package(commands::package::Package),
     Recommend(commands::recommend::Recommend),
+    Seed(commands::seed::Seed),
     Serve(commands::serve::Serve),
 }
 
@@ -77,7 +78,8 @@ fn main() -> ExitCode {
             Command::Import(import) => import.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Package(package) => package.run().await,
-            Command::Recommend(recommend) => recommend.run(),
+            Command::Recommend(recommend) => recommend.run().await,
+            Command::Seed(seed) => seed.run().await,
             Command::Serve(serve) => serve.run().await,
         }
     });

@@ -57,11 +57,13 @@ pub enum Role {
     Gateway,
     /// Keys of what is encrypted, for whoever plays it
     License,
+    /// What each profile may like
+    Recommend,
 }
 
 impl Role {
     /// Every role that needs a directory for its data.
-    pub const WITH_DATA: [Self; 7] = [
+    pub const WITH_DATA: [Self; 8] = [
         Self::Auth,
         Self::Catalog,
         Self::Playback,
@@ -69,6 +71,7 @@ impl Role {
         Self::License,
         Self::Events,
         Self::Experiments,
+        Self::Recommend,
     ];
 }
 
@@ -99,6 +102,8 @@ pub struct Data {
     pub edges: Vec<Edge>,
     /// How many times as much as usual a client may do.
     pub rate_limit_factor: u32,
+    /// How often a model is trained on what happened; never, if it is not said.
+    pub train_every: Option<Duration>,
     /// The time.
     pub clock: Clock,
 }
@@ -124,6 +129,7 @@ impl Data {
             delivery_url: String::new(),
             edges: Vec::new(),
             rate_limit_factor: 1,
+            train_every: None,
             clock: Clock::default(),
         }
     }
@@ -171,14 +177,18 @@ impl Data {
         if roles.contains(&Role::Catalog) {
             service = self.catalog(service, &verifier).await?;
         }
-        if roles.iter().any(|role| matches!(role, Role::Playback | Role::Events)) {
-            // One for both: it remembers much.
+        if roles.iter().any(|role| matches!(role, Role::Playback | Role::Events | Role::Recommend))
+        {
+            // One for all: it remembers much.
             let log = self.event_log().await?;
             if roles.contains(&Role::Playback) {
                 service = self.playback(service, &verifier, &log).await?;
             }
             if roles.contains(&Role::Events) {
                 service = self.events(service, &verifier, &log, metrics).await?;
+            }
+            if roles.contains(&Role::Recommend) {
+                service = self.recommend(service, &verifier, &log, metrics).await?;
             }
         }
         if roles.contains(&Role::Steering) {

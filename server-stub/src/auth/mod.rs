@@ -134,6 +134,15 @@ impl Auth {
     }
 }
 
+/// A password's hash, as an account keeps it.
+///
+/// # Errors
+/// When the cost is not one that Argon2 takes; the text says why.
+pub async fn password_hash(password: &str, cost: &config::HashCost) -> Result<String, String> {
+    let passwords = Arc::new(Passwords::new(cost)?);
+    passwords.hash(password).await.map_err(|_| "there is no time to hash it".to_owned())
+}
+
 impl FromRef<Auth> for Verifier {
     fn from_ref(auth: &Auth) -> Self {
         auth.0.parts.verifier.clone()

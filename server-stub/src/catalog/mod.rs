@@ -7,6 +7,8 @@ pub mod import;
 pub mod register;
 mod routes;
 
+pub(crate) use routes::{Started, started};
+
 use crate::{
     clock::Clock,
     storage::{Catalogue, History, catalogue::View},

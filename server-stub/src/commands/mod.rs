@@ -5,6 +5,7 @@ pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod package;
 pub(crate) mod recommend;
+pub(crate) mod seed;
 pub(crate) mod serve;
 mod signals;
 

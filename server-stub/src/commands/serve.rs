@@ -105,6 +105,9 @@ pub(crate) struct Serve {
     /// Requests to the API that are answered at once; more wait half a second and are then told to come back
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     at_once: u16,
+    /// Train a model on what happened at the start, and again so many seconds after each training
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
+    train_every: Option<u64>,
     /// Devices of an account that may play at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     streams: u8,
@@ -220,6 +223,7 @@ impl Serve {
         let mut data = Data::new(directory);
         data.most_streams = usize::from(self.streams);
         data.rate_limit_factor = self.rate_limit_factor;
+        data.train_every = self.train_every.map(Duration::from_secs);
         data.signing_keys =
             super::secret_text(self.signing_keys.as_deref(), "KINORA_SIGNING_KEYS")?;
         data.delivery_keys =

@@ -23,6 +23,8 @@ const TABLE: &[(&str, Role)] = &[
     ("/v1/license", Role::License),
     ("/v1/events", Role::Events),
     ("/v1/admin/experiments", Role::Experiments),
+    ("/v1/admin/models", Role::Recommend),
+    ("/v1/rows", Role::Recommend),
 ];
 
 /// The role that answers a path; none for a path of the API that nobody answers. What is not of the API is a file.

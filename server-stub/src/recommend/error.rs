@@ -45,6 +45,9 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] crate::storage::Error),
     /// The file system refused.
     #[error("cannot {action} {}: {kind}", path.display())]
     Io {

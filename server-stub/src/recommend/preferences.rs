@@ -6,8 +6,9 @@ use super::{
 };
 use std::collections::{BTreeMap, HashMap};
 
-/// The strength of having put a title on the list without watching it.
-const LISTED: f32 = 0.5;
+/// The strength of having put a title on the list without watching it: less than what a page says "because you watched"
+/// for.
+const LISTED: f32 = 0.4;
 /// A low rating still says that the title was chosen.
 const LEAST_WEIGHT: f32 = 0.1;
 /// More pairs than this are refused: about 3 GB.

@@ -1,19 +1,24 @@
-//! The roles that learn from what happens: events, experiments.
+//! The roles that learn from what happens: events, experiments, recommend.
 
 use super::{Data, TIDY, now_and_then};
 use crate::{
     Result,
     events::{self, Events},
     experiments::{self, Assigner, Experiments},
+    recommend::{Store, store::PREFIX},
+    rows::{self, Rows},
     storage::{
         Catalogue as _, EventLog as _, Experiments as _, History as _,
-        files::{FileLog, LogOptions},
+        files::{FileBlobs, FileLog, LogOptions},
         sqlite::{SqliteCatalogue, SqliteExperiments, SqliteHistory},
     },
     token::Verifier,
     web::{Service, metrics::Metrics},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// How often it is looked whether another model is current.
+const LOOK: Duration = Duration::from_secs(2);
 
 impl Data {
     /// The log of what happened.
@@ -31,6 +36,50 @@ impl Data {
     pub async fn assigner(&self, log: &FileLog) -> Result<Assigner> {
         let experiments = SqliteExperiments::open(&self.directory).await?;
         Ok(Assigner::new(Arc::new(experiments), Arc::new(log.clone()), self.clock.clone()))
+    }
+
+    /// The models of this data.
+    ///
+    /// # Errors
+    /// When the directory cannot be used.
+    pub async fn models(&self) -> Result<Store> {
+        let blobs = FileBlobs::open(&self.directory.join("blobs")).await?;
+        Ok(Store::new(Arc::new(blobs), PREFIX, &self.directory.display().to_string()))
+    }
+
+    pub(super) async fn recommend(
+        &self,
+        service: Service,
+        verifier: &Verifier,
+        log: &FileLog,
+        metrics: &Metrics,
+    ) -> Result<Service> {
+        let parts = rows::Parts {
+            catalogue: Arc::new(SqliteCatalogue::open(&self.directory).await?),
+            history: Arc::new(SqliteHistory::open(&self.directory).await?),
+            log: Arc::new(log.clone()),
+            models: self.models().await?,
+            verifier: verifier.clone(),
+            clock: self.clock.clone(),
+        };
+        let role = Rows::new(parts, metrics);
+        let refreshed = role.clone();
+        now_and_then(LOOK, move || {
+            let refreshed = refreshed.clone();
+            async move { refreshed.refresh().await }
+        });
+        if let Some(pause) = self.train_every {
+            let trained = role.clone();
+            now_and_then(pause, move || {
+                let trained = trained.clone();
+                async move { trained.train().await }
+            });
+        }
+        let asked = role.clone();
+        Ok(service.role(role.routes()).needs("recommend", move || {
+            let asked = asked.clone();
+            async move { asked.ready().await }
+        }))
     }
 
     pub(super) async fn events(

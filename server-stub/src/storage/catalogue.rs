@@ -164,6 +164,16 @@ pub struct Window {
     pub until: Option<DateTime<Utc>>,
 }
 
+impl Window {
+    /// Whether a view looks through it.
+    pub fn includes(&self, view: &View) -> bool {
+        let here = self.regions.is_empty()
+            || self.regions.iter().any(|region| region.as_str() == view.region);
+        here && self.from.is_none_or(|from| from.timestamp() <= view.now.0)
+            && self.until.is_none_or(|until| until.timestamp() > view.now.0)
+    }
+}
+
 /// What plays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -442,7 +452,7 @@ pub enum Put {
 
 /// The catalogue.
 ///
-/// Every reading call but [`Catalogue::draft`] takes a [`View`] and answers as if nothing else were there.
+/// Every reading call but those of drafts takes a [`View`] and answers as if nothing else were there.
 #[async_trait]
 pub trait Catalogue: Send + Sync + 'static {
     /// Writes titles, in place of those of the same ids: all of them or none.
@@ -451,6 +461,10 @@ pub trait Catalogue: Send + Sync + 'static {
     async fn remove(&self, id: &str) -> Result<bool>;
     /// A title as its editor wrote it.
     async fn draft(&self, id: &str) -> Result<Option<Title>>;
+    /// At most `most` titles as their editors wrote them, by id, of those whose ids come after that one.
+    async fn drafts(&self, after: Option<&str>, most: usize) -> Result<Vec<Title>>;
+    /// A number that another one follows with every change of any title.
+    async fn revision(&self) -> Result<u64>;
 
     /// A title, with those of its episodes that may be seen.
     async fn title(&self, id: &str, view: &View) -> Result<Option<Title>>;

@@ -83,6 +83,9 @@ pub trait History: Send + Sync + 'static {
     /// The ratings, the last first.
     async fn ratings(&self, profile: &ProfileId, most: usize) -> Result<Vec<(String, Rating)>>;
 
+    /// At most `most` profiles that did something, by id, of those whose ids come after that one.
+    async fn profiles(&self, after: Option<&ProfileId>, most: usize) -> Result<Vec<ProfileId>>;
+
     /// Forgets all that a profile did.
     async fn forget(&self, profile: &ProfileId) -> Result<()>;
 

@@ -18,6 +18,7 @@ mod ground;
 mod license;
 mod playback;
 mod profiles;
+mod rows;
 mod sessions;
 mod world;
 

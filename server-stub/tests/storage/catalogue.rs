@@ -273,6 +273,63 @@ async fn some_are_given_in_the_order_asked_for(catalogue: &impl Catalogue) {
     assert_eq!(some, ["x2", "x1"]);
 }
 
+async fn the_whole_is_walked_and_every_change_is_noticed(catalogue: &impl Catalogue) {
+    put(catalogue, vec![title(film("walk-a", "A")), title(film("walk-b", "B")), series()]).await;
+    let walk = async || {
+        let mut ids: Vec<String> = Vec::new();
+        loop {
+            let page = catalogue.drafts(ids.last().map(String::as_str), 2).await.unwrap();
+            assert!(page.len() <= 2);
+            if page.is_empty() {
+                return ids;
+            }
+            ids.extend(page.into_iter().map(|title| String::from(title.id)));
+        }
+    };
+    let ids = walk().await;
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
+    for id in ["walk-a", "walk-b", "never"] {
+        assert_eq!(ids.contains(&id.to_owned()), id != "never");
+    }
+    let first = catalogue.revision().await.unwrap();
+    assert_eq!(catalogue.revision().await.unwrap(), first);
+    put(catalogue, vec![title(film("walk-a", "Another name"))]).await;
+    let second = catalogue.revision().await.unwrap();
+    assert!(catalogue.remove("walk-b").await.unwrap());
+    let third = catalogue.revision().await.unwrap();
+    put(catalogue, vec![title(film("walk-c", "C"))]).await;
+    let mut revisions = vec![first, second, third, catalogue.revision().await.unwrap()];
+    revisions.dedup();
+    assert_eq!(revisions.len(), 4, "{revisions:?}");
+}
+
+/// What is asked in memory is answered as the storage does.
+async fn a_window_lets_through_what_the_storage_does(catalogue: &impl Catalogue) {
+    let at = |seconds: i64| chrono::DateTime::from_timestamp(NOW.0 + seconds, 0).unwrap();
+    for (number, window) in [
+        json!({}),
+        json!({"regions": ["DE"]}),
+        json!({"regions": ["FR"]}),
+        json!({"from": at(0)}),
+        json!({"from": at(1)}),
+        json!({"until": at(0)}),
+        json!({"until": at(1)}),
+        json!({"regions": ["DE", "FR"], "from": at(-9), "until": at(9)}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("window-{number}");
+        let one = with(film(&id, &id), json!({"availability": [window]}));
+        put(catalogue, vec![one.clone()]).await;
+        for region in ["DE", "SE"] {
+            let view = view(21, region);
+            let stored = catalogue.title(&id, &view).await.unwrap().is_some();
+            assert_eq!(one.availability[0].includes(&view), stored, "{number} {region}");
+        }
+    }
+}
+
 async fn suite(catalogue: impl Catalogue) {
     catalogue.ready().await.unwrap();
     a_title_reads_back_as_it_was_written(&catalogue).await;
@@ -282,6 +339,8 @@ async fn suite(catalogue: impl Catalogue) {
     pages_follow_each_other_without_a_gap(&catalogue).await;
     words_are_found_by_how_they_begin_and_nearly_so(&catalogue).await;
     some_are_given_in_the_order_asked_for(&catalogue).await;
+    the_whole_is_walked_and_every_change_is_noticed(&catalogue).await;
+    a_window_lets_through_what_the_storage_does(&catalogue).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

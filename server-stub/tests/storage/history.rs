@@ -108,12 +108,36 @@ async fn a_forgotten_profile_leaves_nothing_and_others_all(history: &impl Histor
     }
 }
 
+async fn those_who_did_something_are_known(history: &impl History) {
+    let mut profiles: Vec<ProfileId> = (0..5).map(|_| ProfileId::random()).collect();
+    profiles.sort();
+    history.set_position(&profiles[0], &position("film", 1, 1)).await.unwrap();
+    history.list(&profiles[1], "film", 3).await.unwrap();
+    history.rate(&profiles[2], "film", Some(Rating::Up), UnixTime(1)).await.unwrap();
+    history.list(&profiles[0], "film", 3).await.unwrap();
+    history.list(&profiles[3], "film", 3).await.unwrap();
+    history.forget(&profiles[3]).await.unwrap();
+    let mut known = Vec::new();
+    loop {
+        let page = history.profiles(known.last(), 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            break;
+        }
+        known.extend(page);
+    }
+    assert!(known.windows(2).all(|pair| pair[0] < pair[1]), "in order, each once");
+    known.retain(|profile| profiles.contains(profile));
+    assert_eq!(known, profiles[..3]);
+}
+
 async fn suite(history: impl History) {
     history.ready().await.unwrap();
     the_latest_position_counts_however_late_an_older_one_comes(&history).await;
     positions_come_last_first_and_are_forgotten_by_title(&history).await;
     a_profile_keeps_so_many_positions(&history).await;
     a_rating_is_the_last_one_given(&history).await;
+    those_who_did_something_are_known(&history).await;
     a_forgotten_profile_leaves_nothing_and_others_all(&history).await;
     a_list_has_each_title_once_and_no_more_than_it_may(Arc::new(history)).await;
 }

@@ -11,6 +11,7 @@ mod event_log;
 mod experiments;
 mod history;
 mod keys;
+mod previous;
 mod sessions;
 
 use tempfile::TempDir;

@@ -53,10 +53,10 @@ pub(super) async fn rows(
 ) -> Result<Json<Vec<Row>>, Problem> {
     let parts = &catalog.0;
     let view = parts.view(&claims, &profile);
-    let started = started(parts, &profile.id, &view, ROW).await?;
+    let started = started(&*parts.catalogue, &*parts.history, &profile.id, &view, ROW).await?;
     let mut rows = vec![Row {
         id: "continue-watching".to_owned(),
-        titles: started.iter().map(|started| started.title.clone()).collect(),
+        titles: started.iter().map(|started| started.title().clone()).collect(),
         started,
     }];
     let mut add = |id: &str, titles| rows.push(Row { id: id.to_owned(), titles, started: vec![] });

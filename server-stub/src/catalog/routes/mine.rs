@@ -4,6 +4,7 @@ use crate::{
     catalog::{Catalog, MOST_LISTED, Parts},
     id::ProfileId,
     storage::{
+        Catalogue, History,
         catalogue::{LONGEST, Summary, View},
         history::{Position, Rating},
     },
@@ -25,9 +26,9 @@ const LOOKED_AT: usize = 200;
 
 /// What a profile has begun, and what comes next of it.
 #[derive(Clone, Serialize, ToSchema)]
-pub(super) struct Started {
+pub(crate) struct Started {
     /// The film or the series.
-    pub(super) title: Summary,
+    title: Summary,
     /// What to play: the film, the episode it stopped in, or the one after that if it was watched to its end.
     item_id: Slug,
     /// The season, of an episode.
@@ -42,16 +43,24 @@ pub(super) struct Started {
     watched_at: i64,
 }
 
+impl Started {
+    /// The film or the series.
+    pub(crate) fn title(&self) -> &Summary {
+        &self.title
+    }
+}
+
 /// What a profile has begun and not finished, the last first.
-pub(super) async fn started(
-    parts: &Parts,
+pub(crate) async fn started(
+    catalogue: &dyn Catalogue,
+    history: &dyn History,
     profile: &ProfileId,
     view: &View,
     most: usize,
 ) -> Result<Vec<Started>, Problem> {
     let mut titles = BTreeSet::new();
     let mut all = Vec::new();
-    for position in parts.history.positions(profile, LOOKED_AT).await? {
+    for position in history.positions(profile, LOOKED_AT).await? {
         if all.len() == most {
             break;
         }
@@ -59,7 +68,7 @@ pub(super) async fn started(
         if !titles.insert(position.title.clone()) {
             continue;
         }
-        let Some(title) = parts.catalogue.title(&position.title, view).await? else { continue };
+        let Some(title) = catalogue.title(&position.title, view).await? else { continue };
         let playable = |item: &crate::storage::catalogue::Item<'_>| item.media.is_some();
         let mut items = title.items().skip_while(|item| item.id.as_str() != position.item);
         let item = match position.finished {
@@ -97,7 +106,9 @@ pub(super) async fn continue_watching(
     Viewer { claims, profile }: Viewer,
 ) -> Result<axum::Json<Vec<Started>>, Problem> {
     let view = catalog.0.view(&claims, &profile);
-    Ok(axum::Json(started(&catalog.0, &profile.id, &view, 50).await?))
+    Ok(axum::Json(
+        started(&*catalog.0.catalogue, &*catalog.0.history, &profile.id, &view, 50).await?,
+    ))
 }
 
 /// Where the profile is in something that plays.

@@ -4,6 +4,8 @@ mod admin;
 mod browse;
 mod mine;
 
+pub(crate) use mine::{Started, started};
+
 use super::Catalog;
 use axum::extract::DefaultBodyLimit;
 use utoipa_axum::{router::OpenApiRouter, routes};

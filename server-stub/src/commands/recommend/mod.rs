@@ -8,7 +8,8 @@ mod versions;
 use clap::{Args, Subcommand};
 use kinora_server::{
     Error, Result,
-    recommend::{self, Interaction, evaluate::Dataset},
+    recommend::{self, Interaction, Store, evaluate::Dataset},
+    roles::Data,
 };
 use std::{
     fmt,
@@ -34,12 +35,12 @@ enum Command {
 }
 
 impl Recommend {
-    pub(crate) fn run(self) -> Result<()> {
+    pub(crate) async fn run(self) -> Result<()> {
         match self.command {
-            Command::Train(train) => train.run(),
-            Command::Rows(rows) => rows.run(),
-            Command::List(list) => list.run(),
-            Command::Rollback(rollback) => rollback.run(),
+            Command::Train(train) => train.run().await,
+            Command::Rows(rows) => rows.run().await,
+            Command::List(list) => list.run().await,
+            Command::Rollback(rollback) => rollback.run().await,
             Command::Evaluate(evaluate) => evaluate.run(),
         }
     }
@@ -47,10 +48,24 @@ impl Recommend {
 
 /// Where models are kept.
 #[derive(Args)]
+#[group(required = true, multiple = false)]
 struct Models {
     /// The directory of the models
     #[arg(long, value_name = "DIR", env = "KINORA_MODELS")]
-    models: PathBuf,
+    models: Option<PathBuf>,
+    /// The directory that a service keeps its data in, and its models
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Models {
+    async fn store(&self) -> Result<Store> {
+        Ok(match (&self.models, &self.data) {
+            (Some(models), _) => Store::in_directory(models).await?,
+            (None, Some(data)) => Data::new(data).models().await?,
+            (None, None) => unreachable!("one of the two is asked for"),
+        })
+    }
 }
 
 /// Where events come from.

@@ -4,7 +4,7 @@ use super::{Events, Models, print};
 use clap::Args;
 use kinora_server::{
     Result,
-    recommend::{Entry, Preferences, Reason, Store, page::Options},
+    recommend::{Entry, Preferences, Reason, page::Options},
 };
 
 /// Print the rows that the current model makes for a profile
@@ -26,8 +26,8 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn run(self) -> Result<()> {
-        let loaded = Store::new(&self.models.models).load()?;
+    pub(super) async fn run(self) -> Result<()> {
+        let loaded = self.models.store().await?.load().await?;
         for refusal in &loaded.refused {
             tracing::warn!("{refusal}; using {}", loaded.version);
         }

@@ -6,9 +6,12 @@ use indicatif::ProgressBar;
 use kinora_server::{
     Result,
     recommend::{
-        Model, Preferences, Settings, Store, ease,
+        Model, Preferences, Settings, ease,
         tune::{latest_tenth, tune},
     },
+    roles::Data,
+    rows::learning::gather,
+    storage::sqlite::{SqliteCatalogue, SqliteHistory},
 };
 use std::{
     path::PathBuf,
@@ -17,16 +20,22 @@ use std::{
 
 /// Train a model on events and make it the current one
 ///
-/// Settings are chosen by how well a model of the earlier nine tenths of the events foretells the last one.
-/// The model is written as a new version, which becomes current in one step; `recommend rollback` goes back.
+/// Events and titles come from files, or with --data from what a service keeps, beside the running service or without
+/// one; it takes over the new model by itself. Settings are chosen by how well a model of the earlier nine tenths of
+/// the events foretells the last one. The model is written as a new version, which becomes current in one step;
+/// `recommend rollback` goes back.
 #[derive(Args)]
 pub(crate) struct Train {
-    #[command(flatten)]
-    events: Events,
+    /// Events as `recommend rows` describes them; - reads standard input
+    #[arg(value_name = "EVENTS", required_unless_present = "data", conflicts_with = "data")]
+    events: Option<PathBuf>,
+    /// Leave out lines that are no events, and say how many
+    #[arg(long)]
+    skip_invalid: bool,
     #[command(flatten)]
     models: Models,
     /// What is known of the titles: JSON lines {"id", "title", "genres", "people", "text", "year"}, or a table
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
     titles: Option<PathBuf>,
     /// Take the default settings as they are
     #[arg(long)]
@@ -49,14 +58,27 @@ pub(crate) struct Train {
 }
 
 impl Train {
-    pub(super) fn run(self) -> Result<()> {
+    pub(super) async fn run(self) -> Result<()> {
         let started = Instant::now();
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(Duration::from_millis(200));
         bar.set_message("Reading events");
-        let titles = titles(self.titles.as_deref())?;
+        let (interactions, titles) = match (&self.events, &self.models.data) {
+            (Some(events), _) => {
+                let events = Events { events: events.clone(), skip_invalid: self.skip_invalid };
+                (events.read()?, titles(self.titles.as_deref())?)
+            }
+            (None, Some(directory)) => {
+                let log = Data::new(directory).event_log().await?;
+                let history = SqliteHistory::open(directory).await?;
+                let catalogue = SqliteCatalogue::open(directory).await?;
+                let lessons = gather(&log, &history, &catalogue).await?;
+                (lessons.interactions.into_iter().map(Ok).collect(), lessons.titles)
+            }
+            (None, None) => (Vec::new(), Vec::new()),
+        };
         let ids = titles.iter().map(|title| title.id.clone());
-        let preferences = Preferences::collect(self.events.read()?, ids)?;
+        let preferences = Preferences::collect(interactions, ids)?;
 
         let ease = ease::Options {
             titles: self.max_titles,
@@ -75,9 +97,12 @@ impl Train {
         bar.set_message("Training");
         let now = self.now.or(preferences.latest()).unwrap_or_default();
         let model = Model::train(&preferences, &titles, settings, now)?;
-        let store = Store::new(&self.models.models);
-        let version = store.publish(&model)?;
-        let removed = self.keep.map(|keep| store.prune(keep)).transpose()?.unwrap_or_default();
+        let store = self.models.store().await?;
+        let version = store.publish(&model).await?;
+        let removed = match self.keep {
+            Some(keep) => store.prune(keep).await?,
+            None => Vec::new(),
+        };
         bar.finish_and_clear();
 
         let (profiles, entries) = model.trained_on();

@@ -2,7 +2,7 @@
 
 use super::{Models, print};
 use clap::Args;
-use kinora_server::{Result, recommend::Store};
+use kinora_server::Result;
 
 /// List the versions of the model, the oldest first
 #[derive(Args)]
@@ -27,8 +27,8 @@ pub(crate) struct Rollback {
 }
 
 impl List {
-    pub(super) fn run(self) -> Result<()> {
-        let versions = Store::new(&self.models.models).versions()?;
+    pub(super) async fn run(self) -> Result<()> {
+        let versions = self.models.store().await?.versions().await?;
         if self.json {
             print(format_args!("{}", serde_json::json!({ "versions": versions })));
             return Ok(());
@@ -42,8 +42,8 @@ impl List {
 }
 
 impl Rollback {
-    pub(super) fn run(self) -> Result<()> {
-        let version = Store::new(&self.models.models).roll_back()?;
+    pub(super) async fn run(self) -> Result<()> {
+        let version = self.models.store().await?.roll_back().await?;
         if self.json {
             print(format_args!("{}", serde_json::json!({ "version": version })));
         } else {

@@ -95,7 +95,7 @@ impl FileBlobs {
 
     /// Makes a folder and those above it, up to the directory's own, each of them on the disk.
     fn create_folder(&self, folder: &Path) -> Result<()> {
-        if folder.is_dir() {
+        if folder.as_os_str().is_empty() || folder.is_dir() {
             return Ok(());
         }
         if let Some(above) = folder.parent() {

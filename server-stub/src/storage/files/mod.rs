@@ -13,6 +13,8 @@ use std::{fs::File, io, path::Path};
 
 /// Waits until the names in a directory are on the disk.
 fn sync_directory(path: &Path) -> io::Result<()> {
+    // What is above a relative path of one word is where the process is.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     // Elsewhere a directory cannot be opened, and its names are written with the files.
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

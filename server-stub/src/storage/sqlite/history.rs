@@ -235,6 +235,31 @@ impl History for SqliteHistory {
             .await
     }
 
+    async fn profiles(&self, after: Option<&ProfileId>, most: usize) -> Result<Vec<ProfileId>> {
+        let after = after.map(ToString::to_string).unwrap_or_default();
+        self.0
+            .read(move |transaction| {
+                let query = "
+                    SELECT * FROM (SELECT DISTINCT profile FROM position WHERE profile > ?1
+                                   ORDER BY profile LIMIT ?2)
+                    UNION SELECT * FROM (SELECT DISTINCT profile FROM listed WHERE profile > ?1
+                                         ORDER BY profile LIMIT ?2)
+                    UNION SELECT * FROM (SELECT DISTINCT profile FROM rating WHERE profile > ?1
+                                         ORDER BY profile LIMIT ?2)
+                    ORDER BY 1 LIMIT ?2";
+                let mut query = transaction.prepare_cached(query)?;
+                let rows = query.query_map(params![after, most], |row| row.get::<_, String>(0))?;
+                rows.map(|profile| {
+                    profile?.parse().map_err(|error: crate::id::NotAnId| Error::Damaged {
+                        what: "profile",
+                        reason: error.to_string(),
+                    })
+                })
+                .collect()
+            })
+            .await
+    }
+
     async fn forget(&self, profile: &ProfileId) -> Result<()> {
         let profile = profile.to_string();
         self.0

@@ -1,6 +1,7 @@
 //! Databases grow by steps that are never changed once released; SQLite's `user_version` counts them.
 
 use super::super::{Error, Result};
+use crate::crash;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
@@ -19,9 +20,12 @@ pub(super) fn forward(connection: &mut Connection, path: &Path, steps: &[&str]) 
     }
     for step in steps.iter().skip(found as usize) {
         transaction.execute_batch(step)?;
+        crash::point("migration/step");
     }
     transaction.pragma_update(None, "user_version", known)?;
+    crash::point("migration/numbered");
     transaction.commit()?;
+    crash::point("migration/committed");
     Ok(())
 }
 

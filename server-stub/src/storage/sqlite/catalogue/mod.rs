@@ -16,7 +16,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use rusqlite::{OptionalExtension, ToSql, Transaction, named_params, params};
 use std::path::Path;
 
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE title (
         place INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -63,7 +64,18 @@ const STEPS: &[&str] = &["
         PRIMARY KEY (variant, word)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX misspelling_of ON misspelling (word);
-"];
+",
+    "
+    CREATE TABLE revision (number INTEGER NOT NULL) STRICT;
+    INSERT INTO revision VALUES (1);
+    CREATE TRIGGER title_entered AFTER INSERT ON title
+        BEGIN UPDATE revision SET number = number + 1; END;
+    CREATE TRIGGER title_changed AFTER UPDATE ON title
+        BEGIN UPDATE revision SET number = number + 1; END;
+    CREATE TRIGGER title_removed AFTER DELETE ON title
+        BEGIN UPDATE revision SET number = number + 1; END;
+",
+];
 
 /// What a view lets through, of a table `title`.
 const VISIBLE: &str = "title.maturity <= :limit AND EXISTS (
@@ -239,6 +251,27 @@ impl Catalogue for SqliteCatalogue {
                 let document: Option<String> =
                     transaction.query_row(query, [id], |row| row.get(0)).optional()?;
                 document.map(|document| read(&document)).transpose()
+            })
+            .await
+    }
+
+    async fn drafts(&self, after: Option<&str>, most: usize) -> Result<Vec<Title>> {
+        let after = after.unwrap_or_default().to_owned();
+        self.0
+            .read(move |transaction| {
+                let query = "SELECT document FROM title WHERE id > ?1 ORDER BY id LIMIT ?2";
+                let mut query = transaction.prepare_cached(query)?;
+                let rows = query.query_map(params![after, most], |row| row.get::<_, String>(0))?;
+                rows.map(|document| read(&document?)).collect()
+            })
+            .await
+    }
+
+    async fn revision(&self) -> Result<u64> {
+        self.0
+            .read(|transaction| {
+                let query = "SELECT number FROM revision";
+                Ok(transaction.prepare_cached(query)?.query_row([], |row| row.get(0))?)
             })
             .await
     }

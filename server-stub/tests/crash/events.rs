@@ -1,0 +1,209 @@
+//! Nothing acknowledged is lost, and nothing is counted twice.
+
+use crate::process::Process;
+use kinora_server::{
+    events::{
+        event::Happening,
+        record::{Kept, What},
+    },
+    storage::{
+        EventLog,
+        files::{FileLog, LogOptions},
+    },
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// The length of the film, and the number of events that can be told apart by where they are in it.
+const LENGTH: u32 = 900_000;
+
+fn import(data: &Path) {
+    let file = data.join("film.json");
+    let film = json!({"titles": [{
+        "id": "film", "kind": "film", "name": "Film", "maturity": 0,
+        "media": {"duration_seconds": LENGTH, "hls": "/film.m3u8"},
+    }]});
+    std::fs::write(&file, film.to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinora-server"));
+    let imported = command.arg("import").arg(file).arg("--data").arg(data).output().unwrap();
+    assert!(imported.status.success(), "{imported:?}");
+}
+
+/// Events that are later the higher their numbers are.
+fn batch(numbers: impl IntoIterator<Item = u32>) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let event = |number: u32| {
+        json!({
+            "event_id": format!("e{number}"), "at_ms": now - 10_000_000 + u64::from(number) * 1000,
+            "type": "playback_progressed", "playback_id": "p", "item_id": "film",
+            "position_seconds": number, "watched_ms": 1000,
+        })
+    };
+    json!({"sent_at_ms": now, "events": numbers.into_iter().map(event).collect::<Vec<_>>()})
+}
+
+/// How often each event is in the log, by profile and number.
+async fn kept(data: &Path) -> BTreeMap<(String, u32), u32> {
+    let log = FileLog::open(&data.join("events"), LogOptions::default()).await.unwrap();
+    let mut counts = BTreeMap::new();
+    let mut from = 0;
+    loop {
+        let page = log.read(from, 1000).await.unwrap();
+        let Some(last) = page.last() else { return counts };
+        from = last.offset + 1;
+        for record in &page {
+            let kept = Kept::read(&record.value).unwrap();
+            let What::Told(Happening::PlaybackProgressed { position_seconds, .. }) = kept.what
+            else {
+                panic!("{kept:?}");
+            };
+            *counts.entry((kept.profile.to_string(), position_seconds)).or_default() += 1;
+        }
+    }
+}
+
+/// At each step, for the first and for a later batch: what was told before is there, what was being told can be told
+/// again, and the position is that of the last.
+#[tokio::test]
+async fn dying_at_any_step_loses_nothing_and_doubles_nothing() {
+    for place in [
+        "event-log/file-created",
+        "event-log/file-begun",
+        "event-log/begun",
+        "event-log/torn",
+        "event-log/written",
+        "event-log/synced",
+        "events/appended",
+        "events/positioned",
+    ] {
+        let times: &[u32] = if place.starts_with("event-log/file") { &[1] } else { &[1, 4] };
+        for time in times {
+            let directory = tempfile::tempdir().unwrap();
+            let data = directory.path();
+            import(data);
+            let token = Process::start(data, None).unwrap().household("ada").await;
+            let mut dying = Process::start(data, Some(&format!("{place}:{time}"))).unwrap();
+            let mut acknowledged = 0;
+            while let Some((status, _)) = dying
+                .post("/v1/events", &token, batch(acknowledged * 5..acknowledged * 5 + 5))
+                .await
+            {
+                assert_eq!(status, 200);
+                acknowledged += 1;
+                assert!(acknowledged < *time, "it should have died at {place}");
+            }
+            assert_eq!(acknowledged, time - 1, "{place}");
+            dying.kill();
+
+            let before = kept(data).await;
+            for number in 0..acknowledged * 5 {
+                let count: u32 = before
+                    .iter()
+                    .filter(|((_, of), _)| *of == number)
+                    .map(|(_, count)| count)
+                    .sum();
+                assert_eq!(count, 1, "event {number} was acknowledged before {place}");
+            }
+            let living = Process::start(data, None).unwrap();
+            let all = acknowledged * 5 + 5;
+            let (status, answer) = living.post("/v1/events", &token, batch(0..all)).await.unwrap();
+            assert_eq!(status, 200, "{answer}");
+            let begun = living.get("/v1/continue-watching", &token).await;
+            assert_eq!(begun[0]["position_seconds"], all - 1, "{place}");
+            let after = kept(data).await;
+            assert_eq!(after.len() as u32, all, "{place}");
+            assert!(after.values().all(|count| *count == 1), "{place}: {after:?}");
+        }
+    }
+}
+
+/// Three viewers tell events, each batch until it is acknowledged, while the process is killed again and again.
+#[tokio::test]
+async fn killed_at_any_moment_it_keeps_each_event_once() {
+    const SEED: u64 = 20_261_126;
+    let mut random = fastrand::Rng::with_seed(SEED);
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_owned();
+    import(&data);
+    let mut tokens = Vec::new();
+    {
+        let process = Process::start(&data, None).unwrap();
+        for name in ["ada", "bob", "cyd"] {
+            tokens.push(process.household(name).await);
+        }
+    }
+    // Of each viewer: the first number that is not acknowledged.
+    let mut next = [0_u32; 3];
+    let (mut kills, mut unanswered) = (0, 0);
+    for _ in 0..12 {
+        let mut process = Process::start(&data, None).unwrap();
+        let pause = Duration::from_millis(random.u64(1..250));
+        let (mut told, mut lost) = (next, [0; 3]);
+        {
+            let tell = |viewer: usize, mut first: u32| {
+                let (process, token) = (&process, &tokens[viewer]);
+                async move {
+                    // A viewer that was answered goes on; one that was not tells the same when there is a process.
+                    loop {
+                        let Some((200, _)) =
+                            process.post("/v1/events", token, batch(first..first + 7)).await
+                        else {
+                            return;
+                        };
+                        first += 7;
+                        ACKNOWLEDGED[viewer].store(first, std::sync::atomic::Ordering::SeqCst);
+                    }
+                }
+            };
+            let all =
+                futures_util::future::join3(tell(0, next[0]), tell(1, next[1]), tell(2, next[2]));
+            let _ = tokio::time::timeout(pause, all).await;
+        }
+        process.kill();
+        kills += 1;
+        for viewer in 0..3 {
+            let answered =
+                ACKNOWLEDGED[viewer].load(std::sync::atomic::Ordering::SeqCst).max(next[viewer]);
+            told[viewer] = answered;
+            lost[viewer] = u32::from(answered == next[viewer]);
+        }
+        unanswered += lost.iter().sum::<u32>();
+        next = told;
+        // What was answered is there already now.
+        let kept = kept(&data).await;
+        let twice: Vec<_> = kept.iter().filter(|(_, count)| **count != 1).collect();
+        assert_eq!(twice, [], "seed {SEED}, after {kills} kills");
+        let mut profiles: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        kept.keys()
+            .for_each(|(profile, number)| profiles.entry(profile).or_default().push(*number));
+        let mut counts: Vec<u32> = profiles
+            .values()
+            .map(|numbers| {
+                assert!(
+                    numbers.iter().enumerate().all(|(at, number)| at as u32 == *number),
+                    "a gap"
+                );
+                numbers.len() as u32
+            })
+            .collect();
+        counts.resize(3, 0);
+        counts.sort_unstable();
+        let mut least = next;
+        least.sort_unstable();
+        for (there, answered) in counts.iter().zip(least) {
+            assert!(*there >= answered, "seed {SEED}, after {kills} kills: {there} of {answered}");
+        }
+    }
+    assert!(
+        next.iter().sum::<u32>() > 100,
+        "{next:?} and {unanswered}: too little was told to prove anything"
+    );
+}
+
+static ACKNOWLEDGED: [std::sync::atomic::AtomicU32; 3] =
+    [const { std::sync::atomic::AtomicU32::new(0) }; 3];
