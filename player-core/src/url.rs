@@ -174,6 +174,14 @@ pub(crate) fn relative_path(from: &str, to: &str) -> Option<String> {
     Some(["../".repeat(above).as_str(), there.path.get(common..)?].concat())
 }
 
+/// What lies before and after the first of a byte, which must be ASCII. Text is mostly short, and a
+/// search of the standard library takes more code at each of its many places than all of this.
+#[inline(never)]
+pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.as_bytes().iter().position(|&one| one == byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// The path of a URL, without scheme, host, query and fragment.
 pub(crate) fn path(url: &str) -> &str {
     Parts::of(url).path
@@ -183,7 +191,7 @@ pub(crate) fn path(url: &str) -> &str {
 /// there, or does not decode to UTF-8.
 pub(crate) fn query_parameter(url: &str, name: &str) -> Option<String> {
     let value = Parts::of(url).query?.split('&').find_map(|parameter| {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (key, value) = cut(parameter, b'=').unwrap_or((parameter, ""));
         (percent_decoded(key)? == name).then_some(value)
     })?;
     percent_decoded(value)
@@ -214,12 +222,12 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Self {
         let text = text.trim_matches(|c: char| c <= ' ');
-        let text = text.split_once('#').map_or(text, |(before, _)| before);
-        let (scheme, rest) = match text.split_once(':') {
+        let text = cut(text, b'#').map_or(text, |(before, _)| before);
+        let (scheme, rest) = match cut(text, b':') {
             Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
             _ => (None, text),
         };
-        let (rest, query) = match rest.split_once('?') {
+        let (rest, query) = match cut(rest, b'?') {
             Some((rest, query)) => (rest, Some(query)),
             None => (rest, None),
         };

@@ -2,6 +2,7 @@
 //! parser, which is larger than either manifest parser.
 
 use crate::time::{FLICKS_PER_SECOND, MediaTime};
+use crate::url::cut;
 
 /// A time or duration in seconds, such as `6.006`, to the nearest flick; saturates. A leading sign,
 /// and a point without digits on one side of it, are accepted.
@@ -91,7 +92,7 @@ pub(crate) fn integer(text: &str) -> Option<u64> {
 
 /// Digits before and after the point, of which there must be any.
 fn split(text: &str) -> Option<(&str, &str)> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (whole, fraction) = cut(text, b'.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     (digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()))
         .then_some((whole, fraction))

@@ -12,7 +12,7 @@ use crate::manifest::{Fault, ManifestErrorKind, WarningCode, decimal};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
 use crate::presentation::{Chunked, InitSegment, SegmentIndex, Segments};
 use crate::time::MediaTime;
-use crate::url;
+use crate::url::{self, cut};
 
 /// What a representation inherits from its period.
 pub(super) struct PeriodContext {
@@ -497,7 +497,7 @@ impl Times {
 
 /// `first-last`, both included, or `first-` (RFC 9110 §14.1.2).
 fn range(value: &str) -> Option<ByteRange> {
-    let (first, last) = value.split_once('-')?;
+    let (first, last) = cut(value, b'-')?;
     let start = decimal::integer(first)?;
     let length = match last {
         "" => None,

@@ -8,7 +8,7 @@ use crate::presentation::{
     TimedEvent,
 };
 use crate::time::MediaTime;
-use crate::url;
+use crate::url::{self, cut};
 
 /// `@schemeIdUri` and `@value`.
 pub(super) fn scheme(element: Element<'_>) -> (&str, &str) {
@@ -73,7 +73,7 @@ pub(super) fn continuity(scheme: &str, value: &str) -> Option<Continuity> {
 
 /// Columns and rows, such as `10x5`.
 pub(super) fn tiles(value: &str) -> Option<(u32, u32)> {
-    let (columns, rows) = value.split_once('x')?;
+    let (columns, rows) = cut(value, b'x')?;
     let count = |text| decimal::integer(text).and_then(|count| u32::try_from(count).ok());
     Some((count(columns)?, count(rows)?)).filter(|&(columns, rows)| columns > 0 && rows > 0)
 }

@@ -2,6 +2,7 @@
 
 use crate::manifest::decimal;
 use crate::time::MediaTime;
+use crate::url::cut;
 
 /// A duration such as `PT1H2M3.5S`. Years count 365 days and months 30, as no MPD should use them.
 pub(super) fn parse(text: &str) -> Option<MediaTime> {
@@ -11,24 +12,24 @@ pub(super) fn parse(text: &str) -> Option<MediaTime> {
         None => (false, text),
     };
     let text = text.strip_prefix('P')?;
-    let (date, time) = match text.split_once('T') {
+    let (date, time) = match cut(text, b'T') {
         Some((_, "")) => return None,
         Some((date, time)) => (date, time),
         None if text.is_empty() => return None,
         None => (text, ""),
     };
     const DAY: i64 = 86_400;
-    let date = sum(date, &[('Y', 365 * DAY), ('M', 30 * DAY), ('D', DAY)])?;
-    let time = sum(time, &[('H', 3600), ('M', 60), ('S', 1)])?;
+    let date = sum(date, &[(b'Y', 365 * DAY), (b'M', 30 * DAY), (b'D', DAY)])?;
+    let time = sum(time, &[(b'H', 3600), (b'M', 60), (b'S', 1)])?;
     let duration = date + time;
     Some(if negative { -duration } else { duration })
 }
 
 /// Adds up numbers, each followed by its unit, in the order of the units.
-fn sum(mut text: &str, units: &[(char, i64)]) -> Option<MediaTime> {
+fn sum(mut text: &str, units: &[(u8, i64)]) -> Option<MediaTime> {
     let mut total = MediaTime::ZERO;
     for &(unit, seconds) in units {
-        let Some((number, rest)) = text.split_once(unit) else { continue };
+        let Some((number, rest)) = cut(text, unit) else { continue };
         if !number.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
         }

@@ -12,6 +12,7 @@ use crate::manifest::error::excerpt;
 use crate::manifest::{Fault, ManifestError, Parsed, Warnings, decimal, text};
 use crate::presentation::Presentation;
 use crate::time::WallTime;
+use crate::url::cut;
 
 /// Why a patch was not applied. Load the whole MPD instead, and [`refresh`](Document::refresh) with
 /// it.
@@ -222,7 +223,7 @@ impl Document {
     }
 
     fn set(&mut self, node: u32, attribute: &str, value: Option<Span>) -> Option<()> {
-        let name = match attribute.split_once(':') {
+        let name = match cut(attribute, b':') {
             Some((_, local)) => Name::of(local, true),
             None => Name::of(attribute, false),
         };
@@ -336,7 +337,7 @@ fn select<'s>(mpd: Element<'_>, selector: &'s str) -> Option<Target<'s>> {
         }
         let end = step.find(['/', '[']).unwrap_or(step.len());
         let (name, after) = step.split_at_checked(end)?;
-        let local = name.split_once(':').map_or(name, |(_, local)| local);
+        let local = cut(name, b':').map_or(name, |(_, local)| local);
         let mut predicates = Vec::new();
         rest = after;
         while let Some(inside) = rest.strip_prefix('[') {
@@ -393,11 +394,11 @@ impl<'s> Predicate<'s> {
     /// Reads what follows `[`, to `]`.
     fn read(text: &'s str) -> Option<(Self, &'s str)> {
         let Some(attribute) = text.strip_prefix('@') else {
-            let (position, rest) = text.split_once(']')?;
+            let (position, rest) = cut(text, b']')?;
             let position = usize::try_from(decimal::integer(position.trim_ascii())?).ok()?;
             return Some((Self::Position(position), rest));
         };
-        let (name, value) = attribute.split_once('=')?;
+        let (name, value) = cut(attribute, b'=')?;
         let value = value.trim_ascii_start();
         let quote = value.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
         let (value, rest) = value.strip_prefix(quote)?.split_once(quote)?;

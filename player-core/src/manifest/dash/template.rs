@@ -2,7 +2,7 @@
 
 use crate::manifest::ManifestErrorKind;
 use crate::presentation::index::{PatternPart, UrlPattern};
-use crate::url;
+use crate::url::{self, cut};
 
 /// What the identifiers of a template stand for that are the same in every segment.
 pub(super) struct Context<'a> {
@@ -23,11 +23,11 @@ pub(super) fn compile(
     let mut reference = String::with_capacity(template.len());
     let mut variables = Vec::new();
     let mut rest = template;
-    while let Some((before, after)) = rest.split_once('$') {
+    while let Some((before, after)) = cut(rest, b'$') {
         push_text(&mut reference, before);
-        let (identifier, after) = after.split_once('$').ok_or_else(invalid)?;
+        let (identifier, after) = cut(after, b'$').ok_or_else(invalid)?;
         rest = after;
-        let (name, format) = match identifier.split_once('%') {
+        let (name, format) = match cut(identifier, b'%') {
             Some((name, format)) => (name, Some(format)),
             None => (identifier, None),
         };

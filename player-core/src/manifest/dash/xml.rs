@@ -5,6 +5,7 @@
 //! its offset in the text; lines are counted when someone is told of it.
 
 use crate::manifest::{Fault, ManifestErrorKind};
+use crate::url::cut;
 
 /// A position in a document.
 pub(super) struct Xml<'a> {
@@ -286,8 +287,8 @@ fn skip_spaces(bytes: &[u8], mut at: usize) -> usize {
 pub(super) fn unescape(value: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = value;
-    while let Some((before, after)) = rest.split_once('&') {
-        let (name, after) = after.split_once(';')?;
+    while let Some((before, after)) = cut(rest, b'&') {
+        let (name, after) = cut(after, b';')?;
         out.push_str(before);
         out.push(character(name)?);
         rest = after;

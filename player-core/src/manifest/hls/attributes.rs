@@ -7,6 +7,7 @@ use crate::manifest::date::Dates;
 use crate::manifest::error::excerpt;
 use crate::manifest::{WarningCode, Warnings, binary, decimal};
 use crate::time::{MediaTime, WallTime};
+use crate::url::cut;
 
 /// The attributes of one tag. What is not well formed has been reported and left out.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl<'a> Attributes<'a> {
         let mut list: Vec<Attribute<'a>> = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            let Some((name, after)) = rest.split_once('=') else {
+            let Some((name, after)) = cut(rest, b'=') else {
                 warnings.add(
                     line,
                     WarningCode::Syntax,
@@ -39,7 +40,7 @@ impl<'a> Attributes<'a> {
             };
             let name = name.trim_ascii();
             let (value, quoted, after) = match after.trim_ascii_start().strip_prefix('"') {
-                Some(value) => match value.split_once('"') {
+                Some(value) => match cut(value, b'"') {
                     Some((value, after)) => (value, true, after.trim_ascii_start()),
                     None => {
                         warnings.add(

@@ -4,6 +4,7 @@ use super::attributes::Attributes;
 use super::reading::Reading;
 use crate::manifest::{binary, decimal};
 use crate::presentation::{Protection, ProtectionMethod, ProtectionSystem};
+use crate::url::cut;
 
 /// One `EXT-X-KEY` or `EXT-X-SESSION-KEY`.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,7 +165,7 @@ fn scheme_of(format: &str) -> String {
 
 /// The bytes of a `data:` URI in base64 (RFC 2397).
 fn data(uri: &str) -> Option<Vec<u8>> {
-    let (kind, data) = uri.strip_prefix("data:")?.split_once(',')?;
+    let (kind, data) = cut(uri.strip_prefix("data:")?, b',')?;
     if kind.ends_with(";base64") { binary::base64(data) } else { None }
 }
 

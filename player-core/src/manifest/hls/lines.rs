@@ -1,5 +1,7 @@
 //! A playlist, line by line (RFC 8216bis §4.1).
 
+use crate::url::cut;
+
 /// Iterates over the lines of a playlist that mean something: tags and URIs. Nothing is copied.
 #[derive(Clone, Debug)]
 pub(super) struct Lines<'a> {
@@ -87,7 +89,7 @@ impl<'a> Line<'a> {
         match self.text.strip_prefix('#') {
             None => Content::Uri(self.text),
             Some(tag) => {
-                let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+                let (name, value) = cut(tag, b':').unwrap_or((tag, ""));
                 Content::Tag { name: name.trim_ascii_end(), value: value.trim_ascii_start() }
             }
         }

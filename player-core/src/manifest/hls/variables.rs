@@ -6,7 +6,7 @@ use super::attributes::Attributes;
 use super::reading::Reading;
 use crate::manifest::ManifestErrorKind;
 use crate::manifest::error::excerpt;
-use crate::url;
+use crate::url::{self, cut};
 
 /// The variables defined so far.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Reading<'_> {
         while let Some(at) = begins(rest) {
             let (before, after) = (rest.get(..at).unwrap_or(""), rest.get(at + 2..).unwrap_or(""));
             out.push_str(before);
-            let Some((name, after)) = after.split_once('}') else {
+            let Some((name, after)) = cut(after, b'}') else {
                 let unended = rest.get(before.len()..).unwrap_or(rest);
                 self.fail_value("variable", unended, line);
                 break;

@@ -8,7 +8,7 @@ use crate::manifest::dash::names::Name;
 use crate::manifest::dash::tree::Element;
 use crate::manifest::{Fault, WarningCode, decimal};
 use crate::presentation::{Chunked, Origin};
-use crate::url;
+use crate::url::{self, cut};
 
 /// The most places that the same content is looked for at.
 const MOST_ORIGINS: usize = 16;
@@ -93,6 +93,6 @@ impl Resolver<'_, '_> {
 
 /// Whether a reference names its host.
 fn is_absolute(reference: &str) -> bool {
-    let after_scheme = reference.split_once(':').map_or(reference, |(_, rest)| rest);
+    let after_scheme = cut(reference, b':').map_or(reference, |(_, rest)| rest);
     after_scheme.starts_with("//")
 }

@@ -13,6 +13,7 @@ use crate::manifest::dash::{describe, protection};
 use crate::manifest::{Fault, decimal};
 use crate::presentation::{Chunked, Representation, VideoRange};
 use crate::time::MediaTime;
+use crate::url::cut;
 
 impl<'a> Resolver<'a, '_> {
     /// Nothing if it has an essential property that is not understood.
@@ -151,7 +152,7 @@ impl<'a> Resolver<'a, '_> {
 /// A number of frames in a second, or a fraction of two numbers.
 #[inline(never)]
 fn frame_rate(value: &str) -> Option<f64> {
-    let (frames, seconds) = value.split_once('/').unwrap_or((value, "1"));
+    let (frames, seconds) = cut(value, b'/').unwrap_or((value, "1"));
     let rate = decimal::float(frames)? / decimal::float(seconds)?;
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }

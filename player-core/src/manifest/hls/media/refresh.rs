@@ -168,10 +168,11 @@ impl MediaPlaylist {
         let Some(list) = self.index.list_mut() else { return Refreshed::default() };
         let (held_first, held_next) = (list.first_number(), list.next_number());
         let first = version.first_number;
+        let version_first = version.list.first_number();
         let place = Placement::find(list, version, restarts, self.target_duration);
         let (added, removed) = if place.anew {
             let removed = list.len() as u64;
-            *list = version.list.clone();
+            core::mem::swap(list, &mut version.list);
             list.shift(place.shift, place.discontinuities);
             (list.len() as u64, removed)
         } else {
@@ -183,7 +184,8 @@ impl MediaPlaylist {
             let removed = list.first_number().saturating_sub(held_first);
             (list.next_number().saturating_sub(held_next), removed)
         };
-        following.follow(version, text, held_first, list.first_number(), place.anew);
+        let firsts = [held_first, version_first, list.first_number()];
+        following.follow(version, text, firsts, place.anew);
 
         // What holds of the segments that were not read again.
         let jump = version.jump.filter(|_| !place.anew);
@@ -401,14 +403,13 @@ impl Refreshed {
 }
 
 impl Following {
-    /// Keeps the text of a version. `held_first` was the number of the first segment before, `first`
-    /// is now.
+    /// Keeps the text of a version. The first segment had the first of the numbers before, has the
+    /// second in the version, and the third from now on.
     fn follow(
         &mut self,
-        version: &Version<'_>,
+        version: &mut Version<'_>,
         text: &str,
-        held_first: u64,
-        first: u64,
+        [held_first, version_first, first]: [u64; 3],
         anew: bool,
     ) {
         let end = version.text_end();
@@ -433,8 +434,8 @@ impl Following {
             None => {
                 self.text = MovingText::default();
                 self.text.push(text.get(..end).unwrap_or(""));
-                self.ends = Queue::from(version.ends.clone());
-                version.list.first_number()
+                self.ends = Queue::from(core::mem::take(&mut version.ends));
+                version_first
             }
         };
         let gone = position(first.saturating_sub(listed_first)).min(self.ends.len());

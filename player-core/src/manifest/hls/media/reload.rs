@@ -4,6 +4,7 @@
 use super::MediaPlaylist;
 use crate::manifest::hls::low_latency::RenditionReport;
 use crate::time::{MediaTime, Timestamp};
+use crate::url::cut;
 
 /// The next request for a playlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl RenditionReport {
 /// that caches see one URL for one thing (RFC 8216bis §6.2.5).
 fn with_directives(url: &str, directives: &[(&str, String)]) -> String {
     let url = url.split('#').next().unwrap_or(url);
-    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let (path, query) = cut(url, b'?').unwrap_or((url, ""));
     let mut out = path.to_owned();
     let mut add = |parameter: &str| {
         out.push(if out.len() == path.len() { '?' } else { '&' });
