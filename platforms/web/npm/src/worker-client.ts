@@ -54,8 +54,8 @@ export class WorkerClient {
     }
   }
 
-  /** Tells the worker the element's state. */
-  tell(message: ToWorker & ['element', ...unknown[]]): void {
+  /** Tells the worker the element's or the device's state. */
+  tell(message: ToWorker & ['element' | 'environment', ...unknown[]]): void {
     if (!this.#ended) this.#post(message);
   }
 
