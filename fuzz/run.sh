@@ -16,6 +16,7 @@ case $target in
     dash) cp tests/corpus/dash/*.mpd "$seeds" ;;
     patch) cp tests/corpus/patch/* "$seeds" ;;
     sidx) cp tests/corpus/media/* "$seeds" ;;
+    protection) cp platforms/native/tests/media/*-init.mp4 "$seeds" ;;
 esac
 exec cargo fuzz run --sanitizer none "$target" "$seeds" -- \
     -max_total_time="$seconds" -max_len=65536 -timeout=30 -rss_limit_mb=2048 \

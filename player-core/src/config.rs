@@ -18,6 +18,8 @@ pub struct Config {
     pub retry: RetryConfig,
     /// What CDNs are told with each request.
     pub cmcd: CmcdConfig,
+    /// How encrypted content gets its keys.
+    pub drm: DrmConfig,
     /// Seed of everything that looks random, such as the jitter of retries.
     pub seed: u64,
     /// Record every input, so that the session can be replayed
@@ -155,6 +157,8 @@ pub struct RetryConfig {
     pub segment: RetryBudget,
     /// Steering manifests.
     pub steering: RetryBudget,
+    /// Licences.
+    pub license: RetryBudget,
 }
 
 /// How much is spent on one resource before it is given up.
@@ -183,6 +187,7 @@ impl RetryConfig {
             RequestKind::Initialization(_) | RequestKind::Index(_) => &self.init,
             RequestKind::Segment(_) => &self.segment,
             RequestKind::Steering => &self.steering,
+            RequestKind::License => &self.license,
         }
     }
 }
@@ -206,6 +211,8 @@ impl Default for RetryConfig {
                 first_byte_timeout: Duration::from_secs(5),
                 stall_timeout: Duration::from_secs(5),
             },
+            // Without one there is no playback: it is worth a longer wait.
+            license: RetryBudget { attempts: 10, ..usual },
         }
     }
 }
@@ -218,5 +225,56 @@ impl Default for RetryBudget {
             first_byte_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+/// How encrypted content gets its keys.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DrmConfig {
+    /// The key systems to use, the preferred one first; if empty, those for which the manifest has a
+    /// licence URL, the best protecting first.
+    pub key_systems: Vec<KeySystemConfig>,
+}
+
+/// A key system, and how its licences are had.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeySystemConfig {
+    /// Its name, such as `org.w3.clearkey` or `com.widevine.alpha`.
+    pub key_system: String,
+    /// Where licences are, in place of where the manifest says.
+    pub license_url: Option<String>,
+    /// Header fields of licence requests, such as `Authorization`. A session log has none of them.
+    pub headers: Vec<(String, String)>,
+    /// How well pictures must be protected, in the key system's words.
+    pub video_robustness: Option<String>,
+    /// How well sound must be protected.
+    pub audio_robustness: Option<String>,
+    /// The licence server's certificate.
+    pub certificate: Option<Vec<u8>>,
+    /// Keep licences on the device, where the platform can.
+    pub persistent: bool,
+    /// Ask for a licence again so long after it came, where the key system does not do so by itself.
+    pub renew_after: Option<Duration>,
+}
+
+/// Header fields do not print: they hold credentials.
+impl core::fmt::Debug for KeySystemConfig {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("KeySystemConfig")
+            .field("key_system", &self.key_system)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// The same without what no log may hold.
+    pub(crate) fn without_secrets(&self) -> Self {
+        let mut config = self.clone();
+        for system in &mut config.drm.key_systems {
+            system.headers.clear();
+        }
+        config
     }
 }

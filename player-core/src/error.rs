@@ -118,6 +118,32 @@ pub enum Error {
         /// Picture or sound.
         kind: MediaKind,
     },
+    /// None of the key systems that would do is there.
+    KeySystem {
+        /// Those that would.
+        systems: String,
+        /// Why none of them.
+        reason: String,
+    },
+    /// A licence server refuses.
+    License {
+        /// Where it was asked.
+        url: String,
+        /// The status of its answer.
+        status: u16,
+        /// What it said, if it is a problem document (RFC 9457).
+        said: String,
+    },
+    /// The key system does not let a key be used.
+    Key {
+        /// Its status, as Encrypted Media Extensions have it; `missing` if the licence does not hold it.
+        status: String,
+    },
+    /// The key system did not create a session, or did not take a licence.
+    KeySession {
+        /// What the platform says of it.
+        reason: String,
+    },
     /// The app asked for something that makes no sense.
     InvalidArgument {
         /// What, and what to do instead.
@@ -144,6 +170,10 @@ impl Error {
             Self::Decode { .. } => ErrorCode::MediaDecode,
             Self::Element { .. } => ErrorCode::MediaElement,
             Self::BufferTooSmall { .. } => ErrorCode::BufferTooSmall,
+            Self::KeySystem { .. } => ErrorCode::KeySystemUnavailable,
+            Self::License { .. } => ErrorCode::LicenseRefused,
+            Self::Key { .. } => ErrorCode::KeyUnusable,
+            Self::KeySession { .. } => ErrorCode::KeySessionFailed,
             Self::InvalidArgument { .. } => ErrorCode::InvalidArgument,
         }
     }
@@ -162,6 +192,7 @@ impl Error {
             | Self::UnknownFormat { url, .. }
             | Self::Manifest { url, .. }
             | Self::Segment { url, .. }
+            | Self::License { url, .. }
             | Self::NothingPlayable { url } => Some(url),
             _ => None,
         }
@@ -177,7 +208,7 @@ impl Error {
             message: self.to_string(),
             url: self.url().map(str::to_owned),
             http_status: match self {
-                Self::HttpStatus { status, .. } => Some(*status),
+                Self::HttpStatus { status, .. } | Self::License { status, .. } => Some(*status),
                 _ => None,
             },
         }
@@ -240,6 +271,15 @@ impl fmt::Display for Error {
             Self::BufferTooSmall { kind } => {
                 write!(f, "the platform's {} buffer does not hold a single segment", kind.name())
             }
+            Self::KeySystem { systems, reason } => {
+                write!(f, "no key system can be used of {systems}: {reason}")
+            }
+            Self::License { url, status, said } => {
+                write!(f, "the licence server at {url} refused with status {status}")?;
+                if said.is_empty() { Ok(()) } else { write!(f, ": {said}") }
+            }
+            Self::Key { status } => write!(f, "a key cannot be used: it is {status}"),
+            Self::KeySession { reason } => write!(f, "a key session failed: {reason}"),
             Self::InvalidArgument { reason } => f.write_str(reason),
         }
     }
@@ -282,6 +322,8 @@ pub enum ErrorCategory {
     Manifest,
     /// The media or the platform that decodes it.
     Media,
+    /// Keys and licences.
+    Drm,
     /// The app's use of the player.
     Player,
 }
@@ -293,6 +335,7 @@ impl ErrorCategory {
             Self::Network => "network",
             Self::Manifest => "manifest",
             Self::Media => "media",
+            Self::Drm => "drm",
             Self::Player => "player",
         }
     }
@@ -373,6 +416,14 @@ codes! {
     MediaElement = "MEDIA_ELEMENT", Media;
     /// The platform's buffer does not hold a single segment.
     BufferTooSmall = "BUFFER_TOO_SMALL", Media;
+    /// None of the key systems that would do is there.
+    KeySystemUnavailable = "KEY_SYSTEM_UNAVAILABLE", Drm;
+    /// A licence server refuses.
+    LicenseRefused = "LICENSE_REFUSED", Drm;
+    /// The key system does not let a key be used.
+    KeyUnusable = "KEY_UNUSABLE", Drm;
+    /// The key system did not create a session, or did not take a licence.
+    KeySessionFailed = "KEY_SESSION_FAILED", Drm;
     /// The app asked for something that makes no sense.
     InvalidArgument = "INVALID_ARGUMENT", Player;
     /// The player itself failed, or could not be started on this platform.

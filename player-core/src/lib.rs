@@ -68,6 +68,7 @@ pub mod url;
 
 mod context;
 mod decoders;
+mod drm;
 mod limits;
 mod outbox;
 mod pictures;

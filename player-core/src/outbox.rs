@@ -2,7 +2,8 @@
 
 use crate::error::{Error, PlayerError, Severity};
 use crate::io::{
-    Event, MediaCommand, MediaOperation, OperationId, Output, Request, RequestId, Warning,
+    Event, LicenseCommand, MediaCommand, MediaOperation, OperationId, Output, Request, RequestId,
+    Warning,
 };
 
 /// What waits to be polled. Every room of the player writes here and nowhere else.
@@ -34,6 +35,10 @@ impl Outbox {
         let id = OperationId(self.last_operation);
         self.queue.push(Output::Media(MediaOperation { id, command }));
         id
+    }
+
+    pub(crate) fn license(&mut self, command: LicenseCommand) {
+        self.queue.push(Output::License(command));
     }
 
     pub(crate) fn event(&mut self, event: Event) {

@@ -67,7 +67,8 @@ impl Player {
         let slept = self.slept(now);
         self.now = self.now.max(now);
         if let Some(recorder) = &mut self.recorder {
-            recorder.record(self.now, &input);
+            let secret = self.session.as_ref().is_some_and(|session| session.is_secret(&input));
+            recorder.record(self.now, &input, secret);
         }
         if let Some(long) = slept {
             self.wake(long);

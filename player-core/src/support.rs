@@ -1,6 +1,10 @@
 //! What of a presentation this player can play. The parsers understand more than it can.
 
-use crate::presentation::{Presentation, Purpose, Representation, Segments};
+use crate::drm;
+use crate::presentation::{Presentation, Protection, Purpose, Representation, Segments};
+
+/// What is encrypted in a way that no key system decrypts, such as whole segments.
+pub(crate) const LOCKED: &str = "content encrypted as whole segments, or in an unknown way";
 
 /// Leaves in a presentation what can be played. Says what cannot, if nothing is left.
 pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'static str> {
@@ -18,11 +22,11 @@ pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'sta
     for period in &mut presentation.periods {
         period.sets.retain_mut(|set| {
             set.representations.retain(|representation| {
-                let clear = !is_encrypted(representation);
-                if !clear {
-                    refused.get_or_insert("encrypted content");
+                let playable = !is_locked(representation);
+                if !playable {
+                    refused.get_or_insert(LOCKED);
                 }
-                clear
+                playable
             });
             set.purpose == Purpose::Playback && !set.representations.is_empty()
         });
@@ -35,9 +39,11 @@ pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'sta
     }
 }
 
-fn is_encrypted(representation: &Representation) -> bool {
-    representation.protection.is_some()
-        || matches!(&representation.segments, Segments::Known(index) if !index.keys().is_empty())
+/// Whether key systems cannot decrypt it.
+fn is_locked(representation: &Representation) -> bool {
+    let locked = |protection: &Protection| !drm::decryptable(protection);
+    representation.protection.as_deref().is_some_and(locked)
+        || matches!(&representation.segments, Segments::Known(index) if index.keys().iter().any(locked))
 }
 
 #[cfg(test)]
@@ -46,12 +52,15 @@ mod tests {
 
     use super::*;
     use crate::io::MediaKind;
-    use crate::presentation::{Live, Period, Protection, SwitchingSet};
+    use crate::presentation::{Live, Period, ProtectionMethod, SwitchingSet};
 
     fn set(purpose: Purpose, encrypted: bool) -> SwitchingSet {
         let segments = Segments::Playlist { url: "https://a/1.m3u8".into() };
         let mut representation = Representation::new("1", 1, segments);
-        representation.protection = encrypted.then(|| Arc::new(Protection::default()));
+        representation.protection = encrypted.then(|| {
+            let method = ProtectionMethod::Aes128;
+            Arc::new(Protection { method, ..Protection::default() })
+        });
         SwitchingSet {
             purpose,
             representations: vec![representation],
@@ -81,7 +90,7 @@ mod tests {
     #[test]
     fn nothing_left_has_a_reason() {
         let encrypted = set(Purpose::Playback, true);
-        assert_eq!(keep_playable(&mut of(vec![encrypted.clone()])), Err("encrypted content"));
+        assert_eq!(keep_playable(&mut of(vec![encrypted.clone()])), Err(LOCKED));
         let mut remote = of(vec![set(Purpose::Playback, false)]);
         remote.periods[0].remote = Some("https://a/period.xml".into());
         assert_eq!(keep_playable(&mut remote), Err("a period whose content is elsewhere"));

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use kinora_core::config::{
-    AbrConfig, BufferConfig, CmcdConfig, CmcdMode, Config, RetryBudget, RetryConfig,
+    AbrConfig, BufferConfig, CmcdConfig, CmcdMode, Config, DrmConfig, KeySystemConfig, RetryBudget,
+    RetryConfig,
 };
 
 use crate::SdkError;
+use crate::output::HeaderField;
 
 /// The configuration that suits video on demand; copy it with the fields that should differ.
 #[uniffi::export]
@@ -25,6 +27,8 @@ pub struct Config {
     pub retry: RetryConfig,
     /// What CDNs are told with each request.
     pub cmcd: CmcdConfig,
+    /// How encrypted content gets its keys.
+    pub drm: DrmConfig,
     /// Seed of everything that looks random, such as the jitter of retries.
     pub seed: u64,
     /// Record every input, so that the session can be replayed.
@@ -117,6 +121,37 @@ pub struct RetryConfig {
     pub segment: RetryBudget,
     /// Steering manifests.
     pub steering: RetryBudget,
+    /// Licences.
+    pub license: RetryBudget,
+}
+
+/// How encrypted content gets its keys.
+#[uniffi::remote(Record)]
+pub struct DrmConfig {
+    /// The key systems to use, the preferred one first; if empty, those for which the manifest has a
+    /// licence URL.
+    pub key_systems: Vec<KeySystemConfig>,
+}
+
+/// A key system, and how its licences are had.
+#[uniffi::remote(Record)]
+pub struct KeySystemConfig {
+    /// Its name, such as `com.widevine.alpha`.
+    pub key_system: String,
+    /// Where licences are, in place of where the manifest says.
+    pub license_url: Option<String>,
+    /// Header fields of licence requests, such as `Authorization`. A session log has none of them.
+    pub headers: Vec<HeaderField>,
+    /// How well pictures must be protected, in the key system's words.
+    pub video_robustness: Option<String>,
+    /// How well sound must be protected.
+    pub audio_robustness: Option<String>,
+    /// The licence server's certificate.
+    pub certificate: Option<Vec<u8>>,
+    /// Keep licences on the device, where the platform can.
+    pub persistent: bool,
+    /// Ask for a licence again so long after it came, where the key system does not do so by itself.
+    pub renew_after: Option<Duration>,
 }
 
 /// How much is spent on one resource before it is given up.

@@ -70,6 +70,8 @@ pub enum ErrorCategory {
     Manifest,
     /// The media or the platform that decodes it.
     Media,
+    /// Keys and licences.
+    Drm,
     /// The app's use of the player.
     Player,
 }
@@ -117,6 +119,14 @@ pub enum ErrorCode {
     MediaElement,
     /// The platform's buffer does not hold a single segment.
     BufferTooSmall,
+    /// None of the key systems that would do is there.
+    KeySystemUnavailable,
+    /// A licence server refuses.
+    LicenseRefused,
+    /// The key system does not let a key be used.
+    KeyUnusable,
+    /// The key system did not create a session, or did not take a licence.
+    KeySessionFailed,
     /// The app asked for something that makes no sense.
     InvalidArgument,
     /// The player itself failed, or could not be started on this platform.

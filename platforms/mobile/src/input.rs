@@ -3,9 +3,9 @@
 use kinora_core::abr::Network;
 use kinora_core::config::Config;
 use kinora_core::io::{
-    Area, ElementState, Environment, Input, MediaFailure, MediaKind, NetworkState, OperationId,
-    OperationResult, PictureKind, ReadyState, RequestFailure, RequestId, ResponseHead, Selection,
-    Source, SourceFormat,
+    Area, ElementState, Environment, Input, KeySessionId, KeyState, MediaFailure, MediaKind,
+    NetworkState, OperationId, OperationResult, PictureKind, ReadyState, RequestFailure, RequestId,
+    ResponseHead, Selection, Source, SourceFormat,
 };
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -99,6 +99,34 @@ pub enum Input {
         id: OperationId,
         /// What came of it.
         result: OperationResult,
+    },
+    /// The platform's key system is open, or none is.
+    KeySystem {
+        /// Which of those that were asked for.
+        opened: Option<String>,
+        /// Why none is.
+        reason: String,
+    },
+    /// A key session asks the licence server: at first, and whenever the key system wants to.
+    KeyMessage {
+        /// The session.
+        session: KeySessionId,
+        /// What to send.
+        message: Vec<u8>,
+    },
+    /// What may be done with the keys of a session: all of them, after every update and every change.
+    KeyStatuses {
+        /// The session.
+        session: KeySessionId,
+        /// Its keys.
+        statuses: Vec<KeyState>,
+    },
+    /// A key session could not be created, or did not take its licence.
+    KeySessionFailed {
+        /// The session.
+        session: KeySessionId,
+        /// Why.
+        reason: String,
     },
     /// The state of the media element: at every event of it that changes a field, and at least four
     /// times a second while playing.

@@ -14,6 +14,7 @@
 mod config;
 mod error;
 mod input;
+mod license;
 mod media;
 mod output;
 mod player;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use kinora_core::abr::{Candidate, Cause, Reasons};
 use kinora_core::error::PlayerError;
 use kinora_core::io::{
-    AppendBody, BodyHandling, ByteRange, Decision, DecoderQuery, Event, MediaCommand, MediaKind,
-    MediaOperation, OperationId, Output, Picture, PlaybackStatus, Quality, Request, RequestId,
-    RequestKind, Resource, SteeringFault, Tile, TrackInfo, Warning,
+    AppendBody, BodyHandling, ByteRange, Decision, DecoderQuery, Event, LicenseCommand,
+    MediaCommand, MediaKind, MediaOperation, OperationId, Output, Picture, PlaybackStatus, Quality,
+    Request, RequestId, RequestKind, Resource, SteeringFault, Tile, TrackInfo, Warning,
 };
 use kinora_core::manifest::WarningCode;
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
@@ -22,13 +22,15 @@ pub enum Output {
     Cancel(RequestId),
     /// Do something to the media element or its buffers, and report under the operation's id.
     Media(MediaOperation),
+    /// Do something with the platform's key system.
+    License(LicenseCommand),
     /// Tell the app.
     Event(Event),
     /// Nothing more to do before this instant or the next input; if absent, only an input can matter.
     Timeout(Option<Timestamp>),
 }
 
-/// A GET request for the host to make.
+/// A request for the host to make: GET, or POST if it has a body.
 #[uniffi::remote(Record)]
 pub struct Request {
     /// Its name in every report on it.
@@ -43,10 +45,12 @@ pub struct Request {
     pub body: BodyHandling,
     /// Header fields to send besides `Range`.
     pub headers: Vec<HeaderField>,
+    /// What to send as the body.
+    pub post: Option<Vec<u8>>,
 }
 
 /// A header field as the core has it.
-type HeaderField = (String, String);
+pub(crate) type HeaderField = (String, String);
 
 /// A header field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
@@ -81,6 +85,8 @@ pub enum RequestKind {
     Segment(MediaKind),
     /// A steering manifest.
     Steering,
+    /// A licence. Neither request nor response belong in any log.
+    License,
 }
 
 /// A span of bytes of a resource.
@@ -448,6 +454,11 @@ pub enum Warning {
         code: WarningCode,
         /// What is wrong.
         message: String,
+    },
+    /// Some of the content cannot be decrypted; what can be plays on.
+    Key {
+        /// Why, and what the licence server said.
+        error: PlayerError,
     },
     /// A request failed and is tried again.
     Retry {

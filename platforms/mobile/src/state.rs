@@ -87,6 +87,8 @@ pub enum MaskReason {
     Pinned,
     /// It could not deliver the next segment.
     Failed,
+    /// Its key may not be used.
+    Key,
     /// The platform does not decode it, or not fluently.
     Decoder,
     /// The configuration's `maxBandwidthBps`.
@@ -194,6 +196,8 @@ pub enum TimerReason {
     Decoders,
     /// The steering server is due to be asked, or has been waited for long enough.
     Steering,
+    /// A licence is due to be renewed.
+    License,
 }
 
 /// Totals since the load.

@@ -1,6 +1,6 @@
 //! Times and ids: one number each on the wire.
 
-use kinora_core::io::{OperationId, RequestId};
+use kinora_core::io::{KeySessionId, OperationId, RequestId};
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
 uniffi::custom_type!(
@@ -33,6 +33,14 @@ uniffi::custom_type!(
     remote,
     lower: |id| id.0,
     try_lift: |id| Ok(OperationId(id)),
+});
+
+uniffi::custom_type!(
+    /// Names a key session; never used twice by one player.
+    KeySessionId, u64, {
+    remote,
+    lower: |id| id.0,
+    try_lift: |id| Ok(KeySessionId(id)),
 });
 
 /// A span of the presentation timeline, `start` included and `end` not.

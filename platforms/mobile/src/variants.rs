@@ -8,9 +8,9 @@ use kinora_core::abr::{Cause, Network};
 use kinora_core::config::CmcdMode;
 use kinora_core::error::{ErrorCategory, ErrorCode, Severity};
 use kinora_core::io::{
-    AppendBody, BodyHandling, Event, Input, MediaCommand, MediaFailure, MediaKind, NetworkState,
-    OperationResult, Output, PictureKind, PlaybackStatus, ReadyState, RequestFailure, RequestKind,
-    Selection, SourceFormat, SteeringFault, Warning,
+    AppendBody, BodyHandling, Event, Input, KeyStatus, LicenseCommand, MediaCommand, MediaFailure,
+    MediaKind, NetworkState, OperationResult, Output, PictureKind, PlaybackStatus, ReadyState,
+    RequestFailure, RequestKind, Selection, SourceFormat, SteeringFault, Warning,
 };
 use kinora_core::manifest::WarningCode;
 use kinora_core::telemetry::{MaskReason, OriginHealth, TimerReason};
@@ -96,6 +96,8 @@ fn every_variant_of_the_core_is_declared() {
     assert_complete::<ErrorCode>();
     assert_complete::<Event>();
     assert_complete::<Input>();
+    assert_complete::<KeyStatus>();
+    assert_complete::<LicenseCommand>();
     assert_complete::<MediaCommand>();
     assert_complete::<MediaFailure>();
     assert_complete::<MediaKind>();

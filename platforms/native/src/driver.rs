@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::drm::ClearKey;
 use crate::element::{MediaElement, PresentedMedia};
 use crate::transport::{Report, ReportedBody, ResponseSink, Transport};
 
@@ -58,6 +59,7 @@ pub struct Snapshot {
 pub(crate) struct Driver {
     core: kinora_core::Player,
     element: MediaElement,
+    clear_key: ClearKey,
     transport: Arc<dyn Transport>,
     body_limit: u64,
     epoch: Instant,
@@ -92,6 +94,7 @@ impl Driver {
             core: kinora_core::Player::new(parts.config, Timestamp::default()),
             reported: parts.element.state().clone(),
             element: parts.element,
+            clear_key: ClearKey::default(),
             transport: parts.transport,
             body_limit: parts.body_limit,
             epoch: Instant::now(),
@@ -208,6 +211,10 @@ impl Driver {
                     Output::Request(request) => self.start(request),
                     Output::Cancel(id) => self.cancel(id),
                     Output::Media(operation) => self.operate(now, operation),
+                    Output::License(command) => {
+                        let answers = self.clear_key.execute(command, self.element.keys_mut());
+                        self.inputs.extend(answers);
+                    }
                     Output::Event(event) => {
                         // No receiver, no matter.
                         let _ = self.events.send(event);

@@ -14,6 +14,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Performance, WorkerGlobalScope};
 
+use crate::keys::{self, KeyHost};
 use crate::net::Network;
 use crate::sink::{self, Sink};
 use crate::{convert, net};
@@ -25,6 +26,7 @@ pub(crate) struct Driver(Rc<Shared>);
 struct Shared {
     player: RefCell<Player>,
     sink: Sink,
+    keys: KeyHost,
     emit: Function,
     filtered_fetch: Option<Function>,
     network: Network,
@@ -44,6 +46,7 @@ struct Timer {
 impl Driver {
     pub(crate) fn new(
         sink: Sink,
+        keys: KeyHost,
         emit: Function,
         filtered_fetch: Option<Function>,
         config: Config,
@@ -54,6 +57,7 @@ impl Driver {
         let driver = Self(Rc::new(Shared {
             player: RefCell::new(player),
             sink,
+            keys,
             emit,
             filtered_fetch,
             network: Network::default(),
@@ -79,6 +83,7 @@ impl Driver {
                 Output::Request(request) => net::start(self, request),
                 Output::Cancel(id) => self.0.network.cancel(id),
                 Output::Media(operation) => self.carry_out(operation),
+                Output::License(command) => keys::execute(self, &self.0.keys, command),
                 Output::Event(event) => self.tell(&event),
                 Output::Timeout(due) => self.arm(due),
                 _ => {}

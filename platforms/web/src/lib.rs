@@ -10,6 +10,7 @@
 
 mod convert;
 mod driver;
+mod keys;
 mod net;
 mod panic;
 mod session;

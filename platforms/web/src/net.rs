@@ -141,6 +141,10 @@ async fn respond(
     let init = RequestInit::new();
     init.set_headers(&headers);
     init.set_signal(signal);
+    if let Some(body) = &request.post {
+        init.set_method("POST");
+        init.set_body(&Uint8Array::from(body.as_slice()));
+    }
     let asked = web_sys::Request::new_with_str_and_init(&request.url, &init).map_err(invalid)?;
     let promise: Promise = match filtered {
         Some(fetch) => {

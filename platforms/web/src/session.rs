@@ -1,16 +1,17 @@
 //! What the worker's script calls.
 
-use js_sys::Function;
+use js_sys::{Array, Function};
 use kinora_core::error::Severity;
 use kinora_core::io::{
-    Area, ElementState, Environment, Input, NetworkState, PictureKind, ReadyState, Selection,
-    Source,
+    Area, ElementState, Environment, Input, KeySessionId, NetworkState, PictureKind, ReadyState,
+    Selection, Source,
 };
 use kinora_core::time::MediaTime;
 use kinora_core::{Config, Error};
 use wasm_bindgen::prelude::*;
 
 use crate::driver::Driver;
+use crate::keys::{self, KeyHost};
 use crate::sink::Sink;
 use crate::{convert, panic};
 
@@ -23,12 +24,13 @@ pub struct Session {
 
 #[wasm_bindgen]
 impl Session {
-    /// A player that asks `sink` for media operations, calls `emit(name, detail)` for events and, in
+    /// A player that asks `sink` for media operations, `keys` for those of the key system, calls `emit(name, detail)` for events and, in
     /// place of `fetch`, `filtered_fetch(request, kind, media)` if that is given.
     /// Throws a player error where `config` makes no sense.
     #[wasm_bindgen(constructor)]
     pub fn new(
         sink: Sink,
+        keys: KeyHost,
         emit: Function,
         filtered_fetch: Option<Function>,
         config: &JsValue,
@@ -36,7 +38,7 @@ impl Session {
         panic::install();
         let mut merged = Config::default();
         convert::merge_config(&mut merged, config).map_err(invalid)?;
-        let driver = Driver::new(sink, emit, filtered_fetch, merged.clone());
+        let driver = Driver::new(sink, keys, emit, filtered_fetch, merged.clone());
         Ok(Self { driver, config: merged })
     }
 
@@ -152,6 +154,19 @@ impl Session {
             "online" => NetworkState::Online,
             _ => NetworkState::Changed,
         }));
+    }
+
+    /// A key session asks the licence server.
+    #[wasm_bindgen(js_name = keyMessage)]
+    pub fn key_message(&self, session: f64, message: Vec<u8>) {
+        self.driver.handle(Input::KeyMessage { session: KeySessionId(session as u64), message });
+    }
+
+    /// What may be done with all keys of a session: their ids, and their statuses as EME names them.
+    #[wasm_bindgen(js_name = keyStatuses)]
+    pub fn key_statuses(&self, session: f64, ids: &Array, statuses: &Array) {
+        let (session, statuses) = (KeySessionId(session as u64), keys::statuses(ids, statuses));
+        self.driver.handle(Input::KeyStatuses { session, statuses });
     }
 
     /// Everything a support engineer wants to know, now.

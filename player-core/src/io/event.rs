@@ -183,6 +183,11 @@ pub enum Warning {
         /// What is wrong.
         message: String,
     },
+    /// Some of the content cannot be decrypted; what can be plays on.
+    Key {
+        /// Why, and what the licence server said.
+        error: PlayerError,
+    },
     /// A request failed and is tried again.
     Retry {
         /// Of what.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MediaKind, OperationId, OperationResult, RequestFailure, RequestId, ResponseHead};
+use super::{
+    KeySessionId, KeyState, MediaKind, OperationId, OperationResult, RequestFailure, RequestId,
+    ResponseHead,
+};
 use crate::config::Config;
 use crate::time::MediaTime;
 
@@ -92,6 +95,34 @@ pub enum Input {
         id: OperationId,
         /// What came of it.
         result: OperationResult,
+    },
+    /// The platform's key system is open, or none is ([`LicenseCommand::Open`](super::LicenseCommand::Open)).
+    KeySystem {
+        /// Which of those that were asked for.
+        opened: Option<String>,
+        /// Why none is.
+        reason: String,
+    },
+    /// A key session asks the licence server: at first, and whenever the key system wants to.
+    KeyMessage {
+        /// The session.
+        session: KeySessionId,
+        /// What to send.
+        message: Vec<u8>,
+    },
+    /// What may be done with the keys of a session: all of them, after every update and every change.
+    KeyStatuses {
+        /// The session.
+        session: KeySessionId,
+        /// Its keys.
+        statuses: Vec<KeyState>,
+    },
+    /// A key session could not be created, or did not take its licence.
+    KeySessionFailed {
+        /// The session.
+        session: KeySessionId,
+        /// Why.
+        reason: String,
     },
     /// The state of the media element: at every event of it that changes a field, and at least four
     /// times a second while playing.

@@ -5,6 +5,7 @@
 
 mod event;
 mod input;
+mod license;
 mod media;
 mod request;
 
@@ -16,6 +17,7 @@ pub use input::{
     Area, ElementState, Environment, Input, NetworkState, PictureKind, ReadyState, Selection,
     Source, SourceFormat,
 };
+pub use license::{KeySessionId, KeyState, KeyStatus, KeySystemOffer, LicenseCommand};
 pub use media::{
     AppendBody, DecoderQuery, MediaCommand, MediaFailure, MediaOperation, OperationId,
     OperationResult,
@@ -38,6 +40,8 @@ pub enum Output {
     Cancel(RequestId),
     /// Do something to the media element or its buffers, and report under the operation's id.
     Media(MediaOperation),
+    /// Do something with the platform's key system.
+    License(LicenseCommand),
     /// Tell the app.
     Event(Event),
     /// Nothing more to do before this instant or the next input; `None`: only an input can matter.

@@ -8,8 +8,8 @@ use super::MediaKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
 
-/// A GET request for the host to make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A request for the host to make: GET, or POST if it has a body.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Its name in every report on it.
     pub id: RequestId,
@@ -23,6 +23,21 @@ pub struct Request {
     pub body: BodyHandling,
     /// Header fields to send besides `Range`.
     pub headers: Vec<(String, String)>,
+    /// What to send as the body.
+    pub post: Option<Vec<u8>>,
+}
+
+/// What is sent with it does not print: there may be credentials among it.
+impl core::fmt::Debug for Request {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Request")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("url", &self.url)
+            .field("range", &self.range)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a request is for: budgets, timeouts and reports differ by it.
@@ -41,6 +56,8 @@ pub enum RequestKind {
     Segment(MediaKind),
     /// A steering manifest.
     Steering,
+    /// A licence. Neither request nor response belong in any log.
+    License,
 }
 
 impl RequestKind {
@@ -53,13 +70,14 @@ impl RequestKind {
             Self::Index(_) => "index",
             Self::Segment(_) => "segment",
             Self::Steering => "steering",
+            Self::License => "license",
         }
     }
 
     /// The kind of media it serves, if it is one alone.
     pub const fn media(self) -> Option<MediaKind> {
         match self {
-            Self::Manifest | Self::Steering => None,
+            Self::Manifest | Self::Steering | Self::License => None,
             Self::MediaPlaylist(kind)
             | Self::Initialization(kind)
             | Self::Index(kind)

@@ -1,5 +1,6 @@
 //! Codec strings from sample entries: RFC 6381, and what each codec's own mapping adds.
 
+use super::encryption::{self, TrackEncryption};
 use super::error::Fault;
 use super::reader::Reader;
 use super::{Boxes, FourCc, Mp4Box};
@@ -8,6 +9,7 @@ use super::{Boxes, FourCc, Mp4Box};
 pub(super) struct Description {
     pub(super) sample_entry: FourCc,
     pub(super) encrypted: bool,
+    pub(super) encryption: Option<TrackEncryption>,
     pub(super) codecs: String,
     pub(super) size: Option<(u16, u16)>,
 }
@@ -36,26 +38,33 @@ pub(super) fn describe(entry: &Mp4Box<'_>, handler: FourCc) -> Result<Descriptio
         _ => {
             let sample_entry = entry.kind;
             let codecs = sample_entry.to_string();
-            return Ok(Description { sample_entry, encrypted: false, codecs, size });
+            return Ok(Description {
+                sample_entry,
+                encrypted: false,
+                encryption: None,
+                codecs,
+                size,
+            });
         }
     }
     reader.check()?;
     let inside = Boxes::new(reader.rest(), reader.offset());
     let encrypted = entry.is(b"encv") || entry.is(b"enca");
     let mut sample_entry = entry.kind;
-    if encrypted
-        && let Some(sinf) = inside.clone().find_kind(b"sinf")?
-        && let Some(frma) = sinf.child(b"frma")?
-    {
-        let mut reader = frma.reader();
-        sample_entry = FourCc(reader.array());
-        reader.check()?;
+    let mut encryption = None;
+    if encrypted && let Some(sinf) = inside.clone().find_kind(b"sinf")? {
+        if let Some(frma) = sinf.child(b"frma")? {
+            let mut reader = frma.reader();
+            sample_entry = FourCc(reader.array());
+            reader.check()?;
+        }
+        encryption = encryption::track(&sinf)?;
     }
     let codecs = match configuration(sample_entry, inside)? {
         Some(codecs) => codecs,
         None => sample_entry.to_string(),
     };
-    Ok(Description { sample_entry, encrypted, codecs, size })
+    Ok(Description { sample_entry, encrypted, encryption, codecs, size })
 }
 
 /// The codec string, if the sample entry's configuration box tells more than its type.

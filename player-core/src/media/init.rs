@@ -1,5 +1,6 @@
 //! Initialisation segments: the `moov` box (ISO/IEC 14496-12 §8.2).
 
+use super::encryption::TrackEncryption;
 use super::error::Fault;
 use super::{BoxError, Boxes, FourCc, Mp4Box, codec};
 
@@ -47,6 +48,8 @@ pub struct Track {
     pub sample_entry: FourCc,
     /// Its samples are encrypted (`encv`, `enca`).
     pub encrypted: bool,
+    /// How, unless a fragment says otherwise.
+    pub encryption: Option<TrackEncryption>,
     /// Codec as in RFC 6381; just the sample entry's type where its configuration says no more.
     pub codecs: String,
     /// Width in pixels; video only.
@@ -132,6 +135,7 @@ fn track(trak: &Mp4Box<'_>) -> Result<Track, Fault> {
         handler,
         sample_entry: description.sample_entry,
         encrypted: description.encrypted,
+        encryption: description.encryption,
         codecs: description.codecs,
         width: description.size.map(|(width, _)| width),
         height: description.size.map(|(_, height)| height),
@@ -198,6 +202,7 @@ mod tests {
                 handler: FourCc(*b"vide"),
                 sample_entry: FourCc(*b"avc1"),
                 encrypted: false,
+                encryption: None,
                 codecs: "avc1.64001f".into(),
                 width: Some(1280),
                 height: Some(720),

@@ -3,10 +3,12 @@
 
 mod boxes;
 mod codec;
+pub mod encryption;
 mod error;
 mod file_index;
 pub mod fragment;
 pub mod init;
+pub mod pssh;
 mod reader;
 pub mod sidx;
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(crate) mod index;
 mod live;
 mod protection;
 mod source;
+pub(crate) mod switching;
 
 pub use descriptor::{Descriptor, Label, SessionData, UnknownTag};
 pub use event::{Asset, EventData, EventTime, Interstitial, Scte35, TimedEvent};
@@ -257,6 +258,27 @@ pub struct Chunked {
 }
 
 impl Representation {
+    /// How a segment of it is encrypted.
+    pub fn protection_of(&self, segment: &Segment) -> Option<&Protection> {
+        match (&self.protection, &self.segments) {
+            (Some(protection), _) => Some(protection),
+            (None, Segments::Known(index)) => index.key(segment),
+            _ => None,
+        }
+    }
+
+    /// How it is encrypted at a time, as far as that is known.
+    pub(crate) fn protection_at(&self, time: MediaTime) -> Option<&Protection> {
+        match (&self.protection, &self.segments) {
+            (Some(protection), _) => Some(protection),
+            (None, Segments::Known(index)) if !index.keys().is_empty() => {
+                let segment = index.get(index.position_at(time)?)?;
+                index.key(&segment)
+            }
+            _ => None,
+        }
+    }
+
     /// A representation of which nothing is known but where its segments are.
     pub fn new(id: impl Into<String>, bandwidth: u64, segments: Segments) -> Self {
         Self {

@@ -95,9 +95,9 @@ impl Attempt {
                 Some(Fault::Final(Error::RangeIgnored { url }))
             }
             200..=299 => None,
-            status @ (408 | 425 | 429 | 500..=599) => {
-                Some(Fault::Passing(Error::HttpStatus { url, status }))
-            }
+            // Why it refuses is in the body.
+            400..=499 if self.wish.kind == RequestKind::License && !is_passing(head.status) => None,
+            status if is_passing(status) => Some(Fault::Passing(Error::HttpStatus { url, status })),
             status => Some(Fault::Final(Error::HttpStatus { url, status })),
         };
         self.response = Some(head);
@@ -158,6 +158,11 @@ impl Attempt {
             BodyHandling::Deliver => {
                 let asked = self.url().to_owned();
                 let response = self.response;
+                if let Some(status) = response.as_ref().map(|head| head.status)
+                    && status >= 400
+                {
+                    return Outcome::Refused { ticket, status, body: self.body, url: asked };
+                }
                 Outcome::Delivered {
                     ticket,
                     url: response.as_ref().map_or(asked, |head| head.url.clone()),
@@ -263,6 +268,11 @@ fn pace_interval(stall_timeout: Duration) -> Duration {
 }
 
 /// The most a delivered body may hold. Media bodies stay with the host, which bounds them.
+/// Whether a server that answers so may answer otherwise soon (RFC 9110 §15).
+const fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599)
+}
+
 const fn body_limit(kind: RequestKind) -> u64 {
     const MIB: u64 = 1 << 20;
     match kind {
@@ -271,5 +281,6 @@ const fn body_limit(kind: RequestKind) -> u64 {
         RequestKind::Initialization(_) => 4 * MIB,
         RequestKind::Segment(_) => 64 * MIB,
         RequestKind::Steering => MIB / 4,
+        RequestKind::License => MIB,
     }
 }

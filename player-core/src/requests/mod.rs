@@ -24,7 +24,9 @@ use self::origins::Trial;
 use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::error::{Error, Severity};
-use crate::io::{Input, MediaKind, NetworkState, Request, RequestFailure, RequestKind, Warning};
+use crate::io::{
+    Input, MediaKind, NetworkState, Request, RequestFailure, RequestId, RequestKind, Warning,
+};
 use crate::telemetry::cmcd::{Asked, Cmcd};
 use crate::telemetry::{RequestState, TimerReason, TimerState};
 use crate::time::Timestamp;
@@ -112,7 +114,12 @@ impl Requests {
             deadline: wish.needed_by.map(|needed| needed.since(now)),
             pathway: wish.facts.is_some().then(|| self.origins.name(place.origin)),
         };
-        let (url, headers) = self.cmcd.decorate(&cx.config.cmcd, &asked);
+        let (url, mut headers) = match wish.kind {
+            // It is no CDN that gives licences.
+            RequestKind::License => (place.url.clone(), Vec::new()),
+            _ => self.cmcd.decorate(&cx.config.cmcd, &asked),
+        };
+        headers.extend_from_slice(&wish.headers);
         cx.abr.handle(now.micros(), Transfer::RequestStarted { id: id.0, kind, rung });
         cx.out.request(Request {
             id,
@@ -121,6 +128,7 @@ impl Requests {
             range: wish.range,
             body: wish.body,
             headers,
+            post: wish.post.clone(),
         });
         let elsewhere = self.origins.another(&wish, now);
         self.active.push(Attempt::new(id, ticket, wish, trial, pick.place, elsewhere, now));
@@ -141,6 +149,12 @@ impl Requests {
         for active in self.active.drain(..) {
             cx.give_up(active.id);
         }
+    }
+
+    /// What a request is for, if it runs.
+    pub(crate) fn kind(&self, id: RequestId) -> Option<RequestKind> {
+        let active = self.active.iter().find(|active| active.id == id)?;
+        Some(active.wish.kind)
     }
 
     /// How far the current attempt at a wish has come.

@@ -33,6 +33,10 @@ pub(crate) struct Wish {
     pub(crate) facts: Option<Box<Facts>>,
     /// Whoever wishes knows another place, and turns to it if all of these are penalised.
     pub(crate) detour: bool,
+    /// Header fields of its own.
+    pub(crate) headers: Vec<(String, String)>,
+    /// What is sent as the body.
+    pub(crate) post: Option<Vec<u8>>,
     /// The server may hold its answer back so long (blocking reload, RFC 8216bis §6.2.5.2).
     pub(crate) hold: Duration,
 }
@@ -59,6 +63,8 @@ impl Wish {
             alternative: false,
             facts: None,
             detour: false,
+            headers: Vec::new(),
+            post: None,
             hold: Duration::ZERO,
         }
     }
@@ -87,8 +93,23 @@ pub(crate) enum Outcome {
     Kept { ticket: Ticket, id: RequestId, head: Vec<u8>, bytes: u64, origin: OriginId },
     /// More of a kept body has arrived.
     Progress { ticket: Ticket },
+    /// A licence server refuses, and says why.
+    Refused { ticket: Ticket, status: u16, body: Vec<u8>, url: String },
     /// There is no getting it.
     Failed { ticket: Ticket, error: Error },
+}
+
+impl Outcome {
+    /// Of which wish.
+    pub(crate) const fn ticket(&self) -> Ticket {
+        match self {
+            Self::Delivered { ticket, .. }
+            | Self::Kept { ticket, .. }
+            | Self::Progress { ticket }
+            | Self::Refused { ticket, .. }
+            | Self::Failed { ticket, .. } => *ticket,
+        }
+    }
 }
 
 /// How far a transfer has come.

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::io::{MediaKind, SourceFormat, Warning};
 use crate::manifest;
 use crate::pictures::Pictures;
+use crate::presentation::switching;
 use crate::steering::{Format, Steering};
 use crate::stream::Stream;
 use crate::support;
@@ -37,6 +38,9 @@ impl Session {
         }
         let mut presentation = parsed.value;
         self.pictures = Pictures::of(&presentation);
+        for period in &mut presentation.periods {
+            switching::merge(&mut period.sets);
+        }
         support::keep_playable(&mut presentation).map_err(|feature| Error::Unsupported {
             url: url.to_owned(),
             feature: feature.to_owned(),
@@ -58,6 +62,7 @@ impl Session {
                 if format == Some(SourceFormat::Dash) { Format::Dash } else { Format::Hls };
             Steering::new(source, format, &mut self.requests, cx.now)
         });
+        self.keys.survey(cx, &presentation);
         self.presentation = Some(presentation);
         // Enters the period of the start position.
         self.each_stream(cx, |stream, world| {

@@ -10,6 +10,7 @@ mod viewer;
 
 use crate::context::Context;
 use crate::decoders::Decoders;
+use crate::drm::Keys;
 use crate::error::Error;
 use crate::io::{
     Input, MediaCommand, MediaKind, NetworkState, OperationId, PlaybackStatus, Quality,
@@ -37,6 +38,7 @@ pub(crate) struct Session {
     requests: Requests,
     playback: Playback,
     timeline: Timeline,
+    keys: Keys,
     presentation: Option<Presentation>,
     steering: Option<Steering>,
     streams: Vec<Stream>,
@@ -74,6 +76,7 @@ impl Session {
             requests,
             playback: Playback::new(cx.now, start),
             timeline: Timeline::default(),
+            keys: Keys::default(),
             presentation: None,
             steering: None,
             streams: Vec::new(),
@@ -95,6 +98,7 @@ impl Session {
     /// Gives everything back.
     pub(crate) fn close(mut self, cx: &mut Context<'_>) {
         self.requests.cancel_all(cx);
+        self.keys.shut(cx);
         cx.out.media(MediaCommand::Close);
     }
 
@@ -133,6 +137,13 @@ impl Session {
             }
             Input::Element(element) => self.take_element(cx, element),
             Input::MediaResult { id, result } => self.take_result(cx, id, &result),
+            Input::KeySystem { .. }
+            | Input::KeyMessage { .. }
+            | Input::KeyStatuses { .. }
+            | Input::KeySessionFailed { .. } => {
+                self.take_keys(cx, input);
+                Ok(())
+            }
             input => match self.requests.handle(cx, input) {
                 Some(outcome) => self.take(cx, outcome),
                 None => Ok(()),
@@ -151,7 +162,30 @@ impl Session {
         while let Some(outcome) = self.requests.tick(cx) {
             self.take(cx, outcome)?;
         }
+        self.keys.tick(cx, &mut self.requests);
         Ok(())
+    }
+
+    /// What the platform's key system says.
+    fn take_keys(&mut self, cx: &mut Context<'_>, input: Input) {
+        let (keys, requests) = (&mut self.keys, &mut self.requests);
+        match input {
+            Input::KeySystem { opened, reason } => keys.opened(cx, opened, reason),
+            Input::KeyMessage { session, message } => keys.asked(cx, requests, session, message),
+            Input::KeyStatuses { session, statuses } => keys.told(cx, requests, session, statuses),
+            Input::KeySessionFailed { session, reason } => keys.failed(cx, session, reason),
+            _ => {}
+        }
+        self.streams.iter_mut().for_each(Stream::reconsider);
+    }
+
+    /// Whether an input is a licence or a request for one, which no log may hold.
+    pub(crate) fn is_secret(&self, input: &Input) -> bool {
+        match input {
+            Input::KeyMessage { .. } => true,
+            Input::Body { id, .. } => self.requests.kind(*id) == Some(RequestKind::License),
+            _ => false,
+        }
     }
 
     /// After any input: whatever can be done next.
@@ -191,11 +225,13 @@ impl Session {
             presentation,
             requests: &mut self.requests,
             timeline: &mut self.timeline,
+            keys: &mut self.keys,
         };
         self.streams.iter_mut().try_for_each(|stream| act(stream, &mut world))
     }
 
     fn take(&mut self, cx: &mut Context<'_>, outcome: Outcome) -> Result<(), Error> {
+        let Some(outcome) = self.keys.take(cx, outcome) else { return Ok(()) };
         match outcome {
             Outcome::Delivered { ticket, body, url, content_type, .. }
                 if self.manifest == Some(ticket) =>
@@ -233,7 +269,7 @@ impl Session {
                 self.streams.iter_mut().for_each(Stream::reconsider);
             }
             Outcome::Failed { error, .. } => steering.fail(cx, &error),
-            Outcome::Kept { .. } | Outcome::Progress { .. } => {}
+            Outcome::Kept { .. } | Outcome::Progress { .. } | Outcome::Refused { .. } => {}
         }
     }
 }

@@ -79,6 +79,7 @@ impl Session {
         let steering = self.steering.as_ref().and_then(|steering| steering.timer(now));
         steering.into_iter().for_each(&mut add);
         self.streams.iter().filter_map(Stream::timer).for_each(&mut add);
+        self.keys.timer().into_iter().for_each(&mut add);
         // A playhead that was looked at and left where it is needs no second look by the clock.
         if self.attached
             && let Some(at) = self.playback.stuck_at().filter(|at| *at > now)

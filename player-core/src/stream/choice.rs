@@ -49,6 +49,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) pinned: Option<&'a str>,
     /// Representations that failed to deliver this segment.
     pub(crate) failed: &'a [usize],
+    /// Representations whose keys may not be used.
+    pub(crate) locked: &'a [usize],
     /// Segments that may be fetched again, up to the one to be chosen.
     pub(crate) waiting: &'a [Waiting],
     pub(crate) decoders: &'a Decoders,
@@ -157,7 +159,8 @@ impl Moment<'_> {
     /// Something always remains; a pin beats everything but failure.
     fn masks(&self) -> Vec<Option<MaskReason>> {
         let representations = &self.set.representations;
-        let usable = |index: usize| !self.failed.contains(&index);
+        let locked = |index: usize| self.locked.contains(&index);
+        let usable = |index: usize| !self.failed.contains(&index) && !locked(index);
         let pinned = self.pinned.and_then(|pinned| {
             representations.iter().position(|one| one.id == pinned).filter(|index| usable(*index))
         });
@@ -166,6 +169,8 @@ impl Moment<'_> {
                 Some(MaskReason::Pinned)
             } else if pinned.is_some() {
                 None
+            } else if locked(index) {
+                Some(MaskReason::Key)
             } else if !usable(index) {
                 Some(MaskReason::Failed)
             } else {

@@ -4,6 +4,7 @@ use super::buffer::Held;
 use super::init::InitKey;
 use super::timeline::Sequence;
 use super::{Operation, Stream, Target, World, representation};
+use crate::drm::Access;
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
@@ -25,6 +26,18 @@ impl Stream {
         }
         self.full_until = None;
         let Some(fetched) = self.queue.first() else { return Ok(()) };
+        let (segment, owner) = (&fetched.chosen.segment, fetched.chosen.key);
+        let owner = representation(world.presentation, owner);
+        // A decoder that was given what it has no key for would wait for one, or show what is none.
+        match world.keys.access(owner.and_then(|owner| owner.protection_of(segment))) {
+            Access::Granted => {}
+            Access::Pending => return Ok(()),
+            Access::Denied => {
+                let from = segment.start;
+                self.restart(world, from);
+                return self.pump(world);
+            }
+        }
         match fetched.chosen.init {
             Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
             _ => self.feed_segment(world),

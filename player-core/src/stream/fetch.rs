@@ -15,6 +15,7 @@ use super::{
 use crate::config::CmcdMode;
 use crate::context::Context;
 use crate::decoders::Decoders;
+use crate::drm::{self, Access};
 use crate::error::Error;
 use crate::io::{
     BodyHandling, Decision, Event, MediaKind, Quality, RequestId, RequestKind, Warning,
@@ -23,6 +24,7 @@ use crate::manifest::{self, hls::SegmentFormat};
 use crate::media::{FileIndex, IndexProgress};
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments, SwitchingSet};
 use crate::requests::{OriginId, Outcome, Wish};
+use crate::support;
 use crate::telemetry::cmcd::Facts;
 use crate::telemetry::{TimerReason, TimerState};
 use crate::time::{MediaTime, TimeRange, Timestamp};
@@ -77,6 +79,7 @@ impl Stream {
             return Ok(false);
         }
         self.recall(set_index, now);
+        self.lock(world, set_index)?;
         let set = &world.presentation.periods[self.period].sets[set_index];
         let replaces = self.kind == MediaKind::Video
             && self.pinned.is_none()
@@ -141,8 +144,30 @@ impl Stream {
                 .map(|last| last.representation),
             pinned: self.pinned.as_deref(),
             failed: &self.setbacks.failed,
+            locked: &self.locked,
             waiting: &[],
             decoders,
+        }
+    }
+
+    /// Finds out which representations cannot be chosen because their keys may not be used. If no other is left,
+    /// playback ends.
+    fn lock(&mut self, world: &World<'_, '_>, set: usize) -> Result<(), Error> {
+        self.locked.clear();
+        let representations = &world.presentation.periods[self.period].sets[set].representations;
+        let mut denied = None;
+        for (index, representation) in representations.iter().enumerate() {
+            let protection = representation.protection_at(self.next + TOLERANCE);
+            if world.keys.access(protection) == Access::Denied {
+                denied = denied.or(protection);
+                self.locked.push(index);
+            }
+        }
+        match denied {
+            Some(protection) if self.locked.len() >= representations.len() => {
+                Err(world.keys.reason(protection))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -242,6 +267,14 @@ impl Stream {
             return Ok(true);
         }
         let init = segment.init.map(|init| InitKey { representation: key, init });
+        if let Some(protection) = representation.protection_of(&segment) {
+            if !drm::decryptable(protection) {
+                let (url, feature) = (segment.url.clone(), support::LOCKED.to_owned());
+                self.fail(world, key, Error::Unsupported { url, feature })?;
+                return Ok(true);
+            }
+            world.keys.need(world.cx, protection);
+        }
         let quality = choice::quality(representation);
         if let (Some(init), Some(source)) = (init, index.init(&segment))
             && !self.inits.knows(init)
@@ -358,12 +391,7 @@ impl Stream {
         world: &mut World<'_, '_>,
         outcome: Outcome,
     ) -> Result<Option<Outcome>, Error> {
-        let ticket = match &outcome {
-            Outcome::Delivered { ticket, .. }
-            | Outcome::Kept { ticket, .. }
-            | Outcome::Progress { ticket }
-            | Outcome::Failed { ticket, .. } => *ticket,
-        };
+        let ticket = outcome.ticket();
         if let Some(init) = self.inits.loading(ticket) {
             match outcome {
                 Outcome::Delivered { body, url, origin, .. } => {
@@ -378,7 +406,7 @@ impl Stream {
                     }
                 }
                 Outcome::Failed { error, .. } => self.lose_init(world, init, error)?,
-                Outcome::Kept { .. } | Outcome::Progress { .. } => {}
+                Outcome::Kept { .. } | Outcome::Progress { .. } | Outcome::Refused { .. } => {}
             }
             return Ok(None);
         }
@@ -389,6 +417,7 @@ impl Stream {
         }
         match outcome {
             Outcome::Progress { .. } => self.check_in_flight(world)?,
+            Outcome::Refused { .. } => {}
             Outcome::Delivered { body, url, place, origin, .. } => {
                 self.take_index(world, &body, &url, (place, origin))?;
             }
@@ -706,8 +735,8 @@ fn read_playlist(
     let playlist = parsed.value;
     let unsupported = if playlist.live {
         Some("a live playlist")
-    } else if !playlist.index.keys().is_empty() {
-        Some("encrypted content")
+    } else if playlist.index.keys().iter().any(|protection| !drm::decryptable(protection)) {
+        Some(support::LOCKED)
     } else {
         match playlist.format {
             SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),

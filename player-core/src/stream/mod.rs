@@ -16,6 +16,7 @@ use self::init::{InitKey, Inits};
 use self::timeline::Timeline;
 use crate::context::Context;
 use crate::decoders::Decoders;
+use crate::drm::Keys;
 use crate::error::Error;
 use crate::io::{MediaKind, Quality, RequestId};
 use crate::media::FileIndex;
@@ -31,6 +32,7 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) requests: &'a mut Requests,
     pub(crate) timeline: &'a mut Timeline,
     pub(crate) decoders: &'a Decoders,
+    pub(crate) keys: &'a mut Keys,
     pub(crate) playhead: MediaTime,
     pub(crate) phase: Phase,
     pub(crate) rate: f64,
@@ -77,6 +79,8 @@ pub(crate) struct Stream {
     abandoned: u32,
     /// What starts up to here is not fetched again for a better picture.
     fixed_until: MediaTime,
+    /// Representations whose keys may not be used.
+    locked: Vec<usize>,
     wait: Option<TimerState>,
     /// `changeType` was refused: only another media source takes what comes next.
     wants_rebuild: bool,
@@ -189,6 +193,7 @@ impl Stream {
             aside: Vec::new(),
             abandoned: 0,
             fixed_until: MediaTime::MIN,
+            locked: Vec::new(),
             wait: None,
             wants_rebuild: false,
             at_fault: None,

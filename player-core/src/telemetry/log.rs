@@ -30,18 +30,31 @@ pub(crate) struct Recorder {
 impl Recorder {
     pub(crate) fn new(config: &Config, now: Timestamp) -> Self {
         let mut recorder = Self { bytes: MAGIC.to_vec(), last: now, full: false };
-        recorder.write(config);
+        recorder.write(&config.without_secrets());
         recorder.write(&now);
         recorder
     }
 
-    pub(crate) fn record(&mut self, now: Timestamp, input: &Input) {
+    /// Records an input. Of one that is secret, a licence or a request for one, the length alone is kept.
+    pub(crate) fn record(&mut self, now: Timestamp, input: &Input, secret: bool) {
         if self.full {
             return;
         }
         let before = self.bytes.len();
         self.write(&(now.since(self.last).as_micros() as u64));
-        self.write(input);
+        match input {
+            Input::KeyMessage { session, message } => {
+                let message = vec![0; message.len()];
+                self.write(&Input::KeyMessage { session: *session, message });
+            }
+            Input::Body { id, data } if secret => {
+                self.write(&Input::Body { id: *id, data: vec![0; data.len()] });
+            }
+            Input::Configure(config) => {
+                self.write(&Input::Configure(Box::new(config.without_secrets())));
+            }
+            input => self.write(input),
+        }
         if self.bytes.len() > MAX_BYTES {
             self.bytes.truncate(before);
             self.full = true;

@@ -86,6 +86,8 @@ pub enum MaskReason {
     Pinned,
     /// It could not deliver the next segment.
     Failed,
+    /// Its key may not be used.
+    Key,
     /// The platform does not decode it, or not fluently.
     Decoder,
     /// [`AbrConfig::max_bandwidth_bps`](crate::config::AbrConfig::max_bandwidth_bps).
@@ -110,6 +112,7 @@ impl MaskReason {
         match self {
             Self::Pinned => "pinned",
             Self::Failed => "failed",
+            Self::Key => "key",
             Self::Decoder => "decoder",
             Self::MaxBandwidth => "max-bandwidth",
             Self::MaxHeight => "max-height",
@@ -222,6 +225,8 @@ pub enum TimerReason {
     Decoders,
     /// The steering server is due to be asked, or has been waited for long enough.
     Steering,
+    /// A licence is due to be renewed.
+    License,
 }
 
 impl TimerReason {
@@ -240,6 +245,7 @@ impl TimerReason {
             Self::Offline => "offline",
             Self::Decoders => "decoders",
             Self::Steering => "steering",
+            Self::License => "license",
         }
     }
 }

@@ -23,6 +23,7 @@ use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
 pub use presentation::PresentedMedia;
 
+use crate::drm::KeyRing;
 use presentation::Presenter;
 use source_buffer::{SourceBuffer, intersection};
 
@@ -64,6 +65,7 @@ pub struct MediaElement {
     /// When the playhead was where `state.position` says.
     updated: Timestamp,
     presenter: Presenter,
+    keys: KeyRing,
 }
 
 impl MediaElement {
@@ -78,7 +80,13 @@ impl MediaElement {
             state: ElementState { rate: 1.0, paused: true, ..ElementState::default() },
             updated: Timestamp::default(),
             presenter: Presenter::default(),
+            keys: KeyRing::default(),
         }
+    }
+
+    /// The keys that it decrypts with.
+    pub(crate) fn keys_mut(&mut self) -> &mut KeyRing {
+        &mut self.keys
     }
 
     /// The state as of the last call with a time.
@@ -137,8 +145,10 @@ impl MediaElement {
                 let data = body.ok_or_else(|| {
                     MediaFailure::InvalidState("the body to append is not there any more".into())
                 })?;
-                let buffer = self.buffer(*kind)?;
-                buffer.append(&data, *timestamp_offset, *window)?;
+                let missing =
+                    || MediaFailure::InvalidState(format!("there is no {} buffer", kind.name()));
+                let buffer = self.buffers.get_mut(kind).ok_or_else(missing)?;
+                buffer.append(&data, *timestamp_offset, *window, &self.keys)?;
                 let buffered = buffer.buffered();
                 self.end_of_stream = false;
                 // Appending beyond the duration extends it (duration change algorithm).

@@ -4,8 +4,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kinora_core::media::encryption::{self, SampleNote, TrackEncryption};
+use kinora_core::media::{BoxError, Boxes};
 use kinora_core::time::MediaTime;
 use mp4_atom::{Codec, Decode, Moof, Moov, Trak, Trex};
+
+use crate::drm::{self, KeyRing, Opened};
 
 /// More samples than any sane segment has: an hour at 50 frames a second.
 const MAX_SAMPLES: usize = 180_000;
@@ -30,6 +34,8 @@ pub(super) struct Track {
     timescale: u32,
     /// Media time at which the presentation begins (a single `elst` entry), in timescale units.
     edit_start: i64,
+    /// How its samples are encrypted.
+    encryption: Option<TrackEncryption>,
     defaults: Trex,
 }
 
@@ -70,7 +76,7 @@ impl Sample {
 
 /// Reads whole boxes. `tracks` are those of the last initialisation segment; one inside `data`
 /// takes their place.
-pub(super) fn parse(data: &Bytes, tracks: &[Arc<Track>]) -> Result<Parsed, String> {
+pub(super) fn parse(data: &Bytes, tracks: &[Arc<Track>], keys: &KeyRing) -> Result<Parsed, String> {
     let mut parsed = Parsed::default();
     let mut position = 0;
     while position < data.len() {
@@ -78,9 +84,13 @@ pub(super) fn parse(data: &Bytes, tracks: &[Arc<Track>]) -> Result<Parsed, Strin
         let mut whole = &data[position..found.end];
         match &found.kind {
             b"moov" => {
+                let opened = drm::open_init(whole)?;
+                if let Some(opened) = &opened {
+                    whole = &opened.moov;
+                }
                 let moov =
                     Moov::decode(&mut whole).map_err(|error| format!("bad moov box: {error}"))?;
-                parsed.init = Some(read_init(moov)?);
+                parsed.init = Some(read_init(moov, opened.as_ref())?);
             }
             b"moof" => {
                 let moof =
@@ -89,7 +99,8 @@ pub(super) fn parse(data: &Bytes, tracks: &[Arc<Track>]) -> Result<Parsed, Strin
                 if tracks.is_empty() {
                     return Err("a media segment came before any initialisation segment".into());
                 }
-                read_fragment(data, position, &moof, tracks, &mut parsed.samples)?;
+                let fragment = Fragment { data, start: position, end: found.end, keys };
+                fragment.read(&moof, tracks, &mut parsed.samples)?;
             }
             _ => {}
         }
@@ -135,7 +146,7 @@ impl BoxAt {
     }
 }
 
-fn read_init(moov: Moov) -> Result<Vec<Arc<Track>>, String> {
+fn read_init(moov: Moov, opened: Option<&Opened>) -> Result<Vec<Arc<Track>>, String> {
     let defaults = moov.mvex.map(|mvex| mvex.trex).unwrap_or_default();
     let tracks: Vec<_> = moov
         .trak
@@ -148,6 +159,10 @@ fn read_init(moov: Moov) -> Result<Vec<Arc<Track>>, String> {
                 codec: codec_of(trak)?,
                 timescale: trak.mdia.mdhd.timescale,
                 edit_start: edit_start_of(trak),
+                encryption: opened.and_then(|opened| {
+                    let mut tracks = opened.tracks.iter();
+                    tracks.find(|(encrypted, _)| *encrypted == id).map(|(_, how)| how.clone())
+                }),
                 defaults: defaults.unwrap_or_default(),
             }))
         })
@@ -190,77 +205,119 @@ fn edit_start_of(trak: &Trak) -> i64 {
         .unwrap_or(0)
 }
 
-fn read_fragment(
-    data: &Bytes,
-    moof_start: usize,
-    moof: &Moof,
-    tracks: &[Arc<Track>],
-    samples: &mut Vec<Sample>,
-) -> Result<(), String> {
-    // Without a data offset a run follows the one before; the very first follows the moof.
-    let mut next_data = moof_start;
-    for traf in &moof.traf {
-        let header = &traf.tfhd;
-        let Some(track) = tracks.iter().find(|track| track.id == header.track_id) else { continue };
-        if header.base_data_offset.is_some() {
-            return Err("a track fragment uses an absolute data offset".into());
+/// One movie fragment.
+struct Fragment<'a> {
+    data: &'a Bytes,
+    /// Where its header begins and ends.
+    start: usize,
+    end: usize,
+    keys: &'a KeyRing,
+}
+
+/// How the samples of a track fragment are encrypted, and what is noted of each.
+type Notes = (TrackEncryption, Vec<SampleNote>);
+
+impl Fragment<'_> {
+    /// What of the `number`th track fragment must be known to decrypt it.
+    fn notes(&self, number: usize, track: &Track) -> Result<Option<Notes>, String> {
+        let Some(of_track) = &track.encryption else { return Ok(None) };
+        let moof = Boxes::new(&self.data[self.start..self.end], 0).flatten().next();
+        let trafs = moof.into_iter().flat_map(|moof| moof.children().flatten());
+        let traf = trafs.filter(|found| found.is(b"traf")).nth(number);
+        let traf = traf.ok_or("a track fragment is not where it was")?;
+        let words = |error: BoxError| error.to_string();
+        let own = encryption::of_fragment(&traf, of_track).map_err(words)?;
+        let how = own.unwrap_or_else(|| of_track.clone());
+        if !how.protected {
+            return Ok(None);
         }
-        let Some(tfdt) = &traf.tfdt else {
-            return Err("a track fragment has no decode time (tfdt)".into());
-        };
-        let base = if header.default_base_is_moof { moof_start } else { next_data };
-        next_data = base;
-        let mut decode_time = i64::try_from(tfdt.base_media_decode_time)
-            .map_err(|_| "a decode time does not fit in 63 bits".to_owned())?;
-        for run in &traf.trun {
-            if let Some(offset) = run.data_offset {
-                next_data = base
-                    .checked_add_signed(offset as isize)
-                    .ok_or("a track run starts before its file")?;
-            }
-            if samples.len().saturating_add(run.samples.len()) > MAX_SAMPLES {
-                return Err(format!("a segment of more than {MAX_SAMPLES} samples"));
-            }
-            for entry in run.samples.iter() {
-                let duration = entry
-                    .duration
-                    .or(header.default_sample_duration)
-                    .unwrap_or(track.defaults.default_sample_duration);
-                let size = entry
-                    .size
-                    .or(header.default_sample_size)
-                    .unwrap_or(track.defaults.default_sample_size);
-                let flags = entry
-                    .flags
-                    .or(header.default_sample_flags)
-                    .unwrap_or(track.defaults.default_sample_flags);
-                let end = next_data.saturating_add(size as usize);
-                if end > data.len() {
-                    return Err(format!(
-                        "a sample lies at bytes {next_data} to {end} of a body of {}",
-                        data.len()
-                    ));
-                }
-                let decode_end = decode_time.saturating_add(duration.into());
-                let dts = track.time(decode_time);
-                let pts = track.time(decode_time.saturating_add(entry.cts.unwrap_or(0)));
-                // The difference of rounded times, so that neighbours touch exactly.
-                let duration = track.time(decode_end) - dts;
-                samples.push(Sample {
-                    track: track.clone(),
-                    pts,
-                    dts,
-                    duration,
-                    coded_duration: duration,
-                    sync: track.codec.is_audio() || flags & NON_SYNC == 0,
-                    data: data.slice(next_data..end),
-                });
-                next_data = end;
-                decode_time = decode_end;
-            }
-        }
+        let notes = encryption::notes(&traf, how.iv_size).map_err(words)?;
+        Ok(Some((how, notes)))
     }
-    Ok(())
+
+    fn read(
+        &self,
+        moof: &Moof,
+        tracks: &[Arc<Track>],
+        samples: &mut Vec<Sample>,
+    ) -> Result<(), String> {
+        let (data, moof_start) = (self.data, self.start);
+        // Without a data offset a run follows the one before; the very first follows the moof.
+        let mut next_data = moof_start;
+        for (number, traf) in moof.traf.iter().enumerate() {
+            let header = &traf.tfhd;
+            let Some(track) = tracks.iter().find(|track| track.id == header.track_id) else {
+                continue;
+            };
+            if header.base_data_offset.is_some() {
+                return Err("a track fragment uses an absolute data offset".into());
+            }
+            let Some(tfdt) = &traf.tfdt else {
+                return Err("a track fragment has no decode time (tfdt)".into());
+            };
+            let base = if header.default_base_is_moof { moof_start } else { next_data };
+            next_data = base;
+            let notes = self.notes(number, track)?;
+            let mut noted = 0;
+            let mut decode_time = i64::try_from(tfdt.base_media_decode_time)
+                .map_err(|_| "a decode time does not fit in 63 bits".to_owned())?;
+            for run in &traf.trun {
+                if let Some(offset) = run.data_offset {
+                    next_data = base
+                        .checked_add_signed(offset as isize)
+                        .ok_or("a track run starts before its file")?;
+                }
+                if samples.len().saturating_add(run.samples.len()) > MAX_SAMPLES {
+                    return Err(format!("a segment of more than {MAX_SAMPLES} samples"));
+                }
+                for entry in run.samples.iter() {
+                    let duration = entry
+                        .duration
+                        .or(header.default_sample_duration)
+                        .unwrap_or(track.defaults.default_sample_duration);
+                    let size = entry
+                        .size
+                        .or(header.default_sample_size)
+                        .unwrap_or(track.defaults.default_sample_size);
+                    let flags = entry
+                        .flags
+                        .or(header.default_sample_flags)
+                        .unwrap_or(track.defaults.default_sample_flags);
+                    let end = next_data.saturating_add(size as usize);
+                    if end > data.len() {
+                        return Err(format!(
+                            "a sample lies at bytes {next_data} to {end} of a body of {}",
+                            data.len()
+                        ));
+                    }
+                    let bytes = match &notes {
+                        None => data.slice(next_data..end),
+                        Some((how, notes)) => {
+                            noted += 1;
+                            self.keys.decrypt(how, notes.get(noted - 1), &data[next_data..end])?
+                        }
+                    };
+                    let decode_end = decode_time.saturating_add(duration.into());
+                    let dts = track.time(decode_time);
+                    let pts = track.time(decode_time.saturating_add(entry.cts.unwrap_or(0)));
+                    // The difference of rounded times, so that neighbours touch exactly.
+                    let duration = track.time(decode_end) - dts;
+                    samples.push(Sample {
+                        track: track.clone(),
+                        pts,
+                        dts,
+                        duration,
+                        coded_duration: duration,
+                        sync: track.codec.is_audio() || flags & NON_SYNC == 0,
+                        data: bytes,
+                    });
+                    next_data = end;
+                    decode_time = decode_end;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Track {

@@ -9,6 +9,7 @@ use kinora_core::time::{MediaTime, TimeRange};
 use super::mime::MimeType;
 use super::mp4::{self, Track};
 use super::track_buffer::TrackBuffer;
+use crate::drm::KeyRing;
 
 /// One `SourceBuffer`.
 #[derive(Debug, Default)]
@@ -40,8 +41,9 @@ impl SourceBuffer {
         data: &Bytes,
         timestamp_offset: MediaTime,
         window: TimeRange,
+        keys: &KeyRing,
     ) -> Result<(), MediaFailure> {
-        let parsed = mp4::parse(data, &self.tracks).map_err(MediaFailure::Decode)?;
+        let parsed = mp4::parse(data, &self.tracks, keys).map_err(MediaFailure::Decode)?;
         let added = parsed.samples.iter().map(|sample| sample.data.len()).sum();
         if self.bytes().saturating_add(added) > self.quota {
             return Err(MediaFailure::QuotaExceeded);

@@ -70,7 +70,10 @@ async fn transfer(
     request: Request,
     sink: &mut ResponseSink,
 ) -> Result<(), RequestFailure> {
-    let mut builder = client.get(&request.url);
+    let mut builder = match request.post {
+        Some(body) => client.post(&request.url).body(body),
+        None => client.get(&request.url),
+    };
     if let Some(range) = request.range {
         builder = builder.header(RANGE, range.header_value());
     }

@@ -28,6 +28,6 @@ pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<(), RequestFailure
 /// and is over when the body is. Dropping it aborts the request. Bad statuses are no failures: their
 /// head and body are reported like any other.
 pub trait Transport: Send + Sync + 'static {
-    /// Makes a GET request.
+    /// Makes a request.
     fn fetch<'a>(&'a self, request: Request, sink: &'a mut ResponseSink) -> FetchFuture<'a>;
 }

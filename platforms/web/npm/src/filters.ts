@@ -22,7 +22,7 @@ export interface FilterCalls {
 }
 
 /** Segments are large, and held back until they are whole. */
-const USUAL_KINDS: RequestKind[] = ['manifest', 'playlist', 'init', 'index', 'steering'];
+const USUAL_KINDS: RequestKind[] = ['manifest', 'playlist', 'init', 'index', 'steering', 'license'];
 
 /** The page's end. */
 export class PageFilters implements FilterCalls {
@@ -54,9 +54,18 @@ export function filteredFetch(
     let request = asked;
     if (kinds.request) {
       const headers = Object.fromEntries(asked.headers);
-      const changed = await page.filterRequest({ kind, media, url: asked.url, headers });
+      const sent = asked.method === 'POST' ? new Uint8Array(await asked.arrayBuffer()) : undefined;
+      const changed = await page.filterRequest({
+        kind,
+        media,
+        url: asked.url,
+        headers,
+        ...(sent && { body: sent }),
+      });
       asked.signal.throwIfAborted();
+      const body = changed.body as BodyInit | undefined;
       request = new Request(changed.url, {
+        ...(body && { method: 'POST', body }),
         headers: changed.headers,
         credentials: changed.credentials ?? 'same-origin',
         signal: asked.signal,

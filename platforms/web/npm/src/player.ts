@@ -1,6 +1,7 @@
 import { Device } from './device.js';
 import { PlayerError, internal, invalidArgument } from './error.js';
 import { PageFilters } from './filters.js';
+import { KeySystem } from './key-system.js';
 import { MediaElement } from './media-element.js';
 import { MediaSink } from './media-sink.js';
 import type { Placement } from './protocol.js';
@@ -87,8 +88,14 @@ export class Player extends EventTarget {
   private constructor(element: HTMLMediaElement, placement: Placement, filters: PageFilters) {
     super();
     this.#element = new MediaElement(element, (state) => this.#worker.tell(['element', ...state]));
+    const keys = new KeySystem(element, {
+      onMessage: (session, message) => this.#worker.tell(['keyMessage', session, message]),
+      onStatuses: (session, ids, statuses) =>
+        this.#worker.tell(['keyStatuses', session, ids, statuses]),
+    });
     this.#worker = new WorkerClient({
       filters,
+      keys,
       calls: placement === 'worker' ? this.#element : new MediaSink(this.#element),
       onEvent: (load, name, detail) => {
         if (load === this.#load) this.#receive(name as keyof PlayerEventMap, detail);

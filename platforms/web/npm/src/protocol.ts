@@ -1,6 +1,7 @@
 // What the page and the worker say to each other. Every message is a tuple that begins with its kind.
 
 import type { FilterCalls, FilterKinds } from './filters.js';
+import type { KeySystem } from './key-system.js';
 import type { MediaSink } from './media-sink.js';
 import type { Config, CreateOptions, LoadOptions, PlayerErrorFields, Stats } from './types.js';
 
@@ -22,8 +23,25 @@ export interface WorkerCalls {
 /** Where the media source lives. */
 export type Placement = 'worker' | 'page';
 
-/** What the worker may ask of the page: of the element, or of the whole sink where that is there. */
-export type PageCalls = Pick<MediaElementPort, keyof MediaElementPort> & SinkMethods & FilterCalls;
+/** What the worker may ask of the page: of the element, or of the whole sink where that is there; and of the key system. */
+export type PageCalls = Pick<MediaElementPort, keyof MediaElementPort> & SinkMethods & FilterCalls & KeyMethods;
+
+/** The methods of the key system, without its private parts. */
+export type KeyMethods = Pick<KeySystem, keyof KeySystem>;
+
+/** A key system that would do, and what it has to be able to. */
+export interface KeySystemOffer {
+  keySystem: string;
+  initDataTypes: string[];
+  encryptionScheme: string;
+  video: string[];
+  audio: string[];
+  videoRobustness: string;
+  audioRobustness: string;
+  persistent: boolean;
+  certificate: Uint8Array | null;
+}
+
 
 /** The media element, as the sink needs it. */
 export interface MediaElementPort {
@@ -65,6 +83,8 @@ export type ToWorker =
   | ['call', id: number, method: keyof WorkerCalls, args: unknown[]]
   | ['element', ...ElementState]
   | ['environment', ...Environment]
+  | ['keyMessage', session: number, message: Uint8Array]
+  | ['keyStatuses', session: number, ids: Uint8Array[], statuses: string[]]
   | Answer;
 
 export type FromWorker =

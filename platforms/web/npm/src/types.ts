@@ -57,6 +57,13 @@ export interface Config {
     segment?: RetryBudget;
     /** Steering manifests. Default: 2 attempts in 10 seconds. */
     steering?: RetryBudget;
+    /** Licences. Default: 10 attempts. */
+    license?: RetryBudget;
+  };
+  /** How encrypted content gets its keys. */
+  drm?: {
+    /** The key systems to use, the preferred one first; if empty, those for which the manifest has a licence URL. */
+    keySystems?: KeySystemConfig[];
   };
   /** What CDNs are told with each request: Common Media Client Data (CTA-5004). */
   cmcd?: {
@@ -80,6 +87,26 @@ export interface Config {
   record?: boolean;
 }
 
+/** A key system, and how its licences are had. */
+export interface KeySystemConfig {
+  /** Its name, such as `org.w3.clearkey` or `com.widevine.alpha`. */
+  name: string;
+  /** Where licences are, in place of where the manifest says; absolute. */
+  licenseUrl?: string;
+  /** Header fields of licence requests. */
+  headers?: Record<string, string>;
+  /** How well pictures must be protected, in the key system's words. */
+  videoRobustness?: string;
+  /** How well sound must be protected. */
+  audioRobustness?: string;
+  /** The licence server's certificate. */
+  serverCertificate?: Uint8Array;
+  /** Keep licences on the device, where the browser can. */
+  persistent?: boolean;
+  /** Ask for a licence again after so many seconds, where the key system does not do so by itself. */
+  renewAfter?: number;
+}
+
 /** How much is spent on one resource before it is given up. */
 export interface RetryBudget {
   /** Attempts, the first included; as many as there is time for once playback has begun. Default 4. */
@@ -100,7 +127,8 @@ export type RequestKind =
   | 'index'
   | 'segment'
   | 'steering'
-  | 'clock';
+  | 'clock'
+  | 'license';
 
 /** A request that is about to be made. */
 export interface PlayerRequest {
@@ -110,6 +138,8 @@ export interface PlayerRequest {
   url: string;
   /** By lower-case name; `range` among them. */
   headers: Record<string, string>;
+  /** What is sent, of a licence request. */
+  body?: Uint8Array;
   /** As `fetch` has it. Default `same-origin`. */
   credentials?: RequestCredentials;
 }
@@ -240,6 +270,7 @@ export interface QualityChange {
 /** Something went wrong and the player went on. */
 export type Warning =
   | { type: 'manifest'; url: string; line: number; code: ManifestWarningCode; message: string }
+  | { type: 'key'; error: PlayerErrorFields }
   | { type: 'retry'; url: string; error: PlayerErrorFields; attempts: number }
   | { type: 'abandoned'; kind: MediaKind; segmentStart: number }
   | { type: 'gap-jumped'; from: number; to: number }
@@ -270,7 +301,7 @@ export type ManifestWarningCode =
   | 'unsupported'
   | 'limit';
 
-export type ErrorCategory = 'network' | 'manifest' | 'media' | 'player';
+export type ErrorCategory = 'network' | 'manifest' | 'media' | 'drm' | 'player';
 export type ErrorSeverity = 'recoverable' | 'fatal';
 export type ErrorCode =
   | 'NETWORK_UNREACHABLE'
@@ -288,6 +319,10 @@ export type ErrorCode =
   | 'MEDIA_DECODE'
   | 'MEDIA_ELEMENT'
   | 'BUFFER_TOO_SMALL'
+  | 'KEY_SYSTEM_UNAVAILABLE'
+  | 'LICENSE_REFUSED'
+  | 'KEY_UNUSABLE'
+  | 'KEY_SESSION_FAILED'
   | 'INVALID_ARGUMENT'
   | 'INTERNAL';
 

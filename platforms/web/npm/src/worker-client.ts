@@ -2,6 +2,7 @@ import { PlayerError, internal } from './error.js';
 import type { FilterCalls } from './filters.js';
 import {
   type FromWorker,
+  type KeyMethods,
   type PageCalls,
   Questions,
   type ToWorker,
@@ -16,6 +17,8 @@ export interface WorkerListener {
   calls: Partial<PageCalls>;
   /** Filters what the worker fetches. */
   filters: FilterCalls;
+  /** The same for what it asks of the key system. */
+  keys: KeyMethods;
   /** `load` is the number of the load that it belongs to. */
   onEvent(load: number, name: string, detail: unknown): void;
   onStats(stats: Stats): void;
@@ -54,8 +57,8 @@ export class WorkerClient {
     }
   }
 
-  /** Tells the worker the element's or the device's state. */
-  tell(message: ToWorker & ['element' | 'environment', ...unknown[]]): void {
+  /** Tells the worker the state of the element, of the device, or of a key session. */
+  tell(message: ToWorker): void {
     if (!this.#ended) this.#post(message);
   }
 
@@ -88,10 +91,11 @@ export class WorkerClient {
 
   async #answer(id: number, method: keyof PageCalls, args: unknown[]): Promise<void> {
     try {
-      const { filters } = this.#listener;
-      const calls: Partial<PageCalls> = method in filters ? filters : this.#listener.calls;
-      const call = calls[method] as ((...args: unknown[]) => unknown) | undefined;
-      this.#post(['answer', id, await call?.apply(calls, args)]);
+      const { filters, keys } = this.#listener;
+      const targets: Partial<PageCalls>[] = [filters, keys];
+      const target = targets.find((one) => method in one) ?? this.#listener.calls;
+      const call = target[method] as ((...args: unknown[]) => unknown) | undefined;
+      this.#post(['answer', id, await call?.apply(target, args)]);
     } catch (reason) {
       const plain = reason instanceof Error ? { failure: 'state', message: reason.message } : reason;
       this.#post(['refusal', id, plain]);

@@ -6,6 +6,7 @@ import { MediaSink, joined } from './media-sink.js';
 import {
   type Environment,
   type FromWorker,
+  type KeyMethods,
   type MediaElementPort,
   type PageCalls,
   type Placement,
@@ -54,6 +55,12 @@ scope.addEventListener('message', ({ data }) => {
       session?.environment(...environment);
       break;
     }
+    case 'keyMessage':
+      session?.keyMessage(data[1], data[2]);
+      break;
+    case 'keyStatuses':
+      session?.keyStatuses(data[1], data[2], data[3]);
+      break;
     default:
       questions.settle(data);
   }
@@ -68,7 +75,7 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
       filterRequest: (request) => ask('filterRequest', [request]),
       filterResponse: (response) => ask('filterResponse', [response], [response.data]),
     });
-    session = new Session(sink(placement), emit, fetch, config);
+    session = new Session(sink(placement), keys, emit, fetch, config);
     watchNetwork(session);
     if (surroundings) session.environment(...surroundings);
   },
@@ -157,6 +164,15 @@ function sink(placement: Placement): SinkMethods {
   };
   return new MediaSink(element);
 }
+
+/** Encrypted Media Extensions are on the page alone. */
+const keys: KeyMethods = {
+  openKeySystem: (...args) => ask('openKeySystem', args),
+  createKeySession: (...args) => ask('createKeySession', args),
+  updateKeySession: (...args) => ask('updateKeySession', args),
+  closeKeySession: (...args) => ask('closeKeySession', args),
+  shutKeySystem: () => ask('shutKeySystem'),
+};
 
 function ask<M extends keyof PageCalls>(
   method: M,

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use js_sys::Reflect;
+use js_sys::{Array, Object, Reflect, Uint8Array};
 use kinora_abr::{Network, Rule};
 use kinora_core::Config;
-use kinora_core::config::{CmcdMode, RetryBudget};
+use kinora_core::config::{CmcdMode, KeySystemConfig, RetryBudget};
 use kinora_core::io::{MediaKind, SourceFormat};
 use wasm_bindgen::prelude::*;
 
@@ -72,6 +72,7 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             ("init", &mut into.init),
             ("segment", &mut into.segment),
             ("steering", &mut into.steering),
+            ("license", &mut into.license),
         ];
         for (name, budget) in budgets {
             // What is said of all kinds, and then of this.
@@ -106,11 +107,20 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             into.throughput_factor = times.map(|times| times as u32);
         }
         let names = |value: &JsValue| {
-            let names: &js_sys::Array = value.dyn_ref()?;
+            let names: &Array = value.dyn_ref()?;
             names.iter().map(|name| name.as_string()).collect::<Option<Vec<_>>>()
         };
         if let Some(keys) = cmcd.nullable("keys", names, "an array of strings")? {
             into.keys = keys.unwrap_or_default();
+        }
+    }
+    if let Some(drm) = root.section("drm")?
+        && let Some(systems) = drm.field("keySystems")
+    {
+        config.drm.key_systems.clear();
+        for value in Array::from(&systems).iter() {
+            let system = Fields { value, path: "drm.keySystems" };
+            config.drm.key_systems.push(key_system(&system)?);
         }
     }
     if let Some(seed) = root.number("seed", 0.0, LARGEST)? {
@@ -118,6 +128,41 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
     }
     root.flag("record", &mut config.record)?;
     Ok(())
+}
+
+fn key_system(from: &Fields) -> Result<KeySystemConfig, String> {
+    let string = |name: &str| -> Result<Option<String>, String> {
+        match from.field(name) {
+            None => Ok(None),
+            Some(value) => {
+                value.as_string().map(Some).ok_or_else(|| from.complaint(name, "a string"))
+            }
+        }
+    };
+    let key_system =
+        string("name")?.ok_or_else(|| from.complaint("name", "the name of a key system"))?;
+    let mut headers = Vec::new();
+    if let Some(object) = from.field("headers") {
+        for pair in Object::entries(object.unchecked_ref()).iter() {
+            let pair: Array = pair.unchecked_into();
+            match (pair.get(0).as_string(), pair.get(1).as_string()) {
+                (Some(name), Some(value)) => headers.push((name, value)),
+                _ => return Err(from.complaint("headers", "an object of strings")),
+            }
+        }
+    }
+    let mut renew_after = Duration::ZERO;
+    from.span("renewAfter", &mut renew_after)?;
+    Ok(KeySystemConfig {
+        key_system,
+        license_url: string("licenseUrl")?,
+        headers,
+        video_robustness: string("videoRobustness")?,
+        audio_robustness: string("audioRobustness")?,
+        certificate: from.field("serverCertificate").map(|bytes| Uint8Array::new(&bytes).to_vec()),
+        persistent: from.field("persistent").is_some_and(|value| value.is_truthy()),
+        renew_after: (renew_after > Duration::ZERO).then_some(renew_after),
+    })
 }
 
 fn merge_budget(from: &Fields, budget: &mut RetryBudget) -> Result<(), String> {

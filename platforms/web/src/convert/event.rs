@@ -134,6 +134,9 @@ fn warning(warning: &Warning) -> Option<JsValue> {
             ("code", text(code.name())),
             ("message", text(message)),
         ]),
+        Warning::Key { error: failed } => {
+            object(&[("type", text("key")), ("error", error(failed))])
+        }
         Warning::Retry { url, error: failed, attempts } => object(&[
             ("type", text("retry")),
             ("url", text(url)),

@@ -12,4 +12,5 @@ mod state;
 pub(crate) use config::{media_kind, merge_config, network, source_format};
 pub(crate) use error::error;
 pub(crate) use event::event;
+pub(crate) use object::{array, object, option, text};
 pub(crate) use state::state;

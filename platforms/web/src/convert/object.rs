@@ -8,7 +8,7 @@ use kinora_core::time::{MediaTime, TimeRange};
 use wasm_bindgen::prelude::*;
 
 /// An object with these fields.
-pub(super) fn object(fields: &[(&str, JsValue)]) -> JsValue {
+pub(crate) fn object(fields: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in fields {
         // Setting a field of a fresh, ordinary object cannot fail.
@@ -18,7 +18,7 @@ pub(super) fn object(fields: &[(&str, JsValue)]) -> JsValue {
 }
 
 /// An array of what `convert` makes of each item.
-pub(super) fn array<T>(items: &[T], convert: impl Fn(&T) -> JsValue) -> JsValue {
+pub(crate) fn array<T>(items: &[T], convert: impl Fn(&T) -> JsValue) -> JsValue {
     let array = Array::new();
     for item in items {
         array.push(&convert(item));
@@ -27,11 +27,11 @@ pub(super) fn array<T>(items: &[T], convert: impl Fn(&T) -> JsValue) -> JsValue 
 }
 
 /// `null` where there is nothing.
-pub(super) fn option<T>(value: Option<T>, convert: impl FnOnce(T) -> JsValue) -> JsValue {
+pub(crate) fn option<T>(value: Option<T>, convert: impl FnOnce(T) -> JsValue) -> JsValue {
     value.map_or(JsValue::NULL, convert)
 }
 
-pub(super) fn text(value: &str) -> JsValue {
+pub(crate) fn text(value: &str) -> JsValue {
     JsValue::from_str(value)
 }
 

@@ -44,7 +44,8 @@ class JdkTransport(private val client: HttpClient = defaultClient()) : HttpTrans
 
 private fun Request.toHttpRequest(): HttpRequest {
     val uri = URI.create(url)
-    val message = HttpRequest.newBuilder(uri).GET()
+    val body = post?.let { HttpRequest.BodyPublishers.ofByteArray(it) }
+    val message = HttpRequest.newBuilder(uri).apply { if (body != null) POST(body) else GET() }
     // Without TLS the client would ask every server for an upgrade to HTTP/2, which few offer.
     if (uri.scheme.equals("http", ignoreCase = true)) message.version(HttpClient.Version.HTTP_1_1)
     headers.forEach { message.setHeader(it.name, it.value) }

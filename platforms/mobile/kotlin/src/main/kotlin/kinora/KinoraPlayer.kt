@@ -31,6 +31,7 @@ class KinoraPlayer(
     config: Config = defaultConfig(),
     transport: HttpTransport = JdkTransport(),
     filter: RequestFilter? = null,
+    private val keySystem: KeySystem? = null,
 ) : AutoCloseable {
     /** Hears what happens, on the player's thread. */
     interface Listener {
@@ -326,8 +327,19 @@ class KinoraPlayer(
                 keptBodies.remove(output.id)
             }
             is Output.Media -> carryOut(output.operation)
+            is Output.License -> carryOut(output.command)
             is Output.Event -> tell(output.event)
             is Output.Timeout -> wakeAt = output.at
+        }
+    }
+
+    /** Asks the app's key system; without one, encrypted content is refused with an error that says so. */
+    private fun carryOut(command: LicenseCommand) {
+        val system = keySystem
+        if (system != null) {
+            system.execute(command) { input -> send(input) }
+        } else if (command is LicenseCommand.Open) {
+            send(Input.KeySystem(opened = null, reason = "the app has given the player no key system"))
         }
     }
 

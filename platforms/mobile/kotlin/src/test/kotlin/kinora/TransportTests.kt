@@ -148,4 +148,4 @@ fun request(
     range: ByteRange? = null,
     headers: List<Header> = emptyList(),
     body: BodyHandling = BodyHandling.DELIVER,
-) = Request(1uL, RequestKind.Manifest, url, range, body, headers)
+) = Request(1uL, RequestKind.Manifest, url, range, body, headers, null)

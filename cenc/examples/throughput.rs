@@ -1,0 +1,81 @@
+//! How fast this decrypts, beside `openssl speed` in the same run:
+//! `cargo run --release -p kinora-cenc --example throughput`.
+
+use kinora_cenc::{ContentKey, Layout, Pattern, SampleCipher, Scheme, Subsample, segment};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// As `openssl speed` has it.
+const SIZE: usize = 16_384;
+const TIME: Duration = Duration::from_secs(2);
+
+fn main() {
+    let key = ContentKey::from([7; 16]);
+    let cipher = SampleCipher::new(&key);
+    let mut sample = vec![0x5a; SIZE];
+    let whole = Layout::whole(Scheme::Cenc, [1; 16]);
+    let ctr = rate(|| cipher.decrypt(&whole, &mut sample).is_ok());
+    compare("cenc, whole samples", ctr, openssl(&["-evp", "aes-128-ctr"]));
+
+    let subsamples = [Subsample { clear: 384, protected: (SIZE - 384) as u32 }];
+    let pattern = Layout {
+        pattern: Pattern { crypt: 1, skip: 9 },
+        subsamples: &subsamples,
+        ..Layout::whole(Scheme::Cbcs, [1; 16])
+    };
+    let cbcs = rate(|| cipher.decrypt(&pattern, &mut sample).is_ok());
+    println!(
+        "{:<24} {cbcs:>8.0} MB/s of media, a tenth of which is encrypted",
+        "cbcs, pattern 1:9"
+    );
+
+    let mut encrypted = vec![0x5a; SIZE];
+    segment::encrypt(&key, &[1; 16], &mut encrypted);
+    let mut bytes = Vec::with_capacity(encrypted.len());
+    let cbc = rate(|| {
+        bytes.clone_from(&encrypted);
+        segment::decrypt(&key, &[1; 16], &mut bytes).is_ok()
+    });
+    compare("whole segments", cbc, openssl(&["-decrypt", "-evp", "aes-128-cbc"]));
+}
+
+/// Millions of bytes a second: the best of a few tries.
+fn rate(mut work: impl FnMut() -> bool) -> f64 {
+    let mut best: f64 = 0.0;
+    for _ in 0..4 {
+        let (started, mut rounds) = (Instant::now(), 0_u64);
+        while started.elapsed() < TIME / 4 {
+            for _ in 0..64 {
+                assert!(work(), "it decrypts");
+            }
+            rounds += 64;
+        }
+        let bytes = rounds * SIZE as u64;
+        best = best.max(bytes as f64 / started.elapsed().as_secs_f64() / 1e6);
+    }
+    best
+}
+
+/// The same of `openssl speed`; none where that is not installed.
+fn openssl(arguments: &[&str]) -> Option<f64> {
+    let output = Command::new("openssl")
+        .args(["speed", "-mr", "-seconds", "2", "-bytes", &SIZE.to_string()])
+        .args(arguments)
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let figure = text.lines().find(|line| line.starts_with("+F:"))?.rsplit(':').next()?;
+    Some(figure.trim().parse::<f64>().ok()? / 1e6)
+}
+
+fn compare(what: &str, ours: f64, theirs: Option<f64>) {
+    match theirs {
+        Some(theirs) => {
+            println!(
+                "{what:<24} {ours:>8.0} MB/s, openssl {theirs:.0} MB/s: {:.2} times",
+                ours / theirs
+            );
+        }
+        None => println!("{what:<24} {ours:>8.0} MB/s (openssl is not installed)"),
+    }
+}

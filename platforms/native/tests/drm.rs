@@ -1,0 +1,139 @@
+//! An encrypted film over a virtual network, with ClearKey: packaged by the server, decrypted in this process.
+
+use std::future::pending;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use kinora_core::config::{Config, DrmConfig, KeySystemConfig};
+use kinora_core::error::ErrorCode;
+use kinora_core::io::PlaybackStatus;
+use kinora_native::headless::{HeadlessOptions, play};
+use kinora_native::transport::{Entry, MemoryTransport};
+use kinora_native::{HeadlessReport, Options};
+use kinora_server::package::protect::{self, Method};
+use kinora_server::package::{self, package};
+use kinora_server::storage::sqlite::SqliteContentKeys;
+use kinora_server::vault::{Key, Vault, kek::KeyEncryptionKeys};
+
+const BASE: &str = "http://cdn.example/film/";
+const LICENSE: &str = "http://license.example/clearkey";
+
+fn encoder_missing() -> bool {
+    let mut command = Command::new("ffmpeg");
+    command.arg("-version").stdout(Stdio::null()).stderr(Stdio::null());
+    let missing = command.status().is_err();
+    if missing {
+        eprintln!("SKIPPED: ffmpeg is not installed");
+    }
+    missing
+}
+
+/// Every file under a folder, behind [`BASE`].
+fn insert(transport: &MemoryTransport, root: &Path, folder: &Path) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            insert(transport, root, &path);
+            continue;
+        }
+        let name = path.strip_prefix(root).expect("inside").to_str().expect("a name");
+        let content_type = match name.rsplit('.').next() {
+            Some("m3u8") => "application/vnd.apple.mpegurl",
+            Some("mpd") => "application/dash+xml",
+            _ => "video/mp4",
+        };
+        let body = std::fs::read(&path).expect("a readable file");
+        transport.insert(format!("{BASE}{name}"), Entry::new(content_type, body));
+    }
+}
+
+/// A film of four seconds, encrypted, and its keys.
+async fn film(method: Method, rotation: Option<f64>) -> (MemoryTransport, Vec<Key>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let storage = SqliteContentKeys::open(directory.path()).await.expect("a storage");
+    let kek = KeyEncryptionKeys::open(&directory.path().join("kek.json")).expect("a key");
+    let vault = Vault::new(Arc::new(storage), kek);
+    let out = directory.path().join("out");
+    let source = "testsrc:4:128x72:25".parse().expect("a source");
+    let mut options = package::Options::new(source, &out);
+    options.preset = "ultrafast".into();
+    options.ladder = vec!["72:100".parse().expect("a rung")];
+    options.segment_seconds = 1.0;
+    let mut protection = protect::Options::new(method, vault.clone());
+    protection.rotation_seconds = rotation;
+    options.protect = Some(protection);
+    let presentation = package(&options, |_| {}).await.expect("a package");
+    let content = presentation.video[0].protected.as_ref().expect("protected").content.clone();
+    let transport = MemoryTransport::default();
+    insert(&transport, &out, &out);
+    (transport, vault.of_content(&content).await.expect("its keys"))
+}
+
+/// A licence with all of these keys.
+fn license(keys: &[Key]) -> String {
+    let key = |key: &Key| {
+        let (kid, k) = (BASE64URL.encode(key.id.0), BASE64URL.encode(key.key.expose()));
+        format!(r#"{{"kty":"oct","kid":"{kid}","k":"{k}"}}"#)
+    };
+    let keys: Vec<String> = keys.iter().map(key).collect();
+    format!(r#"{{"keys":[{}],"type":"temporary"}}"#, keys.join(","))
+}
+
+async fn played(transport: &MemoryTransport, manifest: &str) -> HeadlessReport {
+    let system = KeySystemConfig {
+        key_system: "org.w3.clearkey".into(),
+        license_url: Some(LICENSE.into()),
+        ..KeySystemConfig::default()
+    };
+    let config = Config { drm: DrmConfig { key_systems: vec![system] }, ..Config::default() };
+    let player =
+        Options { config, transport: Some(Arc::new(transport.clone())), ..Options::default() };
+    let options = HeadlessOptions { player, play_for: None };
+    let run = play(&format!("{BASE}{manifest}"), options, pending(), |_| {}).await;
+    run.expect("the player starts").report
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_packager_encrypts_plays_with_its_keys() {
+    if encoder_missing() {
+        return;
+    }
+    for (method, rotation) in
+        [(Method::Cenc, None), (Method::Cbcs, None), (Method::Cbcs, Some(2.0))]
+    {
+        let (transport, keys) = film(method, rotation).await;
+        transport.insert(LICENSE, Entry::new("application/json", license(&keys)));
+        for manifest in ["master.m3u8", "manifest.mpd"] {
+            let report = played(&transport, manifest).await;
+            let what = format!("{method:?} {rotation:?} {manifest}: {report:#?}");
+            assert_eq!(report.status.0, PlaybackStatus::Ended, "{what}");
+            assert_eq!((report.stalls, report.errors.len()), (0, 0), "{what}");
+            assert_eq!(report.video_frames, 100, "{what}");
+            // Sound that was not decrypted is none, or noise: this is the tone of the clip.
+            assert!((report.decoded_audio_s - 4.0).abs() < 0.1, "{what}");
+            assert!(
+                (0.01..0.5).contains(&report.audio_rms) && report.silent_audio_s < 0.5,
+                "{what}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_licence_the_error_says_so_and_nothing_plays() {
+    if encoder_missing() {
+        return;
+    }
+    let (transport, _) = film(Method::Cbcs, None).await;
+    let refusal = r#"{"code":"not_entitled","detail":"no"}"#;
+    transport
+        .insert(LICENSE, Entry { status: 403, ..Entry::new("application/problem+json", refusal) });
+    let report = played(&transport, "master.m3u8").await;
+    assert_eq!(report.status.0, PlaybackStatus::Failed, "{report:#?}");
+    let fatal = report.fatal().expect("an error");
+    assert_eq!((fatal.code, fatal.http_status), (ErrorCode::LicenseRefused, Some(403)));
+    assert!(fatal.message.contains("not_entitled: no"), "{}", fatal.message);
+    assert_eq!(report.video_frames, 0);
+}

@@ -1,0 +1,77 @@
+//! The little JSON that licences need: no reader of it is worth its bytes here.
+
+use crate::presentation::KeyId;
+
+/// No more of what a server said is passed on.
+const LONGEST: usize = 200;
+
+/// Initialisation data that names keys (W3C "keyids" Initialization Data Format).
+pub(super) fn key_ids(ids: &[KeyId]) -> Vec<u8> {
+    let mut text = String::from("{\"kids\":[");
+    for (index, id) in ids.iter().enumerate() {
+        text.push_str(if index == 0 { "\"" } else { ",\"" });
+        base64url(id, &mut text);
+        text.push('"');
+    }
+    text.push_str("]}");
+    text.into_bytes()
+}
+
+fn base64url(bytes: &[u8], text: &mut String) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - chunk.len()));
+        for digit in 0..=chunk.len() {
+            let value = bits >> (18 - 6 * digit) & 63;
+            text.push(char::from(DIGITS[value as usize]));
+        }
+    }
+}
+
+/// What a server says of its refusal: the `code` and the `detail` of a problem document (RFC 9457), as far as they
+/// are simple texts. Whatever else there is may be meant for the key system alone.
+pub(super) fn problem(body: &[u8]) -> String {
+    let Ok(text) = core::str::from_utf8(body) else { return String::new() };
+    let mut said = String::new();
+    for name in ["\"code\"", "\"detail\""] {
+        if let Some(value) = member(text, name) {
+            if !said.is_empty() {
+                said.push_str(": ");
+            }
+            said.extend(value.chars().filter(|c| !c.is_control()).take(LONGEST));
+        }
+    }
+    said
+}
+
+/// The text that a member has; none if it has an escape in it.
+fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(name)?;
+    let value = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    let (value, _) = value.split_once('"')?;
+    (!value.contains('\\')).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_ids_are_named_as_the_w3c_has_it() {
+        let ids = [[0; 16], [0xff; 16]];
+        let expected = "{\"kids\":[\"AAAAAAAAAAAAAAAAAAAAAA\",\"_____________________w\"]}";
+        assert_eq!(key_ids(&ids), expected.as_bytes());
+    }
+
+    #[test]
+    fn a_problem_says_what_is_wrong() {
+        let body = br#"{"type":"/x","code": "not_entitled","detail":"none of these keys"}"#;
+        assert_eq!(problem(body), "not_entitled: none of these keys");
+        for silent in [b"".as_slice(), b"{}", b"\xff", b"{\"code\":3}", br#"{"code":"a\"b"}"#] {
+            assert_eq!(problem(silent), "", "{silent:?}");
+        }
+        let long = format!("{{\"detail\":\"{}\"}}", "x".repeat(1000));
+        assert_eq!(problem(long.as_bytes()).len(), LONGEST);
+    }
+}
