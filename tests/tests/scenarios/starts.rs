@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use kinora_core::Config;
 use kinora_core::io::{Event, MediaKind, RequestKind};
+use kinora_core::time::Timestamp;
+use kinora_tests::world::World;
 use kinora_tests::world::content::Film;
-use kinora_tests::world::network::Network;
+use kinora_tests::world::network::{Network, Stretch};
 
-use super::{dash, hls, world};
+use super::{BASE, dash, hls, world};
 
 /// How many times the player had to wait for an answer before it could ask for the first segment.
 fn round_trips(url: &str) -> usize {
@@ -64,4 +67,64 @@ fn events_come_in_order() {
     let playing = position(|event| *event == Event::Playing);
     assert!(loaded < ready && ready < playing);
     assert!(world.player.state().totals.startup.is_some());
+}
+
+#[test]
+fn both_playlists_are_asked_for_at_once_and_then_all_that_a_first_frame_needs() {
+    let mut world = world(&Film::default(), Network::constant(8_000));
+    world.load(&hls());
+    world.run_until("first frame", Duration::from_secs(5), |world| {
+        world.events.iter().any(|(_, event)| *event == Event::Ready)
+    });
+    let asked = |number: usize| (world.requests[number].0, world.requests[number].1.kind);
+    assert_eq!(asked(1).0, asked(2).0);
+    for kind in [MediaKind::Video, MediaKind::Audio] {
+        let playlist = RequestKind::MediaPlaylist(kind);
+        assert!((1..3).any(|number| asked(number).1 == playlist), "{kind:?}");
+        let of_kind: Vec<_> =
+            (3..7).map(asked).filter(|(_, one)| one.media() == Some(kind)).collect();
+        assert_eq!(of_kind.len(), 2, "an init segment and a segment");
+        assert_eq!(of_kind[0].0, of_kind[1].0, "at once");
+    }
+}
+
+/// From the load to the first frame, in round trips, where nothing else takes time.
+fn round_trips_to_the_first_frame(url: &str) -> u128 {
+    let latency = Duration::from_millis(500);
+    let stretch =
+        Stretch { latency, ..Network::constant(1_000_000).conditions(Timestamp::default()) };
+    let mut world = world(&Film::default(), Network::from_trace(vec![stretch]));
+    world.load(url);
+    world.run_until("first frame", Duration::from_secs(5), |world| {
+        world.player.state().totals.startup.is_some()
+    });
+    let startup = world.player.state().totals.startup.expect("it has started");
+    startup.as_millis() / latency.as_millis()
+}
+
+#[test]
+fn the_first_frame_takes_no_more_round_trips_than_the_format_does() {
+    assert_eq!(round_trips_to_the_first_frame(&dash()), 2);
+    assert_eq!(round_trips_to_the_first_frame(&hls()), 3);
+}
+
+/// Height of the first picture chosen.
+fn first_choice(initial_throughput_bps: Option<f64>) -> Option<u32> {
+    let mut config = Config::default();
+    config.abr.initial_throughput_bps = initial_throughput_bps;
+    let mut world = World::new(config, Film::default().publish(BASE), Network::constant(8_000));
+    world.load(&dash());
+    world.run_for(Duration::from_secs(1));
+    world.events.iter().find_map(|(_, event)| match event {
+        Event::Decision(decision) if decision.kind == MediaKind::Video => decision.quality.height,
+        _ => None,
+    })
+}
+
+#[test]
+fn the_estimate_of_the_last_session_chooses_the_first_picture() {
+    let (unknown, slow, fast) =
+        (first_choice(None), first_choice(Some(400_000.0)), first_choice(Some(30e6)));
+    assert!(slow <= unknown && unknown < fast, "{slow:?}, {unknown:?}, {fast:?}");
+    assert_eq!(slow, Some(240));
 }
