@@ -36,10 +36,12 @@ impl Stream {
     }
 
     /// Whether so many bytes wait to be shown that no more are fetched. Two segments always may, or
-    /// nothing would play.
+    /// nothing would play; and what a seek back left beyond a hole keeps nobody from filling it.
     pub(super) fn is_full_of_bytes(&self, world: &World<'_, '_>) -> bool {
         let limit = world.cx.config.buffer.forward_bytes;
-        let held = self.buffer.held().iter().filter(|held| held.range.end > world.playhead);
+        let reached = self.buffer.end_of_range(world.playhead).unwrap_or(world.playhead);
+        let waits = |held: &TimeRange| held.end > world.playhead && held.start <= reached;
+        let held = self.buffer.held().iter().filter(|held| waits(&held.range));
         let sizes = held.map(|held| held.bytes).chain(self.queue.iter().map(|one| one.bytes));
         let (mut count, mut bytes) = (0, 0_u64);
         for size in sizes {

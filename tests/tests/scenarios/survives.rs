@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinora_core::Config;
 use kinora_core::io::{Event, MediaKind, Warning};
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::film::{Codec, Part};
@@ -63,6 +64,20 @@ fn a_buffer_full_of_what_a_seek_left_ahead() {
         assert!(world.element.position > seconds(to + 4));
     }
     no_error(&world);
+}
+
+#[test]
+fn bytes_that_a_seek_left_ahead_leave_room_for_those_that_are_needed() {
+    let film = Film { seconds: 300, rungs: vec![(6_000, 1080)], ..Film::default() };
+    let mut config = Config::default();
+    config.buffer.forward_bytes = 6_000_000;
+    let mut world = World::new(config, film.publish(BASE), Network::constant(20_000));
+    world.load(&hls());
+    world.act(&Action::Seek(seconds(100)));
+    world.run_for(Duration::from_secs(10));
+    world.act(&Action::Seek(seconds(20)));
+    world.run_for(Duration::from_secs(10));
+    assert!(world.element.position > seconds(28), "stuck at {}", world.element.position);
 }
 
 #[test]

@@ -13,8 +13,9 @@ const BASE_BUDGET: usize = 60;
 const ACTION_BUDGET: usize = 12;
 /// What one fault may cost: the attempt again, or the same segment from elsewhere.
 const FAULT_BUDGET: usize = 4;
-/// One resource may be asked for so often in a minute without the viewer's doing.
-const MAX_REPEATS: usize = 10;
+/// One resource may be asked for so often in a minute without the viewer's doing: the attempts of one
+/// budget every quarter of a minute.
+const MAX_REPEATS: usize = 16;
 /// Streams are kept in step by no more than this.
 const MAX_LEAD: MediaTime = MediaTime::from_secs(6);
 
