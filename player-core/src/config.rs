@@ -20,6 +20,8 @@ pub struct Config {
     pub cmcd: CmcdConfig,
     /// How encrypted content gets its keys.
     pub drm: DrmConfig,
+    /// How live presentations are followed.
+    pub live: LiveConfig,
     /// Seed of everything that looks random, such as the jitter of retries.
     pub seed: u64,
     /// Record every input, so that the session can be replayed
@@ -186,7 +188,7 @@ impl RetryConfig {
             RequestKind::MediaPlaylist(_) => &self.playlist,
             RequestKind::Initialization(_) | RequestKind::Index(_) => &self.init,
             RequestKind::Segment(_) => &self.segment,
-            RequestKind::Steering => &self.steering,
+            RequestKind::Steering | RequestKind::Clock => &self.steering,
             RequestKind::License => &self.license,
         }
     }
@@ -276,5 +278,28 @@ impl Config {
             system.headers.clear();
         }
         config
+    }
+}
+
+/// How live presentations are followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LiveConfig {
+    /// How far behind what happens to play; what the service asks for if absent
+    /// (`ServiceDescription`, `suggestedPresentationDelay`, `PART-HOLD-BACK`, `HOLD-BACK`).
+    pub target_latency: Option<Duration>,
+    /// Play a little faster or slower to keep the latency, as long as the viewer's speed is 1.
+    pub catch_up: bool,
+    /// The most the rate may differ from 1 for that, 0 to 0.5; what the service allows, or else 0.05,
+    /// if absent.
+    pub max_rate_change: Option<f64>,
+    /// Jump to the target when playback is this much later than it; absent: chosen by the segments'
+    /// length.
+    pub jump_after: Option<Duration>,
+}
+
+impl Default for LiveConfig {
+    fn default() -> Self {
+        Self { target_latency: None, catch_up: true, max_rate_change: None, jump_after: None }
     }
 }

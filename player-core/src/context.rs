@@ -13,6 +13,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     /// The platform says that there is no network.
     pub(crate) offline: bool,
+    /// What the device's wall clock is ahead of the monotonic one, in microseconds, if it was told.
+    pub(crate) device_clock: Option<i64>,
     pub(crate) config: &'a Config,
     pub(crate) environment: &'a Environment,
     pub(crate) abr: &'a mut Abr,

@@ -70,6 +70,7 @@ mod context;
 mod decoders;
 mod drm;
 mod limits;
+mod live;
 mod outbox;
 mod pictures;
 mod playback;

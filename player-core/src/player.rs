@@ -30,6 +30,8 @@ pub struct Player {
     session: Option<Session>,
     offline: bool,
     rate: f64,
+    /// What the device's wall clock is ahead of the monotonic one, in microseconds.
+    device_clock: Option<i64>,
     recorder: Option<Recorder>,
     drained: bool,
     /// When the host was asked to come back.
@@ -53,6 +55,7 @@ impl Player {
             session: None,
             offline: false,
             rate: 1.0,
+            device_clock: None,
             recorder,
             drained: true,
             due: None,
@@ -82,6 +85,11 @@ impl Player {
                 *session = Some(Session::start(&mut cx, source, rate));
             }
             Input::Unload => self.close(),
+            Input::WallClock(wall) => {
+                let now = i64::try_from(self.now.micros()).unwrap_or(i64::MAX);
+                self.device_clock = Some(wall.micros().saturating_sub(now));
+                self.forward(Input::WallClock(wall));
+            }
             Input::Configure(config) => {
                 let abr = abr_config(&config, &mut self.out);
                 self.abr.configure(abr);
@@ -163,6 +171,7 @@ impl Player {
         let cx = Context {
             now: self.now,
             offline: self.offline,
+            device_clock: self.device_clock,
             config: &self.config,
             environment: &self.environment,
             abr: &mut self.abr,
@@ -202,8 +211,7 @@ impl Player {
             ..State::default()
         };
         if let Some(session) = &self.session {
-            let goal = MediaTime::from_duration(self.config.buffer.forward);
-            session.describe(&mut state, self.now, goal);
+            session.describe(&mut state, self.now, &self.config);
             state.timers = session.timers(self.now, &self.config.retry, self.offline);
         }
         state

@@ -8,9 +8,6 @@ pub(crate) const LOCKED: &str = "content encrypted as whole segments, or in an u
 
 /// Leaves in a presentation what can be played. Says what cannot, if nothing is left.
 pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'static str> {
-    if presentation.live.is_some() {
-        return Err("a live presentation");
-    }
     let mut refused = None;
     presentation.periods.retain(|period| {
         let here = period.remote.is_none();
@@ -52,7 +49,7 @@ mod tests {
 
     use super::*;
     use crate::io::MediaKind;
-    use crate::presentation::{Live, Period, ProtectionMethod, SwitchingSet};
+    use crate::presentation::{Period, ProtectionMethod, SwitchingSet};
 
     fn set(purpose: Purpose, encrypted: bool) -> SwitchingSet {
         let segments = Segments::Playlist { url: "https://a/1.m3u8".into() };
@@ -94,8 +91,5 @@ mod tests {
         let mut remote = of(vec![set(Purpose::Playback, false)]);
         remote.periods[0].remote = Some("https://a/period.xml".into());
         assert_eq!(keep_playable(&mut remote), Err("a period whose content is elsewhere"));
-        let mut live = of(vec![set(Purpose::Playback, false)]);
-        live.live = Some(Live::default());
-        assert_eq!(keep_playable(&mut live), Err("a live presentation"));
     }
 }

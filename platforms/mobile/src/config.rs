@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kinora_core::config::{
-    AbrConfig, BufferConfig, CmcdConfig, CmcdMode, Config, DrmConfig, KeySystemConfig, RetryBudget,
-    RetryConfig,
+    AbrConfig, BufferConfig, CmcdConfig, CmcdMode, Config, DrmConfig, KeySystemConfig, LiveConfig,
+    RetryBudget, RetryConfig,
 };
 
 use crate::SdkError;
@@ -29,6 +29,8 @@ pub struct Config {
     pub cmcd: CmcdConfig,
     /// How encrypted content gets its keys.
     pub drm: DrmConfig,
+    /// How live presentations are followed.
+    pub live: LiveConfig,
     /// Seed of everything that looks random, such as the jitter of retries.
     pub seed: u64,
     /// Record every input, so that the session can be replayed.
@@ -168,4 +170,19 @@ pub struct RetryBudget {
     /// Give an attempt up when nothing more has arrived for so long; a third where another place has
     /// it.
     pub stall_timeout: Duration,
+}
+
+/// How live presentations are followed.
+#[uniffi::remote(Record)]
+pub struct LiveConfig {
+    /// How far behind what happens to play; what the service asks for if absent.
+    pub target_latency: Option<Duration>,
+    /// Play a little faster or slower to keep the latency, as long as the viewer's speed is 1.
+    pub catch_up: bool,
+    /// The most the rate may differ from 1 for that, 0 to 0.5; what the service allows, or else 0.05,
+    /// if absent.
+    pub max_rate_change: Option<f64>,
+    /// Jump to the target when playback is this much later than it; absent: chosen by the segments'
+    /// length.
+    pub jump_after: Option<Duration>,
 }

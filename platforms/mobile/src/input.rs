@@ -7,7 +7,7 @@ use kinora_core::io::{
     NetworkState, OperationId, OperationResult, PictureKind, ReadyState, RequestFailure, RequestId,
     ResponseHead, Selection, Source, SourceFormat,
 };
-use kinora_core::time::{MediaTime, TimeRange, Timestamp};
+use kinora_core::time::{MediaTime, TimeRange, Timestamp, WallTime};
 
 /// An input, and when it happened.
 #[derive(Clone, Debug, PartialEq, uniffi::Record)]
@@ -24,6 +24,9 @@ pub struct TimedInput {
 pub enum Input {
     /// The instant of the last timeout has come.
     Timeout,
+    /// The device's wall clock shows this now. Sent before a load, and again whenever the two clocks
+    /// may have parted.
+    WallClock(WallTime),
     /// Play this, instead of whatever was playing.
     Load(Source),
     /// Stop, and give everything back.
@@ -68,6 +71,20 @@ pub enum Input {
         id: RequestId,
         /// The boxes.
         data: Vec<u8>,
+    },
+    /// A chunk of a body kept in chunks is whole: a `moof`, what stands before it, and its `mdat`.
+    /// Chunks follow one another without gaps.
+    BodyChunk {
+        /// Of this request.
+        id: RequestId,
+        /// The boxes before its `mdat`.
+        head: Vec<u8>,
+        /// Where it begins in the body, in bytes.
+        start: u64,
+        /// The first byte after it.
+        end: u64,
+        /// When its first byte arrived, on the clock that inputs are stamped with.
+        began: Timestamp,
     },
     /// So much of a kept body has arrived. Sent at the first byte and then no oftener than every
     /// 50 ms.

@@ -27,7 +27,7 @@ mod variants;
 pub use config::default_config;
 pub use error::{ErrorRow, SdkError, error_table};
 pub use input::TimedInput;
-pub use media::{boxes_before_mdat, media_range};
+pub use media::{ChunkLayout, boxes_before_mdat, chunk_layout, media_range};
 pub use output::{DecisionCandidate, DecisionReasons, Header};
 pub use player::Player;
 pub use replay::{TimedOutput, replay, replay_to_bytes};

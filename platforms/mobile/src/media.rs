@@ -13,6 +13,22 @@ pub fn boxes_before_mdat(data: &[u8]) -> Result<Option<u64>, SdkError> {
     Ok(media::boxes_before_mdat(data).map(|length| length as u64))
 }
 
+/// Where the first chunk of some bytes has its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct ChunkLayout {
+    /// Bytes before the `mdat`.
+    pub head: u64,
+    /// Bytes of the whole; nothing if it goes on to the end of the body.
+    pub length: Option<u64>,
+}
+
+/// The layout of the chunk that `data` begins with, once the header of its `mdat` has arrived.
+#[uniffi::export]
+pub fn chunk_layout(data: &[u8]) -> Result<Option<ChunkLayout>, SdkError> {
+    let layout = media::chunk_layout(data);
+    Ok(layout.map(|layout| ChunkLayout { head: layout.head, length: layout.length }))
+}
+
 /// When a media segment plays, by its own timestamps, from its initialisation segment and its bytes:
 /// what appending it adds to a buffer's ranges, before the append's offset and window are applied.
 /// Nothing when `segment` is itself an initialisation segment.

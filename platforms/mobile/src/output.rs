@@ -5,9 +5,10 @@ use std::time::Duration;
 use kinora_core::abr::{Candidate, Cause, Reasons};
 use kinora_core::error::PlayerError;
 use kinora_core::io::{
-    AppendBody, BodyHandling, ByteRange, Decision, DecoderQuery, Event, LicenseCommand,
-    MediaCommand, MediaKind, MediaOperation, OperationId, Output, Picture, PlaybackStatus, Quality,
-    Request, RequestId, RequestKind, Resource, SteeringFault, Tile, TrackInfo, Warning,
+    AppendBody, BodyHandling, ByteRange, Decision, DecoderQuery, Event, LatencyStanding,
+    LicenseCommand, MediaCommand, MediaKind, MediaOperation, OperationId, Output, Picture,
+    PlaybackStatus, Quality, Request, RequestId, RequestKind, Resource, SteeringFault, Tile,
+    TrackInfo, Warning,
 };
 use kinora_core::manifest::WarningCode;
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
@@ -81,12 +82,14 @@ pub enum RequestKind {
     Initialization(MediaKind),
     /// A segment index box.
     Index(MediaKind),
-    /// A media segment.
+    /// A media segment, or a part of one.
     Segment(MediaKind),
     /// A steering manifest.
     Steering,
     /// A licence. Neither request nor response belong in any log.
     License,
+    /// The server's time.
+    Clock,
 }
 
 /// A span of bytes of a resource.
@@ -106,6 +109,9 @@ pub enum BodyHandling {
     /// The host keeps the bytes until an append names the request or a cancel drops it. It reports
     /// progress and, as soon as it has them, the boxes before the first `mdat`.
     Keep,
+    /// As `Keep`, and the host tells of each `moof` with its `mdat` once it is whole. It keeps the
+    /// body until a cancel names the request.
+    KeepChunks,
 }
 
 /// One thing to do to the media element or its buffers.
@@ -158,8 +164,10 @@ pub enum MediaCommand {
         /// What to drop.
         range: TimeRange,
     },
-    /// Set the media source's duration.
+    /// Set the media source's duration; the greatest time while it is live and has no end.
     SetDuration(MediaTime),
+    /// `setLiveSeekableRange`: where the viewer may go while the duration is without end.
+    SetLiveSeekableRange(TimeRange),
     /// `endOfStream`: every buffer holds its last segment.
     EndOfStream,
     /// Set the element's `currentTime`.
@@ -202,6 +210,15 @@ pub enum AppendBody {
     Bytes(Vec<u8>),
     /// The body the host kept for this request; the host may forget it once appended.
     Kept(RequestId),
+    /// A chunk of the body the host keeps for this request.
+    Span {
+        /// The request.
+        id: RequestId,
+        /// First byte, counted from the start of the body.
+        start: u64,
+        /// The first byte after it.
+        end: u64,
+    },
 }
 
 /// What the player tells the app.
@@ -268,6 +285,23 @@ pub enum Event {
         /// The picture; none where the presentation has none for that time.
         picture: Option<Box<Picture>>,
     },
+    /// Live: where the viewer may go has changed by more than the clock's going on explains, or for
+    /// the first time.
+    SeekableChanged(TimeRange),
+    /// Live: how playback stands to the latency aimed for has changed.
+    LatencyChanged {
+        /// How it stands now.
+        standing: LatencyStanding,
+        /// From when something happens, or is published where no clock tells, to when it is shown.
+        latency: MediaTime,
+        /// What is aimed for.
+        target: MediaTime,
+    },
+    /// The presentation will not grow any more.
+    LiveEnded {
+        /// Its length, if known.
+        duration: Option<MediaTime>,
+    },
     /// The playhead has reached the end.
     Ended,
     /// Something went wrong and the player went on.
@@ -311,6 +345,20 @@ pub struct Tile {
     pub width: u32,
     /// From top to bottom.
     pub height: u32,
+}
+
+/// How live playback stands to the latency aimed for.
+#[uniffi::remote(Enum)]
+#[non_exhaustive]
+pub enum LatencyStanding {
+    /// Near enough.
+    OnTarget,
+    /// Too far behind: playback is a little faster until it has caught up.
+    CatchingUp,
+    /// Too close to the live edge, or short of media: playback is a little slower.
+    FallingBack,
+    /// The viewer is elsewhere on purpose; nothing is done.
+    Away,
 }
 
 /// A choice of quality for one segment, with the reasons for it.
@@ -494,6 +542,32 @@ pub enum Warning {
         at: MediaTime,
         /// Why.
         reason: String,
+    },
+    /// Live: what was to be played next is no longer there, and playback goes on later.
+    FellBehindWindow {
+        /// Where the playhead was.
+        from: MediaTime,
+        /// Where playback goes on.
+        to: MediaTime,
+    },
+    /// Live: playback was too late to catch up by playing faster, and jumped.
+    JumpedToLive {
+        /// Where the playhead was.
+        from: MediaTime,
+        /// Where playback goes on.
+        to: MediaTime,
+    },
+    /// Live: a manifest has brought nothing new for longer than it may.
+    ManifestStalled {
+        /// Of the playlist or MPD.
+        url: String,
+        /// For how long, in milliseconds.
+        silence_ms: u64,
+    },
+    /// Live: it goes on.
+    ManifestResumed {
+        /// Of the playlist or MPD.
+        url: String,
     },
     /// The platform's buffer is full; the player keeps less ahead from here on.
     BufferFull {

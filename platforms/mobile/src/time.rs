@@ -1,7 +1,7 @@
 //! Times and ids: one number each on the wire.
 
 use kinora_core::io::{KeySessionId, OperationId, RequestId};
-use kinora_core::time::{MediaTime, TimeRange, Timestamp};
+use kinora_core::time::{MediaTime, TimeRange, Timestamp, WallTime};
 
 uniffi::custom_type!(
     /// A point on, or a distance along, the presentation timeline, in flicks (1/705 600 000 s).
@@ -17,6 +17,14 @@ uniffi::custom_type!(
     remote,
     lower: |instant| instant.micros(),
     try_lift: |micros| Ok(Timestamp::from_micros(micros)),
+});
+
+uniffi::custom_type!(
+    /// An instant of the wall clock, in microseconds since the Unix epoch.
+    WallTime, i64, {
+    remote,
+    lower: |instant| instant.micros(),
+    try_lift: |micros| Ok(WallTime::from_micros(micros)),
 });
 
 uniffi::custom_type!(

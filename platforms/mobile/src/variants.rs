@@ -8,12 +8,13 @@ use kinora_core::abr::{Cause, Network};
 use kinora_core::config::CmcdMode;
 use kinora_core::error::{ErrorCategory, ErrorCode, Severity};
 use kinora_core::io::{
-    AppendBody, BodyHandling, Event, Input, KeyStatus, LicenseCommand, MediaCommand, MediaFailure,
-    MediaKind, NetworkState, OperationResult, Output, PictureKind, PlaybackStatus, ReadyState,
-    RequestFailure, RequestKind, Selection, SourceFormat, SteeringFault, Warning,
+    AppendBody, BodyHandling, Event, Input, KeyStatus, LatencyStanding, LicenseCommand,
+    MediaCommand, MediaFailure, MediaKind, NetworkState, OperationResult, Output, PictureKind,
+    PlaybackStatus, ReadyState, RequestFailure, RequestKind, Selection, SourceFormat,
+    SteeringFault, Warning,
 };
 use kinora_core::manifest::WarningCode;
-use kinora_core::telemetry::{MaskReason, OriginHealth, TimerReason};
+use kinora_core::telemetry::{ClockSource, MaskReason, OriginHealth, TimerReason};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use uniffi::Lift;
 
@@ -92,12 +93,14 @@ fn every_variant_of_the_core_is_declared() {
     assert_complete::<AppendBody>();
     assert_complete::<BodyHandling>();
     assert_complete::<CmcdMode>();
+    assert_complete::<ClockSource>();
     assert_complete::<ErrorCategory>();
     assert_complete::<ErrorCode>();
     assert_complete::<Event>();
     assert_complete::<Input>();
     assert_complete::<KeyStatus>();
     assert_complete::<LicenseCommand>();
+    assert_complete::<LatencyStanding>();
     assert_complete::<MediaCommand>();
     assert_complete::<MediaFailure>();
     assert_complete::<MediaKind>();
@@ -125,5 +128,5 @@ fn every_variant_of_the_core_is_declared() {
 fn a_missing_variant_would_be_noticed() {
     assert!(variants::<Cause>().contains(&"Startup"));
     assert!(!knows::<Severity>(3));
-    assert!(knows::<Input>(2), "its fields are missing, but the variant is known");
+    assert!(knows::<Input>(3), "its fields are missing, but the variant is known");
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use kinora_core::config::Config;
@@ -12,7 +12,7 @@ use kinora_core::io::{
     MediaOperation, NetworkState, OperationResult, Output, Request, RequestId, Selection, Source,
 };
 use kinora_core::telemetry::State;
-use kinora_core::time::{MediaTime, Timestamp};
+use kinora_core::time::{MediaTime, Timestamp, WallTime};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
@@ -65,6 +65,8 @@ pub(crate) struct Driver {
     epoch: Instant,
     running: HashMap<RequestId, AbortHandle>,
     kept: HashMap<RequestId, Bytes>,
+    /// Bodies kept in chunks: each chunk with where it begins.
+    chunks: HashMap<RequestId, Vec<(u64, Bytes)>>,
     report_sender: mpsc::Sender<Report>,
     reports: mpsc::Receiver<Report>,
     commands: mpsc::Receiver<Command>,
@@ -100,6 +102,7 @@ impl Driver {
             epoch: Instant::now(),
             running: HashMap::new(),
             kept: HashMap::new(),
+            chunks: HashMap::new(),
             report_sender,
             reports,
             commands: parts.commands,
@@ -148,7 +151,10 @@ impl Driver {
     fn obey(&mut self, command: Option<Command>) -> bool {
         let now = self.now();
         match command {
-            Some(Command::Load(source)) => self.inputs.push_back(Input::Load(source)),
+            Some(Command::Load(source)) => {
+                self.inputs.push_back(Input::WallClock(wall_clock()));
+                self.inputs.push_back(Input::Load(source));
+            }
             Some(Command::Play) => {
                 // As in a browser, playing on from the end means from the start again.
                 if self.element.state().ended {
@@ -189,11 +195,18 @@ impl Driver {
         if !self.running.contains_key(&report.id) {
             return;
         }
-        if let Some(body) = report.body {
-            self.running.remove(&report.id);
-            if let ReportedBody::Kept(body) = body {
+        match (report.body, &report.input) {
+            (Some(ReportedBody::Chunk(chunk)), Input::BodyChunk { start, .. }) => {
+                self.chunks.entry(report.id).or_default().push((*start, chunk));
+            }
+            (Some(ReportedBody::Kept(body)), _) => {
+                self.running.remove(&report.id);
                 self.kept.insert(report.id, body);
             }
+            (Some(_), _) => {
+                self.running.remove(&report.id);
+            }
+            (None, _) => {}
         }
         self.inputs.push_back(report.input);
     }
@@ -249,7 +262,8 @@ impl Driver {
 
     fn start(&mut self, request: Request) {
         let id = request.id;
-        let mut sink = ResponseSink::new(&request, self.body_limit, self.report_sender.clone());
+        let reports = self.report_sender.clone();
+        let mut sink = ResponseSink::new(&request, self.body_limit, reports, self.epoch);
         let transport = self.transport.clone();
         let task = tokio::spawn(async move {
             let result = transport.fetch(request, &mut sink).await;
@@ -263,6 +277,7 @@ impl Driver {
             task.abort();
         }
         self.kept.remove(&id);
+        self.chunks.remove(&id);
     }
 
     fn operate(&mut self, now: Timestamp, operation: MediaOperation) {
@@ -271,8 +286,15 @@ impl Driver {
                 Some(Bytes::copy_from_slice(bytes))
             }
             MediaCommand::Append { body: AppendBody::Kept(id), .. } => self.kept.get(id).cloned(),
+            MediaCommand::Append { body: AppendBody::Span { id, start, .. }, .. } => {
+                let chunks = self.chunks.get(id);
+                chunks
+                    .and_then(|chunks| chunks.iter().find(|(at, _)| at == start))
+                    .map(|(_, chunk)| chunk.clone())
+            }
             MediaCommand::Close => {
                 self.kept.clear();
+                self.chunks.clear();
                 None
             }
             _ => None,
@@ -284,6 +306,13 @@ impl Driver {
         {
             self.kept.remove(id);
         }
+        if let MediaCommand::Append { body: AppendBody::Span { id, start, .. }, .. } =
+            &operation.command
+            && result != OperationResult::Failed(MediaFailure::QuotaExceeded)
+            && let Some(chunks) = self.chunks.get_mut(id)
+        {
+            chunks.retain(|(at, _)| at != start);
+        }
         self.inputs.push_back(Input::MediaResult { id: operation.id, result });
     }
 }
@@ -294,6 +323,12 @@ impl Drop for Driver {
             task.abort();
         }
     }
+}
+
+/// What the device's clock shows.
+fn wall_clock() -> WallTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    WallTime::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 async fn sleep_until_some(deadline: Option<Instant>) {

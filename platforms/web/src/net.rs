@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use kinora_core::io::{BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead};
+use kinora_core::media::{Chunk, ChunkHunt};
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -61,6 +62,22 @@ pub(crate) struct KeptBodies(RefCell<Vec<(RequestId, Array)>>);
 impl KeptBodies {
     pub(crate) fn chunks(&self, id: RequestId) -> Option<Array> {
         self.0.borrow().iter().find(|(kept, _)| *kept == id).map(|(_, chunks)| chunks.clone())
+    }
+
+    /// The part of a body between two places, as views of what it arrived in.
+    pub(crate) fn span(&self, id: RequestId, start: u64, end: u64) -> Option<Array> {
+        let chunks = self.chunks(id)?;
+        let (span, mut at) = (Array::new(), 0);
+        for chunk in chunks.iter() {
+            let chunk: Uint8Array = chunk.unchecked_into();
+            let length = u64::from(chunk.length());
+            let (from, to) = (start.max(at), end.min(at + length));
+            if from < to {
+                span.push(&chunk.subarray((from - at) as u32, (to - at) as u32));
+            }
+            at += length;
+        }
+        (at >= end).then_some(span)
     }
 
     pub(crate) fn forget(&self, id: RequestId) {
@@ -181,7 +198,7 @@ struct Body<'a> {
     id: RequestId,
     received: u64,
     /// Where the chunks go if the body is kept, and what is known of its first boxes.
-    kept: Option<(Array, BoxHunt)>,
+    kept: Option<(Array, Hunt)>,
     reported: Option<Timestamp>,
 }
 
@@ -189,10 +206,15 @@ impl<'a> Body<'a> {
     fn new(driver: &'a Driver, request: &Request) -> Self {
         let kept = match request.body {
             BodyHandling::Deliver => None,
-            BodyHandling::Keep => {
+            handling => {
                 let chunks = Array::new();
                 driver.network().kept.0.borrow_mut().push((request.id, chunks.clone()));
-                Some((chunks, BoxHunt::default()))
+                let in_chunks = handling == BodyHandling::KeepChunks;
+                let hunt = match in_chunks {
+                    true => Hunt::Chunks(ChunkHunt::default()),
+                    false => Hunt::Head(BoxHunt::default()),
+                };
+                Some((chunks, hunt))
             }
         };
         Self { driver, id: request.id, received: 0, kept, reported: None }
@@ -206,10 +228,23 @@ impl<'a> Body<'a> {
             return;
         };
         chunks.push(chunk);
-        if let Some(data) = hunt.search(chunk) {
-            self.driver.handle(Input::BodyHead { id, data });
-        }
         let now = self.driver.now();
+        match hunt {
+            Hunt::Head(hunt) => {
+                if let Some(data) = hunt.search(chunk) {
+                    self.driver.handle(Input::BodyHead { id, data });
+                }
+            }
+            Hunt::Chunks(hunt) => {
+                let base = self.received - u64::from(chunk.length());
+                let mut read = |from: u64, to: u64| {
+                    chunk.subarray((from - base) as u32, (to - base) as u32).to_vec()
+                };
+                while let Some(found) = hunt.advance(self.received, now, &mut read) {
+                    tell_chunk(self.driver, id, found);
+                }
+            }
+        }
         let due = |last: Timestamp| now.micros() >= last.micros() + PROGRESS_INTERVAL_US;
         if self.reported.is_none_or(due) {
             self.reported = Some(now);
@@ -219,14 +254,31 @@ impl<'a> Body<'a> {
 
     fn end(self, url: &str) {
         let id = self.id;
-        if let Some((_, hunt)) = self.kept
-            && !hunt.over
-        {
-            self.driver.handle(Input::BodyHead { id, data: Vec::new() });
+        match self.kept {
+            Some((_, Hunt::Head(hunt))) if !hunt.over => {
+                self.driver.handle(Input::BodyHead { id, data: Vec::new() });
+            }
+            Some((_, Hunt::Chunks(mut hunt))) => {
+                if let Some(found) = hunt.end(self.received) {
+                    tell_chunk(self.driver, id, found);
+                }
+            }
+            _ => {}
         }
         let from_cache = came_from_cache(self.driver.scope(), url);
         self.driver.handle(Input::BodyEnd { id, received: self.received, from_cache });
     }
+}
+
+/// What is looked for in a body that is kept.
+enum Hunt {
+    Head(BoxHunt),
+    Chunks(ChunkHunt),
+}
+
+fn tell_chunk(driver: &Driver, id: RequestId, chunk: Chunk) {
+    let Chunk { head, start, end, began } = chunk;
+    driver.handle(Input::BodyChunk { id, head, start, end, began });
 }
 
 /// Looks for the boxes before the first `mdat`, copying little more than them into the module.

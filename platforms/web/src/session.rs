@@ -6,7 +6,7 @@ use kinora_core::io::{
     Area, ElementState, Environment, Input, KeySessionId, NetworkState, PictureKind, ReadyState,
     Selection, Source,
 };
-use kinora_core::time::MediaTime;
+use kinora_core::time::{MediaTime, WallTime};
 use kinora_core::{Config, Error};
 use wasm_bindgen::prelude::*;
 
@@ -51,6 +51,8 @@ impl Session {
     ) -> Result<(), JsValue> {
         let format = convert::source_format(format).map_err(invalid)?;
         let start = start.map(MediaTime::from_seconds);
+        let wall = WallTime::from_micros((js_sys::Date::now() * 1000.0) as i64);
+        self.driver.handle(Input::WallClock(wall));
         self.driver.handle(Input::Load(Source { url, format, start }));
         Ok(())
     }

@@ -34,6 +34,8 @@ extern "C" {
     fn remove(this: &Sink, kind: &str, start: f64, end: f64) -> Promise;
     #[wasm_bindgen(method, js_name = setDuration)]
     fn set_duration(this: &Sink, duration: f64) -> Promise;
+    #[wasm_bindgen(method, js_name = setLiveSeekableRange)]
+    fn set_live_seekable_range(this: &Sink, start: f64, end: f64) -> Promise;
     #[wasm_bindgen(method, js_name = endOfStream)]
     fn end_of_stream(this: &Sink) -> Promise;
     #[wasm_bindgen(method)]
@@ -72,9 +74,10 @@ pub(crate) fn start(
         MediaCommand::Append { kind, timestamp_offset, window, body } => {
             let chunks = match body {
                 AppendBody::Bytes(bytes) => Array::of1(&Uint8Array::from(bytes.as_slice())),
-                AppendBody::Kept(id) => bodies.chunks(*id).ok_or_else(|| {
-                    MediaFailure::InvalidState("the body to append is no longer kept".into())
-                })?,
+                AppendBody::Kept(id) => bodies.chunks(*id).ok_or_else(gone)?,
+                AppendBody::Span { id, start, end } => {
+                    bodies.span(*id, *start, *end).ok_or_else(gone)?
+                }
             };
             let (start, end) = (window.start.seconds().max(0.0), finite_or_infinite(window.end));
             sink.append(kind.name(), timestamp_offset.seconds(), start, end, &chunks)
@@ -84,6 +87,10 @@ pub(crate) fn start(
             sink.remove(kind.name(), start, end)
         }
         MediaCommand::SetDuration(duration) => sink.set_duration(finite_or_infinite(*duration)),
+        MediaCommand::SetLiveSeekableRange(range) => {
+            let (start, end) = (range.start.seconds().max(0.0), range.end.seconds().max(0.0));
+            sink.set_live_seekable_range(start, end)
+        }
         MediaCommand::EndOfStream => sink.end_of_stream(),
         MediaCommand::Seek(position) => sink.seek(position.seconds()),
         MediaCommand::SetRate(rate) => sink.set_rate(*rate),
@@ -107,6 +114,10 @@ fn probe(sink: &Sink, query: &DecoderQuery) -> Promise {
         query.channels.unwrap_or(0),
         query.sampling_rate.unwrap_or(0),
     )
+}
+
+fn gone() -> MediaFailure {
+    MediaFailure::InvalidState("the body to append is no longer kept".into())
 }
 
 /// Waits for what [`start`] started.

@@ -304,7 +304,7 @@ impl Keys {
                 session.license = None;
                 session.deny(cx, error);
             }
-            Outcome::Kept { .. } | Outcome::Progress { .. } => {}
+            _ => {}
         }
         None
     }

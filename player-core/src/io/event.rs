@@ -74,6 +74,23 @@ pub enum Event {
         /// The picture; none where the presentation has none for that time.
         picture: Option<Box<Picture>>,
     },
+    /// Live: where the viewer may go has changed by more than the clock's going on explains, or for
+    /// the first time.
+    SeekableChanged(TimeRange),
+    /// Live: how playback stands to the latency aimed for has changed.
+    LatencyChanged {
+        /// How it stands now.
+        standing: LatencyStanding,
+        /// From when something happens, or is published where no clock tells, to when it is shown.
+        latency: MediaTime,
+        /// What is aimed for.
+        target: MediaTime,
+    },
+    /// The presentation will not grow any more: it can be played to its end like any other.
+    LiveEnded {
+        /// Its length, if known.
+        duration: Option<MediaTime>,
+    },
     /// The playhead has reached the end.
     Ended,
     /// Something went wrong and the player went on.
@@ -117,6 +134,32 @@ pub struct Tile {
     pub width: u32,
     /// From top to bottom.
     pub height: u32,
+}
+
+/// How live playback stands to the latency aimed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum LatencyStanding {
+    /// Near enough.
+    OnTarget,
+    /// Too far behind: playback is a little faster until it has caught up.
+    CatchingUp,
+    /// Too close to the live edge, or short of media: playback is a little slower.
+    FallingBack,
+    /// The viewer is elsewhere on purpose, by a seek, a pause or another speed; nothing is done.
+    Away,
+}
+
+impl LatencyStanding {
+    /// A short name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnTarget => "on-target",
+            Self::CatchingUp => "catching-up",
+            Self::FallingBack => "falling-back",
+            Self::Away => "away",
+        }
+    }
 }
 
 /// A choice of quality for one segment, with the reasons for it.
@@ -222,6 +265,33 @@ pub enum Warning {
         at: MediaTime,
         /// Why.
         reason: String,
+    },
+    /// Live: what was to be played next is no longer there, and playback goes on later.
+    FellBehindWindow {
+        /// Where the playhead was.
+        from: MediaTime,
+        /// Where playback goes on.
+        to: MediaTime,
+    },
+    /// Live: playback was too late to catch up by playing faster, and jumped.
+    JumpedToLive {
+        /// Where the playhead was.
+        from: MediaTime,
+        /// Where playback goes on.
+        to: MediaTime,
+    },
+    /// Live: a manifest has brought nothing new for longer than it may. What is there is played; the
+    /// manifest is asked for less and less often.
+    ManifestStalled {
+        /// Of the playlist or MPD.
+        url: String,
+        /// For how long, in milliseconds.
+        silence_ms: u64,
+    },
+    /// Live: it goes on.
+    ManifestResumed {
+        /// Of the playlist or MPD.
+        url: String,
     },
     /// The platform's buffer is full; the player keeps less ahead from here on.
     BufferFull {

@@ -7,7 +7,7 @@ use super::{
     ResponseHead,
 };
 use crate::config::Config;
-use crate::time::MediaTime;
+use crate::time::{MediaTime, Timestamp, WallTime};
 
 /// What a host tells the player, by [`Player::handle_input`](crate::Player::handle_input).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,10 @@ use crate::time::MediaTime;
 pub enum Input {
     /// The instant of the last [`Output::Timeout`](super::Output::Timeout) has come.
     Timeout,
+    /// The device's wall clock shows this now. Sent before a load, and again whenever the two clocks
+    /// may have parted, as after sleep or when the user has set the clock. Live playback needs it
+    /// where no server tells the time.
+    WallClock(WallTime),
     /// Play this, instead of whatever was playing.
     Load(Source),
     /// Stop, and give everything back.
@@ -63,6 +67,20 @@ pub enum Input {
         id: RequestId,
         /// The boxes.
         data: Vec<u8>,
+    },
+    /// A chunk of a body under [`BodyHandling::KeepChunks`](super::BodyHandling::KeepChunks) is whole:
+    /// a `moof`, what stands before it, and its `mdat`. Chunks follow one another without gaps.
+    BodyChunk {
+        /// Of this request.
+        id: RequestId,
+        /// The boxes before its `mdat`.
+        head: Vec<u8>,
+        /// Where it begins in the body, in bytes.
+        start: u64,
+        /// The first byte after it.
+        end: u64,
+        /// When its first byte arrived, on the clock that inputs are stamped with.
+        began: Timestamp,
     },
     /// So much of a kept body has arrived. Sent at the first byte and then no oftener than every
     /// 50 ms.

@@ -60,8 +60,10 @@ pub enum MediaCommand {
         /// What to drop.
         range: TimeRange,
     },
-    /// Set the media source's duration.
+    /// Set the media source's duration; [`MediaTime::MAX`] while it is live and has no end.
     SetDuration(MediaTime),
+    /// `setLiveSeekableRange`: where the viewer may go while the duration is without end.
+    SetLiveSeekableRange(TimeRange),
     /// `endOfStream`: every buffer holds its last segment.
     EndOfStream,
     /// Set the element's `currentTime`.
@@ -104,6 +106,16 @@ pub enum AppendBody {
     Bytes(Vec<u8>),
     /// The body the host kept for this request; the host may forget it once appended.
     Kept(RequestId),
+    /// A chunk of the body the host keeps for this request
+    /// ([`BodyHandling::KeepChunks`](super::BodyHandling::KeepChunks)).
+    Span {
+        /// The request.
+        id: RequestId,
+        /// First byte, counted from the start of the body.
+        start: u64,
+        /// The first byte after it.
+        end: u64,
+    },
 }
 
 /// What came of a media operation.

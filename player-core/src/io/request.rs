@@ -52,12 +52,14 @@ pub enum RequestKind {
     Initialization(MediaKind),
     /// A segment index box (`sidx`).
     Index(MediaKind),
-    /// A media segment.
+    /// A media segment, or a part of one.
     Segment(MediaKind),
     /// A steering manifest.
     Steering,
     /// A licence. Neither request nor response belong in any log.
     License,
+    /// The server's time (ISO/IEC 23009-1 §5.8.5.7, `UTCTiming`).
+    Clock,
 }
 
 impl RequestKind {
@@ -71,13 +73,14 @@ impl RequestKind {
             Self::Segment(_) => "segment",
             Self::Steering => "steering",
             Self::License => "license",
+            Self::Clock => "clock",
         }
     }
 
     /// The kind of media it serves, if it is one alone.
     pub const fn media(self) -> Option<MediaKind> {
         match self {
-            Self::Manifest | Self::Steering | Self::License => None,
+            Self::Manifest | Self::Steering | Self::License | Self::Clock => None,
             Self::MediaPlaylist(kind)
             | Self::Initialization(kind)
             | Self::Index(kind)
@@ -117,6 +120,11 @@ pub enum BodyHandling {
     /// progress ([`Input::BodyProgress`](super::Input::BodyProgress)) and, as soon as it has them,
     /// the boxes before the first `mdat` ([`Input::BodyHead`](super::Input::BodyHead)).
     Keep,
+    /// As [`Keep`](Self::Keep), for a segment that is sent while it is made: the host tells of each
+    /// `moof` with its `mdat` once it is whole ([`Input::BodyChunk`](super::Input::BodyChunk)), and
+    /// appends name spans of the body ([`AppendBody::Span`](super::AppendBody::Span)). It keeps the
+    /// body until a cancel names the request, which comes once the last span is appended.
+    KeepChunks,
 }
 
 /// Status line and header fields of a response, once they have arrived.

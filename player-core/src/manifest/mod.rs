@@ -99,6 +99,11 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     })
 }
 
+/// Reads a date (RFC 3339, ISO 8601, `xs:dateTime`).
+pub(crate) fn read_date(text: &str) -> Option<crate::time::WallTime> {
+    date::Dates::default().read(text)
+}
+
 /// How many lines end in a text.
 pub(crate) fn lines_in(text: &[u8]) -> u64 {
     text.iter().filter(|&&byte| byte == b'\n').count() as u64

@@ -154,17 +154,17 @@ pub fn boxes_before_mdat(data: &[u8]) -> Option<usize> {
 }
 
 /// The header of a box.
-struct Header {
-    kind: FourCc,
+pub(super) struct Header {
+    pub(super) kind: FourCc,
     /// Of the header itself.
     length: usize,
     /// Of the whole box; none if it goes on to the end of the file.
-    size: Option<u64>,
+    pub(super) size: Option<u64>,
 }
 
 impl Header {
     #[inline(never)]
-    fn read(data: &[u8], offset: u64) -> Result<Self, Fault> {
+    pub(super) fn read(data: &[u8], offset: u64) -> Result<Self, Fault> {
         let mut reader = Reader::new(data, offset, FourCc(*b"????"));
         let size = reader.u32();
         let kind = FourCc(reader.array());

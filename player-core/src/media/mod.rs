@@ -2,12 +2,14 @@
 //! initialisation segment says of its tracks, when a fragment plays, and what an index refers to.
 
 mod boxes;
+mod chunks;
 mod codec;
 pub mod encryption;
 mod error;
 mod file_index;
 pub mod fragment;
 pub mod init;
+pub mod prft;
 pub mod pssh;
 mod reader;
 pub mod sidx;
@@ -16,5 +18,6 @@ mod testing;
 mod webm;
 
 pub use boxes::{Boxes, Mp4Box, boxes_before_mdat};
+pub use chunks::{Chunk, ChunkHunt, ChunkLayout, chunk_layout};
 pub use error::{BoxError, BoxErrorKind, FourCc};
 pub use file_index::{FileIndex, IndexProgress};

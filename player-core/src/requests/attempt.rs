@@ -136,7 +136,7 @@ impl Attempt {
         let reason = if self.response.is_none() {
             "the body came without a response"
         } else if promised.is_some_and(|promised| self.received < promised)
-            && self.wish.body == BodyHandling::Keep
+            && self.wish.body != BodyHandling::Deliver
         {
             "fewer bytes than Content-Length promised"
         } else if self.received < media::fragment::data_size(&self.head) {
@@ -152,7 +152,7 @@ impl Attempt {
     pub(super) fn complete(self) -> Outcome {
         let (ticket, origin, place) = (self.ticket, self.origin(), self.place);
         match self.wish.body {
-            BodyHandling::Keep => {
+            BodyHandling::Keep | BodyHandling::KeepChunks => {
                 Outcome::Kept { ticket, id: self.id, head: self.head, bytes: self.received, origin }
             }
             BodyHandling::Deliver => {
@@ -229,7 +229,8 @@ impl Attempt {
         let too_late = left.is_none_or(|left| left as f64 > pace * time);
         let bits_per_second = (pace * 8.0) as u64;
         // A whole network that is slow is nobody's fault, unless another place was never tried.
-        ((slow || self.elsewhere) && too_late)
+        let at_its_own_pace = !self.wish.hold.is_zero();
+        ((slow || self.elsewhere) && too_late && !at_its_own_pace)
             .then(|| Error::TooSlow { url: self.url().to_owned(), bits_per_second })
     }
 
@@ -280,7 +281,7 @@ const fn body_limit(kind: RequestKind) -> u64 {
         RequestKind::Index(_) => 16 * MIB,
         RequestKind::Initialization(_) => 4 * MIB,
         RequestKind::Segment(_) => 64 * MIB,
-        RequestKind::Steering => MIB / 4,
+        RequestKind::Steering | RequestKind::Clock => MIB / 4,
         RequestKind::License => MIB,
     }
 }

@@ -11,7 +11,7 @@ mod origins;
 mod wish;
 
 pub(crate) use origins::{OriginId, Origins};
-pub(crate) use wish::{Outcome, Place, Ticket, Transferred, Wish};
+pub(crate) use wish::{Outcome, Ticket, Transferred, Wish};
 
 use core::time::Duration;
 
@@ -25,7 +25,8 @@ use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::error::{Error, Severity};
 use crate::io::{
-    Input, MediaKind, NetworkState, Request, RequestFailure, RequestId, RequestKind, Warning,
+    BodyHandling, Input, MediaKind, NetworkState, Request, RequestFailure, RequestId, RequestKind,
+    Warning,
 };
 use crate::telemetry::cmcd::{Asked, Cmcd};
 use crate::telemetry::{RequestState, TimerReason, TimerState};
@@ -163,12 +164,19 @@ impl Requests {
         Some(active.transferred())
     }
 
+    /// Which wish a request is an attempt at, what it is for, and when it began.
+    pub(crate) fn attempt_of(&self, id: RequestId) -> Option<(Ticket, RequestKind, Timestamp)> {
+        let active = self.active.iter().find(|active| active.id == id)?;
+        Some((active.ticket, active.wish.kind, active.started))
+    }
+
     /// Takes a host's report on a request.
     pub(crate) fn handle(&mut self, cx: &mut Context<'_>, input: Input) -> Option<Outcome> {
         let id = match &input {
             Input::ResponseHead { id, .. }
             | Input::Body { id, .. }
             | Input::BodyHead { id, .. }
+            | Input::BodyChunk { id, .. }
             | Input::BodyProgress { id, .. }
             | Input::BodyEnd { id, .. }
             | Input::RequestFailed { id, .. } => *id,
@@ -184,6 +192,14 @@ impl Requests {
             Input::BodyHead { data, .. } => {
                 active.head = data;
                 None
+            }
+            Input::BodyChunk { head, start, end, began, .. } => {
+                active.hear_of(cx, end);
+                let bytes = end.saturating_sub(start);
+                let chunk = Transfer::Chunk { id: id.0, bytes, started_us: began.micros() };
+                cx.abr.handle(cx.now.micros(), chunk);
+                let (ticket, origin) = (active.ticket, active.origin());
+                return Some(Outcome::Chunk { ticket, id, head, start, end, origin });
             }
             Input::BodyProgress { received, .. } => {
                 active.hear_of(cx, received);
@@ -219,7 +235,7 @@ impl Requests {
             id: active.id.0,
             bytes: active.received,
             from_cache,
-            application_limited: false,
+            application_limited: !active.wish.hold.is_zero(),
         };
         cx.abr.handle(cx.now.micros(), ended);
         self.origins.succeeded(cx, active.origin(), active.started);
@@ -233,14 +249,15 @@ impl Requests {
         let active = self.active.remove(position);
         cx.give_up(active.id);
         let origin = active.origin();
-        let Attempt { ticket, wish, mut trial, place, started, response, .. } = active;
+        let Attempt { id, ticket, wish, mut trial, place, started, response, .. } = active;
         let now = cx.now;
         if cx.offline {
             // Nobody's fault: the place is asked again once there is a network.
             trial.tried &= !(1 << place);
             let reason = TimerReason::Offline;
+            let chunks = wish.body == BodyHandling::KeepChunks;
             self.waiting.push(Waiting { ticket, wish, trial, due: now, reason });
-            return None;
+            return chunks.then_some(Outcome::Restarts { ticket, id });
         }
         let error = match fault {
             Fault::Passing(error) => error,
@@ -255,7 +272,9 @@ impl Requests {
         if !self.origins.failed(cx, origin, started, &error) {
             trial.attempts += 1;
         }
-        self.again(cx, ticket, wish, trial, error)
+        let chunks = wish.body == BodyHandling::KeepChunks;
+        let failed = self.again(cx, ticket, wish, trial, error);
+        failed.or_else(|| chunks.then_some(Outcome::Restarts { ticket, id }))
     }
 
     /// Tries a wish again, at once if another place may have it, or gives it up.

@@ -37,7 +37,8 @@ pub(crate) struct Wish {
     pub(crate) headers: Vec<(String, String)>,
     /// What is sent as the body.
     pub(crate) post: Option<Vec<u8>>,
-    /// The server may hold its answer back so long (blocking reload, RFC 8216bis §6.2.5.2).
+    /// The server may hold its answer back so long (blocking reload, RFC 8216bis §6.2.5.2), or send it
+    /// while it is made: its pace says nothing of the network then.
     pub(crate) hold: Duration,
 }
 
@@ -95,6 +96,10 @@ pub(crate) enum Outcome {
     Progress { ticket: Ticket },
     /// A licence server refuses, and says why.
     Refused { ticket: Ticket, status: u16, body: Vec<u8>, url: String },
+    /// A chunk of a kept body is whole; `head` is what precedes its `mdat`.
+    Chunk { ticket: Ticket, id: RequestId, head: Vec<u8>, start: u64, end: u64, origin: OriginId },
+    /// An attempt whose chunks were told of has failed, and another follows; `id` was its name.
+    Restarts { ticket: Ticket, id: RequestId },
     /// There is no getting it.
     Failed { ticket: Ticket, error: Error },
 }
@@ -107,6 +112,8 @@ impl Outcome {
             | Self::Kept { ticket, .. }
             | Self::Progress { ticket }
             | Self::Refused { ticket, .. }
+            | Self::Chunk { ticket, .. }
+            | Self::Restarts { ticket, .. }
             | Self::Failed { ticket, .. } => *ticket,
         }
     }

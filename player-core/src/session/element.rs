@@ -25,14 +25,18 @@ impl Session {
         let Some(types) = types else { return false };
         let known_end =
             self.streams.iter().filter_map(|stream| stream.known_end(presentation)).max();
-        presentation.duration = presentation.duration.or(known_end);
+        let live = presentation.live.is_some();
+        if !live {
+            presentation.duration = presentation.duration.or(known_end);
+        }
         for (stream, mime_type) in self.streams.iter_mut().zip(types) {
             let command =
                 MediaCommand::AddBuffer { kind: stream.kind, mime_type: mime_type.clone() };
             self.operations.push(cx.out.media(command));
             stream.attach(mime_type);
         }
-        if let Some(duration) = presentation.duration {
+        let duration = presentation.duration.or(live.then_some(MediaTime::MAX));
+        if let Some(duration) = duration {
             self.operations.push(cx.out.media(MediaCommand::SetDuration(duration)));
         }
         if self.rate != 1.0 {

@@ -5,12 +5,13 @@ use super::tracks::choose_sets;
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaKind, SourceFormat, Warning};
-use crate::manifest;
+use crate::manifest::{self, Parsed};
 use crate::pictures::Pictures;
-use crate::presentation::switching;
+use crate::presentation::{Presentation, switching};
 use crate::steering::{Format, Steering};
-use crate::stream::Stream;
+use crate::stream::{Key, Stream};
 use crate::support;
+use crate::time::Timestamp;
 
 impl Session {
     pub(super) fn take_manifest(
@@ -19,12 +20,20 @@ impl Session {
         body: &[u8],
         url: &str,
         content_type: Option<String>,
+        asked: Timestamp,
     ) -> Result<(), Error> {
         let sniffed = manifest::sniff(body, content_type.as_deref());
         let format = sniffed.or(self.source.format);
+        let mut document = None;
         let parsed = match format {
             Some(SourceFormat::Hls) => manifest::hls::parse(body, url),
-            Some(SourceFormat::Dash) => manifest::dash::parse_mpd(body, url),
+            Some(SourceFormat::Dash) => {
+                let parsed = manifest::dash::Document::parse(body, url);
+                parsed.map(|Parsed { value: (read, presentation), warnings }| {
+                    document = Some(read);
+                    Parsed { value: presentation, warnings }
+                })
+            }
             None => return Err(Error::UnknownFormat { url: url.to_owned(), content_type }),
         };
         let parsed = parsed.map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
@@ -63,11 +72,40 @@ impl Session {
             Steering::new(source, format, &mut self.requests, cx.now)
         });
         self.keys.survey(cx, &presentation);
+        match document {
+            Some(document) if presentation.live.is_some() => {
+                self.live.follow_mpd(document, &presentation, url, asked, cx.now);
+            }
+            None if presentation.live.is_some() => {
+                self.follow_playlist(cx, &mut presentation, body, url, asked)?;
+            }
+            _ => {}
+        }
         self.presentation = Some(presentation);
         // Enters the period of the start position.
         self.each_stream(cx, |stream, world| {
             stream.seek(world, start);
             Ok(())
         })
+    }
+
+    /// A live media playlist was given without a multivariant playlist: it is followed as it came.
+    fn follow_playlist(
+        &mut self,
+        cx: &mut Context<'_>,
+        presentation: &mut Presentation,
+        body: &[u8],
+        url: &str,
+        asked: Timestamp,
+    ) -> Result<(), Error> {
+        let playlist = manifest::hls::parse_media(body, url)
+            .map_err(|error| Error::Manifest { url: url.to_owned(), error })?
+            .value;
+        let Some(stream) = self.streams.first() else { return Ok(()) };
+        let key = Key { period: 0, set: 0, representation: 0 };
+        let playlists = &mut self.live.playlists;
+        playlists.add(presentation, (key, stream.kind, url), playlist, asked, cx.now);
+        playlists.follow(key, cx.now);
+        Ok(())
     }
 }

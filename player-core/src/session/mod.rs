@@ -2,12 +2,14 @@
 
 mod device;
 mod element;
+mod live;
 mod manifest;
 mod rebuild;
 mod report;
 mod tracks;
 mod viewer;
 
+use self::tracks::TrackKey;
 use crate::context::Context;
 use crate::decoders::Decoders;
 use crate::drm::Keys;
@@ -16,6 +18,7 @@ use crate::io::{
     Input, MediaCommand, MediaKind, NetworkState, OperationId, PlaybackStatus, Quality,
     RequestKind, Source,
 };
+use crate::live::Live;
 use crate::pictures::Pictures;
 use crate::playback::Playback;
 use crate::presentation::Presentation;
@@ -59,6 +62,11 @@ pub(crate) struct Session {
     recoveries: u32,
     /// Frames the element has counted, and those dropped of them.
     frames: (u64, u64),
+    /// Tracks that were asked for.
+    preferred: Vec<(MediaKind, TrackKey)>,
+    live: Live,
+    /// It was being made when it was last looked at.
+    was_live: bool,
 }
 
 impl Session {
@@ -92,6 +100,9 @@ impl Session {
             loaded: false,
             recoveries: 0,
             frames: (0, 0),
+            preferred: Vec::new(),
+            live: Live::new(cx.device_clock),
+            was_live: false,
         }
     }
 
@@ -143,6 +154,17 @@ impl Session {
             | Input::KeySessionFailed { .. } => {
                 self.take_keys(cx, input);
                 Ok(())
+            }
+            Input::WallClock(_) => {
+                self.live.clock.set_device(cx.device_clock);
+                Ok(())
+            }
+            Input::ResponseHead { id, head } => {
+                if let Some(attempt) = self.requests.attempt_of(id) {
+                    self.live.hear(cx, &mut self.requests, attempt, &head);
+                }
+                let outcome = self.requests.handle(cx, Input::ResponseHead { id, head });
+                outcome.map_or(Ok(()), |outcome| self.take(cx, outcome))
             }
             input => match self.requests.handle(cx, input) {
                 Some(outcome) => self.take(cx, outcome),
@@ -202,6 +224,11 @@ impl Session {
         }
         self.rebuild_if_due(cx)?;
         self.jump_gap(cx);
+        let joined = self.live.joined;
+        self.follow_live(cx)?;
+        if joined != self.live.joined {
+            self.each_stream(cx, |stream, world| stream.pump(world))?;
+        }
         self.finish(cx);
         self.report_quality(cx);
         Ok(())
@@ -226,6 +253,7 @@ impl Session {
             requests: &mut self.requests,
             timeline: &mut self.timeline,
             keys: &mut self.keys,
+            live: &mut self.live,
         };
         self.streams.iter_mut().try_for_each(|stream| act(stream, &mut world))
     }
@@ -237,7 +265,7 @@ impl Session {
                 if self.manifest == Some(ticket) =>
             {
                 self.manifest = None;
-                self.take_manifest(cx, &body, &url, content_type)
+                self.take_manifest(cx, &body, &url, content_type, self.loaded_at)
             }
             Outcome::Failed { ticket, error } if self.manifest == Some(ticket) => Err(error),
             Outcome::Delivered { ticket, .. } | Outcome::Failed { ticket, .. }
@@ -246,6 +274,7 @@ impl Session {
                 self.steer(cx, outcome);
                 Ok(())
             }
+            outcome if self.live.owns(outcome.ticket()) => self.take_live(cx, &outcome),
             outcome => {
                 let mut left = self.pictures.handle(cx, &mut self.requests, outcome);
                 self.each_stream(cx, |stream, world| {
@@ -269,7 +298,7 @@ impl Session {
                 self.streams.iter_mut().for_each(Stream::reconsider);
             }
             Outcome::Failed { error, .. } => steering.fail(cx, &error),
-            Outcome::Kept { .. } | Outcome::Progress { .. } | Outcome::Refused { .. } => {}
+            _ => {}
         }
     }
 }

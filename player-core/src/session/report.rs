@@ -1,7 +1,7 @@
 //! What a session tells: changes of quality, what it waits for, its state.
 
 use super::Session;
-use crate::config::RetryConfig;
+use crate::config::{Config, RetryConfig};
 use crate::context::Context;
 use crate::io::{Event, PlaybackStatus};
 use crate::steering::Steering;
@@ -80,6 +80,7 @@ impl Session {
         steering.into_iter().for_each(&mut add);
         self.streams.iter().filter_map(Stream::timer).for_each(&mut add);
         self.keys.timer().into_iter().for_each(&mut add);
+        self.live.timers(&mut add);
         // A playhead that was looked at and left where it is needs no second look by the clock.
         if self.attached
             && let Some(at) = self.playback.stuck_at().filter(|at| *at > now)
@@ -90,7 +91,8 @@ impl Session {
     }
 
     /// Fills in what a session knows.
-    pub(crate) fn describe(&self, state: &mut State, now: Timestamp, goal: MediaTime) {
+    pub(crate) fn describe(&self, state: &mut State, now: Timestamp, config: &Config) {
+        let goal = MediaTime::from_duration(config.buffer.forward);
         let playhead = self.playback.playhead(now);
         state.status = self.playback.status();
         state.position = playhead;
@@ -101,5 +103,9 @@ impl Session {
         state.origins = self.requests.origins.states(now);
         state.pathway = self.requests.origins.pathway().map(str::to_owned);
         state.steering = self.steering.as_ref().map(Steering::state);
+        if self.was_live {
+            let timing = self.live_timing(config, now);
+            state.live = Some(self.live.state(timing.as_ref(), playhead, now));
+        }
     }
 }

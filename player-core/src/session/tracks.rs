@@ -13,8 +13,11 @@ pub(super) fn all_sets(
     first.into_iter().flat_map(|period| &period.sets).filter(move |set| set.kind == kind)
 }
 
-/// What makes sets of different periods the same track.
-pub(super) fn same_track(set: &SwitchingSet) -> (Option<String>, Option<String>, Vec<String>) {
+/// What makes sets of different periods the same track: language, label, roles.
+pub(super) type TrackKey = (Option<String>, Option<String>, Vec<String>);
+
+/// The track that a set is of.
+pub(super) fn same_track(set: &SwitchingSet) -> TrackKey {
     (set.language.clone(), set.label.clone(), set.roles.clone())
 }
 

@@ -12,6 +12,7 @@ impl Session {
     pub(super) fn seek(&mut self, cx: &mut Context<'_>, to: MediaTime) {
         let end = self.presentation.as_ref().and_then(|presentation| presentation.duration);
         let to = to.max(MediaTime::ZERO).min(end.unwrap_or(MediaTime::MAX));
+        let to = self.clamp_to_live(cx, to);
         if self.attached {
             self.move_element(cx, to);
         } else {
@@ -77,6 +78,8 @@ impl Session {
                     return Ok(());
                 };
                 let sets = choose_sets(presentation, kind, |set| same_track(set) == wanted);
+                self.preferred.retain(|(known, _)| *known != kind);
+                self.preferred.push((kind, wanted));
                 self.end_of_stream = false;
                 self.each_stream(cx, |stream, world| {
                     if stream.kind == kind {

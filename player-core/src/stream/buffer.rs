@@ -55,6 +55,13 @@ impl Buffer {
         &self.held
     }
 
+    /// Representations are elsewhere now.
+    pub(crate) fn rename(&mut self, rename: impl Fn(Key) -> Key) {
+        for held in &mut self.held {
+            held.key = rename(held.key);
+        }
+    }
+
     /// The segment shown at `time`.
     pub(crate) fn held_at(&self, time: MediaTime) -> Option<&Held> {
         self.held.iter().rev().find(|held| held.range.contains(time))

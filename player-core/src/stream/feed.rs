@@ -3,12 +3,11 @@
 use super::buffer::Held;
 use super::init::InitKey;
 use super::timeline::Sequence;
-use super::{Operation, Stream, Target, World, representation};
+use super::{Fetched, Operation, Stream, Target, World, representation};
 use crate::drm::Access;
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
-use crate::presentation::{Presentation, Segments};
 use crate::time::{MediaTime, TimeRange};
 
 impl Stream {
@@ -88,29 +87,48 @@ impl Stream {
             },
             None => None,
         };
-        let known = representation(world.presentation, chosen.key).and_then(|representation| {
-            match &representation.segments {
-                Segments::Known(index) => index.media_offset(),
-                _ => None,
-            }
-        });
         let sequence =
             Sequence { period: chosen.key.period, discontinuity: chosen.segment.discontinuity };
-        let timestamp_offset = match (known, fragment) {
+        let timestamp_offset = match (chosen.media_offset, &fragment) {
             (Some(offset), _) => offset,
             (None, Some(fragment)) => {
                 world.timeline.offset(sequence, chosen.segment.start, fragment.presentation_start)
             }
             (None, None) => MediaTime::ZERO,
         };
-        let command = MediaCommand::Append {
-            kind: self.kind,
-            timestamp_offset,
-            window: append_window(world.presentation, chosen.key.period),
-            body: AppendBody::Kept(fetched.body),
-        };
+        if world.presentation.live.is_some()
+            && let Some(init) = chosen.init.and_then(|init| self.inits.get(init))
+            && let Ok(Some((wall, media))) = media::prft::parse(&fetched.head, &init.info)
+        {
+            world.live.note_reference(wall, media + timestamp_offset);
+        }
+        let (window, body) = (chosen.window, fetched.body.clone());
+        if let (true, Some(fragment), Some(fetched)) =
+            (chosen.partial, fragment, self.queue.first_mut())
+        {
+            // Of a part or a chunk, the media knows best.
+            let segment = &mut fetched.chosen.segment;
+            segment.start = fragment.presentation_start + timestamp_offset;
+            segment.duration = fragment.duration;
+            if self.has_already() {
+                let last_of = self.queue.remove(0).last_of;
+                last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
+                return self.feed(world);
+            }
+        }
+        let command = MediaCommand::Append { kind: self.kind, timestamp_offset, window, body };
         self.operate(world, Operation::Segment, command);
         Ok(())
+    }
+
+    /// Whether the chunk that is to be appended came with an earlier attempt.
+    fn has_already(&self) -> bool {
+        let Some(Fetched { chosen, body: AppendBody::Span { .. }, .. }) = self.queue.first() else {
+            return false;
+        };
+        let middle = MediaTime::from_flicks(chosen.segment.duration.flicks() / 2);
+        let held = self.buffer.held_at(chosen.segment.start + middle);
+        held.is_some_and(|held| held.quality.id == chosen.quality.id)
     }
 
     /// What was fetched is not media, such as a page that a proxy sent instead.
@@ -157,6 +175,7 @@ impl Stream {
                     if let Target::Instead(range) = fetched.chosen.target {
                         replaced = Some(range);
                     }
+                    fetched.last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
                     self.buffer.hold(Held {
                         range: fetched.chosen.range(),
                         key: fetched.chosen.key,
@@ -200,15 +219,6 @@ impl Stream {
             MediaFailure::InvalidState(reason) => Error::Element { reason: reason.clone() },
             MediaFailure::QuotaExceeded => Error::BufferTooSmall { kind: self.kind },
         }
-    }
-}
-
-/// Media of a period may reach beyond its end; only what lies inside is shown.
-fn append_window(presentation: &Presentation, period: usize) -> TimeRange {
-    let starts = |index: usize| presentation.periods.get(index).map(|period| period.start);
-    TimeRange {
-        start: starts(period).unwrap_or(MediaTime::ZERO).max(MediaTime::ZERO),
-        end: starts(period + 1).unwrap_or(MediaTime::MAX),
     }
 }
 

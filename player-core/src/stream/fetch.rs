@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use kinora_abr::{InFlight, Phase, Reasons, Verdict};
 
-use super::buffer::TOLERANCE;
 use super::choice::{self, Choice, Moment};
 use super::init::InitKey;
+use super::live::{Located, Next};
 use super::replace::{Waiting, segment_instead};
 use super::{
-    Chosen, Fetch, Fetched, Key, Setbacks, Stream, Target, World, representation,
+    Chosen, Fetch, Fetched, Key, Setbacks, Stream, TOLERANCE, Target, World, representation,
     representation_mut,
 };
 use crate::config::CmcdMode;
@@ -18,9 +18,9 @@ use crate::decoders::Decoders;
 use crate::drm::{self, Access};
 use crate::error::Error;
 use crate::io::{
-    BodyHandling, Decision, Event, MediaKind, Quality, RequestId, RequestKind, Warning,
+    AppendBody, BodyHandling, Decision, Event, MediaKind, Quality, RequestId, RequestKind, Warning,
 };
-use crate::manifest::{self, hls::SegmentFormat};
+use crate::manifest::{self, hls::MediaPlaylist, hls::SegmentFormat};
 use crate::media::{FileIndex, IndexProgress};
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments, SwitchingSet};
 use crate::requests::{OriginId, Outcome, Wish};
@@ -46,6 +46,10 @@ impl Stream {
             return Ok(false);
         }
         self.wait = None;
+        if self.starved == Some(world.live.version) {
+            return Ok(false);
+        }
+        self.starved = None;
         if self.queue.len() >= MAX_QUEUE || self.next > world.fetch_limit {
             return Ok(false);
         }
@@ -81,7 +85,9 @@ impl Stream {
         self.recall(set_index, now);
         self.lock(world, set_index)?;
         let set = &world.presentation.periods[self.period].sets[set_index];
+        // Live, what waits is little, and playlists of other qualities are not at hand.
         let replaces = self.kind == MediaKind::Video
+            && world.presentation.live.is_none()
             && self.pinned.is_none()
             && world.attached
             && world.cx.config.abr.replace;
@@ -227,16 +233,20 @@ impl Stream {
         let Some(representation) = representation(world.presentation, key) else {
             return Ok(self.enter_next_period(world.presentation));
         };
-        let index = match &representation.segments {
-            Segments::Known(index) => index,
+        match &representation.segments {
+            Segments::Known(_) => {}
             Segments::Playlist { url } => {
-                let places = world.requests.origins.places(representation, url);
+                let places = match world.live.playlists.first_url(url) {
+                    Some(newest) => world.requests.origins.place(&newest),
+                    None => world.requests.origins.places(representation, url),
+                };
                 let kind = RequestKind::MediaPlaylist(self.kind);
                 let patient = self.is_patient(world, key);
                 let alternative = self.has_alternative(world.presentation, key);
                 let wish = Wish { needed_by, patient, alternative, ..Wish::new(kind, places) };
                 let ticket = world.requests.start(world.cx, wish);
-                self.fetch = Fetch::Index { ticket, key, reasons, target, file: None };
+                let asked = world.cx.now;
+                self.fetch = Fetch::Index { ticket, key, reasons, target, file: None, asked };
                 return Ok(false);
             }
             Segments::IndexBox { url, range, init, media_offset, end } => {
@@ -245,28 +255,57 @@ impl Stream {
                 self.fetch_index(world, (key, reasons, target), &url, file);
                 return Ok(false);
             }
-        };
-        let segment = match target {
-            Target::Next => segment_from(index, self.next, self.seam),
-            Target::Instead(range) => {
-                let segment = segment_instead(index, range);
-                if segment.is_none() {
-                    // The representations are cut differently: nothing of them can be exchanged.
-                    self.fixed_until = MediaTime::MAX;
-                    return Ok(true);
+        }
+        if world.holds() {
+            return Ok(false);
+        }
+        if let Target::Instead(range) = target {
+            let Segments::Known(index) = &representation.segments else { return Ok(false) };
+            let Some(segment) = segment_instead(index, range) else {
+                // The representations are cut differently: nothing of them can be exchanged.
+                self.fixed_until = MediaTime::MAX;
+                return Ok(true);
+            };
+            return self.fetch_segment(world, (key, reasons, target), Located::whole(segment));
+        }
+        let located = match self.locate(world, key) {
+            Next::Here(located) => located,
+            Next::Over => return Ok(self.enter_next_period(world.presentation)),
+            Next::Instead(other) if other != key => {
+                return self.fetch_from(world, other, reasons, target);
+            }
+            Next::Skip(to) => {
+                self.next = to;
+                self.seam = true;
+                return Ok(true);
+            }
+            Next::Later | Next::Instead(_) => {
+                if self.wait.is_none() {
+                    self.starved = Some(world.live.version);
                 }
-                segment
+                return Ok(false);
             }
         };
-        let Some(segment) = segment else {
-            return Ok(self.enter_next_period(world.presentation));
+        self.fetch_segment(world, (key, reasons, target), located)
+    }
+
+    /// Asks for a segment.
+    fn fetch_segment(
+        &mut self,
+        world: &mut World<'_, '_>,
+        (key, reasons, target): (Key, Reasons, Target),
+        located: Located,
+    ) -> Result<bool, Error> {
+        let Located { segment, partial, hinted, chunked, growing } = located;
+        let Some(representation) = representation(world.presentation, key) else {
+            return Ok(false);
         };
+        let Segments::Known(index) = &representation.segments else { return Ok(false) };
         if segment.gap {
             self.next = segment.end();
             self.seam = true;
             return Ok(true);
         }
-        let init = segment.init.map(|init| InitKey { representation: key, init });
         if let Some(protection) = representation.protection_of(&segment) {
             if !drm::decryptable(protection) {
                 let (url, feature) = (segment.url.clone(), support::LOCKED.to_owned());
@@ -276,23 +315,28 @@ impl Stream {
             world.keys.need(world.cx, protection);
         }
         let quality = choice::quality(representation);
-        if let (Some(init), Some(source)) = (init, index.init(&segment))
-            && !self.inits.knows(init)
-        {
-            let places = world.requests.origins.places(representation, &source.url);
-            let detour = world.requests.origins.has_detour(representation, world.cx.now);
-            self.inits.request(world.cx, world.requests, self.kind, init, source, (places, detour));
-        }
+        let media_offset = index.media_offset();
+        let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
+        let in_use = |init: InitKey| {
+            in_buffer == Some(init) || queue.iter().any(|one| one.chosen.init == Some(init))
+        };
+        let detour = world.requests.origins.has_detour(representation, world.cx.now);
+        let init = index.init(&segment).map(|source| {
+            let source = (key, source, representation, detour);
+            inits.request(world.cx, world.requests, self.kind, source, in_use)
+        });
         let places = world.requests.origins.places(representation, &segment.url);
+        let needed_by = Self::needed_by(world, segment.start);
         let wish = Wish {
             range: segment.range,
-            body: BodyHandling::Keep,
+            body: if chunked { BodyHandling::KeepChunks } else { BodyHandling::Keep },
             rung: (self.kind == MediaKind::Video).then_some(key.representation),
             needed_by,
             patient: target == Target::Next && self.is_patient(world, key),
             alternative: target != Target::Next || self.has_alternative(world.presentation, key),
             facts: self.facts(world, key, index, &segment),
-            detour: world.requests.origins.has_detour(representation, world.cx.now),
+            detour,
+            hold: growing,
             ..Wish::new(RequestKind::Segment(self.kind), places)
         };
         let several =
@@ -312,7 +356,19 @@ impl Stream {
         }
         self.decided = Some((quality.clone(), reasons.clone()));
         let ticket = world.requests.start(world.cx, wish);
-        let chosen = Box::new(Chosen { key, segment, init, quality, reasons, target });
+        let chosen = Box::new(Chosen {
+            window: append_window(world.presentation, key.period),
+            key,
+            segment,
+            init,
+            quality,
+            reasons,
+            target,
+            media_offset,
+            partial,
+            hinted,
+            chunks: 0,
+        });
         self.fetch = Fetch::Segment { ticket, chosen };
         Ok(false)
     }
@@ -381,6 +437,7 @@ impl Stream {
         let spare = needed_by.map_or(Duration::ZERO, |needed| needed.since(now));
         let Some(representation) = representation_mut(world.presentation, key) else { return };
         if let Some(origin) = world.requests.origins.better(representation, now, spare) {
+            world.live.playlists.park(representation, key);
             representation.move_to(origin);
         }
     }
@@ -406,7 +463,7 @@ impl Stream {
                     }
                 }
                 Outcome::Failed { error, .. } => self.lose_init(world, init, error)?,
-                Outcome::Kept { .. } | Outcome::Progress { .. } | Outcome::Refused { .. } => {}
+                _ => {}
             }
             return Ok(None);
         }
@@ -424,6 +481,10 @@ impl Stream {
             Outcome::Kept { id, head, bytes, origin, .. } => {
                 self.take_segment(world, (id, head, bytes), origin);
             }
+            Outcome::Chunk { id, head, start, end, origin, .. } => {
+                self.take_chunk(id, head, (start, end), (origin, world.cx.now));
+            }
+            Outcome::Restarts { id, .. } => self.lose_chunks(id),
             Outcome::Failed { error, .. } => {
                 if let Some(range) = self.replacing() {
                     self.leave_alone(range);
@@ -434,6 +495,11 @@ impl Stream {
                     Fetch::Index { key, .. } => {
                         self.set_aside(key, world.cx.now);
                         key
+                    }
+                    Fetch::Segment { chosen, .. } if world.presentation.live.is_some() => {
+                        return self
+                            .miss(world, (chosen.key, &chosen.segment), chosen.hinted, error)
+                            .map(|()| None);
                     }
                     Fetch::Segment { chosen, .. } => chosen.key,
                     Fetch::Idle => return Ok(None),
@@ -551,7 +617,8 @@ impl Stream {
             ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);
-        self.fetch = Fetch::Index { ticket, key, reasons, target, file: Some(Box::new(file)) };
+        let (file, asked) = (Some(Box::new(file)), world.cx.now);
+        self.fetch = Fetch::Index { ticket, key, reasons, target, file, asked };
     }
 
     fn take_index(
@@ -561,13 +628,13 @@ impl Stream {
         url: &str,
         (place, origin): (usize, OriginId),
     ) -> Result<(), Error> {
-        let Fetch::Index { key, reasons, target, file, .. } =
+        let Fetch::Index { key, reasons, target, file, asked, .. } =
             core::mem::replace(&mut self.fetch, Fetch::Idle)
         else {
             return Ok(());
         };
         let parsed = match file {
-            None => read_playlist(body, url, &world.presentation.variables, world.cx),
+            None => self.take_playlist(world, key, body, url, (asked, place)),
             Some(file) => match file.take(body) {
                 Ok(IndexProgress::Needs(file)) => {
                     let Some(Segments::IndexBox { url, .. }) =
@@ -578,12 +645,14 @@ impl Stream {
                     self.fetch_index(world, (key, reasons, target), &url, file);
                     return Ok(());
                 }
-                Ok(IndexProgress::Complete(index)) => Ok(index),
+                Ok(IndexProgress::Complete(index)) => Ok(Some(index)),
                 Err(error) => Err(Error::Segment { url: url.to_owned(), error }),
             },
         };
         let parsed = parsed.map(|index| {
-            if let Some(representation) = representation_mut(world.presentation, key) {
+            if let (Some(representation), Some(index)) =
+                (representation_mut(world.presentation, key), index)
+            {
                 // The first origin is that of the segments.
                 representation.move_to(place);
                 representation.segments = Segments::Known(index);
@@ -625,6 +694,31 @@ impl Stream {
         queued.map(|chosen| chosen.quality.clone()).or_else(held)
     }
 
+    /// Takes a playlist: one that has ended is an index and no more, one that has not is followed.
+    fn take_playlist(
+        &mut self,
+        world: &mut World<'_, '_>,
+        key: Key,
+        body: &[u8],
+        url: &str,
+        (asked, place): (Timestamp, usize),
+    ) -> Result<Option<SegmentIndex>, Error> {
+        let playlist = read_playlist(body, url, &world.presentation.variables, world.cx)?;
+        if !playlist.live {
+            return Ok(Some(playlist.index));
+        }
+        if world.live.playlists.is_empty() {
+            world.presentation.live = playlist.timing();
+        }
+        if let Some(representation) = representation_mut(world.presentation, key) {
+            representation.move_to(place);
+        }
+        let (now, place) = (world.cx.now, (key, self.kind, url));
+        world.live.playlists.add(world.presentation, place, playlist, asked, now);
+        world.live.playlists.follow(key, now);
+        Ok(None)
+    }
+
     fn take_segment(
         &mut self,
         world: &mut World<'_, '_>,
@@ -637,30 +731,41 @@ impl Stream {
         let target = chosen.target;
         let fetched = Fetched {
             chosen: *chosen,
-            body,
+            body: AppendBody::Kept(body),
             head,
             bytes,
             origin,
             arrived: world.cx.now,
             before: Setbacks::default(),
+            last_of: None,
         };
         if let Target::Instead(range) = target {
             self.take_replacement(world, fetched, range);
             return;
         }
         let chosen = &fetched.chosen;
-        self.next = chosen.segment.end();
+        self.next = match chosen.hinted {
+            true => self.true_end(&chosen.segment, chosen.init, &fetched.head),
+            false => chosen.segment.end(),
+        };
+        self.missing = 0;
         self.seam = true;
         self.last = Some(chosen.key);
         let before = core::mem::take(&mut self.setbacks);
         self.abandoned = 0;
+        if fetched.chosen.chunks > 0 {
+            self.end_chunks(world, body);
+            return;
+        }
         self.queue.push(Fetched { before, ..fetched });
     }
 
     /// Gives a download up when the rule says that a smaller one comes sooner.
     pub(super) fn check_in_flight(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
         let Fetch::Segment { ticket, chosen } = &self.fetch else { return Ok(()) };
-        if self.kind != MediaKind::Video || self.pinned.is_some() {
+        // What is shown already, or is not made yet, is not given up.
+        let growing = chosen.chunks > 0 || chosen.hinted;
+        if self.kind != MediaKind::Video || self.pinned.is_some() || growing {
             return Ok(());
         }
         let Some(transferred) = world.requests.transferred(*ticket) else { return Ok(()) };
@@ -707,21 +812,37 @@ impl Stream {
 /// The segment that plays at `next`. At a seam, where one segment ended and another is to follow, a
 /// segment that is all but over is not the one: boundaries of representations may differ by a frame
 /// or two. Where the viewer chose to be, it is.
-fn segment_from(index: &SegmentIndex, next: MediaTime, seam: bool) -> Option<Segment> {
+pub(super) fn segment_at(
+    index: &SegmentIndex,
+    next: MediaTime,
+    seam: bool,
+) -> Option<(usize, Segment)> {
     let position = index.position_at(next)?;
     let segment = index.get(position)?;
     let slack = TOLERANCE.min(MediaTime::from_flicks(segment.duration.flicks() / 4));
-    if seam && segment.end() - next <= slack { index.get(position + 1) } else { Some(segment) }
+    if seam && segment.end() - next <= slack {
+        return Some((position + 1, index.get(position + 1)?));
+    }
+    Some((position, segment))
 }
 
-/// Turns the body of a playlist into an index. It may use the `variables` of its multivariant
+/// Media of a period may reach beyond its end; only what lies inside is shown.
+fn append_window(presentation: &Presentation, period: usize) -> TimeRange {
+    let starts = |index: usize| presentation.periods.get(index).map(|period| period.start);
+    TimeRange {
+        start: starts(period).unwrap_or(MediaTime::ZERO).max(MediaTime::ZERO),
+        end: starts(period + 1).unwrap_or(MediaTime::MAX),
+    }
+}
+
+/// Reads a playlist that can be played. It may use the `variables` of its multivariant
 /// playlist.
 fn read_playlist(
     body: &[u8],
     url: &str,
     variables: &[(String, String)],
     cx: &mut Context<'_>,
-) -> Result<SegmentIndex, Error> {
+) -> Result<MediaPlaylist, Error> {
     let parsed = manifest::hls::parse_media_with(body, url, variables)
         .map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
     for warning in parsed.warnings {
@@ -733,22 +854,21 @@ fn read_playlist(
         });
     }
     let playlist = parsed.value;
-    let unsupported = if playlist.live {
-        Some("a live playlist")
-    } else if playlist.index.keys().iter().any(|protection| !drm::decryptable(protection)) {
-        Some(support::LOCKED)
-    } else {
-        match playlist.format {
-            SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),
-            SegmentFormat::PackedAudio => Some("packed audio segments"),
-            SegmentFormat::WebVtt => Some("WebVTT segments"),
-            SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => None,
-        }
-    };
+    let unsupported =
+        if playlist.index.keys().iter().any(|protection| !drm::decryptable(protection)) {
+            Some(support::LOCKED)
+        } else {
+            match playlist.format {
+                SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),
+                SegmentFormat::PackedAudio => Some("packed audio segments"),
+                SegmentFormat::WebVtt => Some("WebVTT segments"),
+                SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => None,
+            }
+        };
     match unsupported {
         Some(feature) => {
             Err(Error::Unsupported { url: url.to_owned(), feature: feature.to_owned() })
         }
-        None => Ok(playlist.index),
+        None => Ok(playlist),
     }
 }

@@ -1,16 +1,21 @@
 //! Initialisation segments: each is fetched once and given to the platform as often as it is needed.
 
 use super::Key;
+use super::moved::Moves;
 use crate::context::Context;
 use crate::io::{MediaKind, RequestKind};
 use crate::media::{self, BoxError, init::InitInfo};
-use crate::presentation::InitSegment;
-use crate::requests::{Place, Requests, Ticket, Wish};
+use crate::presentation::{InitSegment, Representation};
+use crate::requests::{Requests, Ticket, Wish};
+
+/// So many are kept besides those in use: a live presentation may bring a new one with every break.
+const MOST_KEPT: usize = 24;
 
 /// Names an initialisation segment: one of a representation's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InitKey {
     pub(crate) representation: Key,
+    /// Counted over the whole stream, because manifests count anew when they drop old ones.
     pub(crate) init: usize,
 }
 
@@ -26,7 +31,15 @@ pub(crate) struct Loaded {
 /// The initialisation segments of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Inits {
-    entries: Vec<(InitKey, State)>,
+    entries: Vec<Entry>,
+    counted: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: InitKey,
+    source: InitSegment,
+    state: State,
 }
 
 #[derive(Debug)]
@@ -36,33 +49,46 @@ enum State {
 }
 
 impl Inits {
-    /// Whether a segment is here or on its way.
-    pub(crate) fn knows(&self, key: InitKey) -> bool {
-        self.entries.iter().any(|(known, _)| *known == key)
-    }
-
-    /// Asks for a segment.
+    /// Asks for a segment unless it is here or on its way. Those that `in_use` holds are kept.
     pub(crate) fn request(
         &mut self,
         cx: &mut Context<'_>,
         requests: &mut Requests,
         kind: MediaKind,
-        key: InitKey,
-        source: &InitSegment,
-        (places, detour): (Vec<Place>, bool),
-    ) {
+        (key, source, representation, detour): (Key, &InitSegment, &Representation, bool),
+        in_use: impl Fn(InitKey) -> bool,
+    ) -> InitKey {
+        let known = self
+            .entries
+            .iter()
+            .find(|entry| entry.key.representation == key && entry.source == *source);
+        if let Some(entry) = known {
+            return entry.key;
+        }
+        if self.entries.len() >= MOST_KEPT
+            && let Some(oldest) = self
+                .entries
+                .iter()
+                .position(|entry| matches!(entry.state, State::Loaded(_)) && !in_use(entry.key))
+        {
+            self.entries.remove(oldest);
+        }
+        let places = requests.origins.places(representation, &source.url);
         let wish = Wish {
             range: source.range,
             detour,
             ..Wish::new(RequestKind::Initialization(kind), places)
         };
         let ticket = requests.start(cx, wish);
-        self.entries.push((key, State::Loading(ticket)));
+        let key = InitKey { representation: key, init: self.counted };
+        self.counted += 1;
+        self.entries.push(Entry { key, source: source.clone(), state: State::Loading(ticket) });
+        key
     }
 
     pub(crate) fn loading(&self, ticket: Ticket) -> Option<InitKey> {
-        self.entries.iter().find_map(|(key, state)| match state {
-            State::Loading(mine) if *mine == ticket => Some(*key),
+        self.entries.iter().find_map(|entry| match &entry.state {
+            State::Loading(mine) if *mine == ticket => Some(entry.key),
             _ => None,
         })
     }
@@ -80,30 +106,42 @@ impl Inits {
         } else {
             format!("{container}; codecs=\"{codecs}\"")
         };
-        if let Some((_, state)) = self.entries.iter_mut().find(|(known, _)| *known == key) {
-            *state = State::Loaded(Loaded { bytes, info, mime_type });
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
+            entry.state = State::Loaded(Loaded { bytes, info, mime_type });
         }
         Ok(())
     }
 
     pub(crate) fn forget(&mut self, key: InitKey) {
-        self.entries.retain(|(known, _)| *known != key);
+        self.entries.retain(|entry| entry.key != key);
     }
 
     pub(crate) fn get(&self, key: InitKey) -> Option<&Loaded> {
-        self.entries.iter().find_map(|(known, state)| match state {
-            State::Loaded(loaded) if *known == key => Some(loaded),
+        self.entries.iter().find_map(|entry| match &entry.state {
+            State::Loaded(loaded) if entry.key == key => Some(loaded),
             _ => None,
         })
     }
 
     /// What the first segment to have arrived of a representation says of its type.
     pub(crate) fn mime_type(&self, representation: Key) -> Option<String> {
-        self.entries.iter().find_map(|(known, state)| match state {
-            State::Loaded(loaded) if known.representation == representation => {
+        self.entries.iter().find_map(|entry| match &entry.state {
+            State::Loaded(loaded) if entry.key.representation == representation => {
                 Some(loaded.mime_type.clone())
             }
             _ => None,
         })
     }
+
+    /// Representations are elsewhere now.
+    pub(crate) fn move_to(&mut self, moves: &Moves) {
+        for entry in &mut self.entries {
+            entry.key = moved(entry.key, moves);
+        }
+    }
+}
+
+/// The name of an initialisation segment whose representation is elsewhere now.
+pub(super) fn moved(key: InitKey, moves: &Moves) -> InitKey {
+    InitKey { representation: moves.of_or_nowhere(key.representation), ..key }
 }

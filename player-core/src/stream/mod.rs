@@ -5,20 +5,24 @@ pub(crate) mod choice;
 mod feed;
 mod fetch;
 mod init;
+mod live;
+pub(crate) mod moved;
 mod replace;
 mod room;
 pub(crate) mod timeline;
 
 use kinora_abr::{Phase, Reasons};
 
-use self::buffer::{Buffer, TOLERANCE};
+use self::buffer::Buffer;
+pub(crate) use self::buffer::TOLERANCE;
 use self::init::{InitKey, Inits};
 use self::timeline::Timeline;
 use crate::context::Context;
 use crate::decoders::Decoders;
 use crate::drm::Keys;
 use crate::error::Error;
-use crate::io::{MediaKind, Quality, RequestId};
+use crate::io::{AppendBody, MediaKind, Quality, RequestId};
+use crate::live::Live;
 use crate::media::FileIndex;
 use crate::presentation::{Presentation, Representation, Segment, Segments};
 use crate::requests::{OriginId, Requests, Ticket};
@@ -33,6 +37,7 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) timeline: &'a mut Timeline,
     pub(crate) decoders: &'a Decoders,
     pub(crate) keys: &'a mut Keys,
+    pub(crate) live: &'a mut Live,
     pub(crate) playhead: MediaTime,
     pub(crate) phase: Phase,
     pub(crate) rate: f64,
@@ -40,6 +45,13 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) attached: bool,
     /// No stream fetches what starts later, so that none runs ahead on bandwidth that another needs.
     pub(crate) fetch_limit: MediaTime,
+}
+
+impl World<'_, '_> {
+    /// Whether it is not settled yet where playback begins.
+    fn holds(&self) -> bool {
+        self.presentation.live.is_some() && !self.live.joined
+    }
 }
 
 /// Names a representation.
@@ -96,6 +108,12 @@ pub(crate) struct Stream {
     /// What could not be chosen then.
     masked: Vec<Masked>,
     complete: bool,
+    /// Live: everything there was has been fetched, as of this version of what is there.
+    starved: Option<u32>,
+    /// Live: a part the server announced and then did not have.
+    refused: Option<String>,
+    /// Live: attempts at a segment that ought to be there and is not.
+    missing: u32,
 }
 
 #[derive(Debug)]
@@ -110,6 +128,8 @@ enum Fetch {
         target: Target,
         /// How far an index within a media file has been read; none for a playlist.
         file: Option<Box<FileIndex>>,
+        /// When it was asked for.
+        asked: Timestamp,
     },
     Segment {
         ticket: Ticket,
@@ -125,6 +145,16 @@ struct Chosen {
     quality: Quality,
     reasons: Reasons,
     target: Target,
+    /// What is added to the media's own timestamps, if the manifest says.
+    media_offset: Option<MediaTime>,
+    /// What lies outside is not shown.
+    window: TimeRange,
+    /// Its true length is in the media: it is a part of a segment, or grows while it is sent.
+    partial: bool,
+    /// The server has announced it, and may yet think better of it.
+    hinted: bool,
+    /// How many chunks of it have come.
+    chunks: u32,
 }
 
 /// Where a segment goes.
@@ -140,7 +170,7 @@ enum Target {
 #[derive(Debug)]
 struct Fetched {
     chosen: Chosen,
-    body: RequestId,
+    body: AppendBody,
     head: Vec<u8>,
     /// Size of the body.
     bytes: u64,
@@ -149,6 +179,8 @@ struct Fetched {
     arrived: Timestamp,
     /// What failed before it came.
     before: Setbacks,
+    /// With this, all of the body has been appended, and the host can let it go.
+    last_of: Option<RequestId>,
 }
 
 /// What has failed on the way to the next segment.
@@ -203,6 +235,9 @@ impl Stream {
             decided: None,
             masked: Vec::new(),
             complete: false,
+            starved: None,
+            refused: None,
+            missing: 0,
         }
     }
 
@@ -310,6 +345,8 @@ impl Stream {
         self.complete = false;
         self.wait = None;
         self.setbacks = Setbacks::default();
+        self.starved = None;
+        self.missing = 0;
         self.abandoned = 0;
         self.fixed_until = MediaTime::MIN;
     }
@@ -323,7 +360,9 @@ impl Stream {
             if position < appending || fetched.chosen.segment.start < from {
                 kept.push(fetched);
             } else {
-                world.cx.out.cancel(fetched.body);
+                if let AppendBody::Kept(id) | AppendBody::Span { id, .. } = fetched.body {
+                    world.cx.out.cancel(id);
+                }
             }
         }
         self.restart(world, from);
@@ -368,6 +407,7 @@ impl Stream {
     /// Something changed that earlier waits did not reckon with.
     pub(crate) fn reconsider(&mut self) {
         self.wait = None;
+        self.starved = None;
     }
 
     /// Plays one representation only, or hands the choice back. What is buffered beyond the segment
@@ -439,7 +479,9 @@ impl Stream {
         // The platform still reads the body that is being appended.
         let keep = usize::from(matches!(self.operation, Some(Operation::Segment)));
         for fetched in self.queue.drain(keep.min(self.queue.len())..) {
-            world.cx.out.cancel(fetched.body);
+            if let AppendBody::Kept(id) | AppendBody::Span { id, .. } = fetched.body {
+                world.cx.out.cancel(id);
+            }
         }
     }
 
@@ -486,11 +528,14 @@ impl Stream {
     }
 }
 
-fn representation(presentation: &Presentation, key: Key) -> Option<&Representation> {
+pub(crate) fn representation(presentation: &Presentation, key: Key) -> Option<&Representation> {
     presentation.periods.get(key.period)?.sets.get(key.set)?.representations.get(key.representation)
 }
 
-fn representation_mut(presentation: &mut Presentation, key: Key) -> Option<&mut Representation> {
+pub(crate) fn representation_mut(
+    presentation: &mut Presentation,
+    key: Key,
+) -> Option<&mut Representation> {
     presentation
         .periods
         .get_mut(key.period)?

@@ -8,10 +8,9 @@
 
 use kinora_abr::Reasons;
 
-use super::buffer::TOLERANCE;
 use super::init::InitKey;
-use super::{Chosen, Fetch, Fetched, Key, Stream, Target, World};
-use crate::io::Warning;
+use super::{Chosen, Fetch, Fetched, Key, Stream, TOLERANCE, Target, World};
+use crate::io::{AppendBody, Warning};
 use crate::presentation::{Representation, Segment, SegmentIndex, Segments, SwitchingSet};
 use crate::time::{MediaTime, TimeRange};
 
@@ -168,7 +167,9 @@ impl Stream {
 
     fn discard(&self, world: &mut World<'_, '_>, fetched: &Fetched) {
         world.cx.totals.discarded = world.cx.totals.discarded.saturating_add(fetched.bytes);
-        world.cx.out.cancel(fetched.body);
+        if let AppendBody::Kept(id) | AppendBody::Span { id, .. } = fetched.body {
+            world.cx.out.cancel(id);
+        }
     }
 
     /// Takes back what was fetched from the front of the queue, if it was a replacement: it cannot be

@@ -5,6 +5,6 @@ pub mod log;
 mod state;
 
 pub use state::{
-    MaskReason, Masked, OriginHealth, OriginState, RequestState, State, SteeringState, StreamState,
-    TimerReason, TimerState, Totals,
+    ClockSource, LiveState, MaskReason, Masked, OriginHealth, OriginState, RequestState, State,
+    SteeringState, StreamState, TimerReason, TimerState, Totals,
 };

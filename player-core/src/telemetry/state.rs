@@ -20,6 +20,8 @@ pub struct State {
     pub duration: Option<MediaTime>,
     /// The speed the viewer asked for.
     pub rate: f64,
+    /// What is known of live playback; absent when nothing live is loaded.
+    pub live: Option<LiveState>,
     /// One for each kind of media that plays.
     pub streams: Vec<StreamState>,
     /// Expected throughput in bit/s; absent until something was measured or configured.
@@ -44,6 +46,54 @@ pub struct State {
     pub timers: Vec<TimerState>,
     /// Totals since the load.
     pub totals: Totals,
+}
+
+/// Live playback.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveState {
+    /// From when something happens, or is published where no clock tells, to when it is shown.
+    pub latency: Option<MediaTime>,
+    /// What is aimed for.
+    pub target: Option<MediaTime>,
+    /// The live edge: what can be played last.
+    pub edge: MediaTime,
+    /// Where the viewer may go.
+    pub seekable: TimeRange,
+    /// The latency is kept; otherwise the viewer is elsewhere on purpose.
+    pub following: bool,
+    /// The speed that keeps it.
+    pub rate: f64,
+    /// What the server's time is known from.
+    pub clock: Option<ClockSource>,
+    /// By how much that may be wrong.
+    pub clock_uncertainty: Option<Duration>,
+    /// The manifest has stopped to bring anything new.
+    pub stalled: bool,
+    /// Reloads of the manifest or of playlists since the load.
+    pub reloads: u32,
+}
+
+/// What the server's time is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ClockSource {
+    /// The device's own clock.
+    Device,
+    /// `Date` of responses.
+    Date,
+    /// `UTCTiming`.
+    UtcTiming,
+}
+
+impl ClockSource {
+    /// A short name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Date => "date",
+            Self::UtcTiming => "utc-timing",
+        }
+    }
 }
 
 /// One kind of media.
@@ -227,6 +277,14 @@ pub enum TimerReason {
     Steering,
     /// A licence is due to be renewed.
     License,
+    /// A live playlist or MPD is due to be loaded again.
+    ManifestReload,
+    /// The next segment will be there.
+    Availability,
+    /// How far behind the live edge playback is wants to be looked at.
+    Latency,
+    /// The server's time is due to be asked for.
+    ClockSync,
 }
 
 impl TimerReason {
@@ -246,6 +304,10 @@ impl TimerReason {
             Self::Decoders => "decoders",
             Self::Steering => "steering",
             Self::License => "license",
+            Self::ManifestReload => "manifest-reload",
+            Self::Availability => "availability",
+            Self::Latency => "latency",
+            Self::ClockSync => "clock-sync",
         }
     }
 }

@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use kinora_core::io::{MediaKind, Request};
 use kinora_core::media;
+use kinora_core::time::Timestamp;
 
 pub use super::fault::{Fault, FaultKind, Struck};
 pub use super::film::Film;
 use super::invariants::Truth;
+use super::live::{Broadcast, http_date};
 
 /// What servers hold, and how they misbehave.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     resources: BTreeMap<String, Resource>,
+    /// What is being made, if anything is.
+    pub broadcast: Option<Broadcast>,
     /// What is true of segments, by the names of their resources.
     truths: HashMap<Box<str>, Truth>,
     /// Names of the representations that segments are known of.
@@ -63,6 +67,10 @@ pub(crate) struct Answer {
     pub(crate) promised: Option<u64>,
     /// Where it was found after redirects.
     pub(crate) url: String,
+    /// When how many bytes are there, if it is being made.
+    pub(crate) made: Vec<(Timestamp, u64)>,
+    /// `Date`.
+    pub(crate) date: Option<String>,
 }
 
 impl Origin {
@@ -163,17 +171,23 @@ impl Origin {
         });
     }
 
-    pub(crate) fn answer(&mut self, request: &Request) -> Answer {
+    pub(crate) fn answer(&mut self, request: &Request, now: Timestamp) -> Answer {
         let fault = self.fault_of(&request.url);
         let name = self.name(&request.url);
-        if fault.is_none() && !self.resources.contains_key(name) {
+        let live = self.broadcast.as_mut().and_then(|live| live.answer(request, now));
+        if fault.is_none() && live.is_none() && !self.resources.contains_key(name) {
             self.strike(&request.url, &FaultKind::Status(404));
         }
         let found = self.resources.get(name);
-        let (status, mut resource) = match (found, request.range) {
-            (None, _) => (404, Resource::text("not found")),
-            (Some(resource), None) => (200, resource.clone()),
-            (Some(resource), Some(range)) => {
+        let (mut delay, mut made) = (Duration::ZERO, Vec::new());
+        let (status, mut resource) = match (live, found, request.range) {
+            (Some(live), ..) => {
+                (delay, made) = (live.delay, live.made);
+                (live.status, live.resource)
+            }
+            (None, None, _) => (404, Resource::text("not found")),
+            (None, Some(resource), None) => (200, resource.clone()),
+            (None, Some(resource), Some(range)) => {
                 let end = range.length.map_or(resource.size, |length| range.start + length);
                 (206, resource.part(range.start, end))
             }
@@ -181,7 +195,9 @@ impl Origin {
         let start = request.range.map_or(0, |range| range.start);
         resource.name = format!("{name}#{start}").into();
         let mut answer = Answer {
-            promised: Some(resource.size),
+            // What is being made has no length yet.
+            promised: Some(resource.size).filter(|_| made.is_empty()),
+            made,
             resource,
             status,
             refused: false,
@@ -189,9 +205,10 @@ impl Origin {
             cut: None,
             stall: None,
             kbps: None,
-            delay: Duration::ZERO,
+            delay,
             retry_after: None,
             url: request.url.clone(),
+            date: self.broadcast.as_ref().filter(|live| live.date_header).map(|_| http_date(now)),
         };
         if let Some(fault) = fault {
             answer.strike(fault);
@@ -210,7 +227,7 @@ impl Answer {
                 self.say(status);
                 self.retry_after = Some(seconds);
             }
-            FaultKind::Delay(delay) => self.delay = delay,
+            FaultKind::Delay(delay) => self.delay += delay,
             FaultKind::Cut(at) => self.cut = Some(at).filter(|at| *at < self.resource.size),
             FaultKind::Truncate(at) => self.resource.truncate(at),
             FaultKind::TruncateQuietly(at) => {
@@ -273,7 +290,7 @@ impl Resource {
         bytes
     }
 
-    fn part(&self, from: u64, to: u64) -> Self {
+    pub(crate) fn part(&self, from: u64, to: u64) -> Self {
         let (from, to) = (from.min(self.size), to.min(self.size));
         let overlaps = |(at, piece): &&(u64, Arc<[u8]>)| *at < to && from < at + piece.len() as u64;
         let moved = |(at, piece): &(u64, Arc<[u8]>)| match at.checked_sub(from) {

@@ -12,6 +12,7 @@ pub mod fault;
 pub mod film;
 pub mod hosts;
 pub mod invariants;
+pub mod live;
 pub mod network;
 pub mod viewer;
 
@@ -22,6 +23,7 @@ use kinora_core::io::{
     NetworkState, OperationId, OperationResult, Output, Quality, Request, RequestFailure,
     RequestId, ResponseHead, Source,
 };
+use kinora_core::media::{Chunk, ChunkHunt};
 use kinora_core::time::{MediaTime, Timestamp};
 use kinora_core::{Config, Player};
 
@@ -70,6 +72,8 @@ pub struct World {
     pub least_kbps: u64,
     /// The host tells when the device has no network; not every platform knows.
     pub tells_of_network: bool,
+    /// What the device's clock is ahead of the right time, in microseconds.
+    pub skew_us: i64,
     /// Code of the last fatal error.
     pub error: Option<String>,
     offline: bool,
@@ -98,6 +102,8 @@ struct Body {
     resource: Resource,
     head: ResponseHead,
     keep: bool,
+    /// It is kept in chunks.
+    chunks: Option<ChunkHunt>,
     head_sent: bool,
     sent: u64,
 }
@@ -126,6 +132,7 @@ impl World {
             least_kbps: 500,
             tells_of_network: false,
             offline: false,
+            skew_us: 0,
             error: None,
             config,
             qualities: Vec::new(),
@@ -363,7 +370,7 @@ impl World {
         let bodies = |name: &str| self.bodies.iter().any(|(_, body)| &*body.resource.name == name);
         let scene = Scene { origin: &self.origin, element: &self.element, bodies: &bodies };
         self.invariants.request(&request, &scene);
-        let answer = self.origin.answer(&request);
+        let answer = self.origin.answer(&request, self.now);
         let id = request.id;
         let failure = match (answer.refused, answer.cut) {
             (true, _) => Some(RequestFailure::Network("connection refused".to_owned())),
@@ -379,7 +386,7 @@ impl World {
             silent: answer.silent,
             kbps: answer.kbps,
             delay: answer.delay,
-            made: Vec::new(),
+            made: answer.made,
         };
         self.network.start(id, self.now, delivery);
         if !answer.refused {
@@ -388,10 +395,14 @@ impl World {
                 content_type: Some(answer.resource.content_type.to_owned()),
                 content_length: answer.promised,
                 retry_after: answer.retry_after.map(|seconds| seconds.to_string()),
+                date: answer.date,
                 ..ResponseHead::of_status(answer.status)
             };
-            let keep = request.body == BodyHandling::Keep;
-            let body = Body { resource: answer.resource, head, keep, head_sent: false, sent: 0 };
+            let keep = request.body != BodyHandling::Deliver;
+            let in_chunks = request.body == BodyHandling::KeepChunks;
+            let chunks = in_chunks.then(ChunkHunt::default);
+            let resource = answer.resource;
+            let body = Body { resource, head, keep, chunks, head_sent: false, sent: 0 };
             self.bodies.push((id, body));
         }
         if self.remember {
@@ -420,7 +431,15 @@ impl World {
                 let body = &mut self.bodies[position].1;
                 let before = std::mem::replace(&mut body.sent, received);
                 let mut inputs = Vec::new();
-                if body.keep {
+                if let Some(hunt) = &mut body.chunks {
+                    let resource = &body.resource;
+                    let mut read = |from, to| resource.slice(from, to);
+                    while let Some(chunk) = hunt.advance(received, self.now, &mut read) {
+                        let Chunk { head, start, end, began } = chunk;
+                        inputs.push(Input::BodyChunk { id, head, start, end, began });
+                    }
+                    inputs.push(Input::BodyProgress { id, received });
+                } else if body.keep {
                     if !body.head_sent {
                         let head = body.resource.media_head();
                         if received >= head.len() as u64 || complete {
@@ -451,6 +470,13 @@ impl World {
                 let found = self.bodies.iter().position(|(known, _)| known == id);
                 let position = found.expect("an append names a body that the host keeps");
                 Some(self.bodies[position].1.resource.clone())
+            }
+            MediaCommand::Append { body: AppendBody::Span { id, start, end }, .. } => {
+                let found = self.bodies.iter().find(|(known, _)| known == id);
+                let (_, body) = found.expect("an append names a body that the host keeps");
+                let mut part = body.resource.part(*start, *end);
+                part.name = format!("{}+{start}", body.resource.name).into();
+                Some(part)
             }
             _ => None,
         };

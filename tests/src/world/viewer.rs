@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use kinora_core::io::{Input, MediaKind, Selection, Source};
-use kinora_core::time::MediaTime;
+use kinora_core::time::{MediaTime, WallTime};
 
-use super::World;
+use super::{World, live};
 
 /// What a viewer does.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +83,8 @@ impl World {
             Action::Unload => self.input(Input::Unload),
             Action::Load(source) => {
                 self.element.paused = self.element.faults.refuses_autoplay;
+                let wall = live::wall(self.now()).micros() + self.skew_us;
+                self.input(Input::WallClock(WallTime::from_micros(wall)));
                 self.input(Input::Load(source.clone()));
             }
         }

@@ -11,6 +11,7 @@ mod full_buffer;
 mod host_dies;
 mod languages;
 mod limits;
+mod live;
 mod offline;
 mod pictures;
 mod pins;

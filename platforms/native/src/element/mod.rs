@@ -165,6 +165,8 @@ impl MediaElement {
                 self.attached()?;
                 self.duration = Some(*duration);
             }
+            // The viewer's place is the core's to choose; nothing here offers others.
+            MediaCommand::SetLiveSeekableRange(_) => self.attached()?,
             MediaCommand::EndOfStream => {
                 self.attached()?;
                 self.end_of_stream = true;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use kinora_core::io::{BodyHandling, Input, Request, RequestFailure, RequestKind, ResponseHead};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{FetchFuture, Report, ResponseSink, Transport};
 
@@ -75,7 +76,8 @@ impl Filtered {
     async fn whole(&self, request: &Request, limit: u64) -> Result<Response, RequestFailure> {
         let request = Request { body: BodyHandling::Deliver, ..request.clone() };
         let (reports, mut reported) = mpsc::channel(16);
-        let mut sink = ResponseSink::new(&request, limit, reports);
+        // Nothing is kept in chunks here, so that no instant is told.
+        let mut sink = ResponseSink::new(&request, limit, reports, Instant::now());
         let (mut head, mut body) = (None, BytesMut::new());
         let mut take = |report: Report| match report.input {
             Input::ResponseHead { head: arrived, .. } => head = Some(arrived),

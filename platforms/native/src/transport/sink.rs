@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kinora_core::io::{BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead};
-use kinora_core::media::boxes_before_mdat;
+use kinora_core::media::{Chunk, ChunkHunt, boxes_before_mdat};
+use kinora_core::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -25,6 +26,10 @@ pub struct ResponseSink {
     refused: bool,
     head_sent: bool,
     progress_sent: Option<Instant>,
+    /// Of a body that is kept in chunks: what is known of the next, and how much has been handed over.
+    hunt: ChunkHunt,
+    handed: u64,
+    epoch: Instant,
 }
 
 /// One report on a request.
@@ -32,7 +37,7 @@ pub struct ResponseSink {
 pub(crate) struct Report {
     pub(crate) id: RequestId,
     pub(crate) input: Input,
-    /// The body is over.
+    /// What came of the body with it. Anything but a chunk means that it is over.
     pub(crate) body: Option<ReportedBody>,
 }
 
@@ -41,13 +46,21 @@ pub(crate) struct Report {
 pub(crate) enum ReportedBody {
     /// Nothing: the player has had it all, or it failed.
     None,
+    /// The next chunk of a body that goes on.
+    Chunk(Bytes),
     /// The body, for a later append.
     Kept(Bytes),
 }
 
 impl ResponseSink {
     /// A sink that refuses bodies larger than `limit` bytes.
-    pub(crate) fn new(request: &Request, limit: u64, reports: mpsc::Sender<Report>) -> Self {
+    /// Instants are counted from `epoch`.
+    pub(crate) fn new(
+        request: &Request,
+        limit: u64,
+        reports: mpsc::Sender<Report>,
+        epoch: Instant,
+    ) -> Self {
         Self {
             id: request.id,
             handling: request.body,
@@ -58,6 +71,9 @@ impl ResponseSink {
             refused: false,
             head_sent: false,
             progress_sent: None,
+            hunt: ChunkHunt::default(),
+            handed: 0,
+            epoch,
         }
     }
 
@@ -70,7 +86,7 @@ impl ResponseSink {
     pub async fn head(&mut self, head: ResponseHead) {
         // The page that comes with an error status is nothing to append.
         self.refused = head.status >= 400;
-        if self.handling == BodyHandling::Keep && !self.refused {
+        if self.handling != BodyHandling::Deliver && !self.refused {
             let expected = head.content_length.unwrap_or(0).min(self.limit);
             self.kept.reserve(usize::try_from(expected).unwrap_or(0).min(64 << 20));
         }
@@ -99,8 +115,38 @@ impl ResponseSink {
                 }
                 self.send_progress().await;
             }
+            BodyHandling::KeepChunks => {
+                if !self.refused {
+                    self.kept.extend_from_slice(data);
+                    self.send_chunks(false).await;
+                }
+                self.send_progress().await;
+            }
         }
         Ok(())
+    }
+
+    /// Hands over the chunks that are whole.
+    async fn send_chunks(&mut self, last: bool) {
+        let micros = self.epoch.elapsed().as_micros();
+        let now = Timestamp::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
+        loop {
+            let (kept, handed) = (&self.kept, self.handed);
+            let mut read = |from: u64, to: u64| {
+                let place =
+                    |at: u64| usize::try_from(at.saturating_sub(handed)).unwrap_or(usize::MAX);
+                kept.get(place(from)..place(to)).unwrap_or_default().to_vec()
+            };
+            let found = self.hunt.advance(self.received, now, &mut read);
+            let found = found.or_else(|| if last { self.hunt.end(self.received) } else { None });
+            let Some(Chunk { head, start, end, began }) = found else { return };
+            let length = usize::try_from(end - self.handed).unwrap_or(usize::MAX);
+            let bytes = self.kept.split_to(length.min(self.kept.len())).freeze();
+            self.handed = end;
+            let input = Input::BodyChunk { id: self.id, head, start, end, began };
+            let body = Some(ReportedBody::Chunk(bytes));
+            send(&self.reports, Report { id: self.id, input, body }).await;
+        }
     }
 
     async fn send_head(&mut self, last: bool) {
@@ -127,15 +173,17 @@ impl ResponseSink {
 
     /// The request is over.
     pub(crate) async fn finish(mut self, result: Result<(), RequestFailure>) {
-        if result.is_ok() && self.handling == BodyHandling::Keep {
-            self.send_head(true).await;
+        match (&result, self.handling) {
+            (Ok(()), BodyHandling::Keep) => self.send_head(true).await,
+            (Ok(()), BodyHandling::KeepChunks) => self.send_chunks(true).await,
+            _ => {}
         }
         let (id, received) = (self.id, self.received);
         let (input, body) = match result {
             Ok(()) => {
                 let body = match self.handling {
                     BodyHandling::Keep => ReportedBody::Kept(self.kept.freeze()),
-                    BodyHandling::Deliver => ReportedBody::None,
+                    BodyHandling::KeepChunks | BodyHandling::Deliver => ReportedBody::None,
                 };
                 (Input::BodyEnd { id, received, from_cache: false }, body)
             }

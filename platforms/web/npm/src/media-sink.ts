@@ -74,6 +74,12 @@ export class MediaSink {
     });
   }
 
+  async setLiveSeekableRange(start: number, end: number): Promise<void> {
+    return this.#current().alone((source) => {
+      if (source.readyState === 'open') source.setLiveSeekableRange(start, end);
+    });
+  }
+
   async endOfStream(): Promise<void> {
     return this.#current().alone((source) => {
       if (source.readyState !== 'ended') source.endOfStream();

@@ -83,6 +83,17 @@ export interface Config {
     /** Say that so many times an object's bit rate is fast enough (`rtp`), which lets a CDN be slower. */
     throughputFactor?: number | null;
   };
+  /** Live presentations. */
+  live?: {
+    /** How far behind what happens to play, in seconds; `null`: what the service asks for. */
+    targetLatency?: number | null;
+    /** Play a little faster or slower to keep the latency. Default true. */
+    catchUp?: boolean;
+    /** The most the rate may differ from 1 for that, 0 to 0.5; `null`: what the service allows. */
+    maxRateChange?: number | null;
+    /** Jump to the target when playback is this many seconds later; `null`: a few segments. */
+    jumpAfter?: number | null;
+  };
   /** Record every input, so that {@link Player.sessionLog} has something to give. Default false. */
   record?: boolean;
 }
@@ -184,7 +195,7 @@ export interface CreateOptions extends Config {
 
 /** What {@link Player.load} takes besides the URL. */
 export interface LoadOptions {
-  /** Where to start, in seconds; the beginning if absent. */
+  /** Where to start, in seconds; the beginning, or the live edge, if absent. */
   start?: number;
   /** The manifest's format; if absent, its first bytes tell. */
   format?: 'hls' | 'dash';
@@ -275,6 +286,10 @@ export type Warning =
   | { type: 'abandoned'; kind: MediaKind; segmentStart: number }
   | { type: 'gap-jumped'; from: number; to: number }
   | { type: 'rebuilt'; at: number; reason: string }
+  | { type: 'fell-behind-window'; from: number; to: number }
+  | { type: 'jumped-to-live'; from: number; to: number }
+  | { type: 'manifest-stalled'; url: string; silence: number }
+  | { type: 'manifest-resumed'; url: string }
   | { type: 'buffer-full'; kind: MediaKind }
   | { type: 'steering'; url: string; fault: SteeringFault };
 
@@ -394,7 +409,7 @@ export interface StreamStats {
 
 /** A request in flight. */
 export interface RequestStats {
-  kind: 'manifest' | 'playlist' | 'init' | 'index' | 'segment' | 'steering';
+  kind: 'manifest' | 'playlist' | 'init' | 'index' | 'segment' | 'steering' | 'clock';
   /** The kind of media it serves, if one. */
   media: MediaKind | null;
   url: string;
@@ -418,12 +433,45 @@ export interface OriginStats {
   failures: number;
 }
 
+/** Live playback, at one instant. Times are seconds. */
+export interface LiveStats {
+  /** From when something happens, or is published where no clock tells, to when it is shown. */
+  latency: number | null;
+  /** What is aimed for. */
+  target: number | null;
+  /** The live edge: what can be played last. */
+  edge: number;
+  /** Where the viewer may go. */
+  seekable: TimeRange;
+  /** The latency is kept; otherwise the viewer is elsewhere on purpose. */
+  following: boolean;
+  /** The speed that keeps it. */
+  rate: number;
+  /** What the server's time is known from, and by how much that may be wrong. */
+  clock: 'device' | 'date' | 'utc-timing' | null;
+  clockUncertainty: number | null;
+  /** The manifest has stopped to bring anything new. */
+  stalled: boolean;
+  /** Reloads of the manifest or of playlists since the load. */
+  reloads: number;
+}
+
+/** How live playback stands to the latency aimed for. */
+export interface LatencyChange {
+  standing: 'on-target' | 'catching-up' | 'falling-back' | 'away';
+  /** In seconds. */
+  latency: number;
+  target: number;
+}
+
 /** Everything a support engineer wants to know, at one instant. Times are seconds. */
 export interface Stats {
   status: PlaybackStatus;
   position: number;
   duration: number | null;
   rate: number;
+  /** `null` when nothing live is loaded. */
+  live: LiveStats | null;
   streams: StreamStats[];
   /** Expected throughput in bit/s; `null` until something was measured or configured. */
   throughput: number | null;
@@ -507,6 +555,12 @@ export interface PlayerEventMap {
   originrecovered: { origin: string };
   /** Media comes from another origin now: a pathway, or scheme and host. */
   pathwaychange: { from: string | null; to: string };
+  /** Live: where the viewer may go has changed by more than the clock's going on explains. */
+  seekablechange: TimeRange;
+  /** Live: how playback stands to the latency aimed for has changed. */
+  latencychange: LatencyChange;
+  /** The presentation will not grow any more. */
+  liveended: { duration: number | null };
   /** The playhead has reached the end. */
   ended: null;
   /** Something went wrong and the player went on. */

@@ -146,6 +146,7 @@ function sink(placement: Placement): SinkMethods {
       },
       remove: (...args) => ask('remove', args),
       setDuration: (...args) => ask('setDuration', args),
+      setLiveSeekableRange: (...args) => ask('setLiveSeekableRange', args),
       endOfStream: () => ask('endOfStream'),
       seek: (...args) => ask('seek', args),
       setRate: (...args) => ask('setRate', args),

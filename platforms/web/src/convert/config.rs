@@ -123,6 +123,26 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             config.drm.key_systems.push(key_system(&system)?);
         }
     }
+    if let Some(live) = root.section("live")? {
+        let span = |value: &JsValue| {
+            in_range(value, 0.0, LONGEST_S)
+                .map(|seconds| Duration::from_millis((seconds * 1e3) as u64))
+        };
+        if let Some(latency) = live.nullable("targetLatency", span, "seconds")? {
+            config.live.target_latency = latency;
+        }
+        if let Some(after) = live.nullable("jumpAfter", span, "seconds")? {
+            config.live.jump_after = after;
+        }
+        let change = |value: &JsValue| in_range(value, 0.0, 0.5);
+        if let Some(change) = live.nullable("maxRateChange", change, "a number from 0 to 0.5")? {
+            config.live.max_rate_change = change;
+        }
+        if let Some(catch_up) = live.field("catchUp") {
+            config.live.catch_up =
+                catch_up.as_bool().ok_or_else(|| live.complaint("catchUp", "true or false"))?;
+        }
+    }
     if let Some(seed) = root.number("seed", 0.0, LARGEST)? {
         config.seed = seed as u64;
     }

@@ -2,10 +2,13 @@
 
 use kinora_abr::{Candidate, Reasons};
 use kinora_core::io::{Decision, Event, Picture, Resource, Tile, TrackInfo, Warning};
+use kinora_core::time::MediaTime;
 use wasm_bindgen::prelude::*;
 
 use super::error::error;
-use super::object::{array, count, duration, number, object, option, quality, seconds, text};
+use super::object::{
+    array, count, duration, number, object, option, quality, range, seconds, text,
+};
 
 /// The event's name and its `detail`; nothing for an event that this package does not know.
 pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
@@ -50,6 +53,18 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
             "picture",
             object(&[("id", count(*id)), ("picture", option(found.as_deref(), picture))]),
         ),
+        Event::SeekableChanged(span) => ("seekablechange", range(span)),
+        Event::LatencyChanged { standing, latency, target } => (
+            "latencychange",
+            object(&[
+                ("standing", text(standing.name())),
+                ("latency", seconds(*latency)),
+                ("target", seconds(*target)),
+            ]),
+        ),
+        Event::LiveEnded { duration } => {
+            ("liveended", object(&[("duration", option(*duration, seconds))]))
+        }
         Event::Ended => ("ended", JsValue::NULL),
         Event::Warning(warned) => ("warning", warning(warned)?),
         Event::Error(fatal) => ("error", error(fatal)),
@@ -148,8 +163,16 @@ fn warning(warning: &Warning) -> Option<JsValue> {
             ("kind", text(kind.name())),
             ("segmentStart", seconds(*segment_start)),
         ]),
-        Warning::GapJumped { from, to } => {
-            object(&[("type", text("gap-jumped")), ("from", seconds(*from)), ("to", seconds(*to))])
+        Warning::GapJumped { from, to } => moved("gap-jumped", *from, *to),
+        Warning::FellBehindWindow { from, to } => moved("fell-behind-window", *from, *to),
+        Warning::JumpedToLive { from, to } => moved("jumped-to-live", *from, *to),
+        Warning::ManifestStalled { url, silence_ms } => object(&[
+            ("type", text("manifest-stalled")),
+            ("url", text(url)),
+            ("silence", number(*silence_ms as f64 / 1000.0)),
+        ]),
+        Warning::ManifestResumed { url } => {
+            object(&[("type", text("manifest-resumed")), ("url", text(url))])
         }
         Warning::Rebuilt { at, reason } => {
             object(&[("type", text("rebuilt")), ("at", seconds(*at)), ("reason", text(reason))])
@@ -162,4 +185,8 @@ fn warning(warning: &Warning) -> Option<JsValue> {
         }
         _ => return None,
     })
+}
+
+fn moved(name: &str, from: MediaTime, to: MediaTime) -> JsValue {
+    object(&[("type", text(name)), ("from", seconds(from)), ("to", seconds(to))])
 }

@@ -1,7 +1,8 @@
 //! The player's state, as `stats()` gives it.
 
 use kinora_core::telemetry::{
-    Masked, OriginState, RequestState, State, SteeringState, StreamState, TimerState, Totals,
+    ClockSource, LiveState, Masked, OriginState, RequestState, State, SteeringState, StreamState,
+    TimerState, Totals,
 };
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
@@ -18,6 +19,7 @@ pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
         ("position", seconds(state.position)),
         ("duration", option(state.duration, seconds)),
         ("rate", number(state.rate)),
+        ("live", option(state.live.as_ref(), live)),
         ("streams", array(&state.streams, stream)),
         ("throughput", option(state.throughput_bps, JsValue::from_f64)),
         ("timeToFirstByte", option(state.time_to_first_byte, duration)),
@@ -30,6 +32,21 @@ pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
         ("offline", state.offline.into()),
         ("timers", array(&state.timers, |each| timer(each, now))),
         ("totals", totals(&state.totals)),
+    ])
+}
+
+fn live(live: &LiveState) -> JsValue {
+    object(&[
+        ("latency", option(live.latency, seconds)),
+        ("target", option(live.target, seconds)),
+        ("edge", seconds(live.edge)),
+        ("seekable", range(&live.seekable)),
+        ("following", live.following.into()),
+        ("rate", number(live.rate)),
+        ("clock", option(live.clock.map(ClockSource::name), text)),
+        ("clockUncertainty", option(live.clock_uncertainty, duration)),
+        ("stalled", live.stalled.into()),
+        ("reloads", number(live.reloads)),
     ])
 }
 

@@ -57,6 +57,8 @@ pub struct PreloadHint {
     pub url: String,
     /// The part of the resource; `length` is absent if it is not known yet.
     pub range: Option<ByteRange>,
+    /// As [`Segment::discontinuity`](crate::presentation::Segment::discontinuity).
+    pub discontinuity: u64,
 }
 
 /// What a [`PreloadHint`] is of.
@@ -95,7 +97,12 @@ impl ServerControl {
 
 impl PreloadHint {
     /// None if it lacks what it makes no sense without.
-    pub(super) fn read(value: &str, line: u64, reading: &mut Reading<'_>) -> Option<Self> {
+    pub(super) fn read(
+        value: &str,
+        line: u64,
+        discontinuity: u64,
+        reading: &mut Reading<'_>,
+    ) -> Option<Self> {
         let attributes = Attributes::read("EXT-X-PRELOAD-HINT", value, line, &mut reading.warnings);
         let kind = match attributes.word("TYPE") {
             Some("PART") => HintKind::Part,
@@ -115,7 +122,7 @@ impl PreloadHint {
         let length = attributes.integer("BYTERANGE-LENGTH", reading);
         let range = (start.is_some() || length.is_some())
             .then(|| ByteRange { start: start.unwrap_or(0), length });
-        Some(Self { kind, url, range })
+        Some(Self { kind, url, range, discontinuity })
     }
 }
 

@@ -11,6 +11,7 @@ mod reading;
 mod variables;
 
 pub use low_latency::{HintKind, Part, PreloadHint, RenditionReport, ServerControl};
+pub(crate) use media::plain;
 pub use media::{
     AlignedBy, Alignment, Deviation, MediaPlaylist, PlaylistType, Refreshed, Reload, SegmentFormat,
 };

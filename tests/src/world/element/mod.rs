@@ -30,6 +30,8 @@ pub struct Element {
     pub remember: bool,
     /// How it lets its player down.
     pub faults: ElementFaults,
+    /// Where the player said that the viewer may go.
+    pub seekable: Option<TimeRange>,
     rate: f64,
     frames: f64,
     dropped: f64,
@@ -74,6 +76,7 @@ impl Default for Element {
             commands: Vec::new(),
             remember: true,
             faults: ElementFaults::default(),
+            seekable: None,
             rate: 1.0,
             frames: 0.0,
             dropped: 0.0,
@@ -167,6 +170,13 @@ impl Element {
                 }
                 self.duration = Some(*duration);
             }
+            MediaCommand::SetLiveSeekableRange(range) => {
+                // MSE §3.15.8.
+                if range.start > range.end || range.start < MediaTime::ZERO {
+                    return Err(MediaFailure::InvalidState(format!("seekable {range:?}")));
+                }
+                self.seekable = Some(*range);
+            }
             MediaCommand::EndOfStream => {
                 self.end_of_stream = true;
                 let last = self.buffers.iter().filter_map(SourceBuffer::end).max();
@@ -190,6 +200,7 @@ impl Element {
         self.buffers.clear();
         self.position = MediaTime::ZERO;
         self.duration = None;
+        self.seekable = None;
         self.open = false;
         self.seeking = false;
         self.ended = false;
@@ -226,13 +237,13 @@ impl Element {
         let buffer = self.buffer(kind)?;
         let appended = match (body, kept) {
             (AppendBody::Bytes(bytes), _) => buffer.append_init(bytes),
-            (AppendBody::Kept(_), Some(resource)) => {
+            (AppendBody::Kept(_) | AppendBody::Span { .. }, Some(resource)) => {
                 if evicts {
                     buffer.evict(position, resource.size(), quota);
                 }
                 buffer.append(resource, offset, window, quota)
             }
-            (AppendBody::Kept(_), None) => {
+            (AppendBody::Kept(_) | AppendBody::Span { .. }, None) => {
                 Err(MediaFailure::InvalidState("no such body".to_owned()))
             }
         };

@@ -115,6 +115,12 @@ impl Invariants {
         let rate = scene.element.rate().max(1.0);
         let media = 2.0 * (60.0 * rate + self.forward.seconds()) / segment * 1.5;
         let budget = BASE_BUDGET + media as usize + actions * ACTION_BUDGET + faults * FAULT_BUDGET;
+        // What is being made is asked for piece by piece, and so are its playlists.
+        let live = scene.origin.broadcast.as_ref().map_or(0.0, |live| {
+            let step = live.part_ms.unwrap_or(live.segment_ms).max(1) as f64;
+            4.0 * 60_000.0 / step * 1.5
+        });
+        let budget = budget + live as usize;
         let count = requests.recent.len();
         let repeats = requests.recent.iter().filter(|(_, other)| *other == name).count();
         if count > budget {

@@ -57,7 +57,8 @@ fn parts_belong_to_the_segment_after_them() {
         (live.delay, live.part_delay),
         (Some(MediaTime::from_secs(12)), Some(MediaTime::from_secs(3)))
     );
-    let hint = |kind, url: &str, range| PreloadHint { kind, url: url.into(), range };
+    let hint =
+        |kind, url: &str, range| PreloadHint { kind, url: url.into(), range, discontinuity: 0 };
     let open = crate::io::ByteRange { start: 70, length: None };
     assert_eq!(
         playlist.hints,

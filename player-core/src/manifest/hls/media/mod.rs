@@ -2,6 +2,7 @@
 
 mod align;
 mod follow;
+mod place;
 mod reader;
 mod refresh;
 mod reload;
@@ -9,6 +10,7 @@ mod reload;
 pub use align::{AlignedBy, Alignment};
 pub use refresh::{Deviation, Refreshed};
 pub use reload::Reload;
+pub(crate) use reload::plain;
 
 pub(super) use reader::parse;
 

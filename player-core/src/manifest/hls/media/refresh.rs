@@ -228,6 +228,9 @@ impl MediaPlaylist {
         }
         following.variables = core::mem::take(&mut version.reading.variables);
         self.take_facts(version);
+        for hint in &mut self.hints {
+            hint.discontinuity = hint.discontinuity.wrapping_add(place.discontinuities);
+        }
         self.forget_unused(shared);
         let changed = added > 0
             || removed > 0

@@ -82,6 +82,11 @@ impl RenditionReport {
     }
 }
 
+/// The URL of a playlist without any delivery directives it was loaded with.
+pub(crate) fn plain(url: &str) -> String {
+    with_directives(url, &[])
+}
+
 /// A URL with delivery directives in place of any it has. They come in the order of their names, so
 /// that caches see one URL for one thing (RFC 8216bis §6.2.5).
 fn with_directives(url: &str, directives: &[(&str, String)]) -> String {

@@ -72,7 +72,8 @@ impl<'a> MediaReader<'a, '_> {
             "EXT-X-PRELOAD-HINT" => {
                 let hints = &mut version.playlist.hints;
                 if hints.len() < MOST_HINTS {
-                    hints.extend(PreloadHint::read(value, line, &mut version.reading));
+                    let number = self.setting.discontinuity;
+                    hints.extend(PreloadHint::read(value, line, number, &mut version.reading));
                 }
             }
             "EXT-X-RENDITION-REPORT" => {

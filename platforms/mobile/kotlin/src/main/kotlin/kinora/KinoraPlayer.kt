@@ -60,6 +60,14 @@ class KinoraPlayer(
 
         /** An origin that had failed delivers again. */
         fun onOriginRecovered(origin: String) = Unit
+        /** Live: where the viewer may go has changed by more than the clock's going on explains. */
+        fun onSeekableChanged(range: TimeRange) = Unit
+
+        /** Live: how playback stands to the latency aimed for has changed. */
+        fun onLatencyChanged(standing: LatencyStanding, latency: MediaTime, target: MediaTime) = Unit
+
+        /** The presentation will not grow any more. */
+        fun onLiveEnded(duration: MediaTime?) = Unit
 
         /** Media comes from another CDN, pathway or host now. */
         fun onPathwayChanged(from: String?, to: String) = Unit
@@ -88,6 +96,7 @@ class KinoraPlayer(
     // Only the player's thread touches these.
     private val exchanges = HashMap<RequestId, Cancellable>()
     private val keptBodies = HashMap<RequestId, ByteBuffer>()
+    private val keptChunks = HashMap<RequestId, HashMap<ULong, ByteBuffer>>()
     private var wakeAt: Timestamp? = null
     private var reportElementAt: Long? = null
 
@@ -125,6 +134,7 @@ class KinoraPlayer(
      */
     fun load(url: String, start: MediaTime? = null, format: SourceFormat? = null): CompletableFuture<Unit> {
         val ready = CompletableFuture<Unit>()
+        send(Input.WallClock(System.currentTimeMillis() * 1000))
         val sent = send(Input.Load(Source(url, format, start)), ready)
         check(sent) { "the player is closed" }
         return ready
@@ -219,7 +229,12 @@ class KinoraPlayer(
 
         class Kept(val id: RequestId, val body: ByteBuffer) : Message
 
+        /** A chunk of a body that goes on. */
+        class Chunk(val id: RequestId, val start: ULong, val bytes: ByteBuffer) : Message
+
         class Appended(val id: RequestId) : Message
+
+        class ChunkAppended(val id: RequestId, val start: ULong) : Message
 
         data object ElementChanged : Message
 
@@ -294,6 +309,10 @@ class KinoraPlayer(
                 }
                 is Message.Kept -> if (message.id in exchanges) keptBodies[message.id] = message.body
                 is Message.Appended -> keptBodies.remove(message.id)
+                is Message.Chunk -> if (message.id in exchanges) {
+                    keptChunks.getOrPut(message.id, ::HashMap)[message.start] = message.bytes
+                }
+                is Message.ChunkAppended -> keptChunks[message.id]?.remove(message.start)
                 Message.ElementChanged -> elementChanged = true
                 Message.Close -> return false
             }
@@ -325,6 +344,7 @@ class KinoraPlayer(
             is Output.Cancel -> {
                 exchanges.remove(output.id)?.cancel()
                 keptBodies.remove(output.id)
+                keptChunks.remove(output.id)
             }
             is Output.Media -> carryOut(output.operation)
             is Output.License -> carryOut(output.command)
@@ -349,6 +369,7 @@ class KinoraPlayer(
             now = ::now,
             send = { send(it) },
             keep = { post(Message.Kept(request.id, it)) },
+            keepChunk = { start, bytes -> post(Message.Chunk(request.id, start, bytes)) },
         )
         // Entered before it starts: it may be over before `start` returns.
         exchanges[request.id] = Cancellable { }
@@ -367,11 +388,13 @@ class KinoraPlayer(
                 is MediaCommand.AddBuffer -> sink.addBuffer(command.kind, command.mimeType)
                 is MediaCommand.ChangeType -> sink.changeType(command.kind, command.mimeType)
                 is MediaCommand.SetDuration -> sink.setDuration(command.duration)
+                is MediaCommand.SetLiveSeekableRange -> sink.setLiveSeekableRange(command.range)
                 MediaCommand.EndOfStream -> sink.endOfStream()
                 is MediaCommand.Seek -> sink.seek(command.position)
                 is MediaCommand.SetRate -> sink.setRate(command.rate)
                 MediaCommand.Close -> {
                     keptBodies.clear()
+                    keptChunks.clear()
                     sink.release()
                 }
             }
@@ -387,10 +410,15 @@ class KinoraPlayer(
             is AppendBody.Bytes -> ByteBuffer.allocateDirect(body.bytes.size).put(body.bytes).flip()
             is AppendBody.Kept -> keptBodies[body.id]
                 ?: throw MediaSinkException(MediaFailure.InvalidState("no body is kept for request ${body.id}"))
+            is AppendBody.Span -> keptChunks[body.id]?.get(body.start)
+                ?: throw MediaSinkException(MediaFailure.InvalidState("no chunk is kept for request ${body.id}"))
         }
         sink.append(command.kind, bytes.duplicate(), command.timestampOffset, command.window) { result ->
             // A buffer that was full may be asked again; otherwise nobody will ask for the bytes.
             if (body is AppendBody.Kept && result is OperationResult.Done) post(Message.Appended(body.id))
+            if (body is AppendBody.Span && result is OperationResult.Done) {
+                post(Message.ChunkAppended(body.id, body.start))
+            }
             answer(result)
         }
     }
@@ -415,6 +443,11 @@ class KinoraPlayer(
             }
             is Event.OriginRecovered -> listeners.forEach { it.onOriginRecovered(event.origin) }
             is Event.PathwayChanged -> listeners.forEach { it.onPathwayChanged(event.from, event.to) }
+            is Event.SeekableChanged -> listeners.forEach { it.onSeekableChanged(event.range) }
+            is Event.LatencyChanged -> listeners.forEach {
+                it.onLatencyChanged(event.standing, event.latency, event.target)
+            }
+            is Event.LiveEnded -> listeners.forEach { it.onLiveEnded(event.duration) }
             Event.Ended -> listeners.forEach(Listener::onEnded)
             is Event.Warning -> listeners.forEach { it.onWarning(event.warning) }
             is Event.Error -> {
@@ -439,6 +472,7 @@ class KinoraPlayer(
             exchanges.values.forEach(Cancellable::cancel)
             exchanges.clear()
             keptBodies.clear()
+            keptChunks.clear()
             try {
                 transport.close()
             } finally {

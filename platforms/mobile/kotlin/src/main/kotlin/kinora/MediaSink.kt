@@ -55,6 +55,9 @@ interface MediaSink : AutoCloseable {
     /** Sets the media source's duration. */
     fun setDuration(duration: MediaTime)
 
+    /** `setLiveSeekableRange`: where the viewer may go while the duration is without end. */
+    fun setLiveSeekableRange(range: TimeRange) = Unit
+
     /** `endOfStream`: every buffer holds its last segment. */
     fun endOfStream()
 

@@ -15,15 +15,22 @@ private const val LARGEST_HEAD = 4 shl 20
  * @param now the instant, on the player's clock
  * @param send hands an input to the player
  * @param keep takes the whole body, just before the player hears that it is complete
+ * @param keepChunk takes a chunk of a body and where it begins, just before the player hears of it
  */
 internal class ResponseCollector(
     private val request: Request,
     private val now: () -> ULong,
     private val send: (Input) -> Unit,
     private val keep: (ByteBuffer) -> Unit,
+    private val keepChunk: (ULong, ByteBuffer) -> Unit = { _, _ -> },
 ) : HttpTransport.Receiver {
     private var received = 0uL
-    private val kept = if (request.body == BodyHandling.KEEP) KeptBody() else null
+    private val kept = if (request.body == BodyHandling.DELIVER) null else KeptBody()
+    private val inChunks = request.body == BodyHandling.KEEP_CHUNKS
+
+    /** Where the chunk that is arriving begins, and when its first byte came. */
+    private var chunkStart = 0
+    private var chunkBegan: ULong? = null
     private var headSent = false
     private var searchFrom = 0
     private var reportedAt: ULong? = null
@@ -45,11 +52,13 @@ internal class ResponseCollector(
             reportedAt = at
             send(Input.BodyProgress(request.id, received))
         }
-        sendHead(kept)
+        if (inChunks) sendChunks(kept, at, last = false) else sendHead(kept)
     }
 
     override fun end(fromCache: Boolean) {
-        if (kept != null) {
+        if (kept != null && inChunks) {
+            sendChunks(kept, now(), last = true)
+        } else if (kept != null) {
             if (!headSent) send(Input.BodyHead(request.id, ByteArray(0)))
             keep(kept.view())
         }
@@ -57,6 +66,33 @@ internal class ResponseCollector(
     }
 
     override fun failed(failure: RequestFailure) = send(Input.RequestFailed(request.id, failure))
+
+    private fun sendChunks(kept: KeptBody, at: ULong, last: Boolean) {
+        while (kept.size > chunkStart) {
+            val began = chunkBegan ?: at.also { chunkBegan = it }
+            if (kept.size < searchFrom) return
+            val rest = kept.view().position(chunkStart).slice()
+            val layout = chunkLayout(rest)
+            if (layout == null) {
+                // What never begins a chunk must not be searched anew with every piece of it.
+                searchFrom = kept.size + rest.remaining() / 8
+                return
+            }
+            val length = layout.length?.toLong() ?: if (last) rest.remaining().toLong() else return
+            if (length > rest.remaining()) {
+                searchFrom = (chunkStart + length).coerceAtMost(Int.MAX_VALUE.toLong()).toInt()
+                return
+            }
+            val chunk = ByteBuffer.allocateDirect(length.toInt()).put(rest.limit(length.toInt())).flip()
+            val head = ByteArray(layout.head.toInt()).also { chunk.duplicate().get(it) }
+            val start = chunkStart.toULong()
+            chunkStart += length.toInt()
+            chunkBegan = null
+            searchFrom = 0
+            keepChunk(start, chunk)
+            send(Input.BodyChunk(request.id, head, start, chunkStart.toULong(), began))
+        }
+    }
 
     private fun sendHead(kept: KeptBody) {
         // A body that never has a head must not be searched anew with every chunk of it.

@@ -1,0 +1,497 @@
+//! The HLS media playlists of a live presentation: those that are played are kept up to date, and all
+//! of them on one timeline (RFC 8216bis §6.3.4, §6.3.7).
+
+use core::time::Duration;
+
+use crate::context::Context;
+use crate::io::{MediaKind, RequestKind, Warning};
+use crate::manifest::hls::{Deviation, HintKind, MediaPlaylist, PlaylistType, Reload, plain};
+use crate::presentation::{Presentation, Representation, Segment, SegmentIndex, Segments};
+use crate::requests::{Requests, Ticket, Wish};
+use crate::stream::{Key, TOLERANCE, representation, representation_mut};
+use crate::time::{MediaTime, Timestamp, WallTime};
+
+use super::backoff;
+
+/// So many versions are looked back at to tell where the live edge runs.
+const EDGES: usize = 8;
+
+/// The playlists of a live presentation that have been loaded.
+#[derive(Debug, Default)]
+pub(crate) struct Playlists {
+    list: Vec<Followed>,
+    pub(super) reloads: u32,
+}
+
+/// A playlist, all but its index: that is in the presentation.
+#[derive(Debug)]
+pub(super) struct Followed {
+    key: Key,
+    kind: MediaKind,
+    url: String,
+    playlist: MediaPlaylist,
+    /// A stream plays it.
+    active: bool,
+    /// What was asked for, and when.
+    request: Option<(Ticket, Timestamp)>,
+    next: Option<Reload>,
+    /// What its end was ahead of the clock, in microseconds, when a version came. The greatest is that
+    /// of the version that came soonest after it was made.
+    edges: Vec<i64>,
+    changed: Timestamp,
+    /// Answers in a row that brought nothing new.
+    silent: u32,
+    pub(super) stalled: bool,
+}
+
+/// A place at which a stream can go on.
+pub(crate) enum Place {
+    /// This segment, or part of one.
+    Here {
+        segment: Segment,
+        /// It begins with a key frame.
+        independent: bool,
+        /// A part of a segment, whose length is only planned as long as it is not listed.
+        partial: bool,
+        /// It will be there: the server has hinted at it.
+        hinted: bool,
+    },
+    /// Nothing yet.
+    Later,
+}
+
+impl Playlists {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn position(&self, key: Key) -> Option<usize> {
+        self.list.iter().position(|one| one.key == key)
+    }
+
+    /// Takes a playlist that a stream has loaded for the first time. It is put where others of the
+    /// presentation have the same moments.
+    pub(crate) fn add(
+        &mut self,
+        presentation: &mut Presentation,
+        (key, kind, url): (Key, MediaKind, &str),
+        mut playlist: MediaPlaylist,
+        asked: Timestamp,
+        now: Timestamp,
+    ) {
+        playlist.requested(asked);
+        if let Some(by) = self.misplacement(presentation, &playlist) {
+            playlist.shift(by);
+        }
+        let mut followed = Followed {
+            key,
+            kind,
+            url: plain(url),
+            active: false,
+            request: None,
+            next: playlist.reload(url, now),
+            edges: Vec::new(),
+            changed: now,
+            silent: 0,
+            stalled: false,
+            playlist,
+        };
+        followed.note_edge(now);
+        let index = core::mem::replace(&mut followed.playlist.index, SegmentIndex::nothing());
+        if let Some(representation) = representation_mut(presentation, key) {
+            representation.segments = Segments::Known(index);
+        }
+        self.list.retain(|one| one.key != key);
+        self.list.push(followed);
+    }
+
+    /// A playlist is about to be loaded from elsewhere: where its segments were is kept, so that those
+    /// of the other place are put there.
+    pub(crate) fn park(&mut self, representation: &mut Representation, key: Key) {
+        let Some(position) = self.position(key) else { return };
+        if let Segments::Known(index) = &mut representation.segments {
+            core::mem::swap(index, &mut self.list[position].playlist.index);
+        }
+    }
+
+    /// By how much a playlist is off from the others, if there are any.
+    fn misplacement(
+        &mut self,
+        presentation: &mut Presentation,
+        playlist: &MediaPlaylist,
+    ) -> Option<MediaTime> {
+        let mut order: Vec<usize> = (0..self.list.len()).collect();
+        order.sort_by_key(|&position| !self.list[position].active);
+        for position in order {
+            let other = &mut self.list[position];
+            let (key, parked) = (other.key, !other.playlist.index.is_empty());
+            let mut index = index_mut(presentation, key).filter(|_| !parked);
+            if let Some(index) = &mut index {
+                core::mem::swap(*index, &mut other.playlist.index);
+            }
+            let alignment = playlist.alignment(&other.playlist);
+            if let Some(index) = &mut index {
+                core::mem::swap(*index, &mut other.playlist.index);
+            }
+            if let Some(alignment) = alignment {
+                return Some(alignment.shift);
+            }
+        }
+        None
+    }
+
+    /// A stream plays this one from now on, and no other of its kind. Whether it is kept up to date
+    /// already; if not, it is loaded again at once.
+    pub(crate) fn follow(&mut self, key: Key, now: Timestamp) -> bool {
+        let Some(position) = self.position(key) else { return true };
+        let kind = self.list[position].kind;
+        for one in self.list.iter_mut().filter(|one| one.kind == kind && one.key != key) {
+            one.active = false;
+        }
+        let one = &mut self.list[position];
+        if one.active || !one.playlist.live {
+            one.active = true;
+            return true;
+        }
+        one.active = true;
+        // What was planned was for a version long gone.
+        one.next = Some(Reload { url: one.url.clone(), at: now, blocking: false, delta: false });
+        one.changed = now;
+        one.silent = 0;
+        one.stalled = false;
+        false
+    }
+
+    /// The URL to load a playlist from for the first time: one that brings a version as new as those
+    /// held, if a server has told how far it is (`EXT-X-RENDITION-REPORT`).
+    pub(crate) fn first_url(&self, url: &str) -> Option<String> {
+        let active = self.list.iter().filter(|one| one.active);
+        let mut reports = active.filter_map(|one| one.playlist.report(url));
+        reports.next().map(|report| report.request())
+    }
+
+    /// Whether more may come in it.
+    pub(crate) fn is_growing(&self, key: Key) -> bool {
+        self.position(key).is_some_and(|position| self.list[position].playlist.live)
+    }
+
+    /// Where a stream that has come to `next` goes on in a playlist. `within` says that it stands in
+    /// the middle of what it played, and not where the viewer chose to be.
+    pub(crate) fn place(
+        &self,
+        presentation: &Presentation,
+        key: Key,
+        next: MediaTime,
+        within: bool,
+    ) -> Place {
+        let (Some(position), Some(index)) = (self.position(key), known(presentation, key)) else {
+            return Place::Later;
+        };
+        let playlist = &self.list[position].playlist;
+        let slack = |duration: MediaTime| {
+            let quarter = MediaTime::from_flicks(duration.flicks() / 4);
+            if within { TOLERANCE.min(quarter) } else { MediaTime::ZERO }
+        };
+        let whole = index.position_at(next).and_then(|position| {
+            let segment = index.get(position)?;
+            let over = within && segment.end() - next <= slack(segment.duration);
+            if over { index.get(position + 1) } else { Some(segment) }
+        });
+        // From its beginning, a segment that is whole is one request instead of several.
+        if let Some(segment) = &whole
+            && next <= segment.start + TOLERANCE
+        {
+            return Place::Here {
+                segment: segment.clone(),
+                independent: true,
+                partial: false,
+                hinted: false,
+            };
+        }
+        let parts = &playlist.parts;
+        let ends_later = |part: &crate::manifest::hls::Part| {
+            part.start + part.duration - next > slack(part.duration)
+        };
+        let found = parts.iter().position(ends_later).filter(|&position| {
+            let starts = parts[position].start;
+            starts <= next + TOLERANCE || whole.is_none()
+        });
+        if let Some(mut position) = found {
+            // A place that the viewer chose is reached from the last key frame before it.
+            let segment = parts[position].segment;
+            while !within
+                && !parts[position].independent
+                && position > 0
+                && parts[position - 1].segment == segment
+            {
+                position -= 1;
+            }
+            let independent = parts[position].independent || parts[position].index == 0;
+            if (within || independent)
+                && let Some(segment) = playlist.part(position)
+            {
+                return Place::Here { segment, independent, partial: true, hinted: false };
+            }
+        }
+        if let Some(segment) = whole {
+            return Place::Here { segment, independent: true, partial: false, hinted: false };
+        }
+        self.hinted(position, index, next).unwrap_or(Place::Later)
+    }
+
+    /// The part that the server says comes next (`EXT-X-PRELOAD-HINT`), if that is what is wanted.
+    fn hinted(&self, position: usize, index: &SegmentIndex, next: MediaTime) -> Option<Place> {
+        let playlist = &self.list[position].playlist;
+        let duration = playlist.part_target?;
+        let end = playlist.parts.last().map_or(index.end(), |part| part.start + part.duration);
+        if !playlist.live || (next - end).abs() > TOLERANCE {
+            return None;
+        }
+        let hint = playlist.hints.iter().find(|hint| hint.kind == HintKind::Part)?;
+        // One of unknown length would be sent as long as the segment grows.
+        if hint.range.is_some_and(|range| range.length.is_none()) {
+            return None;
+        }
+        let list = index.list()?;
+        let number = list.next_number();
+        let last = playlist.parts.last();
+        let begins = last.is_none_or(|part| part.segment < number);
+        let setting = list.setting(number.saturating_sub(1));
+        let of_last = last.filter(|part| part.segment >= number);
+        let (init, key) = match of_last {
+            Some(part) => (part.init, part.key),
+            None => (setting.init, setting.key),
+        };
+        let segment = Segment {
+            number,
+            start: end,
+            duration,
+            url: hint.url.clone(),
+            range: hint.range,
+            init,
+            discontinuity: hint.discontinuity,
+            size: hint.range.and_then(|range| range.length),
+            gap: false,
+            wall_time: None,
+            key,
+            bit_rate: None,
+        };
+        Some(Place::Here { segment, independent: begins, partial: true, hinted: true })
+    }
+
+    /// Asks for what is due.
+    pub(super) fn tick(&mut self, cx: &mut Context<'_>, requests: &mut Requests) {
+        for one in &mut self.list {
+            let idle = one.request.is_none() && one.active && one.playlist.live;
+            let Some(next) = one.next.as_ref().filter(|next| idle && next.at <= cx.now) else {
+                continue;
+            };
+            let patience = one.playlist.target_duration.times(3).to_duration();
+            let places = requests.origins.place(&next.url);
+            let wish = Wish {
+                hold: if next.blocking { patience } else { Duration::ZERO },
+                ..Wish::new(RequestKind::MediaPlaylist(one.kind), places)
+            };
+            one.request = Some((requests.start(cx, wish), cx.now));
+            self.reloads += 1;
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let waiting =
+            self.list.iter().filter(|one| one.request.is_none() && one.active && one.playlist.live);
+        waiting.filter_map(|one| one.next.as_ref().map(|next| next.at)).min()
+    }
+
+    pub(super) fn owns(&self, ticket: Ticket) -> bool {
+        self.list.iter().any(|one| one.request.is_some_and(|(mine, _)| mine == ticket))
+    }
+
+    /// Takes an answer; `url` is where it came from.
+    pub(super) fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        presentation: &mut Presentation,
+        ticket: Ticket,
+        answer: Option<(&[u8], &str)>,
+    ) -> Option<Key> {
+        let position =
+            self.list.iter().position(|one| one.request.is_some_and(|(mine, _)| mine == ticket))?;
+        let one = &mut self.list[position];
+        let (_, asked) = one.request.take()?;
+        let key = one.key;
+        let index = index_mut(presentation, key)?;
+        core::mem::swap(index, &mut one.playlist.index);
+        let refreshed = answer.map(|(body, url)| one.playlist.refresh(body, url, asked));
+        let (mut changed, mut astray) = (false, false);
+        match refreshed {
+            Some(Ok(refreshed)) => {
+                changed = refreshed.changed;
+                astray = matches!(
+                    refreshed.deviation,
+                    Some(Deviation::Missed { .. } | Deviation::Restarted { .. })
+                );
+                super::tell(cx, &one.url, refreshed.warnings);
+            }
+            Some(Err(error)) => super::complain(cx, &one.url, &error),
+            // The requests have told of what went wrong.
+            None => {}
+        }
+        one.next = one.playlist.reload(&one.url, cx.now);
+        if changed {
+            if one.stalled {
+                // What was known of the edge is of before the break.
+                one.edges.clear();
+            }
+            one.note_edge(cx.now);
+        }
+        one.note(cx, changed);
+        let index = index_mut(presentation, key)?;
+        core::mem::swap(index, &mut one.playlist.index);
+        if astray {
+            self.realign(presentation, position);
+        }
+        Some(key)
+    }
+
+    /// What came after a break is put where the other playlists have it.
+    fn realign(&mut self, presentation: &mut Presentation, position: usize) {
+        let mut own = self.list.remove(position);
+        if let Some(index) = index_mut(presentation, own.key) {
+            core::mem::swap(index, &mut own.playlist.index);
+        }
+        if let Some(by) = self.misplacement(presentation, &own.playlist) {
+            own.playlist.shift(by);
+        }
+        if let Some(index) = index_mut(presentation, own.key) {
+            core::mem::swap(index, &mut own.playlist.index);
+        }
+        self.list.insert(position, own);
+    }
+
+    /// Where the live edge is: where the playlist that is least far ends, going on with the clock.
+    pub(super) fn edge(&self, now: Timestamp) -> Option<MediaTime> {
+        let active = self.list.iter().filter(|one| one.active);
+        let offset = active.filter_map(|one| one.edges.iter().max().copied()).min()?;
+        let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);
+        Some(MediaTime::from_micros(now.saturating_add(offset)))
+    }
+
+    /// From where to where media is there in every playlist that is played.
+    pub(super) fn span(&self, presentation: &Presentation) -> Option<(MediaTime, MediaTime)> {
+        let active = self.list.iter().filter(|one| one.active);
+        let spans = active.filter_map(|one| {
+            let index = known(presentation, one.key)?;
+            let part = one.playlist.parts.last().map(|part| part.start + part.duration);
+            Some((index.start(), index.end().max(part.unwrap_or(MediaTime::MIN))))
+        });
+        spans.reduce(|a, b| (a.0.max(b.0), a.1.min(b.1)))
+    }
+
+    /// When what is at a time happened, by the first playlist with dates.
+    pub(super) fn wall_time_at(
+        &self,
+        presentation: &Presentation,
+        time: MediaTime,
+    ) -> Option<WallTime> {
+        let active = self.list.iter().filter(|one| one.active);
+        active.filter_map(|one| known(presentation, one.key)?.wall_time_at(time)).next()
+    }
+
+    /// Distance from the live edge to play at, and whether parts are played.
+    pub(super) fn hold_back(&self) -> Option<(MediaTime, bool)> {
+        let active = self.list.iter().filter(|one| one.active);
+        let delays = active.map(|one| {
+            let playlist = &one.playlist;
+            match (playlist.part_target, playlist.control.part_hold_back) {
+                // Three times the longest part, at least (§4.4.3.8).
+                (Some(part), delay) => (delay.unwrap_or(part.times(3)), true),
+                _ => {
+                    let delay = playlist.target_duration.times(3);
+                    (playlist.control.hold_back.unwrap_or(delay), false)
+                }
+            }
+        });
+        delays.reduce(|a, b| (a.0.max(b.0), a.1 && b.1))
+    }
+
+    /// The longest segment, or part where parts are played.
+    pub(super) fn step(&self) -> Option<MediaTime> {
+        let active = self.list.iter().filter(|one| one.active);
+        active.map(|one| one.playlist.part_target.unwrap_or(one.playlist.target_duration)).max()
+    }
+
+    /// How much goes at once at the beginning of what is there: a segment, if any has gone or will.
+    pub(super) fn margin(&self) -> MediaTime {
+        let active = self.list.iter().filter(|one| one.active && one.playlist.live);
+        let sliding = active.filter(|one| one.playlist.playlist_type != Some(PlaylistType::Event));
+        sliding.map(|one| one.playlist.target_duration).max().unwrap_or(MediaTime::ZERO)
+    }
+
+    /// Where the author wants playback to begin.
+    pub(crate) fn start(&self) -> Option<crate::presentation::StartPoint> {
+        self.list.iter().find_map(|one| one.playlist.start)
+    }
+
+    /// Whether every playlist that is played has ended.
+    pub(crate) fn have_ended(&self) -> bool {
+        let mut active = self.list.iter().filter(|one| one.active).peekable();
+        active.peek().is_some() && active.all(|one| !one.playlist.live)
+    }
+
+    pub(super) fn are_stalled(&self) -> bool {
+        self.list.iter().any(|one| one.active && one.stalled)
+    }
+}
+
+impl Followed {
+    fn note_edge(&mut self, now: Timestamp) {
+        let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);
+        if self.edges.len() == EDGES {
+            self.edges.remove(0);
+        }
+        self.edges.push(self.playlist.end().micros().saturating_sub(now));
+    }
+
+    /// Notes whether an answer brought something new, and asks less often when none has for long.
+    fn note(&mut self, cx: &mut Context<'_>, changed: bool) {
+        if changed || !self.playlist.live {
+            self.changed = cx.now;
+            self.silent = 0;
+            if core::mem::take(&mut self.stalled) {
+                cx.out.warn(Warning::ManifestResumed { url: self.url.clone() });
+            }
+            return;
+        }
+        self.silent += 1;
+        let silence = cx.now.since(self.changed);
+        let target = self.playlist.target_duration.to_duration();
+        // One and a half target durations (§6.3.4), and what the way takes.
+        if silence <= target + target / 2 + Duration::from_millis(500) {
+            return;
+        }
+        if !self.stalled {
+            self.stalled = true;
+            let silence_ms = silence.as_millis() as u64;
+            cx.out.warn(Warning::ManifestStalled { url: self.url.clone(), silence_ms });
+        }
+        if let Some(next) = &mut self.next {
+            next.at = next.at.max(cx.now + backoff(target / 2, self.silent));
+        }
+    }
+}
+
+fn known(presentation: &Presentation, key: Key) -> Option<&SegmentIndex> {
+    match &representation(presentation, key)?.segments {
+        Segments::Known(index) => Some(index),
+        _ => None,
+    }
+}
+
+fn index_mut(presentation: &mut Presentation, key: Key) -> Option<&mut SegmentIndex> {
+    match &mut representation_mut(presentation, key)?.segments {
+        Segments::Known(index) => Some(index),
+        _ => None,
+    }
+}

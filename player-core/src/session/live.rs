@@ -1,0 +1,248 @@
+//! Live: joining, where the viewer may go, keeping the latency, and what was live and has ended.
+
+use super::Session;
+use super::tracks::choose_sets;
+use crate::context::Context;
+use crate::error::Error;
+use crate::io::{Event, MediaCommand, PlaybackStatus, Warning};
+use crate::live::{Timing, Told, Viewing};
+use crate::requests::Outcome;
+use crate::stream::TOLERANCE;
+use crate::stream::moved::Identity;
+use crate::time::{MediaTime, TimeRange, Timestamp};
+
+/// Where the viewer may go moves with the clock, and is told anew so often.
+const TELL_EVERY: core::time::Duration = core::time::Duration::from_secs(1);
+/// What else moves it by this is news to the app.
+const NEWS: MediaTime = MediaTime::from_secs(1);
+
+impl Session {
+    /// Takes what became of a request that follows the presentation.
+    pub(super) fn take_live(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: &Outcome,
+    ) -> Result<(), Error> {
+        let Some(presentation) = &mut self.presentation else { return Ok(()) };
+        let (ticket, whole) = match outcome {
+            Outcome::Delivered { ticket, .. } | Outcome::Failed { ticket, .. } => (*ticket, true),
+            _ => return Ok(()),
+        };
+        let identity = (whole && self.live.owns_mpd(ticket)).then(|| Identity::of(presentation));
+        self.live.take(cx, &mut self.requests, presentation, outcome);
+        if let Some(identity) = identity {
+            let moves = identity.moves(presentation);
+            for stream in &mut self.streams {
+                let wanted = self.preferred.iter().find(|(kind, _)| *kind == stream.kind);
+                let sets = choose_sets(presentation, stream.kind, |set| match wanted {
+                    Some((_, track)) => super::tracks::same_track(set) == *track,
+                    None => set.default,
+                });
+                stream.adopt(&moves, sets);
+            }
+            self.each_stream(cx, |stream, world| {
+                stream.settle(world);
+                Ok(())
+            })?;
+        }
+        self.note_end(cx);
+        Ok(())
+    }
+
+    /// Whether nothing more will come, and what follows from that.
+    fn note_end(&mut self, cx: &mut Context<'_>) {
+        let Some(presentation) = &mut self.presentation else { return };
+        if !self.live.joined || !self.was_live {
+            return;
+        }
+        if self.live.playlists.have_ended() {
+            presentation.live = None;
+        }
+        if presentation.live.is_some() {
+            // A live presentation may say when it will end.
+            return;
+        }
+        self.was_live = false;
+        let known_end =
+            self.streams.iter().filter_map(|stream| stream.known_end(presentation)).max();
+        presentation.duration = match self.live.playlists.is_empty() {
+            true => presentation.duration.or(known_end),
+            false => known_end,
+        };
+        let duration = presentation.duration;
+        if let Some(duration) = duration.filter(|_| self.attached) {
+            self.operations.push(cx.out.media(MediaCommand::SetDuration(duration)));
+        }
+        self.set_live_rate(cx, 1.0);
+        self.live.keeper.rest();
+        cx.out.event(Event::LiveEnded { duration });
+    }
+
+    /// After any input: looks for what is due, joins, and keeps where playback is.
+    pub(super) fn follow_live(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let Some(presentation) = &mut self.presentation else { return Ok(()) };
+        self.live.tick(cx, &mut self.requests, presentation);
+        if presentation.live.is_none() {
+            return Ok(());
+        }
+        self.was_live = true;
+        // What follows costs something, and time alone changes little.
+        if self.live.joined && !self.live.keeper.is_due(cx.now) {
+            return Ok(());
+        }
+        self.live.keeper.look_again(cx.now);
+        let Some(timing) = self.timing(cx) else { return Ok(()) };
+        if !self.live.joined {
+            return self.join(cx, &timing);
+        }
+        self.tell_seekable(cx, &timing);
+        self.catch_up_with_window(cx, &timing)?;
+        self.keep_latency(cx, &timing)
+    }
+
+    pub(super) fn timing(&self, cx: &Context<'_>) -> Option<Timing> {
+        let presentation = self.presentation.as_ref()?;
+        self.live.timing(presentation, &cx.config.live, cx.now)
+    }
+
+    /// Chooses where to begin.
+    fn join(&mut self, cx: &mut Context<'_>, timing: &Timing) -> Result<(), Error> {
+        if self.live.is_clock_awaited(cx.now) {
+            return Ok(());
+        }
+        let Some(presentation) = &self.presentation else { return Ok(()) };
+        let wished = self.playback.playhead(cx.now);
+        let explicit = self.source.start.is_some() || wished > MediaTime::ZERO;
+        let start = presentation.start.or(self.live.playlists.start());
+        let seekable = timing.seekable();
+        let to = match start {
+            _ if explicit => wished,
+            Some(point) if point.offset >= MediaTime::ZERO => timing.window.start + point.offset,
+            Some(point) => timing.window.end + point.offset,
+            None => seekable.end,
+        };
+        let to = to.clamp(seekable.start, seekable.end);
+        self.live.joined = true;
+        self.live.keeper.following = seekable.end - to <= timing.step;
+        self.live.keeper.moved(cx.now);
+        self.playback.seek(to);
+        self.each_stream(cx, |stream, world| {
+            stream.join(world, to);
+            Ok(())
+        })
+    }
+
+    /// Tells the platform and the app where the viewer may go.
+    fn tell_seekable(&mut self, cx: &mut Context<'_>, timing: &Timing) {
+        if !self.attached {
+            return;
+        }
+        let range = timing.seekable();
+        let news = match self.live.told {
+            None => true,
+            Some(told) if cx.now.since(told.at) < TELL_EVERY => return,
+            Some(told) => {
+                let passed = MediaTime::from_duration(cx.now.since(told.at));
+                (range.end - told.range.end - passed).abs() > NEWS.max(timing.step)
+                    || (range.start - told.range.start).abs()
+                        > passed + NEWS.max(timing.step.times(2))
+            }
+        };
+        if self.live.told.is_some_and(|told| told.range == range) {
+            return;
+        }
+        self.live.told = Some(Told { range, at: cx.now });
+        self.operations.push(cx.out.media(MediaCommand::SetLiveSeekableRange(range)));
+        if news {
+            cx.out.event(Event::SeekableChanged(range));
+        }
+    }
+
+    /// A playhead with nothing left to play, whose place is no longer there, is taken on.
+    fn catch_up_with_window(&mut self, cx: &mut Context<'_>, timing: &Timing) -> Result<(), Error> {
+        let from = self.playback.playhead(cx.now);
+        let waits = self.playback.stuck_at().is_some_and(|at| at <= cx.now);
+        // An element stops a little before its last frame.
+        let held = self.streams.iter().all(|stream| stream.ahead(from) > TOLERANCE);
+        if !waits || held || from >= timing.window.start || !self.attached {
+            return Ok(());
+        }
+        let seekable = timing.seekable();
+        let to = match self.live.keeper.following {
+            true => seekable.end,
+            // Not to where the next segment goes at once.
+            false => (seekable.start + timing.margin).min(seekable.end),
+        };
+        cx.out.warn(Warning::FellBehindWindow { from, to });
+        self.go_to(cx, to)
+    }
+
+    fn keep_latency(&mut self, cx: &mut Context<'_>, timing: &Timing) -> Result<(), Error> {
+        if !self.attached || !self.playback.is_ready() {
+            return Ok(());
+        }
+        let Some(presentation) = &self.presentation else { return Ok(()) };
+        let playhead = self.playback.playhead(cx.now);
+        let ahead = self.streams.iter().map(|stream| stream.ahead(playhead)).min();
+        let status = self.playback.status();
+        let at = Viewing {
+            playhead,
+            buffer: ahead.unwrap_or(MediaTime::ZERO),
+            paused: matches!(status, PlaybackStatus::Paused | PlaybackStatus::Ended),
+            free: self.rate == 1.0,
+        };
+        let verdict = self.live.judge(presentation, &cx.config.live, cx.now, timing, &at);
+        let to = timing.live_position();
+        // A jump is worth it only to where there is something to play.
+        if verdict.jump && to - playhead > timing.step {
+            cx.out.warn(Warning::JumpedToLive { from: playhead, to });
+            self.set_live_rate(cx, 1.0);
+            return self.go_to(cx, to);
+        }
+        self.set_live_rate(cx, if status == PlaybackStatus::Playing { verdict.rate } else { 1.0 });
+        if self.live.keeper.stands(verdict.standing) {
+            cx.out.event(Event::LatencyChanged {
+                standing: verdict.standing,
+                latency: timing.reference + timing.lag - playhead,
+                target: timing.delay + timing.lag,
+            });
+        }
+        Ok(())
+    }
+
+    fn set_live_rate(&mut self, cx: &mut Context<'_>, rate: f64) {
+        if self.live.keeper.rate == rate {
+            return;
+        }
+        self.live.keeper.rate = rate;
+        if self.attached && self.rate == 1.0 {
+            self.operations.push(cx.out.media(MediaCommand::SetRate(rate)));
+        }
+    }
+
+    /// Playback goes on elsewhere, by the player's own choice.
+    fn go_to(&mut self, cx: &mut Context<'_>, to: MediaTime) -> Result<(), Error> {
+        self.live.keeper.moved(cx.now);
+        self.move_element(cx, to);
+        cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
+        self.end_of_stream = false;
+        self.each_stream(cx, |stream, world| {
+            stream.seek(world, to);
+            Ok(())
+        })
+    }
+
+    /// Where a viewer who wants to be at `to` can be.
+    pub(super) fn clamp_to_live(&mut self, cx: &Context<'_>, to: MediaTime) -> MediaTime {
+        let Some(timing) = self.timing(cx).filter(|_| self.live.joined) else { return to };
+        let TimeRange { start, end } = timing.seekable();
+        let to = to.clamp(start, end);
+        self.live.keeper.following = end - to <= timing.step.max(NEWS);
+        self.live.keeper.moved(cx.now);
+        to
+    }
+
+    pub(super) fn live_timing(&self, config: &crate::Config, now: Timestamp) -> Option<Timing> {
+        self.live.timing(self.presentation.as_ref()?, &config.live, now)
+    }
+}

@@ -1,0 +1,272 @@
+//! What a stream does differently while the presentation is still being made: media may be yet to
+//! come, gone already, or sent while it is made.
+
+use core::time::Duration;
+
+use super::fetch::segment_at;
+use super::init;
+use super::moved::Moves;
+use super::{Fetch, Fetched, Key, Operation, Setbacks, Stream, World, representation};
+use crate::error::Error;
+use crate::io::{AppendBody, RequestId};
+use crate::live::Place;
+use crate::manifest::dash::availability;
+use crate::media;
+use crate::presentation::{Segment, Segments};
+use crate::requests::OriginId;
+use crate::telemetry::{TimerReason, TimerState};
+use crate::time::{MediaTime, Timestamp, WallTime};
+
+/// A segment that ought to be there is asked for so often before it is passed over.
+const MOST_MISSING: u32 = 6;
+/// The pause between two attempts at it grows by this.
+const MISSING_PAUSE: Duration = Duration::from_millis(300);
+
+/// Where a stream goes on.
+pub(super) enum Next {
+    Here(Located),
+    /// What should come next is gone; this is the first that is there.
+    Skip(MediaTime),
+    /// The period is over.
+    Over,
+    /// It is not there yet.
+    Later,
+    /// This representation goes on without a break; the one asked for does not.
+    Instead(Key),
+}
+
+/// What a stream fetches next.
+pub(super) struct Located {
+    pub(super) segment: Segment,
+    /// It is a part of a segment.
+    pub(super) partial: bool,
+    /// It will be there soon.
+    pub(super) hinted: bool,
+    /// It may be sent while it is made, chunk by chunk.
+    pub(super) chunked: bool,
+    /// It is complete so much later.
+    pub(super) growing: Duration,
+}
+
+impl Located {
+    pub(super) fn whole(segment: Segment) -> Self {
+        Self { segment, partial: false, hinted: false, chunked: false, growing: Duration::ZERO }
+    }
+}
+
+impl Stream {
+    /// Playback begins at `at`; playlists that are on their way are still wanted.
+    pub(crate) fn join(&mut self, world: &mut World<'_, '_>, at: MediaTime) {
+        if !matches!(self.fetch, Fetch::Index { .. }) {
+            self.restart(world, at);
+            return;
+        }
+        self.next = at;
+        self.seam = false;
+        self.reconsider();
+    }
+
+    /// The segment that comes next in a representation.
+    pub(super) fn locate(&mut self, world: &mut World<'_, '_>, key: Key) -> Next {
+        if world.live.playlists.is_growing(key) {
+            return self.locate_in_playlist(world, key);
+        }
+        let presentation = &*world.presentation;
+        let Some(representation) = representation(presentation, key) else { return Next::Over };
+        let Segments::Known(index) = &representation.segments else { return Next::Later };
+        let found = segment_at(index, self.next, self.seam);
+        let (Some(live), Some(wall)) = (&presentation.live, world.live.clock.now(world.cx.now))
+        else {
+            return found.map_or(Next::Over, |(_, segment)| Next::Here(Located::whole(segment)));
+        };
+        let there = availability::segments(presentation, representation, wall);
+        let Some((position, segment)) = found else {
+            if presentation.periods.len() > key.period + 1 {
+                return Next::Over;
+            }
+            world.live.starve(world.cx.now);
+            return Next::Later;
+        };
+        if position < there.start
+            && let Some(first) = index.get(there.start).filter(|_| !there.is_empty())
+        {
+            return Next::Skip(first.start);
+        }
+        let chunked = representation.chunked.as_ref();
+        let complete = live.origin.map(|origin| {
+            let micros = origin.micros().saturating_add(segment.end().micros());
+            WallTime::from_micros(micros)
+        });
+        if position >= there.end {
+            let early = chunked.map_or(0, |chunked| chunked.offset.micros());
+            let at = complete.and_then(|complete| {
+                let there = WallTime::from_micros(complete.micros().saturating_sub(early));
+                world.live.clock.when(there, world.cx.now)
+            });
+            let at = at.unwrap_or(world.cx.now).max(world.cx.now + Duration::from_millis(1));
+            self.wait = Some(TimerState { reason: TimerReason::Availability, at });
+            return Next::Later;
+        }
+        let left = complete.map_or(0, |complete| complete.micros().saturating_sub(wall.micros()));
+        Next::Here(Located {
+            chunked: chunked.is_some_and(|chunked| !chunked.complete),
+            growing: Duration::from_micros(u64::try_from(left).unwrap_or(0)),
+            ..Located::whole(segment)
+        })
+    }
+
+    fn locate_in_playlist(&mut self, world: &mut World<'_, '_>, key: Key) -> Next {
+        let (presentation, playlists) = (&*world.presentation, &mut world.live.playlists);
+        let place = playlists.place(presentation, key, self.next, self.seam);
+        let last =
+            self.last.filter(|last| *last != key && self.seam && playlists.is_growing(*last));
+        let begins = matches!(&place, Place::Here { independent: true, .. });
+        // In the middle of a segment only the representation that began it goes on.
+        if let Some(last) = last.filter(|_| !begins)
+            && let Place::Here { independent: false, .. } =
+                playlists.place(presentation, last, self.next, self.seam)
+        {
+            return Next::Instead(last);
+        }
+        playlists.follow(key, world.cx.now);
+        match place {
+            Place::Here { segment, .. } if self.refused.as_ref() == Some(&segment.url) => {
+                Next::Later
+            }
+            Place::Here { segment, partial, hinted, .. } => Next::Here(Located {
+                partial,
+                hinted,
+                growing: if hinted { segment.duration.to_duration() } else { Duration::ZERO },
+                ..Located::whole(segment)
+            }),
+            Place::Later => Next::Later,
+        }
+    }
+
+    /// A segment of a live presentation did not come. It may be late, or lost.
+    pub(super) fn miss(
+        &mut self,
+        world: &mut World<'_, '_>,
+        (key, segment): (Key, &Segment),
+        hinted: bool,
+        error: Error,
+    ) -> Result<(), Error> {
+        if hinted {
+            self.refused = Some(segment.url.clone());
+            self.starved = Some(world.live.version);
+            return Ok(());
+        }
+        self.missing += 1;
+        if self.missing >= MOST_MISSING {
+            // Others will come; what is lost is a hole.
+            self.next = segment.end();
+            self.seam = true;
+            self.missing = 0;
+            self.setbacks = Setbacks::default();
+            return Ok(());
+        }
+        if self.missing > 1 && self.fail(world, key, error).is_err() {
+            self.setbacks = Setbacks::default();
+        }
+        let at = world.cx.now + MISSING_PAUSE * self.missing;
+        self.wait = Some(TimerState { reason: TimerReason::Availability, at });
+        Ok(())
+    }
+
+    /// A chunk of the segment that is being fetched is whole.
+    pub(super) fn take_chunk(
+        &mut self,
+        id: RequestId,
+        head: Vec<u8>,
+        (start, end): (u64, u64),
+        (origin, arrived): (OriginId, Timestamp),
+    ) {
+        let Fetch::Segment { chosen, .. } = &mut self.fetch else { return };
+        chosen.chunks += 1;
+        let mut piece = (**chosen).clone();
+        piece.partial = true;
+        let body = AppendBody::Span { id, start, end };
+        let (before, bytes) = (Setbacks::default(), end - start);
+        self.queue.push(Fetched {
+            chosen: piece,
+            body,
+            head,
+            origin,
+            arrived,
+            before,
+            bytes,
+            last_of: None,
+        });
+    }
+
+    /// The segment that came in chunks is complete.
+    pub(super) fn end_chunks(&mut self, world: &mut World<'_, '_>, id: RequestId) {
+        let of_it = |fetched: &&mut Fetched| matches!(fetched.body, AppendBody::Span { id: mine, .. } if mine == id);
+        match self.queue.iter_mut().rev().find(of_it) {
+            Some(last) => last.last_of = Some(id),
+            None => world.cx.out.cancel(id),
+        }
+    }
+
+    /// The host has let a body go that came in chunks, and another attempt follows.
+    pub(super) fn lose_chunks(&mut self, id: RequestId) {
+        let appending = matches!(self.operation, Some(Operation::Segment));
+        let mut first = true;
+        self.queue.retain(|fetched| {
+            let is_first = core::mem::replace(&mut first, false);
+            let of_it = matches!(fetched.body, AppendBody::Span { id: mine, .. } if mine == id);
+            !of_it || is_first && appending
+        });
+    }
+
+    /// How long a part that was only announced really is, as far as its media tells.
+    pub(super) fn true_end(
+        &self,
+        segment: &Segment,
+        init: Option<init::InitKey>,
+        head: &[u8],
+    ) -> MediaTime {
+        let fragment = init
+            .and_then(|init| self.inits.get(init))
+            .and_then(|init| media::fragment::parse(head, &init.info).ok());
+        fragment.map_or(segment.end(), |fragment| segment.start + fragment.duration)
+    }
+
+    /// The manifest has been loaded again, and what it names is elsewhere now.
+    pub(crate) fn adopt(&mut self, moves: &Moves, sets: Vec<Option<usize>>) {
+        self.sets = sets;
+        self.period = moves.period(self.period).unwrap_or(0);
+        self.last = self.last.and_then(|last| moves.of(last));
+        self.inits.move_to(moves);
+        self.in_buffer = self.in_buffer.map(|key| init::moved(key, moves));
+        self.buffer.rename(|key| moves.of_or_nowhere(key));
+        if let Some(Operation::Init(key)) = &mut self.operation {
+            *key = init::moved(*key, moves);
+        }
+        let adopt = |chosen: &mut super::Chosen| {
+            chosen.key = moves.of_or_nowhere(chosen.key);
+            chosen.init = chosen.init.map(|key| init::moved(key, moves));
+        };
+        self.queue.iter_mut().for_each(|fetched| adopt(&mut fetched.chosen));
+        match &mut self.fetch {
+            Fetch::Idle => {}
+            Fetch::Index { key, .. } => *key = moves.of_or_nowhere(*key),
+            Fetch::Segment { chosen, .. } => adopt(chosen),
+        }
+        self.setbacks = Setbacks::default();
+        self.reconsider();
+    }
+
+    /// Gives up what can no longer be of use after that.
+    pub(crate) fn settle(&mut self, world: &mut World<'_, '_>) {
+        if matches!(&self.fetch, Fetch::Index { key, .. } if key.period == usize::MAX) {
+            self.drop_fetch(world);
+        }
+        // Nothing of what was played is there any more: the period is found anew.
+        let starts =
+            world.presentation.periods.iter().rposition(|period| period.start <= self.next);
+        if self.set_of(self.period).is_none() {
+            self.period = starts.unwrap_or(0);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! A broadcast: servers whose answers depend on the clock.
+//!
+//! Segments are made in real time. What is published of them, and how, is HLS or DASH, with parts or
+//! chunks or without.
+
+mod dash;
+mod hls;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kinora_core::io::Request;
+use kinora_core::time::{Timestamp, WallTime};
+
+use super::boxes::{Track, init_segment, media_segment};
+use super::content::Resource;
+
+pub use dash::Addressing;
+
+/// Wall-clock time at the world's zero: 2026-01-01T00:00:00Z.
+const EPOCH_US: i64 = 1_767_225_600_000_000;
+const TIMESCALE: u32 = 1_000;
+
+/// A broadcast under `base`: `base/master.m3u8` and `base/live.mpd`.
+#[derive(Clone, Debug)]
+pub struct Broadcast {
+    /// Where it is published.
+    pub base: String,
+    /// Milliseconds of a segment.
+    pub segment_ms: u64,
+    /// Milliseconds of a part or chunk; none: segments are published whole.
+    pub part_ms: Option<u64>,
+    /// Seconds for which segments stay.
+    pub window_s: u64,
+    /// Milliseconds from the end of a segment, part or chunk to its publication.
+    pub encoding_ms: u64,
+    /// Milliseconds for which it has been going on when the world begins.
+    pub lead_ms: u64,
+    /// Video rungs: kbit/s and height, lowest first.
+    pub rungs: Vec<(u32, u32)>,
+    /// Audio in kbit/s, if there is sound.
+    pub audio_kbps: Option<u32>,
+    /// Playlists carry dates.
+    pub dated: bool,
+    /// Responses carry `Date`.
+    pub date_header: bool,
+    /// The MPD names a clock.
+    pub utc_timing: bool,
+    /// How DASH addresses segments.
+    pub addressing: Addressing,
+    /// A new period (DASH) or discontinuity (HLS), with timestamps from zero, every so many segments.
+    pub break_every: Option<u64>,
+    /// The MPD offers patches.
+    pub patches: bool,
+    /// From and to when, in milliseconds of the world, manifests are those of the beginning.
+    pub stale: Option<(u64, u64)>,
+    /// When it ends, in milliseconds of the world.
+    pub ends_ms: Option<u64>,
+    /// HLS playlists say that they only grow.
+    pub event: bool,
+    /// How often each URL was answered with media, for tests that count.
+    pub served: BTreeMap<String, u32>,
+}
+
+impl Default for Broadcast {
+    fn default() -> Self {
+        Self {
+            base: "https://live.example/show".to_owned(),
+            segment_ms: 2_000,
+            part_ms: None,
+            window_s: 60,
+            encoding_ms: 100,
+            lead_ms: 600_000,
+            rungs: vec![(300, 240), (1_000, 480), (3_000, 720)],
+            audio_kbps: Some(96),
+            dated: true,
+            date_header: false,
+            utc_timing: false,
+            addressing: Addressing::Number,
+            break_every: None,
+            patches: false,
+            stale: None,
+            ends_ms: None,
+            event: false,
+            served: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a broadcast answers.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) resource: Resource,
+    /// The server holds the answer back so long.
+    pub(super) delay: Duration,
+    /// When how many bytes are there, if it is being made.
+    pub(super) made: Vec<(Timestamp, u64)>,
+}
+
+/// Wall-clock time at an instant of the world.
+pub fn wall(now: Timestamp) -> WallTime {
+    WallTime::from_micros(EPOCH_US + now.micros() as i64)
+}
+
+/// A `Date` header field.
+pub(super) fn http_date(now: Timestamp) -> String {
+    let micros = wall(now).micros();
+    let date = chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    date.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// An ISO date, to the millisecond.
+fn iso(micros: i64) -> String {
+    let date = chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    date.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+impl Broadcast {
+    /// The HLS multivariant playlist.
+    pub fn hls(&self) -> String {
+        format!("{}/master.m3u8", self.base)
+    }
+
+    /// The MPD.
+    pub fn dash(&self) -> String {
+        format!("{}/live.mpd", self.base)
+    }
+
+    /// Milliseconds of the broadcast at an instant.
+    pub fn moment(&self, now: Timestamp) -> u64 {
+        now.micros() / 1_000 + self.lead_ms
+    }
+
+    fn instant(&self, moment: u64) -> Timestamp {
+        Timestamp::from_micros(moment.saturating_sub(self.lead_ms) * 1_000)
+    }
+
+    fn wall_of(&self, moment: u64) -> i64 {
+        EPOCH_US + (moment as i64 - self.lead_ms as i64) * 1_000
+    }
+
+    /// What manifests are made of.
+    fn published(&self, moment: u64) -> u64 {
+        let world = moment.saturating_sub(self.lead_ms);
+        let stale = self.stale.filter(|(from, to)| (*from..*to).contains(&world));
+        stale.map_or(moment, |(from, _)| from + self.lead_ms)
+    }
+
+    /// When it is over, in its own time.
+    fn end(&self) -> Option<u64> {
+        let end = self.ends_ms? + self.lead_ms;
+        Some(end - end % self.segment_ms)
+    }
+
+    /// Segments that are whole and published at a moment.
+    fn complete(&self, moment: u64) -> u64 {
+        let moment = moment.saturating_sub(self.encoding_ms);
+        self.end().map_or(moment, |end| moment.min(end)) / self.segment_ms
+    }
+
+    fn first(&self, moment: u64) -> u64 {
+        if self.event {
+            return self.lead_ms / self.segment_ms;
+        }
+        self.complete(moment).saturating_sub(self.window_s * 1_000 / self.segment_ms)
+    }
+
+    /// Of which break a segment is, and how far into it its timestamps are.
+    fn timestamps(&self, segment: u64) -> (u64, u64) {
+        match self.break_every {
+            None => (0, segment * self.segment_ms),
+            Some(every) => (segment / every, segment % every * self.segment_ms),
+        }
+    }
+
+    fn renditions(&self) -> Vec<(String, u32, bool)> {
+        let video = self.rungs.iter().map(|(kbps, height)| (format!("v{height}"), *kbps, true));
+        let audio = self.audio_kbps.map(|kbps| ("audio".to_owned(), kbps, false));
+        video.chain(audio).collect()
+    }
+
+    /// The answer to a request, if it is for this broadcast.
+    pub(super) fn answer(&mut self, request: &Request, now: Timestamp) -> Option<Reply> {
+        let rest = request.url.strip_prefix(&self.base)?.strip_prefix('/')?.to_owned();
+        let (path, query) = rest.split_once('?').unwrap_or((&rest, ""));
+        let moment = self.moment(now);
+        Some(match path {
+            "master.m3u8" => text("application/vnd.apple.mpegurl", self.multivariant()),
+            "live.mpd" => text("application/dash+xml", self.mpd(self.published(moment))),
+            "live.mpp" => self.patch(query, moment),
+            "time" => text("text/plain", iso(self.wall_of(moment))),
+            _ => {
+                let (name, file) = path.split_once('/')?;
+                let (_, kbps, video) =
+                    self.renditions().into_iter().find(|(known, ..)| known == name)?;
+                match file {
+                    "media.m3u8" => self.playlist(name, query, moment),
+                    "init.mp4" => {
+                        let entry = if video { b"avc1" } else { b"mp4a" };
+                        media(init_segment(Track { video, entry, timescale: TIMESCALE }))
+                    }
+                    file => {
+                        let reply = self.media(file, kbps, moment);
+                        if reply.status == 200 {
+                            *self.served.entry(request.url.clone()).or_default() += 1;
+                        }
+                        reply
+                    }
+                }
+            }
+        })
+    }
+
+    /// A segment (`12.m4s`) or a part of one (`12.3.m4s`).
+    fn media(&self, file: &str, kbps: u32, moment: u64) -> Reply {
+        let mut numbers = file.strip_suffix(".m4s").unwrap_or(file).split('.');
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
+        let Some(segment) = number(numbers.next()) else { return missing() };
+        let part = number(numbers.next());
+        let begins = segment * self.segment_ms;
+        let (from, to) = match (part, self.part_ms) {
+            (Some(part), Some(length)) => {
+                let from = begins + part * length;
+                (from, (from + length).min(begins + self.segment_ms))
+            }
+            _ => (begins, begins + self.segment_ms),
+        };
+        let slack = 3;
+        let gone = segment + slack < self.first(moment);
+        if gone || from >= to || self.end().is_some_and(|end| to > end) {
+            return missing();
+        }
+        let media_time = |moment: u64| self.timestamps(segment).1 + (moment - begins);
+        let published = to + self.encoding_ms;
+        match (part, self.part_ms) {
+            // A part that is hinted at may be asked for before it is there.
+            (Some(_), _) if from <= moment => {
+                let wait = published.saturating_sub(moment);
+                let mut reply = one(media_time(from), to - from, kbps);
+                reply.delay = Duration::from_millis(wait);
+                reply
+            }
+            (Some(_), _) => missing(),
+            (None, _) if published <= moment => one(media_time(from), to - from, kbps),
+            (None, Some(length)) if from + length + self.encoding_ms <= moment => {
+                self.chunked(segment, kbps)
+            }
+            _ => missing(),
+        }
+    }
+
+    /// A segment of chunks, each there when it is made.
+    fn chunked(&self, segment: u64, kbps: u32) -> Reply {
+        let length = self.part_ms.unwrap_or(self.segment_ms);
+        let (begins, offset) = (segment * self.segment_ms, self.timestamps(segment).1);
+        let (mut pieces, mut made, mut size, mut from) = (Vec::new(), Vec::new(), 0, 0);
+        while from < self.segment_ms {
+            let duration = length.min(self.segment_ms - from);
+            let bytes = bytes_of(kbps, duration);
+            pieces.push((size, media_segment(offset + from, duration as u32, bytes)));
+            size += bytes;
+            from += duration;
+            made.push((self.instant(begins + from + self.encoding_ms), size));
+        }
+        let resource = Resource::sparse("video/iso.segment", size, pieces);
+        Reply { status: 200, resource, delay: Duration::ZERO, made }
+    }
+}
+
+fn bytes_of(kbps: u32, duration_ms: u64) -> u64 {
+    (u64::from(kbps) * duration_ms / 8).max(200)
+}
+
+fn one(start: u64, duration: u64, kbps: u32) -> Reply {
+    let size = bytes_of(kbps, duration);
+    let head = media_segment(start, duration as u32, size);
+    reply(200, Resource::sparse("video/iso.segment", size, vec![(0, head)]))
+}
+
+fn reply(status: u16, resource: Resource) -> Reply {
+    Reply { status, resource, delay: Duration::ZERO, made: Vec::new() }
+}
+
+fn text(content_type: &'static str, text: String) -> Reply {
+    reply(200, Resource::new(content_type, text.into_bytes()))
+}
+
+fn media(bytes: Vec<u8>) -> Reply {
+    reply(200, Resource::new("video/mp4", bytes))
+}
+
+fn missing() -> Reply {
+    reply(404, Resource::new("text/plain", b"not there".to_vec()))
+}

@@ -1,0 +1,69 @@
+//! What was to be played next may be gone.
+
+use std::time::Duration;
+
+use kinora_core::io::{Event, Input, Warning};
+use kinora_core::time::MediaTime;
+use kinora_tests::world::live::Broadcast;
+
+use super::{ALL, Way, errors, live, playing, start, world};
+use kinora_tests::world::network::Network;
+
+fn fell(event: &Event) -> bool {
+    matches!(event, Event::Warning(Warning::FellBehindWindow { .. }))
+}
+
+#[test]
+fn a_long_pause_is_taken_on_to_what_is_there() {
+    for way in ALL {
+        let mut world = playing(way);
+        world.run_for(Duration::from_secs(5));
+        world.element.paused = true;
+        world.run_for(Duration::from_secs(180));
+        assert!(errors(&world).is_empty());
+        world.element.paused = false;
+        world.run_for(Duration::from_secs(60));
+        assert!(world.events.iter().any(|(_, event)| fell(event)), "{way:?}");
+        let state = live(&world);
+        assert!(world.element.position >= state.seekable.start, "{way:?}");
+        let before = world.element.position;
+        world.run_for(Duration::from_secs(10));
+        let moved = world.element.position - before;
+        assert!(moved > MediaTime::from_secs(9), "{way:?}: {moved} s in ten");
+    }
+}
+
+#[test]
+fn a_seek_to_what_is_gone_goes_to_what_is_there() {
+    for way in ALL {
+        let mut world = playing(way);
+        world.run_for(Duration::from_secs(90));
+        world.input(Input::Seek(MediaTime::from_secs(1)));
+        world.run_for(Duration::from_secs(5));
+        let state = live(&world);
+        let behind = world.element.position - state.seekable.start;
+        // It moves on in steps of a segment.
+        let most = MediaTime::from_secs(8);
+        assert!(behind > MediaTime::from_secs(-2) && behind < most, "{way:?}: {behind}");
+        assert!(!state.following, "{way:?}");
+        // And back.
+        world.input(Input::Seek(MediaTime::from_secs(1_000_000)));
+        world.run_for(Duration::from_secs(8));
+        let state = live(&world);
+        assert!(state.following, "{way:?}");
+        let late = state.latency.expect("known") - state.target.expect("known");
+        assert!(late < MediaTime::from_secs(3), "{way:?}: {late} s late");
+    }
+}
+
+#[test]
+fn a_segment_that_is_lost_does_not_end_it() {
+    let broadcast = Broadcast { part_ms: None, ..Way::Number.broadcast() };
+    let url = broadcast.dash();
+    let mut world = world(broadcast, Network::constant(8_000));
+    world.origin.fail("/305.m4s", 100, kinora_tests::world::content::FaultKind::Status(404));
+    start(&mut world, &url);
+    world.run_for(Duration::from_secs(60));
+    assert!(errors(&world).is_empty(), "{:?}", errors(&world));
+    assert!(world.element.position > MediaTime::from_secs(640), "{}", world.element.position);
+}

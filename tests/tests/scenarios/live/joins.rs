@@ -1,0 +1,60 @@
+//! Playback begins as near to what happens as the service asks for.
+
+use std::time::Duration;
+
+use kinora_core::Config;
+use kinora_core::config::LiveConfig;
+use kinora_core::io::{Input, Source};
+use kinora_core::time::MediaTime;
+use kinora_tests::world::network::Network;
+
+use super::{ALL, Way, latency, playing, stalls, start, world_with, zero};
+
+#[test]
+fn as_far_behind_as_is_asked_for() {
+    for way in ALL {
+        let mut world = playing(way);
+        world.run_for(Duration::from_secs(10));
+        let behind = latency(&world, zero(&world, way));
+        let (least, most) = match way {
+            // Three target durations, counted from the end of the playlist.
+            Way::Hls => (6.0, 8.5),
+            Way::LowLatencyHls => (1.5, 2.6),
+            Way::Chunked => (1.5, 2.6),
+            Way::Number | Way::Timeline | Way::Patched => (6.0, 8.5),
+        };
+        assert!((least..most).contains(&behind), "{way:?}: {behind} s behind");
+        assert_eq!(stalls(&world), 0, "{way:?}");
+    }
+}
+
+#[test]
+fn as_far_behind_as_the_app_asks_for() {
+    for way in ALL {
+        let target = Some(Duration::from_secs(12));
+        let live = LiveConfig { target_latency: target, ..LiveConfig::default() };
+        let broadcast = way.broadcast();
+        let url = way.url(&broadcast);
+        let config = Config { live, ..Config::default() };
+        let mut world = world_with(config, broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(20));
+        let behind = latency(&world, zero(&world, way));
+        assert!((behind - 12.0).abs() < 1.0, "{way:?}: {behind} s behind");
+    }
+}
+
+#[test]
+fn where_the_app_wants_to_start_if_that_is_still_there() {
+    let broadcast = Way::Number.broadcast();
+    let url = broadcast.dash();
+    let mut world = super::world(broadcast, Network::constant(8_000));
+    world.element.paused = false;
+    let at = MediaTime::from_secs(570);
+    world.input(Input::WallClock(kinora_tests::world::live::wall(world.now())));
+    world.input(Input::Load(Source { url, format: None, start: Some(at) }));
+    world.run_until("playback", Duration::from_secs(10), |world| {
+        world.element.position > at + MediaTime::from_secs(2)
+    });
+    assert!(world.element.position < at + MediaTime::from_secs(4));
+}

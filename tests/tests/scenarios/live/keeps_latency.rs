@@ -1,0 +1,105 @@
+//! The latency is kept, and won back when it was lost.
+
+use std::time::Duration;
+
+use kinora_core::io::{Event, LatencyStanding, MediaCommand, Warning};
+use kinora_tests::world::network::Network;
+
+use super::{Way, assert_nothing_twice, latency, live, playing, stalls, start, world, zero};
+
+const LOW: [Way; 2] = [Way::LowLatencyHls, Way::Chunked];
+
+#[test]
+fn two_minutes_at_three_seconds_or_less() {
+    for way in LOW {
+        let mut world = playing(way);
+        world.run_for(Duration::from_secs(5));
+        let zero = zero(&world, way);
+        let mut worst: f64 = 0.0;
+        for _ in 0..120 {
+            world.run_for(Duration::from_secs(1));
+            worst = worst.max(latency(&world, zero));
+        }
+        assert!(worst <= 3.0, "{way:?}: {worst} s behind");
+        assert_eq!(stalls(&world), 0, "{way:?}");
+        assert_nothing_twice(&world);
+        let state = live(&world);
+        assert!(state.following && state.latency.is_some(), "{way:?}: {state:?}");
+    }
+}
+
+#[test]
+fn what_the_player_says_is_what_a_clock_says() {
+    for way in super::ALL {
+        let mut world = playing(way);
+        world.run_for(Duration::from_secs(8));
+        let said = live(&world).latency.expect("it is known").seconds();
+        let seen = latency(&world, zero(&world, way));
+        assert!((said - seen).abs() < 0.3, "{way:?}: says {said}, is {seen}");
+    }
+}
+
+#[test]
+fn a_short_stall_is_caught_up_by_playing_faster() {
+    for way in LOW {
+        let broadcast = way.broadcast();
+        let url = way.url(&broadcast);
+        // Nothing comes for three seconds, after half a minute.
+        let network = Network::steps(&[(30, 8_000), (3, 0), (600, 8_000)]);
+        let mut world = world(broadcast, network);
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(33));
+        let zero = zero(&world, way);
+        let after = latency(&world, zero);
+        assert!(after > 3.0, "{way:?}: {after} s behind after the outage");
+        world.run_for(Duration::from_secs(90));
+        let behind = latency(&world, zero);
+        assert!(behind < 2.7, "{way:?}: {behind} s behind");
+        let rates = world.element.commands.iter().filter_map(|command| match command {
+            MediaCommand::SetRate(rate) => Some(*rate),
+            _ => None,
+        });
+        let rates: Vec<f64> = rates.collect();
+        assert!(rates.iter().any(|rate| *rate > 1.0), "{way:?}: {rates:?}");
+        assert!(rates.iter().all(|rate| (0.9..=1.1).contains(rate)), "{way:?}: {rates:?}");
+        let jumped = |event: &Event| matches!(event, Event::Warning(Warning::JumpedToLive { .. }));
+        assert!(!world.events.iter().any(|(_, event)| jumped(event)), "{way:?} jumped");
+        let caught_up = world.events.iter().filter_map(|(_, event)| match event {
+            Event::LatencyChanged { standing, .. } => Some(*standing),
+            _ => None,
+        });
+        let standings: Vec<_> = caught_up.collect();
+        assert!(standings.contains(&LatencyStanding::CatchingUp), "{way:?}: {standings:?}");
+        assert_eq!(standings.last(), Some(&LatencyStanding::OnTarget), "{way:?}: {standings:?}");
+    }
+}
+
+#[test]
+fn a_long_stall_is_jumped() {
+    for way in LOW {
+        let broadcast = way.broadcast();
+        let url = way.url(&broadcast);
+        let network = Network::steps(&[(30, 8_000), (20, 0), (600, 8_000)]);
+        let mut world = world(broadcast, network);
+        world.least_kbps = 9_000;
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(75));
+        let behind = latency(&world, zero(&world, way));
+        assert!(behind < 4.0, "{way:?}: {behind} s behind");
+        let jumped = |event: &Event| matches!(event, Event::Warning(Warning::JumpedToLive { .. }));
+        assert!(world.events.iter().any(|(_, event)| jumped(event)), "{way:?}");
+    }
+}
+
+#[test]
+fn a_viewer_who_pauses_is_left_where_that_was() {
+    let mut world = playing(Way::LowLatencyHls);
+    world.run_for(Duration::from_secs(10));
+    world.element.paused = true;
+    world.run_for(Duration::from_secs(20));
+    world.element.paused = false;
+    world.run_for(Duration::from_secs(20));
+    let behind = latency(&world, zero(&world, Way::LowLatencyHls));
+    assert!((20.0..24.0).contains(&behind), "{behind} s behind");
+    assert!(!live(&world).following);
+}

@@ -1,0 +1,36 @@
+//! A device's clock may show anything.
+
+use std::time::Duration;
+
+use kinora_core::telemetry::ClockSource;
+use kinora_tests::world::live::Broadcast;
+use kinora_tests::world::network::Network;
+
+use super::{Way, errors, latency, live, stalls, start, world, zero};
+
+const HOUR_US: i64 = 3_600_000_000;
+
+#[test]
+fn an_hour_wrong_makes_no_difference() {
+    for way in [Way::Number, Way::Timeline, Way::Chunked, Way::Hls, Way::LowLatencyHls] {
+        for (utc_timing, date_header) in [(true, false), (false, true)] {
+            for skew in [HOUR_US, -HOUR_US] {
+                let broadcast = Broadcast { utc_timing, date_header, ..way.broadcast() };
+                let url = way.url(&broadcast);
+                let mut world = world(broadcast, Network::constant(8_000));
+                world.skew_us = skew;
+                start(&mut world, &url);
+                world.run_for(Duration::from_secs(20));
+                let behind = latency(&world, zero(&world, way));
+                assert!(behind < 8.6, "{way:?} {utc_timing} {skew}: {behind} s behind");
+                assert_eq!(stalls(&world), 0, "{way:?} {utc_timing} {skew}");
+                assert!(errors(&world).is_empty());
+                let clock = live(&world).clock;
+                if !matches!(way, Way::Hls | Way::LowLatencyHls) {
+                    let by = if utc_timing { ClockSource::UtcTiming } else { ClockSource::Date };
+                    assert_eq!(clock, Some(by), "{way:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A manifest that brings nothing new is noticed, asked for less often, and taken up again.
+
+use std::time::Duration;
+
+use kinora_core::io::{Event, RequestKind, Warning};
+use kinora_core::time::Timestamp;
+use kinora_tests::world::live::Broadcast;
+use kinora_tests::world::network::Network;
+
+use super::{Way, assert_nothing_twice, errors, live, start, world};
+
+#[test]
+fn what_is_there_is_played_and_the_rest_when_it_comes() {
+    for way in [Way::Hls, Way::LowLatencyHls, Way::Timeline, Way::Patched] {
+        let broadcast = Broadcast { stale: Some((20_000, 80_000)), ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        // Nobody can play what is not there.
+        world.least_kbps = 9_000;
+        start(&mut world, &url);
+        world.run_until("the end of the silence", Duration::from_secs(90), |world| {
+            world.now() >= Timestamp::from_micros(80_000_000)
+        });
+        let warned = |wanted: fn(&Warning) -> bool| {
+            world
+                .events
+                .iter()
+                .filter(|(_, event)| matches!(event, Event::Warning(warning) if wanted(warning)))
+                .count()
+        };
+        assert!(
+            warned(|warning| matches!(warning, Warning::ManifestStalled { .. })) > 0,
+            "{way:?}"
+        );
+        assert!(live(&world).stalled, "{way:?}");
+        let asked = |from: u64, to: u64| {
+            world
+                .requests
+                .iter()
+                .filter(|(at, request)| {
+                    let seconds = at.micros() / 1_000_000;
+                    let manifest = matches!(
+                        request.kind,
+                        RequestKind::Manifest | RequestKind::MediaPlaylist(_)
+                    );
+                    manifest && (from..to).contains(&seconds)
+                })
+                .count()
+        };
+        let (early, late) = (asked(20, 35), asked(65, 80));
+        assert!(late < early, "{way:?}: {early} requests, then {late}");
+        world.run_for(Duration::from_secs(60));
+        assert!(!live(&world).stalled, "{way:?}");
+        let resumed =
+            |event: &Event| matches!(event, Event::Warning(Warning::ManifestResumed { .. }));
+        assert!(world.events.iter().any(|(_, event)| resumed(event)), "{way:?}");
+        assert!(errors(&world).is_empty(), "{way:?}");
+        let before = world.element.position;
+        world.run_for(Duration::from_secs(10));
+        assert!((world.element.position - before).seconds() > 9.0, "{way:?}");
+        assert_nothing_twice(&world);
+    }
+}
