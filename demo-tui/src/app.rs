@@ -10,6 +10,7 @@ use kinora_native::transport::HttpTransport;
 use kinora_native::{Event, MediaTime, Options, Player, PlayerError, Selection};
 use ratatui::DefaultTerminal;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::keys::{Action, action};
@@ -31,11 +32,13 @@ pub(crate) enum AppError {
     Transport(#[from] kinora_native::transport::HttpTransportError),
 }
 
-/// Plays `url` until the viewer has enough. After a fatal error the screen stays until they quit.
+/// Plays `url` until the viewer has enough, and tells where that is, in whole seconds. After a fatal error the screen
+/// stays until they quit.
 pub(crate) async fn run(
-    mut terminal: DefaultTerminal,
+    terminal: &mut DefaultTerminal,
     url: &str,
     start: f64,
+    position: Option<watch::Sender<u32>>,
 ) -> Result<(), AppError> {
     let transport = HttpTransport::new()?;
     let options = Options {
@@ -45,9 +48,15 @@ pub(crate) async fn run(
     };
     let player = Player::start(url, options)?;
     player.play().await;
-    let mut app =
-        App { player, view: View::new(url), started: Instant::now(), error: None, over: false };
-    let outcome = app.play(&mut terminal, &transport, url).await;
+    let mut app = App {
+        player,
+        view: View::new(url),
+        started: Instant::now(),
+        error: None,
+        over: false,
+        position,
+    };
+    let outcome = app.play(terminal, &transport, url).await;
     let App { player, error, .. } = app;
     player.stop().await;
     outcome?;
@@ -62,6 +71,8 @@ struct App {
     error: Option<PlayerError>,
     /// There will be no more events.
     over: bool,
+    /// Who wants to know where it is.
+    position: Option<watch::Sender<u32>>,
 }
 
 impl App {
@@ -83,6 +94,9 @@ impl App {
                 _ = ticks.tick() => {
                     if let Some(snapshot) = self.player.state().await {
                         self.view.update(&snapshot);
+                        if let Some(position) = &self.position {
+                            position.send_replace(self.view.position.seconds().max(0.0) as u32);
+                        }
                     }
                     terminal.draw(|frame| screen::draw(frame, &self.view))?;
                     false

@@ -1,10 +1,12 @@
 //! Kinora in a terminal: plays a manifest and shows what the player does and why.
 
 mod app;
+mod journey;
 mod keys;
 mod screen;
 #[cfg(test)]
 mod screen_tests;
+mod service;
 mod title;
 mod view;
 
@@ -13,13 +15,23 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use journey::Start;
+use service::Service;
+
 /// Plays an HLS or DASH presentation in the terminal and shows what the player does and why: the
 /// buffers, the network, the qualities and every decision.
 #[derive(Parser)]
 #[command(name = "kinora-tui", version, after_help = AFTER_HELP)]
 struct Arguments {
     /// URL of an HLS multivariant or media playlist, or of a DASH MPD.
-    url: String,
+    #[arg(required_unless_present = "service", conflicts_with = "service")]
+    url: Option<String>,
+    /// Sign in to the service at this URL, and choose there what to watch.
+    #[arg(long, value_name = "URL")]
+    service: Option<String>,
+    /// With what to sign in; the password comes from KINORA_PASSWORD or is asked for.
+    #[arg(long, value_name = "ADDRESS", env = "KINORA_EMAIL", requires = "service")]
+    email: Option<String>,
     /// Start so many seconds into the media.
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     start: f64,
@@ -50,15 +62,30 @@ async fn main() -> ExitCode {
         eprintln!("kinora-tui: the output is not a terminal; try kinora-headless");
         return ExitCode::from(NO_TERMINAL);
     }
+    let start = match arguments.service.as_deref().map(Service::new).transpose() {
+        Ok(service) => service.map(|service| Start {
+            service,
+            email: arguments.email,
+            password: std::env::var("KINORA_PASSWORD").ok(),
+        }),
+        Err(error) => {
+            eprintln!("kinora-tui: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
     // Also sees to it that a panic gives the terminal back before it is reported.
-    let terminal = match ratatui::try_init() {
+    let mut terminal = match ratatui::try_init() {
         Ok(terminal) => terminal,
         Err(error) => {
             eprintln!("kinora-tui: the terminal cannot be set up: {error}");
             return ExitCode::from(NO_TERMINAL);
         }
     };
-    let outcome = app::run(terminal, &arguments.url, arguments.start).await;
+    let outcome = match (start, &arguments.url) {
+        (Some(start), _) => journey::run(&mut terminal, start).await,
+        (None, Some(url)) => app::run(&mut terminal, url, arguments.start, None).await,
+        (None, None) => Ok(()),
+    };
     ratatui::restore();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,3 +18,21 @@ export function list(target: HTMLElement, entries: [term: string, description: s
   });
   target.replaceChildren(...rows);
 }
+
+/** An element with these properties and children. */
+export function make<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  properties: Partial<HTMLElementTagNameMap[Name]> = {},
+  children: Node[] = [],
+): HTMLElementTagNameMap[Name] {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** A colour's angle for something that has no picture; the same each time. */
+export function hue(id: string): number {
+  let sum = 0;
+  for (const letter of id) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 360;
+  return sum;
+}

@@ -197,6 +197,20 @@ pub(crate) fn all() -> Vec<Requirement> {
             minimum: None,
         },
         Requirement {
+            name: "wrk",
+            purpose: "puts load on the server",
+            source: Package::Apt(&["wrk"]),
+            probe: Probe::File(&["/usr/bin/wrk", "/usr/local/bin/wrk"]),
+            minimum: None,
+        },
+        Requirement {
+            name: "nginx",
+            purpose: "is what the server is measured beside",
+            source: Package::Apt(&["nginx-light"]),
+            probe: Probe::Program("nginx", &["-v"]),
+            minimum: None,
+        },
+        Requirement {
             name: "java",
             purpose: "compiles and runs the Kotlin tests",
             source: Package::Apt(&["openjdk-17-jdk-headless"]),

@@ -5,6 +5,7 @@ mod figures;
 mod manifests;
 mod module_sizes;
 mod recommend;
+mod server;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,8 @@ enum Subject {
     Manifests(manifests::Options),
     /// The recommender on MovieLens, beside implicit's tuned ALS
     Recommend(recommend::Options),
+    /// The server: segments beside nginx, and signing in, rows and playbacks by the second
+    Server(server::Options),
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
@@ -35,5 +38,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         Subject::Abr(options) => abr::run(workspace, options),
         Subject::Manifests(options) => manifests::run(workspace, options),
         Subject::Recommend(options) => recommend::run(workspace, options),
+        Subject::Server(options) => server::run(workspace, options),
     }
 }

@@ -18,12 +18,12 @@ export class Server {
   #child;
   url;
 
-  /** Serves these folders besides, such as `{ '/film': folder }`. */
-  static async start(mounts = {}) {
+  /** Serves these folders besides, such as `{ '/film': folder }`, with more flags. */
+  static async start(mounts = {}, more = []) {
     const server = new Server();
     const folders = { '/': page, '/test': pages, ...mounts };
     const flags = Object.entries(folders).flatMap(([at, folder]) => ['--mount', `${at}=${folder}`]);
-    server.#child = spawn(programs.server, ['serve', ...flags, '--listen', '127.0.0.1:0', '--control'], {
+    server.#child = spawn(programs.server, ['serve', ...flags, '--listen', '127.0.0.1:0', '--control', ...more], {
       env: { ...process.env, RUST_LOG: 'error' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

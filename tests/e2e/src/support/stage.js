@@ -18,9 +18,9 @@ export class Stage {
   server;
   #browser;
 
-  static async open(mounts) {
+  static async open(mounts, more = []) {
     const stage = new Stage();
-    stage.server = await Server.start(mounts);
+    stage.server = await Server.start(mounts, more);
     stage.#browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: FLAGS,

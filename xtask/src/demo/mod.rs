@@ -1,8 +1,10 @@
 //! `cargo xtask demo`: from nothing to the film playing.
 
+mod library;
+
 use std::env;
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Read, stderr};
+use std::io::{BufRead, BufReader, Read, stderr};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -11,6 +13,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use self::library::Library;
 use crate::film::Film;
 use crate::lock::Lock;
 use crate::npm::Package;
@@ -89,21 +92,27 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         None => Film::default(workspace)?,
     };
     build_programs(workspace, face)?;
-    let packaged = package(workspace, &film, options.repackage)?;
-    let mut mounts = vec![("/film", packaged)];
+    let all = face != Face::Headless;
+    let library = Library::build(workspace, &film, options.repackage, all)?;
+    let mut mounts = vec![("/film", library.film)];
     if face == Face::Page {
         mounts.push(("/", build_page(workspace)?));
     }
-    let mut server = Server::start(workspace, &mounts, options.port, face)?;
-    let manifest = format!("{}/film/master.m3u8", server.url);
+    let mut server = Server::start(workspace, &library.data, &mounts, options.port, face)?;
     match face {
         Face::Page => {
-            eprintln!("\n  {}/\n\n  {}\n  Ctrl-C ends.", server.url, film.credit_line());
+            eprintln!(
+                "\n  {}/\n\n  Sign in with {} and \"{}\".\n  {}\n  Ctrl-C ends.",
+                server.url,
+                library::EMAIL,
+                library::PASSWORD,
+                film.credit_line()
+            );
             server.wait()
         }
         Face::Terminal | Face::Headless => {
-            eprintln!("{manifest}: {}", film.credit_line());
-            play(workspace, options, face, &manifest)
+            eprintln!("{}: {}", server.url, film.credit_line());
+            play(workspace, options, face, &server.url)
         }
     }
 }
@@ -116,33 +125,6 @@ fn build_programs(workspace: &Workspace, face: Face) -> Result<()> {
         command.args(["--package", package, "--bin", binary]);
     }
     process::run(workspace, "compile the programs of the demo", &mut command)
-}
-
-/// Packages the film, unless the same film has been packaged in the same way.
-fn package(workspace: &Workspace, film: &Film, again: bool) -> Result<PathBuf> {
-    let mut arguments = vec!["--title".to_owned(), film.title.clone()];
-    if let Some((credit, license)) = film.credit {
-        arguments.extend(["--credit", credit, "--license", license].map(str::to_owned));
-    }
-    let inputs = Inputs::default().value(&film.identity).value(arguments.join("\n"));
-    let key: String = inputs.hash().chars().take(16).collect();
-    let folder = workspace.target().join("demo");
-    let _lock = Lock::acquire(&folder.join("package.lock"))?;
-    let packaged = folder.join(format!("package-{key}"));
-    // The packager's folder appears whole, at the end.
-    if packaged.exists() && !again {
-        return Ok(packaged);
-    }
-    let label = format!("package {}", film.title);
-    let mut command = workspace.command(workspace.binary(SERVER));
-    command.arg("package").arg(&film.source).arg(&packaged).args(arguments).arg("--force");
-    if stderr().is_terminal() {
-        eprintln!("{label} ...");
-        process::run_visible(&mut command).context(label)?; // it has a bar of its own
-    } else {
-        process::run(workspace, &label, command.arg("--json"))?;
-    }
-    Ok(packaged)
 }
 
 /// Builds the page and the package it plays with.
@@ -162,13 +144,16 @@ pub(crate) fn build_page(workspace: &Workspace) -> Result<PathBuf> {
     Ok(dist)
 }
 
-fn play(workspace: &Workspace, options: &Options, face: Face, manifest: &str) -> Result<ExitCode> {
+fn play(workspace: &Workspace, options: &Options, face: Face, service: &str) -> Result<ExitCode> {
     let Some((binary, _)) = face.player() else {
         bail!("a page plays by itself");
     };
     let mut command = follows_parent(&workspace.binary(binary));
-    command.arg(manifest);
-    if face == Face::Headless {
+    if face == Face::Terminal {
+        command.args(["--service", service]);
+        command.env("KINORA_EMAIL", library::EMAIL).env("KINORA_PASSWORD", library::PASSWORD);
+    } else {
+        command.arg(format!("{service}/film/master.m3u8"));
         command.args(["--seconds", &options.seconds.to_string(), "--json"]).stdin(Stdio::null());
     }
     // In the foreground of the terminal, which the player in it needs to itself.
@@ -193,12 +178,13 @@ struct Server {
 impl Server {
     fn start(
         workspace: &Workspace,
+        data: &Path,
         mounts: &[(&str, PathBuf)],
         port: Option<u16>,
         face: Face,
     ) -> Result<Self> {
         let mut command = follows_parent(&workspace.binary(SERVER));
-        command.arg("serve");
+        command.arg("serve").arg("--data").arg(data);
         for (at, folder) in mounts {
             command.arg("--mount").arg(format!("{at}={}", folder.display()));
         }

@@ -1,0 +1,109 @@
+// The demonstration page with the whole service behind it: sign in, browse, watch, leave, go on.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { film } from './support/film.js';
+import { programs } from './support/server.js';
+import { Stage } from './support/stage.js';
+
+const run = promisify(execFile);
+const household = { email: 'ada@example.org', password: 'correct horse battery' };
+let stage;
+let data;
+
+before(async () => {
+  const { clip } = await film(60);
+  data = await mkdtemp(join(tmpdir(), 'kinora-journey-'));
+  const options = ['--ladder', '180:200,270:500', '--preset', 'ultrafast', '--title', 'Test card', '--json'];
+  await run(programs.server, ['package', clip, '--register', 'test-card', '--data', data, ...options]);
+  stage = await Stage.open({}, ['--data', data]);
+  const account = { ...household, region: 'DE', profile_name: 'Ada', language: 'en' };
+  const response = await fetch(`${stage.server.url}/v1/accounts`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(account),
+  });
+  assert.equal(response.status, 202);
+});
+after(async () => {
+  await stage?.close();
+  await rm(data, { recursive: true, force: true });
+});
+
+async function signIn(page) {
+  await page.getByLabel('Email').fill(household.email);
+  await page.getByLabel('Password').fill(household.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Ada' }).click();
+  await page.locator('.shelf').first().waitFor();
+}
+
+const time = (page) => page.evaluate(() => document.querySelector('video').currentTime);
+
+test('a wrong password is told of, and nothing else is shown', async () => {
+  const page = await stage.page('/');
+  await page.getByLabel('Email').fill(household.email);
+  await page.getByLabel('Password').fill('something else');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('do not fit together').waitFor();
+  assert.equal(await page.locator('.shelf').count(), 0);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('sign in, choose a profile, find the film, watch, leave, and go on where it stopped', async () => {
+  const page = await stage.page('/');
+  await signIn(page);
+  await page.getByRole('link', { name: /Test card/ }).first().click();
+  assert.equal(await page.getByRole('heading', { name: 'Test card' }).innerText(), 'Test card');
+  const art = page.locator('.title-page img');
+  await page.waitForFunction(() => document.querySelector('.title-page img')?.naturalWidth > 0);
+  assert.match(await art.getAttribute('src'), /^\/artwork\/test-card\.[0-9a-f]{8}\.jpg$/);
+
+  await page.getByRole('link', { name: 'Play', exact: true }).click();
+  await page.waitForFunction(() => document.querySelector('video').currentTime > 0.5);
+  assert.equal(await page.locator('#title').innerText(), 'Test card');
+  assert.match(await page.locator('#buffers').innerText(), /video \d+\.\d s ahead/);
+  await page.evaluate(() => (document.querySelector('video').currentTime = 30));
+  await page.waitForFunction(() => {
+    const video = document.querySelector('video');
+    return video.currentTime > 30.5 && !video.seeking;
+  });
+  await page.getByRole('link', { name: 'Kinora' }).click();
+  await page.getByRole('heading', { name: 'Continue watching' }).waitFor();
+
+  await page.locator('.shelf').first().getByRole('link', { name: /Test card/ }).click();
+  await page.waitForFunction(() => document.querySelector('video').currentTime > 29.5);
+  assert.ok((await time(page)) < 45, `${await time(page)} s`);
+  await page.waitForFunction(() => !document.querySelector('video').paused && kinora.stats().status === 'playing');
+
+  // The other manifest is another playback, from the same place.
+  await page.getByText('DASH').click();
+  await page.waitForFunction(
+    () => kinora.stats().status === 'playing' && document.querySelector('video').currentTime > 29.5,
+  );
+  const requests = await stage.server.requests();
+  const tokens = requests.filter(({ path }) => path.endsWith('/manifest.mpd'));
+  assert.equal(tokens.length, 1);
+  assert.ok(requests.some(({ path, status }) => /^\/t\/[^/]+\/library\/test-card\/.*\.m4s$/.test(path) && status < 300));
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a page that is loaded again is still signed in, and signing out ends that', async () => {
+  const page = await stage.page('/');
+  await signIn(page);
+  await page.reload();
+  await page.locator('.shelf').first().waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Email').waitFor();
+  await page.reload();
+  await page.getByLabel('Email').waitFor();
+  assert.equal(await page.locator('.shelf').count(), 0);
+  await page.context().close();
+});
