@@ -99,7 +99,9 @@ impl Keys {
             };
             for representation in &set.representations {
                 let mime_type = representation.mime_type();
-                if types.len() < MOST_TYPES && !types.contains(&mime_type) {
+                // Key systems are not asked about a container whose codecs are not known.
+                let known = !representation.codecs.is_empty();
+                if known && types.len() < MOST_TYPES && !types.contains(&mime_type) {
                     types.push(mime_type);
                 }
             }
