@@ -65,9 +65,10 @@ impl Sizes {
     }
 
     /// The files that a page which plays downloads; replaying is for people who study sessions, and
-    /// comes as an entry of its own.
+    /// comes as an entry of its own, as does telling a service what was played.
     fn played(&self) -> impl Iterator<Item = &Size> {
-        self.files.iter().filter(|file| !file.name.contains("replay"))
+        let apart = |name: &str| name.contains("replay") || name.starts_with("telemetry");
+        self.files.iter().filter(move |file| !apart(&file.name))
     }
 
     pub(crate) fn table(&self, budget: &Budget) -> String {

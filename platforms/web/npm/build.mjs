@@ -12,7 +12,7 @@ await rm('dist', { recursive: true, force: true });
 tsc('tsconfig.json');
 tsc('tsconfig.types.json');
 await build({
-  entryPoints: ['src/index.ts', 'src/worker.ts', 'src/replay.ts'],
+  entryPoints: ['src/index.ts', 'src/worker.ts', 'src/replay.ts', 'src/telemetry.ts'],
   outdir: 'dist',
   bundle: true,
   format: 'esm',
