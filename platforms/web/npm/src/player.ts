@@ -361,6 +361,7 @@ function idle(): Stats {
     pathway: null,
     steering: null,
     offline: false,
+    live: null,
     timers: [],
     totals: {
       startup: null,
