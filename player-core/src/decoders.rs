@@ -71,6 +71,11 @@ impl Decoders {
         true
     }
 
+    /// Whether an operation is one of its questions.
+    pub(crate) fn asked(&self, id: OperationId) -> bool {
+        self.asked.iter().any(|asked| asked.operation == id)
+    }
+
     /// Until when the first choice had better wait for an answer.
     pub(crate) fn wait_until(&self, now: Timestamp) -> Option<Timestamp> {
         let awaited = self.asked.iter().any(|asked| matches!(asked.answer, Answer::Awaited));

@@ -14,6 +14,10 @@ pub(crate) struct Outbox {
     queue: Vec<Output>,
     last_request: u64,
     last_operation: u64,
+    /// The app is told nothing, and no licence is asked for.
+    muted: bool,
+    /// A licence would have been asked for meanwhile.
+    withheld: bool,
 }
 
 impl Outbox {
@@ -38,11 +42,27 @@ impl Outbox {
     }
 
     pub(crate) fn license(&mut self, command: LicenseCommand) {
-        self.queue.push(Output::License(command));
+        if self.muted {
+            self.withheld = true;
+        } else {
+            self.queue.push(Output::License(command));
+        }
+    }
+
+    /// Whether a licence was needed while muted, since this was asked last.
+    pub(crate) fn take_withheld(&mut self) -> bool {
+        core::mem::take(&mut self.withheld)
+    }
+
+    /// Whether events are kept from the app, and licences are not asked for.
+    pub(crate) fn mute(&mut self, muted: bool) {
+        self.muted = muted;
     }
 
     pub(crate) fn event(&mut self, event: Event) {
-        self.queue.push(Output::Event(event));
+        if !self.muted {
+            self.queue.push(Output::Event(event));
+        }
     }
 
     pub(crate) fn warn(&mut self, warning: Warning) {

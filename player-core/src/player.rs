@@ -6,12 +6,13 @@ use kinora_abr::{Abr, Rule};
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::io::{Environment, Input, NetworkState, Output, Warning};
+use crate::io::{Environment, Event, Input, NetworkState, Output, PlaybackStatus, Source, Warning};
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::telemetry::log::Recorder;
 use crate::telemetry::{State, Totals};
 use crate::time::{MediaTime, Timestamp};
+use crate::upcoming::Upcoming;
 
 /// An element that plays reports at least so often.
 const REPORT_INTERVAL: Duration = Duration::from_millis(250);
@@ -28,6 +29,7 @@ pub struct Player {
     totals: Totals,
     out: Outbox,
     session: Option<Session>,
+    upcoming: Upcoming,
     offline: bool,
     rate: f64,
     /// What the device's wall clock is ahead of the monotonic one, in microseconds.
@@ -53,6 +55,7 @@ impl Player {
             totals: Totals::default(),
             out,
             session: None,
+            upcoming: Upcoming::default(),
             offline: false,
             rate: 1.0,
             device_clock: None,
@@ -77,18 +80,23 @@ impl Player {
             self.wake(long);
         }
         match input {
-            Input::Load(source) => {
+            Input::Load(source) => self.load(source),
+            Input::Unload => {
+                let (mut cx, _, upcoming) = self.rooms();
+                upcoming.clear(&mut cx);
                 self.close();
-                self.totals = Totals::default();
-                let rate = self.rate;
-                let (mut cx, session) = self.context();
-                *session = Some(Session::start(&mut cx, source, rate));
             }
-            Input::Unload => self.close(),
             Input::WallClock(wall) => {
                 let now = i64::try_from(self.now.micros()).unwrap_or(i64::MAX);
                 self.device_clock = Some(wall.micros().saturating_sub(now));
                 self.forward(Input::WallClock(wall));
+            }
+            Input::Preload(source) => self.upcoming.expect(source),
+            Input::Queue(sources) => self.upcoming.set_queue(sources),
+            Input::Timeout => {
+                let (mut cx, _, upcoming) = self.rooms();
+                upcoming.tell(&mut cx, Input::Timeout);
+                self.forward(Input::Timeout);
             }
             Input::Configure(config) => {
                 let abr = abr_config(&config, &mut self.out);
@@ -109,6 +117,8 @@ impl Player {
                     let changed = kinora_abr::Event::NetworkChanged { hint_bps: None };
                     self.abr.handle(self.now.micros(), changed);
                 }
+                let (mut cx, _, upcoming) = self.rooms();
+                upcoming.tell(&mut cx, Input::Network(state));
                 self.forward(Input::Network(state));
             }
             Input::Environment(environment) => {
@@ -116,8 +126,46 @@ impl Player {
                 self.environment = environment.clone();
                 self.forward(Input::Environment(environment));
             }
-            input => self.forward(input),
+            input => {
+                let (mut cx, _, upcoming) = self.rooms();
+                if !upcoming.handle(&mut cx, &input) {
+                    self.forward(input);
+                }
+            }
         }
+        self.go_on();
+    }
+
+    /// Plays a source instead of whatever was playing.
+    fn load(&mut self, source: Source) {
+        let rate = self.rate;
+        let (mut cx, session, upcoming) = self.rooms();
+        let ready = upcoming.take(&source);
+        if let Some(before) = session.take() {
+            // Closing would take the bodies along that were fetched ahead.
+            if ready.is_some() || upcoming.preloading().is_some() {
+                before.leave(&mut cx);
+            } else {
+                before.close(&mut cx);
+            }
+        }
+        *cx.totals = Totals::default();
+        *session = Some(match ready {
+            Some(ready) => ready.activate(&mut cx, rate),
+            None => Session::start(&mut cx, source, rate),
+        });
+    }
+
+    /// After any input: the next item of the queue where one has ended, and fetching ahead.
+    fn go_on(&mut self) {
+        let ended = self.session.as_ref().is_some_and(|s| s.status() == PlaybackStatus::Ended);
+        if ended && let Some(next) = self.upcoming.take_next() {
+            self.out.event(Event::Next { url: next.url.clone() });
+            self.load(next);
+        }
+        let (mut cx, session, upcoming) = self.rooms();
+        let spare = session.as_ref().is_none_or(Session::needs_nothing);
+        upcoming.advance(&mut cx, spare);
     }
 
     /// How long the host slept: it comes much later than it wanted to be woken.
@@ -168,6 +216,11 @@ impl Player {
     }
 
     fn context(&mut self) -> (Context<'_>, &mut Option<Session>) {
+        let (cx, session, _) = self.rooms();
+        (cx, session)
+    }
+
+    fn rooms(&mut self) -> (Context<'_>, &mut Option<Session>, &mut Upcoming) {
         let cx = Context {
             now: self.now,
             offline: self.offline,
@@ -178,7 +231,7 @@ impl Player {
             totals: &mut self.totals,
             out: &mut self.out,
         };
-        (cx, &mut self.session)
+        (cx, &mut self.session, &mut self.upcoming)
     }
 
     /// The next thing the host is to do.
@@ -187,11 +240,11 @@ impl Player {
             return output;
         }
         self.drained = true;
-        let timers = self
-            .session
-            .as_ref()
-            .map(|session| session.timers(self.now, &self.config.retry, self.offline));
-        let first = timers.and_then(|timers| timers.first().map(|timer| timer.at));
+        let (now, retry, offline) = (self.now, &self.config.retry, self.offline);
+        let both = self.session.iter().chain(self.upcoming.preloading());
+        let first = both
+            .filter_map(|session| session.timers(now, retry, offline).first().map(|timer| timer.at))
+            .min();
         self.due = first;
         Output::Timeout(first)
     }
@@ -208,6 +261,8 @@ impl Player {
             rule: self.abr.config().rule.name().to_owned(),
             totals: self.totals.clone(),
             offline: self.offline,
+            preloading: self.upcoming.preloading().map(|session| session.source().url.clone()),
+            queue: self.upcoming.queue().iter().map(|source| source.url.clone()).collect(),
             ..State::default()
         };
         if let Some(session) = &self.session {

@@ -29,6 +29,10 @@ pub enum Input {
     WallClock(WallTime),
     /// Play this, instead of whatever was playing.
     Load(Source),
+    /// The app expects to load this soon: it is fetched ahead as soon as what plays needs nothing more.
+    Preload(Source),
+    /// From now on, play these one after another when what plays has ended.
+    Queue(Vec<Source>),
     /// Stop, and give everything back.
     Unload,
     /// The viewer wants to be here.

@@ -278,6 +278,11 @@ pub enum Event {
         /// Where it comes from: a pathway, or scheme and host.
         to: String,
     },
+    /// What played has ended, and the next item of the queue begins.
+    Next {
+        /// Where its manifest is.
+        url: String,
+    },
     /// The answer to the input `Picture`.
     Picture {
         /// Of this question.

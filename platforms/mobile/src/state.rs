@@ -45,6 +45,10 @@ pub struct State {
     pub offline: bool,
     /// What the player waits for, soonest first.
     pub timers: Vec<TimerState>,
+    /// What is fetched ahead, if something is.
+    pub preloading: Option<String>,
+    /// What plays next, in order.
+    pub queue: Vec<String>,
     /// Totals since the load.
     pub totals: Totals,
 }

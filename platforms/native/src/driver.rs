@@ -30,6 +30,8 @@ const REPORT_BACKLOG: usize = 64;
 /// What an app can ask of a running player.
 pub(crate) enum Command {
     Load(Source),
+    Preload(Source),
+    Queue(Vec<Source>),
     Play,
     Pause,
     Seek(MediaTime),
@@ -155,6 +157,8 @@ impl Driver {
                 self.inputs.push_back(Input::WallClock(wall_clock()));
                 self.inputs.push_back(Input::Load(source));
             }
+            Some(Command::Preload(source)) => self.inputs.push_back(Input::Preload(source)),
+            Some(Command::Queue(sources)) => self.inputs.push_back(Input::Queue(sources)),
             Some(Command::Play) => {
                 // As in a browser, playing on from the end means from the start again.
                 if self.element.state().ended {

@@ -135,6 +135,21 @@ impl Player {
         }
     }
 
+    /// Plays something else.
+    pub async fn load(&self, source: Source) {
+        self.send(Command::Load(source)).await;
+    }
+
+    /// Fetches the beginning of a source ahead, as soon as what plays needs nothing more.
+    pub async fn preload(&self, source: Source) {
+        self.send(Command::Preload(source)).await;
+    }
+
+    /// Plays these one after another when what plays has ended; each is fetched ahead.
+    pub async fn set_queue(&self, sources: Vec<Source>) {
+        self.send(Command::Queue(sources)).await;
+    }
+
     /// Lets the playhead move; after the end, from the start again.
     pub async fn play(&self) {
         self.send(Command::Play).await;

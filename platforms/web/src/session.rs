@@ -57,6 +57,26 @@ impl Session {
         Ok(())
     }
 
+    /// Fetches the beginning of this ahead, as soon as what plays needs nothing more.
+    pub fn preload(
+        &self,
+        url: String,
+        format: Option<String>,
+        start: Option<f64>,
+    ) -> Result<(), JsValue> {
+        let format = convert::source_format(format).map_err(invalid)?;
+        let start = start.map(MediaTime::from_seconds);
+        self.driver.handle(Input::Preload(Source { url, format, start }));
+        Ok(())
+    }
+
+    /// Plays these one after another when what plays has ended.
+    #[wasm_bindgen(js_name = setQueue)]
+    pub fn set_queue(&self, urls: Vec<String>) {
+        let source = |url| Source { url, format: None, start: None };
+        self.driver.handle(Input::Queue(urls.into_iter().map(source).collect()));
+    }
+
     /// Stops, and gives everything back.
     pub fn unload(&self) {
         self.driver.handle(Input::Unload);

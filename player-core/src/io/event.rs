@@ -67,6 +67,11 @@ pub enum Event {
         /// Where it comes from: a pathway, or scheme and host.
         to: String,
     },
+    /// What played has ended, and the next item of the queue begins.
+    Next {
+        /// Where its manifest is.
+        url: String,
+    },
     /// The answer to [`Input::Picture`](super::Input::Picture).
     Picture {
         /// Of this question.

@@ -21,6 +21,11 @@ pub enum Input {
     WallClock(WallTime),
     /// Play this, instead of whatever was playing.
     Load(Source),
+    /// The app expects to load this soon: its manifest and first segments are fetched as soon as what
+    /// plays needs nothing more, or at once if nothing plays.
+    Preload(Source),
+    /// From now on, play these one after another when what plays has ended; fetched ahead likewise.
+    Queue(Vec<Source>),
     /// Stop, and give everything back.
     Unload,
     /// The viewer wants to be here. The element has not been moved yet; a host whose element was

@@ -1,5 +1,6 @@
 //! One load: from the manifest's request to the last frame.
 
+mod ahead;
 mod device;
 mod element;
 mod live;
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     /// The last seek of them.
     seeking: Option<OperationId>,
     attached: bool,
+    /// It is fetched ahead: nothing is asked of the platform yet.
+    preloading: bool,
     end_of_stream: bool,
     rate: f64,
     shown: Vec<(MediaKind, Quality)>,
@@ -72,8 +75,12 @@ pub(crate) struct Session {
 impl Session {
     /// Asks for the manifest, and for an empty media source meanwhile.
     pub(crate) fn start(cx: &mut Context<'_>, source: Source, rate: f64) -> Self {
-        let mut requests = Requests::new(cx.config.seed, cx.now);
         let opening = cx.out.media(MediaCommand::Open);
+        Self::asking(cx, source, rate, opening)
+    }
+
+    fn asking(cx: &mut Context<'_>, source: Source, rate: f64, opening: OperationId) -> Self {
+        let mut requests = Requests::new(cx.config.seed, cx.now);
         let wish = Wish::new(RequestKind::Manifest, requests.origins.place(&source.url));
         let manifest = Some(requests.start(cx, wish));
         let start = source.start.unwrap_or(MediaTime::ZERO).max(MediaTime::ZERO);
@@ -92,6 +99,7 @@ impl Session {
             operations: vec![opening],
             seeking: None,
             attached: false,
+            preloading: false,
             end_of_stream: false,
             rate,
             shown: Vec::new(),
@@ -216,7 +224,7 @@ impl Session {
         if !self.steering.as_ref().is_some_and(|steering| steering.holds(cx.now)) {
             self.each_stream(cx, |stream, world| stream.pump(world))?;
         }
-        if !self.attached && self.attach(cx) {
+        if !self.attached && !self.preloading && self.attach(cx) {
             self.each_stream(cx, |stream, world| stream.pump(world))?;
         }
         if let Some(steering) = &mut self.steering {

@@ -485,6 +485,16 @@ impl Stream {
         }
     }
 
+    /// Gives everything back that waits for the platform, or is on its way.
+    pub(crate) fn leave(&mut self, world: &mut World<'_, '_>) {
+        self.drop_fetch(world);
+        for fetched in self.queue.drain(..) {
+            if let AppendBody::Kept(id) | AppendBody::Span { id, .. } = fetched.body {
+                world.cx.out.cancel(id);
+            }
+        }
+    }
+
     /// The first fetched segment that the platform has nothing in the place of.
     fn first_queued(&self) -> Option<&Fetched> {
         self.queue.iter().find(|fetched| fetched.chosen.target == Target::Next)

@@ -74,6 +74,15 @@ pub(crate) struct Answer {
 }
 
 impl Origin {
+    /// Holds what the other holds, too.
+    pub fn merge(&mut self, other: Self) {
+        self.resources.extend(other.resources);
+        self.truths.extend(other.truths);
+        self.tracks.extend(other.tracks);
+        self.faults.extend(other.faults);
+        self.largest = self.largest.max(other.largest);
+    }
+
     /// Adds a resource under an absolute URL.
     pub fn add(&mut self, url: &str, content_type: &'static str, bytes: impl Into<Vec<u8>>) {
         self.resources.insert(url.to_owned(), Resource::new(content_type, bytes.into()));

@@ -15,6 +15,7 @@ mod live;
 mod offline;
 mod pictures;
 mod pins;
+mod queues;
 mod rebuilds;
 mod replaces;
 mod replays;

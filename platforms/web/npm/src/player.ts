@@ -124,8 +124,7 @@ export class Player extends EventTarget {
    */
   async load(url: string | URL, options: LoadOptions = {}): Promise<void> {
     this.#alive();
-    const address = parse(url);
-    if (!address) throw invalidArgument(`${String(url)} is not a URL`);
+    const href = address(url);
     const { start } = options;
     if (start !== undefined && !(Number.isFinite(start) && start >= 0)) {
       throw invalidArgument('start must be a number of seconds, not negative');
@@ -136,10 +135,28 @@ export class Player extends EventTarget {
       this.#loading = { resolve, reject };
     });
     const number = ++this.#load;
-    this.#worker.call('load', number, address.href, options).catch((error) => {
+    this.#worker.call('load', number, href, options).catch((error) => {
       if (number === this.#load) this.#settle(error);
     });
     return ready;
+  }
+
+  /**
+   * Fetches the beginning of what will be loaded next, as soon as what plays needs nothing more, or at
+   * once if nothing plays. `load` it with the same URL and options then.
+   */
+  async preload(url: string | URL, options: LoadOptions = {}): Promise<void> {
+    this.#alive();
+    await this.#worker.call('preload', address(url), options);
+  }
+
+  /**
+   * Plays these one after another when what plays has ended; each is fetched ahead. The event `next`
+   * says when one begins.
+   */
+  async setQueue(urls: readonly (string | URL)[]): Promise<void> {
+    this.#alive();
+    await this.#worker.call('setQueue', urls.map(address));
   }
 
   /** Stops, and gives the element and the memory back. */
@@ -328,6 +345,12 @@ function mediaSource(): MediaSourceClass | undefined {
   return MediaSource ?? ManagedMediaSource;
 }
 
+function address(url: string | URL): string {
+  const parsed = parse(url);
+  if (!parsed) throw invalidArgument(`${String(url)} is not a URL`);
+  return parsed.href;
+}
+
 function parse(url: string | URL): URL | null {
   try {
     return new URL(url, document.baseURI);
@@ -363,6 +386,8 @@ function idle(): Stats {
     offline: false,
     live: null,
     timers: [],
+    preloading: null,
+    queue: [],
     totals: {
       startup: null,
       stalls: 0,

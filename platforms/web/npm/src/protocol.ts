@@ -10,6 +10,8 @@ export interface WorkerCalls {
   start(config: CreateOptions, placement: Placement, filters: FilterKinds): void;
   /** Events after this call carry its number, so that those of the load before are told apart. */
   load(number: number, url: string, options: LoadOptions): void;
+  preload(url: string, options: LoadOptions): void;
+  setQueue(urls: string[]): void;
   unload(number: number): void;
   seek(position: number): void;
   configure(changes: Config): void;

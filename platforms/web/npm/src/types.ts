@@ -493,6 +493,10 @@ export interface Stats {
   offline: boolean;
   /** What the player waits for, soonest first. */
   timers: { reason: string; due: number }[];
+  /** What is fetched ahead, if something is. */
+  preloading: string | null;
+  /** What plays next, in order. */
+  queue: string[];
   /** Since the load. */
   totals: {
     /** From the load to the first frame that could play. */
@@ -561,6 +565,8 @@ export interface PlayerEventMap {
   latencychange: LatencyChange;
   /** The presentation will not grow any more. */
   liveended: { duration: number | null };
+  /** What played has ended, and the next item of the queue begins. */
+  next: { url: string };
   /** The playhead has reached the end. */
   ended: null;
   /** Something went wrong and the player went on. */

@@ -84,6 +84,8 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
     running().load(url, format, start);
     ticking ??= setInterval(sendStats, STATS_INTERVAL);
   },
+  preload: (url, { format, start }) => running().preload(url, format, start),
+  setQueue: (urls) => running().setQueue(urls),
   unload(number) {
     currentLoad = number;
     running().unload();

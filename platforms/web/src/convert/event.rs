@@ -49,6 +49,7 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
         Event::PathwayChanged { from, to } => {
             ("pathwaychange", object(&[("from", option(from.as_deref(), text)), ("to", text(to))]))
         }
+        Event::Next { url } => ("next", object(&[("url", text(url))])),
         Event::Picture { id, picture: found } => (
             "picture",
             object(&[("id", count(*id)), ("picture", option(found.as_deref(), picture))]),

@@ -31,6 +31,8 @@ pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
         ("steering", option(state.steering.as_ref(), |each| steering(each, now))),
         ("offline", state.offline.into()),
         ("timers", array(&state.timers, |each| timer(each, now))),
+        ("preloading", option(state.preloading.as_deref(), text)),
+        ("queue", array(&state.queue, |url| text(url))),
         ("totals", totals(&state.totals)),
     ])
 }

@@ -55,6 +55,8 @@ class HeadlessSink(
     }
 
     override fun open() = mutate {
+        // What has ended is paused, but who has watched to the end watches the next.
+        if (ended) paused = false
         reset()
         open = true
     }

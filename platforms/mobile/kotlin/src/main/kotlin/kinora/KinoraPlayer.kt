@@ -72,6 +72,9 @@ class KinoraPlayer(
         /** Media comes from another CDN, pathway or host now. */
         fun onPathwayChanged(from: String?, to: String) = Unit
 
+        /** What played has ended, and the next item of the queue begins. */
+        fun onNext(url: String) = Unit
+
         /** The playhead has reached the end. */
         fun onEnded() = Unit
 
@@ -138,6 +141,16 @@ class KinoraPlayer(
         val sent = send(Input.Load(Source(url, format, start)), ready)
         check(sent) { "the player is closed" }
         return ready
+    }
+
+    /** Fetches the beginning of [url] ahead, as soon as what plays needs nothing more; [load] it then. */
+    fun preload(url: String, start: MediaTime? = null, format: SourceFormat? = null) {
+        send(Input.Preload(Source(url, format, start)))
+    }
+
+    /** Plays these one after another when what plays has ended; each is fetched ahead. */
+    fun setQueue(sources: List<Source>) {
+        send(Input.Queue(sources))
     }
 
     /** Stops, and gives everything back but the player itself. */
@@ -431,6 +444,7 @@ class KinoraPlayer(
                 loading = null
                 listeners.forEach(Listener::onReady)
             }
+            is Event.Next -> listeners.forEach { it.onNext(event.url) }
             is Event.Picture -> pictures.remove(event.id)?.complete(event.picture)
             Event.Playing -> listeners.forEach(Listener::onPlaying)
             is Event.Buffering -> listeners.forEach { it.onBuffering(event.seeking) }
