@@ -130,7 +130,7 @@ export class Service {
   }
 
   async choose(profile: string): Promise<void> {
-    this.#take(await this.#ask<Tokens>('POST', `/v1/profiles/${profile}/select`));
+    this.#take(await this.#ask<Omit<Tokens, 'refresh_token'>>('POST', `/v1/profiles/${profile}/select`));
   }
 
   /** What is recommended to the profile; the catalogue's own rows where nothing recommends. */
@@ -211,10 +211,11 @@ export class Service {
     return true;
   }
 
-  #take(tokens: Tokens): void {
+  /** Choosing a profile changes the access token alone. */
+  #take(tokens: Omit<Tokens, 'refresh_token'> & Partial<Tokens>): void {
     this.#access = tokens.access_token;
     this.profile = tokens.profile_id;
-    localStorage.setItem(KEPT, tokens.refresh_token);
+    if (tokens.refresh_token) localStorage.setItem(KEPT, tokens.refresh_token);
   }
 }
 

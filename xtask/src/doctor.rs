@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::install;
 use crate::requirements::{Found, Package, Requirement, all};
 use crate::workspace::Workspace;
-use crate::{demo, test, wasm_toolchain, web};
+use crate::{bench, demo, test, wasm_toolchain, web};
 
 /// Options of `cargo xtask doctor`.
 #[derive(Args)]
@@ -93,7 +93,11 @@ fn as_json(looked: &[(Requirement, Found)], compiler: Option<&str>, healthy: boo
 
 /// The commands and stages that call a tool.
 fn needed_by(tool: &str) -> Vec<String> {
-    let commands = [("web", web::TOOLS), ("demo", demo::TOOLS)];
+    let commands = [
+        ("web", web::TOOLS),
+        ("demo", demo::TOOLS),
+        ("bench server", bench::server::TOOLS),
+    ];
     let stages = test::STAGES.iter().map(|stage| (stage.name, stage.tools));
     let mut names: Vec<String> = commands
         .iter()

@@ -5,7 +5,7 @@ mod figures;
 mod manifests;
 mod module_sizes;
 mod recommend;
-mod server;
+pub(crate) mod server;
 
 use std::process::ExitCode;
 

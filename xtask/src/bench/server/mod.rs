@@ -17,7 +17,7 @@ use crate::{install, process};
 use stage::Stage;
 use wrk::{Load, Measured};
 
-const TOOLS: &[&str] = &["rustc", "c++", "wrk", "nginx"];
+pub(crate) const TOOLS: &[&str] = &["rustc", "c++", "wrk", "nginx"];
 /// How many segments a second there should be for each of nginx's.
 const GOAL: f64 = 0.8;
 
