@@ -39,6 +39,20 @@ export function warningText(warning: Warning): string {
       return `Jumped over a hole from ${seconds(warning.from)} to ${seconds(warning.to)}`;
     case 'buffer-full':
       return `The browser's ${warning.kind} buffer is full; keeping less ahead`;
+    case 'key':
+      return `A key is not to be had; playing what needs none or another: ${warning.error.message}`;
+    case 'rebuilt':
+      return `The browser's buffers were made anew at ${clock(warning.at)}: ${warning.reason}`;
+    case 'fell-behind-window':
+      return `Fell out of what the broadcast keeps; went on from ${clock(warning.to)}`;
+    case 'jumped-to-live':
+      return `Was too far behind the broadcast; jumped from ${clock(warning.from)} to ${clock(warning.to)}`;
+    case 'manifest-stalled':
+      return `The manifest has not changed for ${seconds(warning.silence)}; asking for it less often`;
+    case 'manifest-resumed':
+      return 'The manifest changes again';
+    case 'steering':
+      return `The steering server is not followed (${warning.fault}); staying with the last order of servers`;
   }
 }
 
@@ -75,6 +89,13 @@ export function failureText(error: PlayerError, manifest: string): { title: stri
     case 'MEDIA_DECODE':
     case 'MEDIA_ELEMENT':
       return { title: 'The film cannot be decoded', advice: 'A segment is damaged, or not what the manifest says.' };
+    case 'KEY_SYSTEM_UNAVAILABLE':
+      return { title: 'This browser cannot unlock the film', advice: 'It lacks the protection that the film needs.' };
+    case 'LICENSE_REFUSED':
+      return { title: 'You may not watch this film', advice: 'The licence server has said no.' };
+    case 'KEY_UNUSABLE':
+    case 'KEY_SESSION_FAILED':
+      return { title: 'The film stays locked', advice: 'Its key does not fit, or must not be used here. Try again.' };
     case 'BUFFER_TOO_SMALL':
       return { title: 'The segments are too large', advice: 'The browser’s buffer does not hold a single one.' };
     case 'INVALID_ARGUMENT':
