@@ -25,6 +25,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Account(commands::account::Account),
+    Experiments(commands::experiments::Experiments),
     Import(commands::import::Import),
     Keys(commands::keys::Keys),
     Package(commands::package::Package),
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Account(account) => account.run().await,
+            Command::Experiments(experiments) => experiments.run().await,
             Command::Import(import) => import.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Package(package) => package.run().await,

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod account;
+pub(crate) mod experiments;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod package;

@@ -6,6 +6,7 @@
 
 pub mod assign;
 mod assigner;
+pub mod report;
 mod routes;
 
 pub use assigner::{Assigned, Assigner};

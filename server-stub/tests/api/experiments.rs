@@ -124,4 +124,14 @@ async fn a_playback_is_as_its_viewers_arm_says(world: &World) {
     assert_eq!(play(&viewer, "web").await, in_it);
     assert_eq!(play(&viewer, "tv").await, (json!({}), json!([])), "not among the platforms");
     assert_eq!(play(&child, "web").await, (json!({}), json!([])), "not a child");
+    let output = world.run(&["experiments", "report", "one", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        report["arms"][1],
+        json!({"arm": "bold", "profiles": 1, "playbacks": 1}),
+        "{report}"
+    );
+    let missing = world.run(&["experiments", "report", "two"]);
+    assert_eq!(missing.status.code(), Some(4), "{missing:?}");
 }
