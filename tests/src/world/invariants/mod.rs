@@ -112,6 +112,8 @@ struct Viewer {
     acted: Option<Timestamp>,
     /// When the viewer last asked for other qualities or tracks.
     chose: Option<Timestamp>,
+    /// One quality and no other is wanted, whatever the network can do.
+    pinned: bool,
     /// The track of sound that was chosen last, and for how long it could have been heard since.
     audio: Option<(u32, Duration)>,
     /// When each of the last actions was.
@@ -159,6 +161,7 @@ impl Invariants {
                 self.acted();
                 self.playback.load(self.now);
                 self.viewer.audio = None;
+                self.viewer.pinned = false;
                 self.requests.load();
             }
             Input::Unload => {
@@ -175,6 +178,9 @@ impl Invariants {
             Input::Select(selection) => {
                 self.acted();
                 self.viewer.chose = Some(self.now);
+                if let Selection::Representation { id, .. } = selection {
+                    self.viewer.pinned = id.is_some();
+                }
                 if let Selection::Track { kind, index } = selection {
                     self.playback.moved(self.now);
                     if *kind == MediaKind::Audio {
@@ -191,6 +197,9 @@ impl Invariants {
     /// The viewer moved the playhead.
     pub(super) fn seeked(&mut self) {
         self.acted();
+        if let Some((_, since)) = &mut self.viewer.audio {
+            *since = Duration::ZERO;
+        }
         self.playback.moved(self.now);
     }
 

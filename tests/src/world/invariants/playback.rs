@@ -103,7 +103,13 @@ impl Invariants {
         }
         playback.stuck += elapsed;
         let faults = &scene.origin.struck[playback.struck.min(scene.origin.struck.len())..];
-        let bound = PATIENCE + faults.iter().map(|fault| fault.patience).sum::<Duration>();
+        // A segment that was begun on a network that then got slower takes its time, even if another
+        // quality is asked for instead; one that the viewer insists on takes as long as it takes.
+        let segment = self.requests.segment().to_duration();
+        let insists = if self.viewer.pinned { 10 } else { 1 };
+        let bound = PATIENCE
+            + segment * 3 * insists
+            + faults.iter().map(|fault| fault.patience).sum::<Duration>();
         if playback.stuck > bound {
             let what = format!(
                 "the playhead has stood at {} for {:.1} s on a network that could deliver",
@@ -210,8 +216,13 @@ fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
     let failed = |url: &str| {
         let wanted = path(url);
         let struck = origin.struck.iter().filter(|struck| path(&struck.url) == wanted);
-        let weight = struck.map(|struck| if struck.is_final { attempts } else { 1 }).sum::<u32>();
-        weight + origin.interruptions >= attempts
+        // Text that ends early is text that makes no sense: `Content-Length` says nothing of it, as
+        // bodies may be coded.
+        let text = wanted.ends_with(".m3u8") || wanted.ends_with(".mpd");
+        let is_final = |struck: &Struck| struck.is_final || text && struck.name == "truncated";
+        let weight = struck.map(|struck| if is_final(struck) { attempts } else { 1 }).sum::<u32>();
+        // Three that time out use up the time there is.
+        weight + origin.interruptions >= attempts.min(3)
     };
     if origin.body(url).is_none() {
         return true;
