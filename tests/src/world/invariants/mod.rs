@@ -10,6 +10,7 @@ mod requests;
 use std::fmt;
 use std::time::Duration;
 
+use kinora_core::config::RetryBudget;
 use kinora_core::io::{Input, MediaKind, Request, Selection};
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -26,7 +27,7 @@ pub struct Invariants {
     now: Timestamp,
     forward: MediaTime,
     back: MediaTime,
-    attempts: u32,
+    retry: RetryBudget,
     viewer: Viewer,
     requests: requests::Requests,
     playback: playback::Playback,
@@ -139,7 +140,7 @@ impl Invariants {
     pub(super) fn configure(&mut self, config: &kinora_core::Config) {
         self.forward = MediaTime::from_duration(config.buffer.forward);
         self.back = MediaTime::from_duration(config.buffer.back);
-        self.attempts = config.retry.segment.attempts;
+        self.retry = config.retry.segment.clone();
     }
 
     /// The clock has moved.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinora_core::config::RetryBudget;
 use kinora_core::error::ErrorCode;
 use kinora_core::io::{ElementState, Event, MediaKind};
 use kinora_core::time::{MediaTime, Timestamp};
@@ -172,7 +173,7 @@ impl Invariants {
             }
             Event::Error(error) => {
                 playback.failed = true;
-                if !justified(error, scene, self.attempts) {
+                if !justified(error, scene, &self.retry) {
                     let what = format!("{error:?} has no cause in this world");
                     self.violate(Invariant::Fatal, what);
                 }
@@ -186,7 +187,7 @@ impl Invariants {
 }
 
 /// Whether the world gave a cause for a fatal error.
-fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, attempts: u32) -> bool {
+fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, retry: &RetryBudget) -> bool {
     let element = scene.element;
     match error.code {
         ErrorCode::MediaDecode | ErrorCode::MediaElement => element.error().is_some(),
@@ -200,13 +201,13 @@ fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, attempts: u32)
             element.quota < 2 * scene.origin.largest_segment()
                 || element.faults.quota_at_append.is_some()
         }
-        _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, attempts)),
+        _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, retry)),
     }
 }
 
 /// Whether everything that could be tried for a resource has failed: all attempts, and of a segment
 /// all qualities that a player tries.
-fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
+fn cannot_be_had(url: &str, origin: &Origin, retry: &RetryBudget) -> bool {
     let file = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
     // Hosts that have the same have it under the same path.
     let path = |url: &str| {
@@ -215,14 +216,17 @@ fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
     };
     let failed = |url: &str| {
         let wanted = path(url);
-        let struck = origin.struck.iter().filter(|struck| path(&struck.url) == wanted);
-        // Text that ends early is text that makes no sense: `Content-Length` says nothing of it, as
-        // bodies may be coded.
-        let text = wanted.ends_with(".m3u8") || wanted.ends_with(".mpd");
-        let is_final = |struck: &Struck| struck.is_final || text && struck.name == "truncated";
-        let weight = struck.map(|struck| if is_final(struck) { attempts } else { 1 }).sum::<u32>();
-        // Three that time out use up the time there is.
-        weight + origin.interruptions >= attempts.min(3)
+        let (mut weight, mut silence) = (origin.interruptions, Duration::ZERO);
+        for struck in origin.struck.iter().filter(|struck| path(&struck.url) == wanted) {
+            weight += if struck.is_final { retry.attempts } else { 1 };
+            silence += match struck.name {
+                "silence" | "delay" => retry.first_byte_timeout,
+                "stalled" => retry.stall_timeout,
+                _ => Duration::ZERO,
+            };
+        }
+        // No attempt begins when the time is used up, however few there were.
+        weight >= retry.attempts || silence >= retry.time
     };
     if origin.body(url).is_none() {
         return true;
