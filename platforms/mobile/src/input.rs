@@ -281,7 +281,9 @@ pub struct ResponseHead {
     pub url: String,
     /// `Content-Type`, if the host can see it.
     pub content_type: Option<String>,
-    /// `Content-Length` in bytes, if the host can see it.
+    /// `Content-Length` in bytes, if the host can see it and it is that of the body as it is handed
+    /// on: `None` where a content coding was undone, or may have been. A body that ends before it
+    /// counts as interrupted.
     pub content_length: Option<u64>,
     /// `Retry-After` as it came: seconds or a date.
     pub retry_after: Option<String>,

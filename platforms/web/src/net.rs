@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     AbortController, AbortSignal, Headers, ReadableStreamDefaultReader, RequestInit, Response,
-    WorkerGlobalScope,
+    ResponseType, WorkerGlobalScope,
 };
 
 use crate::driver::Driver;
@@ -114,7 +114,7 @@ async fn transfer(
     if !driver.network().runs(id) {
         return Ok(());
     }
-    driver.handle(Input::ResponseHead { id, head: head(&response) });
+    driver.handle(Input::ResponseHead { id, head: head(&response, request) });
     let mut body = Body::new(driver, request);
     if let Some(stream) = response.body() {
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
@@ -176,12 +176,17 @@ async fn respond(
     response.map(JsCast::unchecked_into).map_err(|error| RequestFailure::Network(message(&error)))
 }
 
-fn head(response: &Response) -> ResponseHead {
+fn head(response: &Response, request: &Request) -> ResponseHead {
     let headers = response.headers();
     let field = |name: &str| headers.get(name).ok().flatten();
     // The length of an encoded body says nothing of the bytes that come out of `fetch`.
     let encoded = field("content-encoding").is_some_and(|encoding| encoding != "identity");
-    let length = if encoded { None } else { field("content-length") };
+    // Scripts of another origin see `Content-Length` but not `Content-Encoding` (Fetch, CORS-safelisted
+    // response-header names). Ranges come as they are, and media is not encoded.
+    let told = response.type_() == ResponseType::Basic
+        || request.range.is_some()
+        || request.body != BodyHandling::Deliver;
+    let length = if encoded || !told { None } else { field("content-length") };
     ResponseHead {
         status: response.status(),
         url: response.url(),

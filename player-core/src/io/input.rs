@@ -35,7 +35,7 @@ pub enum Input {
     SetRate(f64),
     /// From now on, this configuration.
     Configure(Box<Config>),
-    /// From now on, this choice of track or quality.
+    /// From now on, this choice of track or quality. Before the manifest has come it waits for it.
     Select(Selection),
     /// Where is the picture for this time? Answered by [`Event::Picture`](super::Event::Picture) under
     /// the same number; what it takes is loaded when it is first asked for.

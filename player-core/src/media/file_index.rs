@@ -18,6 +18,8 @@ const FURTHER: u64 = 16 * 1024;
 const MOST_BYTES: u64 = 2 << 20;
 /// The most pieces that are fetched, indexes within indexes, and segments.
 const MOST_PIECES: usize = 1_000;
+/// The most pieces in a row that hold nothing of an index. Damage must not have a whole file read.
+const MOST_FRUITLESS: usize = 16;
 const MOST_LEVELS: u8 = 8;
 const MOST_SEGMENTS: usize = 100_000;
 
@@ -50,6 +52,8 @@ pub struct FileIndex {
     end: Option<MediaTime>,
     wanted: ByteRange,
     pieces: usize,
+    /// How many of them in a row held no box or cues that were looked for.
+    fruitless: usize,
     state: State,
 }
 
@@ -124,7 +128,7 @@ impl FileIndex {
     ) -> Self {
         let wanted = range.unwrap_or(ByteRange { start: 0, length: Some(SEARCHED) });
         let url = url.to_owned();
-        Self { url, init, media_offset, end, wanted, pieces: 0, state: State::Begun }
+        Self { url, init, media_offset, end, wanted, pieces: 0, fruitless: 0, state: State::Begun }
     }
 
     /// The bytes of the file that are needed next. A file may end before them.
@@ -142,7 +146,8 @@ impl FileIndex {
 
     fn advance(mut self, data: &[u8]) -> Result<IndexProgress, Fault> {
         self.pieces += 1;
-        if self.pieces > MOST_PIECES {
+        self.fruitless += 1;
+        if self.pieces > MOST_PIECES || self.fruitless > MOST_FRUITLESS {
             return Err(too_much(self.wanted.start, "pieces"));
         }
         match core::mem::replace(&mut self.state, State::Begun) {
@@ -195,7 +200,9 @@ impl FileIndex {
     }
 
     /// Visits what is pending as far as `data`, which lies at `offset`, has it.
-    fn walk_on(self, mut walk: Walk, data: &[u8], offset: u64) -> Result<IndexProgress, Fault> {
+    fn walk_on(mut self, mut walk: Walk, data: &[u8], offset: u64) -> Result<IndexProgress, Fault> {
+        // It held a box.
+        self.fruitless = 0;
         while let Some(pending) = walk.pending.pop() {
             let (start, size) = (pending.place, u64::from(pending.size));
             if size == 0 {

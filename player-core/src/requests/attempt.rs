@@ -135,9 +135,7 @@ impl Attempt {
         let promised = self.response.as_ref().and_then(|head| head.content_length);
         let reason = if self.response.is_none() {
             "the body came without a response"
-        } else if promised.is_some_and(|promised| self.received < promised)
-            && self.wish.body != BodyHandling::Deliver
-        {
+        } else if promised.is_some_and(|promised| self.received < promised) {
             "fewer bytes than Content-Length promised"
         } else if self.received < media::fragment::data_size(&self.head) {
             // Appended, it would leave the platform's parser in the middle of a segment.
@@ -268,12 +266,12 @@ fn pace_interval(stall_timeout: Duration) -> Duration {
     stall_timeout / 2
 }
 
-/// The most a delivered body may hold. Media bodies stay with the host, which bounds them.
 /// Whether a server that answers so may answer otherwise soon (RFC 9110 §15).
 const fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500..=599)
 }
 
+/// The most a delivered body may hold. Media bodies stay with the host, which bounds them.
 const fn body_limit(kind: RequestKind) -> u64 {
     const MIB: u64 = 1 << 20;
     match kind {

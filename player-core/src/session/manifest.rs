@@ -86,7 +86,8 @@ impl Session {
         self.each_stream(cx, |stream, world| {
             stream.seek(world, start);
             Ok(())
-        })
+        })?;
+        self.select_early(cx)
     }
 
     /// A live media playlist was given without a multivariant playlist: it is followed as it came.

@@ -17,7 +17,7 @@ use crate::drm::Keys;
 use crate::error::Error;
 use crate::io::{
     Input, MediaCommand, MediaKind, NetworkState, OperationId, PlaybackStatus, Quality,
-    RequestKind, Source,
+    RequestKind, Selection, Source,
 };
 use crate::live::Live;
 use crate::pictures::Pictures;
@@ -67,6 +67,8 @@ pub(crate) struct Session {
     frames: (u64, u64),
     /// Tracks that were asked for.
     preferred: Vec<(MediaKind, TrackKey)>,
+    /// What was asked for before it was known what there is: of each kind the last word.
+    early: Vec<Selection>,
     live: Live,
     /// It was being made when it was last looked at.
     was_live: bool,
@@ -109,6 +111,7 @@ impl Session {
             recoveries: 0,
             frames: (0, 0),
             preferred: Vec::new(),
+            early: Vec::new(),
             live: Live::new(cx.device_clock),
             was_live: false,
         }

@@ -48,7 +48,11 @@ impl Session {
         cx: &mut Context<'_>,
         selection: Selection,
     ) -> Result<(), Error> {
-        let Some(presentation) = &self.presentation else { return Ok(()) };
+        let Some(presentation) = &self.presentation else {
+            self.early.retain(|earlier| !is_replaced_by(earlier, &selection));
+            self.early.push(selection);
+            return Ok(());
+        };
         match selection {
             Selection::Representation { kind, id } => {
                 let known = id.as_ref().is_none_or(|id| {
@@ -89,5 +93,23 @@ impl Session {
                 })
             }
         }
+    }
+
+    /// Does what was asked for while it was not known what there is.
+    pub(super) fn select_early(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        for selection in core::mem::take(&mut self.early) {
+            self.select(cx, selection)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a choice says nothing any more once a later one is made.
+fn is_replaced_by(earlier: &Selection, later: &Selection) -> bool {
+    use Selection::{Representation, Track};
+    match (earlier, later) {
+        (Representation { kind, .. }, Representation { kind: other, .. })
+        | (Track { kind, .. }, Track { kind: other, .. }) => kind == other,
+        _ => false,
     }
 }

@@ -51,6 +51,19 @@ fn a_body_that_ends_early_and_says_nothing() {
 }
 
 #[test]
+fn a_manifest_or_playlist_that_ends_before_its_content_length() {
+    for (url, part) in [(hls(), "master.m3u8"), (hls(), "media.m3u8"), (dash(), "manifest.mpd")] {
+        let mut origin = Film::default().publish(BASE);
+        origin.fail(part, 1, FaultKind::Truncate(120));
+        let mut world = world_of(origin, Network::constant(8_000));
+        world.load(&url);
+        world.run_to_end(Duration::from_secs(70));
+        no_error(&world);
+        assert_eq!(world.player.state().totals.retries, 1, "{part}");
+    }
+}
+
+#[test]
 fn a_buffer_full_of_what_a_seek_left_ahead() {
     let film = Film { seconds: 120, rungs: vec![(800, 480)], audio_kbps: None, ..Film::default() };
     let mut world = world(&film, Network::constant(8_000));

@@ -60,3 +60,28 @@ fn the_track_that_plays_need_not_be_fetched_again() {
     world.run_to_end(Duration::from_secs(130));
     super::assert_nothing_fetched_twice(&world);
 }
+
+#[test]
+fn a_track_chosen_before_the_manifest_has_come_is_the_one_that_plays() {
+    for url in [hls(), dash()] {
+        let film = Film { languages: 2, ..Film::default() };
+        let mut world = world(&film, Network::constant(8_000));
+        world.load(&url);
+        choose(&mut world, 9);
+        choose(&mut world, 1);
+        world.run_for(Duration::from_secs(5));
+        assert_eq!(heard(&world), "audio-1");
+        assert!(super::warnings(&world).is_empty(), "only the last word counts");
+        world.run_to_end(Duration::from_secs(70));
+    }
+}
+
+#[test]
+fn an_unknown_track_chosen_early_is_said_once_it_is_known() {
+    let mut world = world(&Film::default(), Network::constant(8_000));
+    world.load(&hls());
+    choose(&mut world, 9);
+    assert!(super::warnings(&world).is_empty());
+    world.run_for(Duration::from_secs(5));
+    assert_eq!(super::warnings(&world).len(), 1);
+}

@@ -61,6 +61,31 @@ fn brief(index: &SegmentIndex) -> Vec<Brief> {
 }
 
 #[test]
+fn damage_has_no_whole_file_read() {
+    // A reference to segments became one to a further index: there is a box without an end.
+    let endless = [&b"\0\0\0\0uuid"[..], &[0; 4 << 20]].concat();
+    let size = endless.len() as u32;
+    let file = [sidx(0, 0, &[(true, size, 2_000)]), endless].concat();
+    let (mut wanted, mut pieces) = (reader(Some((0, 44))), 0);
+    let error = loop {
+        let ByteRange { start, length } = wanted.wanted();
+        let rest = &file[file.len().min(start as usize)..];
+        let asked = length.map_or(rest.len(), |length| rest.len().min(length as usize));
+        pieces += 1;
+        match wanted.take(&rest[..asked]) {
+            Ok(IndexProgress::Needs(more)) => wanted = more,
+            Ok(IndexProgress::Complete(index)) => panic!("{} segments", index.len()),
+            Err(error) => break error,
+        }
+    };
+    assert!(pieces <= 20, "{pieces} pieces");
+    assert_eq!(
+        error.to_string(),
+        format!("byte {}: an index of so many pieces cannot be played", error.offset)
+    );
+}
+
+#[test]
 fn a_flat_index_becomes_the_segments_of_the_period() {
     let head = boxed(b"ftyp", &[0; 100]);
     let index = sidx(500, 10, &[(false, 100, 2000), (false, 50, 2000), (false, 60, 2000)]);

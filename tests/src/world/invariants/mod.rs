@@ -10,6 +10,7 @@ mod requests;
 use std::fmt;
 use std::time::Duration;
 
+use kinora_core::config::RetryBudget;
 use kinora_core::io::{Input, MediaKind, Request, Selection};
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
@@ -26,7 +27,7 @@ pub struct Invariants {
     now: Timestamp,
     forward: MediaTime,
     back: MediaTime,
-    attempts: u32,
+    retry: RetryBudget,
     viewer: Viewer,
     requests: requests::Requests,
     playback: playback::Playback,
@@ -112,6 +113,8 @@ struct Viewer {
     acted: Option<Timestamp>,
     /// When the viewer last asked for other qualities or tracks.
     chose: Option<Timestamp>,
+    /// One quality and no other is wanted, whatever the network can do.
+    pinned: bool,
     /// The track of sound that was chosen last, and for how long it could have been heard since.
     audio: Option<(u32, Duration)>,
     /// When each of the last actions was.
@@ -137,7 +140,7 @@ impl Invariants {
     pub(super) fn configure(&mut self, config: &kinora_core::Config) {
         self.forward = MediaTime::from_duration(config.buffer.forward);
         self.back = MediaTime::from_duration(config.buffer.back);
-        self.attempts = config.retry.segment.attempts;
+        self.retry = config.retry.segment.clone();
     }
 
     /// The clock has moved.
@@ -159,6 +162,7 @@ impl Invariants {
                 self.acted();
                 self.playback.load(self.now);
                 self.viewer.audio = None;
+                self.viewer.pinned = false;
                 self.requests.load();
             }
             Input::Unload => {
@@ -175,6 +179,9 @@ impl Invariants {
             Input::Select(selection) => {
                 self.acted();
                 self.viewer.chose = Some(self.now);
+                if let Selection::Representation { id, .. } = selection {
+                    self.viewer.pinned = id.is_some();
+                }
                 if let Selection::Track { kind, index } = selection {
                     self.playback.moved(self.now);
                     if *kind == MediaKind::Audio {
@@ -191,6 +198,9 @@ impl Invariants {
     /// The viewer moved the playhead.
     pub(super) fn seeked(&mut self) {
         self.acted();
+        if let Some((_, since)) = &mut self.viewer.audio {
+            *since = Duration::ZERO;
+        }
         self.playback.moved(self.now);
     }
 

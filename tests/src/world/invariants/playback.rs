@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinora_core::config::RetryBudget;
 use kinora_core::error::ErrorCode;
 use kinora_core::io::{ElementState, Event, MediaKind};
 use kinora_core::time::{MediaTime, Timestamp};
@@ -103,7 +104,13 @@ impl Invariants {
         }
         playback.stuck += elapsed;
         let faults = &scene.origin.struck[playback.struck.min(scene.origin.struck.len())..];
-        let bound = PATIENCE + faults.iter().map(|fault| fault.patience).sum::<Duration>();
+        // A segment that was begun on a network that then got slower takes its time, even if another
+        // quality is asked for instead; one that the viewer insists on takes as long as it takes.
+        let segment = self.requests.segment().to_duration();
+        let insists = if self.viewer.pinned { 10 } else { 1 };
+        let bound = PATIENCE
+            + segment * 3 * insists
+            + faults.iter().map(|fault| fault.patience).sum::<Duration>();
         if playback.stuck > bound {
             let what = format!(
                 "the playhead has stood at {} for {:.1} s on a network that could deliver",
@@ -166,7 +173,7 @@ impl Invariants {
             }
             Event::Error(error) => {
                 playback.failed = true;
-                if !justified(error, scene, self.attempts) {
+                if !justified(error, scene, &self.retry) {
                     let what = format!("{error:?} has no cause in this world");
                     self.violate(Invariant::Fatal, what);
                 }
@@ -180,7 +187,7 @@ impl Invariants {
 }
 
 /// Whether the world gave a cause for a fatal error.
-fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, attempts: u32) -> bool {
+fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, retry: &RetryBudget) -> bool {
     let element = scene.element;
     match error.code {
         ErrorCode::MediaDecode | ErrorCode::MediaElement => element.error().is_some(),
@@ -194,13 +201,13 @@ fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, attempts: u32)
             element.quota < 2 * scene.origin.largest_segment()
                 || element.faults.quota_at_append.is_some()
         }
-        _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, attempts)),
+        _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, retry)),
     }
 }
 
 /// Whether everything that could be tried for a resource has failed: all attempts, and of a segment
 /// all qualities that a player tries.
-fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
+fn cannot_be_had(url: &str, origin: &Origin, retry: &RetryBudget) -> bool {
     let file = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
     // Hosts that have the same have it under the same path.
     let path = |url: &str| {
@@ -209,9 +216,17 @@ fn cannot_be_had(url: &str, origin: &Origin, attempts: u32) -> bool {
     };
     let failed = |url: &str| {
         let wanted = path(url);
-        let struck = origin.struck.iter().filter(|struck| path(&struck.url) == wanted);
-        let weight = struck.map(|struck| if struck.is_final { attempts } else { 1 }).sum::<u32>();
-        weight + origin.interruptions >= attempts
+        let (mut weight, mut silence) = (origin.interruptions, Duration::ZERO);
+        for struck in origin.struck.iter().filter(|struck| path(&struck.url) == wanted) {
+            weight += if struck.is_final { retry.attempts } else { 1 };
+            silence += match struck.name {
+                "silence" | "delay" => retry.first_byte_timeout,
+                "stalled" => retry.stall_timeout,
+                _ => Duration::ZERO,
+            };
+        }
+        // No attempt begins when the time is used up, however few there were.
+        weight >= retry.attempts || silence >= retry.time
     };
     if origin.body(url).is_none() {
         return true;

@@ -10,7 +10,7 @@ use super::{Invariant, Invariants, Scene, Truth, name_of};
 /// Besides media: manifests, playlists, initialisation segments, indexes.
 const BASE_BUDGET: usize = 60;
 /// What one action of the viewer may cost.
-const ACTION_BUDGET: usize = 12;
+const ACTION_BUDGET: usize = 14;
 /// What one fault may cost: the attempt again, or the same segment from elsewhere.
 const FAULT_BUDGET: usize = 4;
 /// One resource may be asked for so often in a minute without the viewer's doing: the attempts of one
@@ -30,6 +30,11 @@ pub(super) struct Requests {
 }
 
 impl Requests {
+    /// Shortest segment of what was asked for.
+    pub(super) fn segment(&self) -> MediaTime {
+        self.shortest.unwrap_or(MediaTime::ZERO)
+    }
+
     pub(super) fn load(&mut self) {
         self.recent.clear();
         self.shortest = None;
@@ -55,7 +60,7 @@ impl Invariants {
             self.violate(Invariant::Refetch, format!("{name} is on its way"));
         }
         // The viewer chose something else: what is held may be what is not wanted.
-        if self.since(self.viewer.chose) < 60.0 {
+        if self.viewer.pinned || self.since(self.viewer.chose) < 60.0 {
             return;
         }
         let slack = MediaTime::from_millis(100);
