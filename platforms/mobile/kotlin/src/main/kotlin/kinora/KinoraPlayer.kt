@@ -445,7 +445,7 @@ class KinoraPlayer(
                 listeners.forEach(Listener::onReady)
             }
             is Event.Next -> listeners.forEach { it.onNext(event.url) }
-            is Event.Picture -> pictures.remove(event.id)?.complete(event.picture)
+            is Event.PictureAnswered -> pictures.remove(event.id)?.complete(event.picture)
             Event.Playing -> listeners.forEach(Listener::onPlaying)
             is Event.Buffering -> listeners.forEach { it.onBuffering(event.seeking) }
             is Event.QualityChanged -> listeners.forEach {
