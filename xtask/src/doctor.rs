@@ -93,11 +93,8 @@ fn as_json(looked: &[(Requirement, Found)], compiler: Option<&str>, healthy: boo
 
 /// The commands and stages that call a tool.
 fn needed_by(tool: &str) -> Vec<String> {
-    let commands = [
-        ("web", web::TOOLS),
-        ("demo", demo::TOOLS),
-        ("bench server", bench::server::TOOLS),
-    ];
+    let commands =
+        [("web", web::TOOLS), ("demo", demo::TOOLS), ("bench server", bench::server::TOOLS)];
     let stages = test::STAGES.iter().map(|stage| (stage.name, stage.tools));
     let mut names: Vec<String> = commands
         .iter()

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { access, mkdir, rename, rm } from 'node:fs/promises';
@@ -42,6 +43,9 @@ export async function film(seconds) {
   return { seconds, clip, packaged };
 }
 
+/** Where tests leave what they make. */
+export const made = folder;
+
 /** A frame of the source, counted from 0, as a small RGB picture. */
 export async function sourceFrame(clip, number) {
   const { width, height } = SMALL;
@@ -54,11 +58,45 @@ export async function sourceFrame(clip, number) {
   return stdout;
 }
 
+/**
+ * What the screen shows of an element, as a small RGB picture: a page may not read the frames of a film that a key system
+ * decrypts.
+ */
+export async function shown(locator) {
+  const { width, height } = SMALL;
+  const child = run(
+    'ffmpeg',
+    ['-v', 'error', '-f', 'image2pipe', '-i', '-', '-vf', `scale=${width}:${height}:flags=area`,
+      '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
+    { encoding: 'buffer' },
+  );
+  child.child.stdin.end(await locator.screenshot());
+  return (await child).stdout;
+}
+
 /** Mean absolute difference of two pictures, from 0 to 255. */
 export function difference(a, b) {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
   return sum / a.length;
+}
+
+/**
+ * The picture is the source's at the time it claims, no neighbour fits as well, and that time is the
+ * one wanted. Scaling and colour conversion differ between browser and ffmpeg, so even the right
+ * frame differs by about 13; the next one differs by 17.
+ */
+export async function assertFrame({ clip }, { mediaTime, pixels }, wanted) {
+  assert.ok(Math.abs(mediaTime - wanted) < 0.5, `wanted ${wanted} s, got ${mediaTime} s`);
+  const number = Math.round(mediaTime * FRAME_RATE);
+  const distance = async (number) => difference(pixels, await sourceFrame(clip, number));
+  const own = await distance(number);
+  assert.ok(own < 18, `frame ${number} differs from the source's by ${own.toFixed(1)}`);
+  for (const other of [number - 12, number - 2, number + 2, number + 12]) {
+    if (other < 0) continue;
+    const away = await distance(other);
+    assert.ok(own < away - 2, `frame ${number}: ${own.toFixed(1)} away, frame ${other}: ${away.toFixed(1)}`);
+  }
 }
 
 async function exists(path) {
