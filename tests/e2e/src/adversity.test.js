@@ -25,9 +25,9 @@ before(async () => {
 after(() => stage?.close());
 
 test('a network that is gone for 20 seconds costs nothing while the buffer lasts', async () => {
-  const page = await stage.player({ buffer: { forward: 26 } });
+  const page = await stage.player({ buffer: { forward: 28 } });
   assert.equal(await page.evaluate(() => film.play('/film/master.m3u8')), null);
-  await ahead(page, 22);
+  await ahead(page, 24);
   await page.context().setOffline(true);
   // A worker hears of it a moment later.
   await page.waitForTimeout(SETTLED_MS);
