@@ -3,16 +3,15 @@
 
 use core::time::Duration;
 
-use super::fetch::segment_at;
 use super::init;
 use super::moved::Moves;
-use super::{Fetch, Fetched, Key, Operation, Setbacks, Stream, World, representation};
+use super::{Fetch, Fetched, Key, Operation, Setbacks, Stream, TOLERANCE, World, representation};
 use crate::error::Error;
 use crate::io::{AppendBody, RequestId};
 use crate::live::Place;
 use crate::manifest::dash::availability;
 use crate::media;
-use crate::presentation::{Segment, Segments};
+use crate::presentation::{Segment, SegmentIndex, Segments};
 use crate::requests::OriginId;
 use crate::telemetry::{TimerReason, TimerState};
 use crate::time::{MediaTime, Timestamp, WallTime};
@@ -269,4 +268,17 @@ impl Stream {
             self.period = starts.unwrap_or(0);
         }
     }
+}
+
+/// The segment that plays at `next`. At a seam, where one segment ended and another is to follow, a
+/// segment that is all but over is not the one: boundaries of representations may differ by a frame
+/// or two. Where the viewer chose to be, it is.
+fn segment_at(index: &SegmentIndex, next: MediaTime, seam: bool) -> Option<(usize, Segment)> {
+    let position = index.position_at(next)?;
+    let segment = index.get(position)?;
+    let slack = TOLERANCE.min(MediaTime::from_flicks(segment.duration.flicks() / 4));
+    if seam && segment.end() - next <= slack {
+        return Some((position + 1, index.get(position + 1)?));
+    }
+    Some((position, segment))
 }

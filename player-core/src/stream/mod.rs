@@ -15,6 +15,7 @@ use kinora_abr::{Phase, Reasons};
 
 use self::buffer::Buffer;
 pub(crate) use self::buffer::TOLERANCE;
+use self::fetch::Setbacks;
 use self::init::{InitKey, Inits};
 use self::timeline::Timeline;
 use crate::context::Context;
@@ -181,17 +182,6 @@ struct Fetched {
     before: Setbacks,
     /// With this, all of the body has been appended, and the host can let it go.
     last_of: Option<RequestId>,
-}
-
-/// What has failed on the way to the next segment.
-#[derive(Debug, Default)]
-struct Setbacks {
-    /// Representations that could not deliver it.
-    failed: Vec<usize>,
-    /// Those of them that were set aside before.
-    recalled: Vec<usize>,
-    /// How often it was looked for at another place.
-    detours: u32,
 }
 
 /// What the platform's buffer is doing.
@@ -380,11 +370,6 @@ impl Stream {
         let appending = self.queue.first().filter(|_| self.operation.is_some());
         let held = || self.buffer.held_at(time).map(|held| held.key);
         self.at_fault.or_else(held).or_else(|| appending.map(|first| first.chosen.key))
-    }
-
-    /// Looks for the next segment elsewhere than in this representation.
-    pub(crate) fn avoid(&mut self, key: Key) {
-        self.setbacks.failed.push(key.representation);
     }
 
     /// The platform's buffer is gone, and another takes its place, to be filled from `at`.

@@ -1,0 +1,276 @@
+//! Asking: for the segment chosen, or for what has to be known before.
+
+use core::time::Duration;
+
+use kinora_abr::{Phase, Reasons};
+
+use crate::config::CmcdMode;
+use crate::drm;
+use crate::error::Error;
+use crate::io::{BodyHandling, Decision, Event, MediaKind, Quality, RequestKind};
+use crate::media::FileIndex;
+use crate::presentation::{Presentation, Segment, SegmentIndex, Segments};
+use crate::requests::Wish;
+use crate::stream::choice;
+use crate::stream::init::InitKey;
+use crate::stream::live::{Located, Next};
+use crate::stream::replace::segment_instead;
+use crate::stream::{
+    Chosen, Fetch, Key, Stream, TOLERANCE, Target, World, representation, representation_mut,
+};
+use crate::support;
+use crate::telemetry::cmcd::Facts;
+use crate::time::{MediaTime, TimeRange, Timestamp};
+
+impl Stream {
+    /// Asks for a segment of a representation, or for its index if that is not known yet. Whether,
+    /// instead, the segment turned out to lie elsewhere.
+    pub(in crate::stream) fn fetch_from(
+        &mut self,
+        world: &mut World<'_, '_>,
+        key: Key,
+        reasons: Reasons,
+        target: Target,
+    ) -> Result<bool, Error> {
+        let place = match target {
+            Target::Next => self.next,
+            Target::Instead(range) => range.start,
+        };
+        let needed_by = Self::needed_by(world, place);
+        self.move_to_better(world, key, needed_by);
+        let Some(representation) = representation(world.presentation, key) else {
+            return Ok(self.enter_next_period(world.presentation));
+        };
+        match &representation.segments {
+            Segments::Known(_) => {}
+            Segments::Playlist { url } => {
+                let places = match world.live.playlists.first_url(url) {
+                    Some(newest) => world.requests.origins.place(&newest),
+                    None => world.requests.origins.places(representation, url),
+                };
+                let kind = RequestKind::MediaPlaylist(self.kind);
+                let patient = self.is_patient(world, key);
+                let alternative = self.has_alternative(world.presentation, key);
+                let wish = Wish { needed_by, patient, alternative, ..Wish::new(kind, places) };
+                let ticket = world.requests.start(world.cx, wish);
+                let asked = world.cx.now;
+                self.fetch = Fetch::Index { ticket, key, reasons, target, file: None, asked };
+                return Ok(false);
+            }
+            Segments::IndexBox { url, range, init, media_offset, end } => {
+                let file = FileIndex::new(url, *range, init.clone(), *media_offset, *end);
+                let url = url.clone();
+                self.fetch_index(world, (key, reasons, target), &url, file);
+                return Ok(false);
+            }
+        }
+        if world.holds() {
+            return Ok(false);
+        }
+        if let Target::Instead(range) = target {
+            let Segments::Known(index) = &representation.segments else { return Ok(false) };
+            let Some(segment) = segment_instead(index, range) else {
+                // The representations are cut differently: nothing of them can be exchanged.
+                self.fixed_until = MediaTime::MAX;
+                return Ok(true);
+            };
+            return self.fetch_segment(world, (key, reasons, target), Located::whole(segment));
+        }
+        let located = match self.locate(world, key) {
+            Next::Here(located) => located,
+            Next::Over => return Ok(self.enter_next_period(world.presentation)),
+            Next::Instead(other) if other != key => {
+                return self.fetch_from(world, other, reasons, target);
+            }
+            Next::Skip(to) => {
+                self.next = to;
+                self.seam = true;
+                return Ok(true);
+            }
+            Next::Later | Next::Instead(_) => {
+                if self.wait.is_none() {
+                    self.starved = Some(world.live.version);
+                }
+                return Ok(false);
+            }
+        };
+        self.fetch_segment(world, (key, reasons, target), located)
+    }
+
+    /// Asks for a segment.
+    fn fetch_segment(
+        &mut self,
+        world: &mut World<'_, '_>,
+        (key, reasons, target): (Key, Reasons, Target),
+        located: Located,
+    ) -> Result<bool, Error> {
+        let Located { segment, partial, hinted, chunked, growing } = located;
+        let Some(representation) = representation(world.presentation, key) else {
+            return Ok(false);
+        };
+        let Segments::Known(index) = &representation.segments else { return Ok(false) };
+        if segment.gap {
+            self.next = segment.end();
+            self.seam = true;
+            return Ok(true);
+        }
+        if let Some(protection) = representation.protection_of(&segment) {
+            if !drm::decryptable(protection) {
+                let (url, feature) = (segment.url.clone(), support::LOCKED.to_owned());
+                self.fail(world, key, Error::Unsupported { url, feature })?;
+                return Ok(true);
+            }
+            world.keys.need(world.cx, protection);
+        }
+        let quality = choice::quality(representation);
+        let media_offset = index.media_offset();
+        let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
+        let in_use = |init: InitKey| {
+            in_buffer == Some(init) || queue.iter().any(|one| one.chosen.init == Some(init))
+        };
+        let detour = world.requests.origins.has_detour(representation, world.cx.now);
+        let init = index.init(&segment).map(|source| {
+            let source = (key, source, representation, detour);
+            inits.request(world.cx, world.requests, self.kind, source, in_use)
+        });
+        let places = world.requests.origins.places(representation, &segment.url);
+        let needed_by = Self::needed_by(world, segment.start);
+        let wish = Wish {
+            range: segment.range,
+            body: if chunked { BodyHandling::KeepChunks } else { BodyHandling::Keep },
+            rung: (self.kind == MediaKind::Video).then_some(key.representation),
+            needed_by,
+            patient: target == Target::Next && self.is_patient(world, key),
+            alternative: target != Target::Next || self.has_alternative(world.presentation, key),
+            facts: self.facts(world, key, index, &segment),
+            detour,
+            hold: growing,
+            ..Wish::new(RequestKind::Segment(self.kind), places)
+        };
+        let several =
+            world.presentation.periods[key.period].sets[key.set].representations.len() > 1;
+        if several {
+            world.cx.out.event(Event::Decision(Box::new(Decision {
+                kind: self.kind,
+                segment_start: segment.start,
+                quality: quality.clone(),
+                buffer: (self.next - world.playhead).max(MediaTime::ZERO),
+                replaces: match target {
+                    Target::Next => None,
+                    Target::Instead(range) => self.quality_at(range.start + TOLERANCE),
+                },
+                reasons: reasons.clone(),
+            })));
+        }
+        self.decided = Some((quality.clone(), reasons.clone()));
+        let ticket = world.requests.start(world.cx, wish);
+        let chosen = Box::new(Chosen {
+            window: append_window(world.presentation, key.period),
+            key,
+            segment,
+            init,
+            quality,
+            reasons,
+            target,
+            media_offset,
+            partial,
+            hinted,
+            chunks: 0,
+        });
+        self.fetch = Fetch::Segment { ticket, chosen };
+        Ok(false)
+    }
+
+    /// Asks for the piece of a media file that its index is read from next.
+    pub(super) fn fetch_index(
+        &mut self,
+        world: &mut World<'_, '_>,
+        (key, reasons, target): (Key, Reasons, Target),
+        url: &str,
+        file: FileIndex,
+    ) {
+        let places = match representation(world.presentation, key) {
+            Some(representation) => world.requests.origins.places(representation, url),
+            None => world.requests.origins.place(url),
+        };
+        let wish = Wish {
+            range: Some(file.wanted()),
+            needed_by: Self::needed_by(world, self.next),
+            alternative: self.has_alternative(world.presentation, key),
+            ..Wish::new(RequestKind::Index(self.kind), places)
+        };
+        let ticket = world.requests.start(world.cx, wish);
+        let (file, asked) = (Some(Box::new(file)), world.cx.now);
+        self.fetch = Fetch::Index { ticket, key, reasons, target, file, asked };
+    }
+
+    /// What a CDN may be told of a segment, if it is to be told anything.
+    fn facts(
+        &self,
+        world: &World<'_, '_>,
+        key: Key,
+        index: &SegmentIndex,
+        segment: &Segment,
+    ) -> Option<Box<Facts>> {
+        if world.cx.config.cmcd.mode == CmcdMode::Off {
+            return None;
+        }
+        let set = &world.presentation.periods.get(key.period)?.sets.get(key.set)?.representations;
+        let next = index.position_at(segment.end() + TOLERANCE).and_then(|next| index.get(next));
+        let codecs = &set.get(key.representation)?.codecs;
+        Some(Box::new(Facts {
+            muxed: self.kind == MediaKind::Video && codecs.contains(','),
+            bandwidth: set.get(key.representation)?.bandwidth,
+            lowest: set.first()?.bandwidth,
+            highest: set.last()?.bandwidth,
+            duration: segment.duration,
+            buffer: self.ahead(world.playhead),
+            goal: self.goal(world.cx),
+            next: next.map(|next| next.url),
+        }))
+    }
+
+    /// When the playhead will be at a place; none before it moves.
+    fn needed_by(world: &World<'_, '_>, place: MediaTime) -> Option<Timestamp> {
+        let ahead = place - world.playhead;
+        let moving = matches!(world.phase, Phase::Playing | Phase::Paused);
+        if !moving || ahead <= MediaTime::ZERO {
+            return None;
+        }
+        let rate = if world.rate > 0.0 { world.rate } else { 1.0 };
+        Some(world.cx.now + MediaTime::from_seconds(ahead.seconds() / rate).to_duration())
+    }
+
+    /// The quality of what was fetched for this time.
+    fn quality_at(&self, time: MediaTime) -> Option<Quality> {
+        let queued = self.queue.iter().map(|fetched| &fetched.chosen);
+        let queued = queued.rev().find(|chosen| chosen.range().contains(time));
+        let held = || self.buffer.held_at(time).map(|held| held.quality.clone());
+        queued.map(|chosen| chosen.quality.clone()).or_else(held)
+    }
+
+    /// Turns to the playlist of another origin if that is the better place by now.
+    fn move_to_better(
+        &mut self,
+        world: &mut World<'_, '_>,
+        key: Key,
+        needed_by: Option<Timestamp>,
+    ) {
+        let now = world.cx.now;
+        let spare = needed_by.map_or(Duration::ZERO, |needed| needed.since(now));
+        let Some(representation) = representation_mut(world.presentation, key) else { return };
+        if let Some(origin) = world.requests.origins.better(representation, now, spare) {
+            world.live.playlists.park(representation, key);
+            representation.move_to(origin);
+        }
+    }
+}
+
+/// Media of a period may reach beyond its end; only what lies inside is shown.
+fn append_window(presentation: &Presentation, period: usize) -> TimeRange {
+    let starts = |index: usize| presentation.periods.get(index).map(|period| period.start);
+    TimeRange {
+        start: starts(period).unwrap_or(MediaTime::ZERO).max(MediaTime::ZERO),
+        end: starts(period + 1).unwrap_or(MediaTime::MAX),
+    }
+}

@@ -1,0 +1,140 @@
+//! What to do when a segment does not come: look elsewhere, in another quality, or give up.
+
+use core::time::Duration;
+
+use kinora_abr::Phase;
+
+use crate::error::Error;
+use crate::presentation::Presentation;
+use crate::stream::init::InitKey;
+use crate::stream::{Fetch, Key, Stream, World, representation};
+use crate::time::Timestamp;
+
+/// A representation whose beginning could not be had is left alone for so long.
+const ASIDE: Duration = Duration::from_secs(60);
+/// A segment is looked for in this many representations before playback gives up.
+const MAX_FAILED: usize = 3;
+/// A segment is looked for so often at another place before another representation is tried.
+const MAX_DETOURS: u32 = 8;
+
+/// What has failed on the way to the next segment.
+#[derive(Debug, Default)]
+pub(in crate::stream) struct Setbacks {
+    /// Representations that could not deliver it.
+    pub(super) failed: Vec<usize>,
+    /// Those of them that were set aside before.
+    pub(super) recalled: Vec<usize>,
+    /// How often it was looked for at another place.
+    pub(super) detours: u32,
+}
+
+impl Stream {
+    /// Whether an outage is worth waiting for: something has been played, and nothing else is left to
+    /// ask for.
+    pub(super) fn is_patient(&self, world: &World<'_, '_>, key: Key) -> bool {
+        world.phase != Phase::Starting && !self.has_alternative(world.presentation, key)
+    }
+
+    /// Whether, should this representation fail, another is asked for.
+    pub(super) fn has_alternative(&self, presentation: &Presentation, key: Key) -> bool {
+        let period = presentation.periods.get(key.period);
+        let set = period.and_then(|period| period.sets.get(key.set));
+        let count = set.map_or(0, |set| set.representations.len());
+        let failed = &self.setbacks.failed;
+        let new = usize::from(!failed.contains(&key.representation));
+        failed.len() + new < count.min(MAX_FAILED + self.setbacks.recalled.len())
+    }
+
+    /// Looks for the next segment elsewhere than in this representation.
+    pub(crate) fn avoid(&mut self, key: Key) {
+        self.setbacks.failed.push(key.representation);
+    }
+
+    /// A representation could not deliver. Another may; when enough have been tried, none will.
+    pub(in crate::stream) fn fail(
+        &mut self,
+        world: &mut World<'_, '_>,
+        key: Key,
+        error: Error,
+    ) -> Result<(), Error> {
+        // The same may be had elsewhere, now that the place it came from is penalised.
+        let now = world.cx.now;
+        if let Some(representation) = representation(world.presentation, key)
+            && world.requests.origins.any_usable(representation, now)
+            && self.setbacks.detours < MAX_DETOURS
+        {
+            self.setbacks.detours += 1;
+            return Ok(());
+        }
+        if !self.setbacks.failed.contains(&key.representation) {
+            self.setbacks.failed.push(key.representation);
+        }
+        let alternatives = world
+            .presentation
+            .periods
+            .get(key.period)
+            .and_then(|period| period.sets.get(key.set))
+            .map_or(0, |set| set.representations.len());
+        let recalled = self.setbacks.recalled.len();
+        if self.setbacks.failed.len() < alternatives.min(MAX_FAILED + recalled) {
+            return Ok(());
+        }
+        if recalled == 0 {
+            return Err(error);
+        }
+        // What was set aside is the last resort.
+        self.aside.clear();
+        let recalled = core::mem::take(&mut self.setbacks.recalled);
+        self.setbacks.failed.retain(|index| !recalled.contains(index));
+        Ok(())
+    }
+
+    /// Not even the beginning of a representation could be had: asks for none of its segments for a
+    /// while, or each would have to wait for the same failure.
+    pub(super) fn set_aside(&mut self, key: Key, now: Timestamp) {
+        self.aside.retain(|(other, _)| *other != key);
+        self.aside.push((key, now + ASIDE));
+    }
+
+    /// Counts what is set aside among what failed.
+    pub(super) fn recall(&mut self, set: usize, now: Timestamp) {
+        self.aside.retain(|(_, until)| *until > now);
+        for (key, _) in &self.aside {
+            let index = key.representation;
+            if (key.period, key.set) == (self.period, set) && !self.setbacks.failed.contains(&index)
+            {
+                self.setbacks.failed.push(index);
+                self.setbacks.recalled.push(index);
+            }
+        }
+    }
+
+    pub(super) fn lose_init(
+        &mut self,
+        world: &mut World<'_, '_>,
+        init: InitKey,
+        error: Error,
+    ) -> Result<(), Error> {
+        self.inits.forget(init);
+        self.set_aside(init.representation, world.cx.now);
+        if let Some(range) = self.replacing()
+            && matches!(&self.fetch, Fetch::Segment { chosen, .. } if chosen.init == Some(init))
+        {
+            self.drop_fetch(world);
+            self.leave_alone(range);
+        }
+        self.retract_replacements_of(world, init);
+        let waiting = self.queue.iter().find(|fetched| fetched.chosen.init == Some(init));
+        let from = match (waiting, &self.fetch) {
+            (Some(fetched), _) => fetched.chosen.segment.start,
+            (None, Fetch::Segment { chosen, .. }) if chosen.init == Some(init) => {
+                chosen.segment.start
+            }
+            _ => return Ok(()),
+        };
+        let setbacks = core::mem::take(&mut self.setbacks);
+        self.turn_back(world, from);
+        self.setbacks = setbacks;
+        self.fail(world, init.representation, error)
+    }
+}
