@@ -83,7 +83,12 @@ test('sign in, choose a profile, find the film, watch, leave, and go on where it
   await page.waitForFunction(() => !document.querySelector('video').paused && kinora.stats().status === 'playing');
 
   // The other manifest is another playback, from the same place.
+  await page.evaluate(() => {
+    window.reloaded = new Promise((done) => kinora.addEventListener('loaded', done, { once: true }));
+  });
   await page.getByText('DASH').click();
+  // Until then it is the first playback that plays.
+  await page.evaluate(() => window.reloaded.then(() => undefined));
   await page.waitForFunction(
     () => kinora.stats().status === 'playing' && document.querySelector('video').currentTime > 29.5,
   );
