@@ -125,7 +125,7 @@ impl<'a> Xml<'a> {
             }
             [b'<', b'?', ..] => self.through("<?", "?>").map(|_| Event::Aside),
             [b'<', b'!', ..] => self.declaration(rest),
-            [b'<', ..] => self.start_tag(rest).map(Event::Start),
+            [b'<', ..] => self.start_tag().map(Event::Start),
             _ => {
                 let end = bytes.iter().position(|&byte| byte == b'<' || byte == b'&');
                 Ok(Event::Text(self.pass(end.unwrap_or(bytes.len()))))
@@ -150,91 +150,87 @@ impl<'a> Xml<'a> {
         })
     }
 
-    fn start_tag(&mut self, rest: &'a str) -> Result<&'a str, Fault> {
-        let at = self.at;
-        // A `>` in quotes does not end the tag.
-        let (mut length, mut quote) = (1, 0);
-        for &byte in rest.as_bytes().iter().skip(1) {
-            if quote != 0 {
-                if byte == quote {
-                    quote = 0;
-                }
-            } else if byte == b'>' {
-                break;
-            } else if byte == b'"' || byte == b'\'' {
-                quote = byte;
-            }
-            length += 1;
-        }
-        let (Some(tag), true) = (rest.get(1..length), length < rest.len()) else {
-            return Err(fault(UNENDING, at));
-        };
+    /// Reads a start tag in one pass (XML 1.0 §3.1), without looking for duplicate attributes, which
+    /// would cost more than everything else.
+    fn start_tag(&mut self) -> Result<&'a str, Fault> {
+        let text = self.text;
+        let bytes = text.as_bytes();
         if self.open.len() >= DEEPEST {
-            return Err(ManifestErrorKind::limit("levels of elements", DEEPEST).at(at as u64));
+            return Err(ManifestErrorKind::limit("levels of elements", DEEPEST).at(self.at as u64));
         }
-        let (tag, empty) = match tag.strip_suffix('/') {
-            Some(tag) => (tag, true),
-            None => (tag, false),
-        };
-        let bytes = tag.as_bytes();
-        let end = bytes.iter().position(|&byte| is_space(byte)).unwrap_or(bytes.len());
-        let (name, attributes) = tag.split_at_checked(end).unwrap_or((tag, ""));
         self.attributes.clear();
-        self.read_attributes(attributes, at + 1 + end)?;
-        self.at = at + length + 1;
-        self.at_end = empty;
+        let start = self.at + 1;
+        let mut at = start;
+        // A `>` in quotes does not end the tag, not even where quotes have no business.
+        while let Some(&byte) = bytes.get(at)
+            && !is_space(byte)
+            && !ends_tag(bytes, at)
+        {
+            at += 1;
+            if byte == b'"' || byte == b'\'' {
+                let quoted = at;
+                at = self.quoted(at, byte)?.0 + 1;
+                if bytes.get(quoted..at).is_some_and(|inside| inside.iter().any(|&b| is_space(b))) {
+                    return Err(no_value(self.at));
+                }
+            }
+        }
+        let name = text.get(start..at).unwrap_or("");
+        loop {
+            at = skip_spaces(bytes, at);
+            if ends_tag(bytes, at) {
+                break;
+            }
+            let attribute = at;
+            while let Some(&byte) = bytes.get(at)
+                && byte != b'='
+                && !is_space(byte)
+                && !matches!(byte, b'"' | b'\'' | b'>')
+            {
+                at += 1;
+            }
+            let attribute = text.get(attribute..at).unwrap_or("");
+            at = skip_spaces(bytes, at);
+            let assigned = bytes.get(at) == Some(&b'=');
+            if assigned {
+                at = skip_spaces(bytes, at + 1);
+            }
+            let quote = match bytes.get(at) {
+                Some(&quote @ (b'"' | b'\'')) => quote,
+                Some(_) => return Err(no_value(self.at)),
+                None => return Err(fault(UNENDING, self.at)),
+            };
+            if !assigned || attribute.is_empty() {
+                return Err(no_value(self.at));
+            }
+            let start = at + 1;
+            let (end, references) = self.quoted(start, quote)?;
+            let value = text.get(start..end).unwrap_or("");
+            if references && unescape(value).is_none() {
+                return Err(fault(UNKNOWN_ENTITY, self.at));
+            }
+            self.attributes.push(Attribute { name: attribute, at: start, value, references });
+            at = end + 1;
+        }
+        self.at_end = bytes.get(at) == Some(&b'/');
+        self.at = at + 1 + usize::from(self.at_end);
         self.open.push(name);
         Ok(name)
     }
 
-    /// Reads the attributes of an element (XML 1.0 §3.1), without looking for duplicates, which
-    /// would cost more than everything else.
-    fn read_attributes(&mut self, text: &'a str, offset: usize) -> Result<(), Fault> {
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        loop {
-            at = skip_spaces(bytes, at);
-            if at >= bytes.len() {
-                return Ok(());
+    /// Where the quote is that ends what begins at `at`, and whether there are references before it.
+    #[inline]
+    fn quoted(&self, mut at: usize, quote: u8) -> Result<(usize, bool), Fault> {
+        let bytes = self.text.as_bytes();
+        let mut references = false;
+        while let Some(&byte) = bytes.get(at) {
+            if byte == quote {
+                return Ok((at, references));
             }
-            let name = at;
-            let mut name_end = None;
-            let value = loop {
-                match bytes.get(at) {
-                    Some(b'=') => {
-                        name_end = name_end.or(Some(at));
-                        break skip_spaces(bytes, at + 1);
-                    }
-                    Some(&byte) if is_space(byte) => name_end = name_end.or(Some(at)),
-                    // White space within a name, quotes, or the end.
-                    None | Some(b'"' | b'\'') => return Err(no_value(self.at)),
-                    Some(_) if name_end.is_some() => return Err(no_value(self.at)),
-                    Some(_) => {}
-                }
-                at += 1;
-            };
-            let quote = match bytes.get(value) {
-                Some(&quote @ (b'"' | b'\'')) => quote,
-                _ => return Err(no_value(self.at)),
-            };
-            let name = text.get(name..name_end.unwrap_or(name)).unwrap_or("");
-            let rest = bytes.get(value + 1..).unwrap_or(&[]);
-            let mut references = false;
-            let length = rest.iter().position(|&byte| {
-                references |= byte == b'&';
-                byte == quote
-            });
-            let (Some(length), false) = (length, name.is_empty()) else {
-                return Err(no_value(self.at));
-            };
-            let start = value + 1;
-            let value = text.get(start..start + length).unwrap_or("");
-            if references && unescape(value).is_none() {
-                return Err(fault(UNKNOWN_ENTITY, self.at));
-            }
-            self.attributes.push(Attribute { name, at: offset + start, value, references });
-            at = start + length + 1;
+            references |= byte == b'&';
+            at += 1;
         }
+        Err(fault(UNENDING, self.at))
     }
 
     /// Passes over `start`, which is next, and all up to and with `end`; gives what is between.
@@ -272,6 +268,15 @@ pub(super) fn prefixed(name: &str) -> (Option<&str>, &str) {
 
 const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether a start tag ends here.
+fn ends_tag(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at) {
+        Some(b'>') => true,
+        Some(b'/') => bytes.get(at + 1) == Some(&b'>'),
+        _ => false,
+    }
 }
 
 fn skip_spaces(bytes: &[u8], mut at: usize) -> usize {
