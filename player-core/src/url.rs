@@ -120,7 +120,7 @@ fn is_plain(reference: &str) -> bool {
 /// Scheme and authority of a URL: the server it is of.
 pub(crate) fn site(url: &str) -> &str {
     let url = url.trim_start_matches(|c: char| c <= ' ');
-    let authority = url.find("://").map_or(0, |scheme| scheme + 3);
+    let authority = cut_word(url, "://").map_or(0, |(scheme, _)| scheme.len() + 3);
     let rest = url.get(authority..).unwrap_or("");
     let end = rest.find(['/', '?', '#']).map_or(url.len(), |end| authority + end);
     url.get(..end).unwrap_or(url)
@@ -153,7 +153,7 @@ pub(crate) fn push_encoded(out: &mut String, text: &str) {
 /// The same URL on another host, which may be given with a port; else the port stays.
 pub(crate) fn with_host(url: &str, host: &str) -> String {
     let site = site(url);
-    let start = site.find("://").map_or(0, |scheme| scheme + 3);
+    let start = cut_word(site, "://").map_or(0, |(scheme, _)| scheme.len() + 3);
     let (scheme, authority) = site.split_at(start);
     let path = url.trim_start_matches(|c: char| c <= ' ').get(site.len()..).unwrap_or("");
     let port = authority.rfind(':').filter(|colon| !authority[*colon..].contains(']'));
@@ -180,6 +180,13 @@ pub(crate) fn relative_path(from: &str, to: &str) -> Option<String> {
 pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = text.as_bytes().iter().position(|&one| one == byte)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// What lies before and after the first of a word, which must not be empty; as [`cut`].
+#[inline(never)]
+pub(crate) fn cut_word<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
+    let at = text.as_bytes().windows(word.len()).position(|here| here == word.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + word.len()..)?))
 }
 
 /// The path of a URL, without scheme, host, query and fragment.

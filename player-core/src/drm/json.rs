@@ -1,6 +1,7 @@
 //! The little JSON that licences need: no reader of it is worth its bytes here.
 
 use crate::presentation::KeyId;
+use crate::url::cut_word;
 
 /// No more of what a server said is passed on.
 const LONGEST: usize = 200;
@@ -47,7 +48,7 @@ pub(super) fn problem(body: &[u8]) -> String {
 
 /// The text that a member has; none if it has an escape in it.
 fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(name)?;
+    let (_, rest) = cut_word(text, name)?;
     let value = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
     let (value, _) = value.split_once('"')?;
     (!value.contains('\\')).then_some(value)

@@ -6,9 +6,9 @@
 
 use core::time::Duration;
 
-use super::http_date;
 use crate::context::Context;
 use crate::io::RequestKind;
+use crate::manifest::date::read_http;
 use crate::manifest::read_date;
 use crate::presentation::Clock as Method;
 use crate::requests::{Requests, Ticket, Wish};
@@ -127,7 +127,7 @@ impl Clock {
 
     /// Notes the `Date` of a response whose request was sent and which came at these instants.
     pub(super) fn hear_date(&mut self, date: &str, sent: Timestamp, came: Timestamp) {
-        let Some(date) = http_date::read(date) else { return };
+        let Some(date) = read_http(date) else { return };
         // It was written between the two instants, and cuts off the fraction of a second.
         let least = date.micros().saturating_sub(signed(came));
         let most = date.micros().saturating_add(SECOND_US).saturating_sub(signed(sent));
@@ -190,7 +190,7 @@ impl Clock {
         if !matches!(self.methods.get(asking.method), Some(Method::HttpHead(_))) {
             return;
         }
-        let Some(date) = date.and_then(http_date::read) else { return };
+        let Some(date) = date.and_then(read_http) else { return };
         requests.cancel(cx, asking.ticket);
         self.asking = None;
         let half = SECOND_US / 2;

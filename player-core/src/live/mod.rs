@@ -7,7 +7,6 @@
 //! shown and changes nothing in how it is kept.
 
 pub(crate) mod clock;
-mod http_date;
 mod latency;
 mod mpd;
 pub(crate) mod playlists;

@@ -120,8 +120,9 @@ impl Playlists {
         presentation: &mut Presentation,
         playlist: &MediaPlaylist,
     ) -> Option<MediaTime> {
-        let mut order: Vec<usize> = (0..self.list.len()).collect();
-        order.sort_by_key(|&position| !self.list[position].active);
+        let (mut order, others): (Vec<usize>, Vec<usize>) =
+            (0..self.list.len()).partition(|&position| self.list[position].active);
+        order.extend(others);
         for position in order {
             let other = &mut self.list[position];
             let (key, parked) = (other.key, !other.playlist.index.is_empty());

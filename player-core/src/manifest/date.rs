@@ -1,6 +1,7 @@
-//! Dates of manifests (RFC 3339, ISO 8601, `xs:dateTime`), read without a calendar library.
+//! Dates of manifests (RFC 3339, ISO 8601, `xs:dateTime`) and of HTTP, read without a calendar library.
 
 use crate::time::WallTime;
+use crate::url::cut_word;
 
 /// Reads dates. Those of a manifest are mostly of one day, so the day of the last one is kept.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +64,22 @@ impl Dates {
         };
         Some(WallTime::from_micros(micros - offset))
     }
+}
+
+/// Reads an IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7). The obsolete forms,
+/// which no server has sent for decades, are not understood.
+pub(crate) fn read_http(text: &str) -> Option<WallTime> {
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let (_, rest) = cut_word(text.trim(), ", ")?;
+    let &[d, day, b' ', m0, m1, m2, b' ', y0, y1, y2, y3, b' ', ref time @ ..] = rest.as_bytes()
+    else {
+        return None;
+    };
+    let month = MONTHS.chunks_exact(3).position(|name| *name == [m0, m1, m2])? + 1;
+    let (tens, ones) = (b'0' + (month / 10) as u8, b'0' + (month % 10) as u8);
+    let mut iso = vec![y0, y1, y2, y3, b'-', tens, ones, b'-', d, day, b'T'];
+    iso.extend_from_slice(time.strip_suffix(b" GMT")?);
+    Dates::default().read(core::str::from_utf8(&iso).ok()?)
 }
 
 /// Microseconds from the epoch to the start of a day, written as `2026-02-19`.
@@ -158,6 +175,28 @@ mod tests {
         }
         assert_eq!(dates.read("1970-01-99T00:00:00Z"), None);
         assert_eq!(dates.read("1970-01-03T00:00:00Z").map(WallTime::micros), Some(2 * DAY));
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        let read = |text| read_http(text).map(WallTime::micros);
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000_000));
+        assert_eq!(read("Thu, 01 Jan 1970 00:00:10 GMT"), Some(10_000_000));
+        assert_eq!(read(" Thu, 26 Nov 2026 11:45:59 GMT "), Some(1_795_693_559_000_000));
+        for bad in [
+            "",
+            "Sun",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Thursday, 26-Nov-26 11:45:59 GMT",
+            "Thu Nov 26 11:45:59 2026",
+            "Thu, 26 Nov 2026 11:45:59 CET",
+            "Thu, 26 Foo 2026 11:45:59 GMT",
+            "Thu, 40 Nov 2026 11:45:59 GMT",
+            "Thu, 26 Nov 2026 11:45 GMT",
+            "Thu, ΩΩ Nov 2026 11:45:59 GMT",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 
     proptest! {

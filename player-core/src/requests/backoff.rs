@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::config::RetryConfig;
 use crate::io::ResponseHead;
-use crate::time::WallTime;
+use crate::manifest::date::read_http;
 
 /// Draws that look random and follow from a seed.
 #[derive(Debug)]
@@ -42,28 +42,13 @@ pub(super) fn asked_pause(head: &ResponseHead) -> Option<Duration> {
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => seconds,
         Err(_) => {
-            let until = http_date(text)?;
-            let now = http_date(head.date.as_deref()?.trim())?;
+            let until = read_http(text)?;
+            let now = read_http(head.date.as_deref()?)?;
             let micros = until.micros().saturating_sub(now.micros());
             u64::try_from(micros).ok()?.div_ceil(1_000_000)
         }
     };
     Some(Duration::from_secs(seconds.min(LONGEST)))
-}
-
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7; nobody sends the obsolete forms any more).
-pub(crate) fn http_date(text: &str) -> Option<WallTime> {
-    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let (_, rest) = text.split_once(", ")?;
-    let &[d, day, b' ', m0, m1, m2, b' ', y0, y1, y2, y3, b' ', ref time @ ..] = rest.as_bytes()
-    else {
-        return None;
-    };
-    let month = MONTHS.chunks_exact(3).position(|name| *name == [m0, m1, m2])? + 1;
-    let (tens, ones) = (b'0' + (month / 10) as u8, b'0' + (month % 10) as u8);
-    let mut iso = vec![y0, y1, y2, y3, b'-', tens, ones, b'-', d, day, b'T'];
-    iso.extend_from_slice(time.strip_suffix(b" GMT")?);
-    crate::manifest::date::Dates::default().read(core::str::from_utf8(&iso).ok()?)
 }
 
 #[cfg(test)]
@@ -90,15 +75,6 @@ mod tests {
         assert_eq!(asked("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
         assert_eq!(asked("soon", date), None);
         assert_eq!(asked("99999999999", None), Some(86_400));
-    }
-
-    #[test]
-    fn dates_of_http_are_read() {
-        let micros = http_date("Sun, 06 Nov 1994 08:49:37 GMT").map(WallTime::micros);
-        assert_eq!(micros, Some(784_111_777_000_000));
-        for text in ["", "Sun", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 6 Nov 1994 08:49:37 GMT"] {
-            assert_eq!(http_date(text), None, "{text}");
-        }
     }
 
     #[test]

@@ -114,8 +114,13 @@ fn read_replacement(reader: &mut Reader<'_>, clone: &mut PathwayClone) -> Result
         match (key.as_str(), reader.kind()?) {
             ("HOST", Kind::String) => clone.host = Some(reader.string()?),
             ("PARAMS", Kind::Object) => {
-                read_pairs(reader, &mut clone.params)?;
-                clone.params.sort_unstable();
+                let mut params = core::mem::take(&mut clone.params);
+                read_pairs(reader, &mut params)?;
+                // There are few.
+                for param in params {
+                    let place = clone.params.partition_point(|known| *known < param);
+                    clone.params.insert(place, param);
+                }
             }
             ("PER-VARIANT-URIS" | "PER-RENDITION-URIS", Kind::Object) => {
                 read_pairs(reader, &mut clone.uris)?;

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
 use crate::time::{MediaTime, TimeRange};
+use crate::url::cut_word;
 
 impl Stream {
     /// Hands the platform's buffer the next thing it can take.
@@ -226,7 +227,7 @@ impl Stream {
 /// playlist may change its codec at a discontinuity, and a variant may leave out all but the first.
 pub(super) fn names_codecs_of(declared: &str, found: &str) -> bool {
     let families = |mime_type: &str| -> Vec<String> {
-        let (_, codecs) = mime_type.split_once("codecs=\"").unwrap_or_default();
+        let (_, codecs) = cut_word(mime_type, "codecs=\"").unwrap_or_default();
         let each = codecs.trim_end_matches('"').split(',');
         each.filter_map(|codec| codec.trim().split('.').next())
             .filter(|family| !family.is_empty())
