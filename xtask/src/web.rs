@@ -138,10 +138,13 @@ pub(crate) fn bind(workspace: &Workspace, module: &Path, folder: &Path, name: &s
     // The compiler has optimised for size already. These leave the fewest bytes after brotli: inlining
     // and the levels for size fold repetition away that brotli folds better.
     let mut command = tools.tool("wasm-opt")?;
+    // The stack lies lowest in memory and never grows down to its last kilobyte without failing, so
+    // that no pointer is that low.
     command
         .args(["-O2", "--shrink-level=1", "--always-inline-max-function-size=0"])
         .args(["--one-caller-inline-max-function-size=0"])
-        .args(["--flexible-inline-max-function-size=0"])
+        .args(["--flexible-inline-max-function-size=0", "--low-memory-unused"])
+        .arg("--reorder-functions-by-name")
         .arg(&optimised)
         .arg("-o")
         .arg(&optimised);

@@ -5,6 +5,7 @@
 //! disagree, and there is no command line tool to install.
 
 mod hashes;
+mod order;
 
 use std::fs;
 use std::path::PathBuf;
@@ -66,6 +67,6 @@ fn main() -> Result<()> {
     let (mut js, mut wasm) = (fs::read(&script)?, fs::read(&module)?);
     hashes::number(&mut js, &mut wasm);
     fs::write(script, js)?;
-    fs::write(module, wasm)?;
+    fs::write(module, order::name_by_likeness(&wasm)?)?;
     Ok(())
 }
