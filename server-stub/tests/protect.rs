@@ -14,6 +14,7 @@ use kinora_server::{
 };
 use std::{
     fs,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -47,6 +48,7 @@ async fn packaged(method: Method, change: impl FnOnce(&mut Options)) -> Packaged
     let mut options =
         Options::new("testsrc:4:256x144:25".parse().unwrap(), directory.path().join("out"));
     options.preset = "ultrafast".into();
+    options.threads = Some(NonZeroU32::MIN); // the same frames each time
     options.ladder = vec!["144:300".parse().unwrap(), "72:100".parse().unwrap()];
     options.protect = Some(protect::Options::new(method, vault.clone()));
     change(&mut options);
@@ -106,6 +108,7 @@ async fn clear() -> Packaged {
     let mut options =
         Options::new("testsrc:4:256x144:25".parse().unwrap(), directory.path().join("out"));
     options.preset = "ultrafast".into();
+    options.threads = Some(NonZeroU32::MIN); // the same frames each time
     options.ladder = vec!["144:300".parse().unwrap(), "72:100".parse().unwrap()];
     let presentation = package(&options, |_| {}).await.unwrap();
     Packaged { directory, presentation, keys: Vec::new() }

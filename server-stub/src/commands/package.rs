@@ -21,6 +21,7 @@ use kinora_server::{
 use std::{
     fmt,
     io::Write,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -55,6 +56,9 @@ pub(crate) struct Package {
     /// x264's preset: slower ones make better pictures of the same bits
     #[arg(long, default_value = "veryfast", value_parser = PRESETS)]
     preset: String,
+    /// Threads of each video encoder; with 1 the same source always gives the same bytes
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroU32>,
     /// The ladder by hand, as HEIGHT:KBPS,…; chosen from the source's size and rate otherwise
     #[arg(long, value_name = "RUNGS", value_delimiter = ',')]
     ladder: Vec<RungSpec>,
@@ -176,6 +180,7 @@ impl Package {
             force: self.force,
             segment_seconds: self.segment_seconds,
             preset: self.preset,
+            threads: self.threads,
             ladder: self.ladder,
             audio_kbps: self.audio_kbps,
             single_file: self.single_file,

@@ -6,7 +6,10 @@ use super::{
     source::{AudioProbe, FrameRate, Probe, Source},
 };
 use crate::Result;
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 /// Seconds of the top rate that a rung's decoder buffer holds: a segment can cost at most its share plus
 /// this, which keeps what the manifest says about rates true.
@@ -23,6 +26,8 @@ pub(super) struct Job<'a> {
     pub(super) gop: u32,
     /// x264's speed.
     pub(super) preset: &'a str,
+    /// Threads of each video encoder.
+    pub(super) threads: Option<NonZeroU32>,
     /// Bits a second for the audio.
     pub(super) audio_bitrate: u64,
     /// Where the encoded tracks go.
@@ -92,6 +97,9 @@ impl Job<'_> {
         let peak = rung.bitrate as f64 * PEAK;
         args.pair("-map", format!("[v{index}]"));
         args.all(["-c:v", "libx264", "-preset", self.preset, "-profile:v", rung.profile.name()]);
+        if let Some(threads) = self.threads {
+            args.pair("-threads", threads);
+        }
         args.pair("-b:v", rung.bitrate);
         args.pair("-maxrate", peak as u64);
         args.pair("-bufsize", (peak * BUFFER_SECONDS) as u64);

@@ -29,7 +29,7 @@ use presentation::{Kind, Presentation};
 use protect::plan::Plan;
 use publish::Staging;
 use source::Source;
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 /// What to package and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,9 @@ pub struct Options {
     pub segment_seconds: f64,
     /// x264's preset: how much time to spend on each bit.
     pub preset: String,
+    /// Threads of each video encoder; by default as many as ffmpeg thinks good. With one, the same source always
+    /// gives the same bytes; with several, x264's rate control depends on which of them is first.
+    pub threads: Option<NonZeroU32>,
     /// The ladder by hand; empty: chosen from the source.
     pub ladder: Vec<RungSpec>,
     /// Kilobits a second for the audio.
@@ -87,6 +90,7 @@ impl Options {
             force: false,
             segment_seconds: 2.0,
             preset: "veryfast".into(),
+            threads: None,
             ladder: Vec::new(),
             audio_kbps: 128,
             single_file: false,
@@ -160,6 +164,7 @@ pub async fn package(options: &Options, mut report: impl FnMut(Step)) -> Result<
         rungs: &rungs,
         gop,
         preset: &options.preset,
+        threads: options.threads,
         audio_bitrate: u64::from(options.audio_kbps) * 1000,
         scratch: staging.scratch(),
     };
