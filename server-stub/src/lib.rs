@@ -1,7 +1,7 @@
 //! The server side of a streaming service.
 //!
 //! [`package`] turns a video file into a presentation: CMAF segments written once, with HLS and DASH manifests
-//! over them. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks, [`catalog`] what
+//! over them. [`live`] makes and publishes one while it happens. The roles are axum routers of their own: [`delivery`] sends files, [`auth`] knows who asks, [`catalog`] what
 //! there is to watch, [`playback`] who may play it now, [`steering`] from where, [`events`] what happened then,
 //! [`license`] with which keys, [`experiments`] in which way each watches, [`chaos`] makes delivery worse on purpose. [`gateway`] is the one entry
 //! to all of them. They stand on [`storage`], which is what they keep, on [`token`],
@@ -24,6 +24,7 @@ pub mod gateway;
 pub mod http;
 pub mod id;
 pub mod license;
+pub mod live;
 pub mod package;
 pub mod platform;
 pub mod playback;

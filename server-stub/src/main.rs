@@ -5,7 +5,7 @@ mod commands;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// The server side of a streaming service: packages films, delivers and recommends them, and knows who watches.
+/// The server side of a streaming service: packages films, broadcasts live, delivers and recommends them, and knows who watches.
 #[derive(Parser)]
 #[command(name = "kinora-server", version, after_help = EXIT_CODES)]
 struct Cli {
@@ -28,6 +28,7 @@ enum Command {
     Experiments(commands::experiments::Experiments),
     Import(commands::import::Import),
     Keys(commands::keys::Keys),
+    Live(commands::live::Live),
     Package(commands::package::Package),
     Recommend(commands::recommend::Recommend),
     Seed(commands::seed::Seed),
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
             Command::Experiments(experiments) => experiments.run().await,
             Command::Import(import) => import.run().await,
             Command::Keys(keys) => keys.run().await,
+            Command::Live(live) => live.run().await,
             Command::Package(package) => package.run().await,
             Command::Recommend(recommend) => recommend.run().await,
             Command::Seed(seed) => seed.run().await,

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod experiments;
 pub(crate) mod import;
 pub(crate) mod keys;
+pub(crate) mod live;
 pub(crate) mod package;
 pub(crate) mod recommend;
 pub(crate) mod seed;

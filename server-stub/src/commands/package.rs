@@ -153,7 +153,7 @@ impl Protection {
     }
 }
 
-const PRESETS: [&str; 9] = [
+pub(super) const PRESETS: [&str; 9] = [
     "ultrafast",
     "superfast",
     "veryfast",

@@ -199,23 +199,7 @@ impl Serve {
     }
 
     fn delivery(&self, mounts: &[Mount], library: Option<Library>) -> Result<Router> {
-        let mut router = delivery::router(mounts, library)?;
-        let chaos = Chaos::default();
-        chaos.shaper.set_rate(self.throttle);
-        if self.control || self.throttle.is_some() {
-            router = chaos.apply(router);
-        }
-        let ledger = self.control.then(|| chaos.ledger.clone());
-        router = access::observe(router, move |access| {
-            access::log(&access);
-            if let Some(ledger) = &ledger {
-                ledger.record(access);
-            }
-        });
-        if self.control {
-            router = router.merge(chaos::router(chaos));
-        }
-        Ok(router)
+        Ok(observed(delivery::router(mounts, library)?, self.throttle, self.control))
     }
 
     fn data(&self) -> Result<Option<Data>> {
@@ -270,12 +254,8 @@ impl Serve {
     }
 
     async fn serve(self, router: Router) -> Result<()> {
-        let cannot_listen = |error: std::io::Error| Error::Listen {
-            address: self.listen.to_string(),
-            kind: error.kind(),
-        };
-        let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
+        let listener = listen(self.listen).await?;
+        let address = listener.local_addr().map_err(|error| cannot_listen(self.listen, &error))?;
         // Whoever started this may be waiting for the line behind a pipe; if nobody reads it, so be it.
         let mut stdout = std::io::stdout();
         let _ = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush());
@@ -286,6 +266,30 @@ impl Serve {
         }
         Ok(())
     }
+}
+
+/// Logs what is asked for; slows it down, and lets tests make it worse, if that is wanted.
+pub(super) fn observed(router: Router, throttle: Option<u64>, control: bool) -> Router {
+    let chaos = Chaos::default();
+    chaos.shaper.set_rate(throttle);
+    let router = if control || throttle.is_some() { chaos.apply(router) } else { router };
+    let ledger = control.then(|| chaos.ledger.clone());
+    let router = access::observe(router, move |access| {
+        access::log(&access);
+        if let Some(ledger) = &ledger {
+            ledger.record(access);
+        }
+    });
+    if control { router.merge(chaos::router(chaos)) } else { router }
+}
+
+/// Listens on an address.
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| cannot_listen(address, &error))
+}
+
+pub(super) fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Error {
+    Error::Listen { address: address.to_string(), kind: error.kind() }
 }
 
 fn license_proxy(text: &str) -> std::result::Result<(System, String), String> {
@@ -312,7 +316,7 @@ fn upstream(text: &str) -> std::result::Result<(Role, String), String> {
 }
 
 /// Nothing, or the URL of an origin, with a path perhaps.
-fn base_url(text: &str) -> std::result::Result<String, String> {
+pub(super) fn base_url(text: &str) -> std::result::Result<String, String> {
     match text {
         "" => Ok(String::new()),
         url => format!("x={url},1").parse().map(|edge: Edge| edge.base),

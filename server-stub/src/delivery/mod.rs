@@ -93,10 +93,15 @@ pub fn router(mounts: &[Mount], library: Option<Library>) -> Result<Router> {
             router.nest_service(&mount.prefix, files)
         };
     }
-    Ok(router
+    Ok(for_players(router))
+}
+
+/// What all that serves media has: headers by the kind of file, plain paths only, and answers for every origin.
+pub(crate) fn for_players(router: Router) -> Router {
+    router
         .layer(middleware::from_fn(describe))
         .layer(middleware::from_fn(refuse_bad_paths))
-        .layer(cors()))
+        .layer(cors())
 }
 
 /// Anyone may play what is served: players run on other origins than their content. They may see what they

@@ -4,24 +4,17 @@
 //! composition offsets are signed (`trun` version 1), so that a segment's `baseMediaDecodeTime` is also the
 //! earliest presentation time in it. Players, manifests and files then speak of the same times.
 
-use super::fragmented::{Sample, Track};
-use crate::{Error, Result};
-use mp4_atom::{
-    Codec, Encode, FourCC, Ftyp, Header, Mfhd, Moof, Mvex, SegmentReference, Sidx, Styp, Tfdt,
-    Tfhd, Traf, Trex, Trun, TrunEntry,
+use super::{
+    chunk::{self, TRACK_ID},
+    fragmented::{Sample, Track},
 };
+use crate::{Error, Result};
+use mp4_atom::{Encode, SegmentReference, Sidx};
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
     ops::Range,
 };
-
-/// Sample flags (ISO/IEC 14496-12, 8.8.3.1): depends on no other sample, is a sync sample.
-const SYNC: u32 = 0x0200_0000;
-/// Sample flags: depends on others, is not a sync sample.
-const NOT_SYNC: u32 = 0x0101_0000;
-/// Every file holds one track, under this number.
-const TRACK_ID: u32 = 1;
 
 /// A track and the places it is cut at.
 #[derive(Debug)]
@@ -105,53 +98,12 @@ impl Cut {
 
     /// The initialization segment.
     pub(super) fn initialization(&self) -> Result<Vec<u8>> {
-        let ftyp = Ftyp {
-            major_brand: FourCC::new(b"cmf2"),
-            minor_version: 0,
-            compatible_brands: [b"cmf2", b"cmfc", b"iso6", b"dash"].map(FourCC::new).into(),
-        };
-        let mut moov = self.track.moov.clone();
-        moov.mvhd.duration = 0;
-        moov.mvhd.next_track_id = TRACK_ID + 1;
-        (moov.meta, moov.udta) = (None, None);
-        moov.mvex = Some(Mvex {
-            mehd: None,
-            trex: vec![Trex {
-                track_id: TRACK_ID,
-                default_sample_description_index: 1,
-                ..Trex::default()
-            }],
-        });
-        for trak in &mut moov.trak {
-            (trak.edts, trak.meta, trak.udta) = (None, None, None);
-            trak.tkhd.track_id = TRACK_ID;
-            trak.tkhd.duration = 0;
-            trak.mdia.mdhd.duration = 0;
-            for codec in &mut trak.mdia.minf.stbl.stsd.codecs {
-                // What the encoder was told, not what it did; the manifests say what was measured.
-                match codec {
-                    Codec::Avc1(avc1) => avc1.btrt = None,
-                    Codec::Mp4a(mp4a) => mp4a.btrt = None,
-                    _ => {}
-                }
-            }
-        }
-        let mut bytes = Vec::new();
-        self.put(&mut bytes, &ftyp)?;
-        self.put(&mut bytes, &moov)?;
-        Ok(bytes)
+        chunk::initialization(self.track.moov.clone()).map_err(|reason| self.malformed(0, &reason))
     }
 
     /// The box that opens a segment in a file of its own.
     pub(super) fn segment_type(&self) -> Result<Vec<u8>> {
-        let styp = Styp {
-            major_brand: FourCC::new(b"msdh"),
-            minor_version: 0,
-            compatible_brands: [b"msdh", b"cmfs"].map(FourCC::new).into(),
-        };
-        let mut bytes = Vec::new();
-        self.put(&mut bytes, &styp)?;
-        Ok(bytes)
+        chunk::segment_type().map_err(|reason| self.malformed(0, &reason))
     }
 
     /// The index of a file that holds all segments (ISO/IEC 14496-12, 8.16.3), given their sizes.
@@ -227,26 +179,10 @@ impl Writer<'_> {
     /// A segment's movie fragment and media (`moof` and `mdat`).
     pub(super) fn fragment(&mut self, index: usize) -> Result<Vec<u8>> {
         let samples = self.cut.samples(index);
-        let time = self.cut.time(index);
         let size: usize = samples.iter().map(|s| s.size as usize).sum();
-
-        // The media's place depends on the length of the header before it, whose length does not depend on
-        // that place.
-        let mut moof = movie_fragment(index, samples, time.start);
-        let mdat = Header { kind: FourCC::new(b"mdat"), size: Some(size) };
-        let mut bytes = Vec::new();
-        self.cut.put(&mut bytes, &moof)?;
-        self.cut.put(&mut bytes, &mdat)?;
+        let mut bytes = chunk::head(index as u32 + 1, samples)
+            .map_err(|reason| self.cut.malformed(0, &reason))?;
         let length = bytes.len();
-        let media_start = i32::try_from(length)
-            .map_err(|_| self.cut.malformed(0, "a fragment with too many samples"))?;
-        for run in moof.traf.iter_mut().flat_map(|traf| &mut traf.trun) {
-            run.data_offset = Some(media_start);
-        }
-        bytes.clear();
-        self.cut.put(&mut bytes, &moof)?;
-        self.cut.put(&mut bytes, &mdat)?;
-
         for sample in samples {
             self.file
                 .seek(SeekFrom::Start(sample.offset))
@@ -257,40 +193,6 @@ impl Writer<'_> {
             return Err(self.cut.malformed(0, "the file became shorter while it was read"));
         }
         Ok(bytes)
-    }
-}
-
-fn movie_fragment(index: usize, samples: &[Sample], start: u64) -> Moof {
-    let first = samples.first();
-    let all_sync = samples.iter().all(|s| s.sync);
-    let only_first_syncs = samples.iter().skip(1).all(|s| !s.sync);
-    let equal_durations = samples.iter().all(|s| Some(s.duration) == first.map(|f| f.duration));
-    let composed = samples.iter().any(|s| s.composition != 0);
-    let entry = |(position, sample): (usize, &Sample)| TrunEntry {
-        duration: (!equal_durations).then_some(sample.duration),
-        size: Some(sample.size),
-        flags: if all_sync || (only_first_syncs && position > 0) {
-            None
-        } else {
-            Some(if sample.sync { SYNC } else { NOT_SYNC })
-        },
-        cts: composed.then_some(sample.composition),
-    };
-    let entries: Vec<TrunEntry> = samples.iter().enumerate().map(entry).collect();
-    Moof {
-        mfhd: Mfhd { sequence_number: index as u32 + 1 },
-        traf: vec![Traf {
-            tfhd: Tfhd {
-                track_id: TRACK_ID,
-                default_sample_duration: first.filter(|_| equal_durations).map(|f| f.duration),
-                default_sample_flags: Some(if all_sync { SYNC } else { NOT_SYNC }),
-                default_base_is_moof: true,
-                ..Tfhd::default()
-            },
-            tfdt: Some(Tfdt { base_media_decode_time: start }),
-            trun: vec![Trun { data_offset: Some(0), samples: entries.into() }],
-            ..Traf::default()
-        }],
     }
 }
 

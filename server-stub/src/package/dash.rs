@@ -110,10 +110,15 @@ pub(super) fn manifest(presentation: &Presentation, addressing: Addressing) -> R
         }],
         ..MPD::default()
     };
+    write(&mpd)
+}
+
+/// An MPD in words.
+pub(crate) fn write(mpd: &MPD) -> Result<String> {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let mut writer = quick_xml::se::Serializer::new(&mut text);
     writer.indent(' ', 2);
-    serde::Serialize::serialize(&mpd, writer)
+    serde::Serialize::serialize(mpd, writer)
         .map_err(|error| Error::Manifest { reason: error.to_string() })?;
     text.push('\n');
     // Prefixes that the library writes and does not declare.
@@ -165,7 +170,19 @@ fn adaptation_set(
     presentation: &Presentation,
     addressing: Addressing,
 ) -> AdaptationSet {
-    let in_one_file = addressing == Addressing::Base;
+    let mut element = set(id, representations);
+    if addressing == Addressing::Base {
+        element.subsegmentAlignment = element.segmentAlignment.take();
+        element.subsegmentStartsWithSAP = element.startWithSAP.take();
+    }
+    for (element, of) in element.representations.iter_mut().zip(representations) {
+        address(element, of, presentation, addressing);
+    }
+    element
+}
+
+/// An adaptation set and its representations, but for where their segments are.
+pub(crate) fn set(id: u32, representations: &[Representation]) -> AdaptationSet {
     let content_type = match representations.first().map(|r| &r.kind) {
         Some(Kind::Audio { .. }) => "audio",
         _ => "video",
@@ -174,28 +191,19 @@ fn adaptation_set(
         id: Some(id.to_string()),
         contentType: Some(content_type.into()),
         mimeType: Some(format!("{content_type}/mp4")),
-        segmentAlignment: (!in_one_file).then_some(true),
-        startWithSAP: (!in_one_file).then_some(1),
-        subsegmentAlignment: in_one_file.then_some(true),
-        subsegmentStartsWithSAP: in_one_file.then_some(1),
+        segmentAlignment: Some(true),
+        startWithSAP: Some(1),
         ContentProtection: representations
             .first()
             .and_then(|r| r.protected.as_ref())
             .map(protection::descriptors)
             .unwrap_or_default(),
-        representations: representations
-            .iter()
-            .map(|r| representation(r, presentation, addressing))
-            .collect(),
+        representations: representations.iter().map(representation).collect(),
         ..AdaptationSet::default()
     }
 }
 
-fn representation(
-    representation: &Representation,
-    presentation: &Presentation,
-    addressing: Addressing,
-) -> dash_mpd_core::Representation {
+fn representation(representation: &Representation) -> dash_mpd_core::Representation {
     let mut element = dash_mpd_core::Representation {
         id: Some(representation.id.clone()),
         bandwidth: Some(representation.bandwidth),
@@ -219,6 +227,16 @@ fn representation(
             }];
         }
     }
+    element
+}
+
+/// Says where a representation's segments are.
+fn address(
+    element: &mut dash_mpd_core::Representation,
+    representation: &Representation,
+    presentation: &Presentation,
+    addressing: Addressing,
+) {
     let timescale = Some(u64::from(representation.timescale));
     match addressing {
         Addressing::Timeline | Addressing::Number | Addressing::Time => {
@@ -265,7 +283,6 @@ fn representation(
             });
         }
     }
-    element
 }
 
 /// What the names in the manifest are relative to: the directory, or the one file in it.

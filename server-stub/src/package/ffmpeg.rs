@@ -81,7 +81,7 @@ impl Progress {
     }
 }
 
-fn spawn(tool: &'static str, args: &[String]) -> Result<Child> {
+pub(crate) fn spawn(tool: &'static str, args: &[String]) -> Result<Child> {
     tracing::debug!(tool, ?args, "start");
     Command::new(tool)
         .args(args)
@@ -96,7 +96,7 @@ fn spawn(tool: &'static str, args: &[String]) -> Result<Child> {
         })
 }
 
-async fn finish(tool: &'static str, mut child: Child, stderr: String) -> Result<()> {
+pub(crate) async fn finish(tool: &'static str, mut child: Child, stderr: String) -> Result<()> {
     let status = child.wait().await.map_err(Error::io("wait for", tool))?;
     if status.success() {
         return Ok(());
@@ -105,7 +105,7 @@ async fn finish(tool: &'static str, mut child: Child, stderr: String) -> Result<
 }
 
 /// Reads a stream to its end and keeps its last lines.
-async fn tail_of(stream: Option<impl AsyncRead + Unpin>) -> String {
+pub(crate) async fn tail_of(stream: Option<impl AsyncRead + Unpin>) -> String {
     const KEEP: usize = 4096;
     let Some(mut stream) = stream else { return String::new() };
     let mut tail = Vec::new();

@@ -5,7 +5,7 @@
 //! number inside the file it came from.
 
 use crate::{Error, Result};
-use mp4_atom::{Codec, Decode, FourCC, Moof, Moov, Traf, Trex};
+use mp4_atom::{Codec, Decode, FourCC, Moof, Moov, Traf, Trak, Trex};
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
@@ -15,7 +15,7 @@ use std::{
 /// A header larger than this is not one: a fragment of ten seconds has a few kilobytes.
 const MAX_HEADER: u64 = 16 << 20;
 /// `sample_is_non_sync_sample` (ISO/IEC 14496-12, 8.8.3.1).
-const NON_SYNC: u32 = 0x0001_0000;
+pub(crate) const NON_SYNC: u32 = 0x0001_0000;
 
 /// A track and its samples in decoding order.
 #[derive(Debug)]
@@ -68,7 +68,13 @@ impl Track {
                     let [traf] = moof.traf.as_slice() else {
                         return Err(walk.malformed("expected one track in a fragment"));
                     };
-                    let run = Fragment { walk: &walk, start: span.start, traf, trex };
+                    let run = Fragment {
+                        path: &walk.path,
+                        start: span.start,
+                        end: walk.length,
+                        traf,
+                        trex,
+                    };
                     clock = run.collect(clock, &mut samples)?;
                 }
                 _ => {}
@@ -90,31 +96,36 @@ impl Track {
 
     /// The parameter of a MIME type's `codecs` that names how this track is coded (RFC 6381).
     pub(crate) fn codecs(&self) -> Result<String> {
-        let entries = self.moov.trak.first().map(|trak| &trak.mdia.minf.stbl.stsd.codecs);
-        match entries.and_then(|codecs| codecs.first()) {
-            Some(Codec::Avc1(avc1)) => {
-                let avcc = &avc1.avcc;
-                Ok(format!(
-                    "avc1.{:02x}{:02x}{:02x}",
-                    avcc.avc_profile_indication,
-                    avcc.profile_compatibility,
-                    avcc.avc_level_indication
-                ))
-            }
-            Some(Codec::Mp4a(mp4a)) => {
-                let config = &mp4a.esds.es_desc.dec_config;
-                let object_type = config.object_type_indication;
-                match &config.dec_specific {
-                    Some(specific) => Ok(format!("mp4a.{object_type:x}.{}", specific.profile)),
-                    None => Ok(format!("mp4a.{object_type:x}")),
-                }
-            }
-            _ => Err(Error::Container {
-                path: self.path.clone(),
-                offset: 0,
-                reason: "its sample entry is neither avc1 nor mp4a".into(),
-            }),
+        self.moov.trak.first().and_then(codecs).ok_or_else(|| Error::Container {
+            path: self.path.clone(),
+            offset: 0,
+            reason: NO_CODEC.into(),
+        })
+    }
+}
+
+/// What is said of a track that [`codecs`] cannot name.
+pub(crate) const NO_CODEC: &str = "its sample entry is neither avc1 nor mp4a";
+
+/// The parameter of a MIME type's `codecs` that names how a track is coded (RFC 6381).
+pub(crate) fn codecs(trak: &Trak) -> Option<String> {
+    match trak.mdia.minf.stbl.stsd.codecs.first()? {
+        Codec::Avc1(avc1) => {
+            let avcc = &avc1.avcc;
+            Some(format!(
+                "avc1.{:02x}{:02x}{:02x}",
+                avcc.avc_profile_indication, avcc.profile_compatibility, avcc.avc_level_indication
+            ))
         }
+        Codec::Mp4a(mp4a) => {
+            let config = &mp4a.esds.es_desc.dec_config;
+            let object_type = config.object_type_indication;
+            Some(match &config.dec_specific {
+                Some(specific) => format!("mp4a.{object_type:x}.{}", specific.profile),
+                None => format!("mp4a.{object_type:x}"),
+            })
+        }
+        _ => None,
     }
 }
 
@@ -199,17 +210,20 @@ impl Walk {
 }
 
 /// One movie fragment's runs of samples.
-struct Fragment<'a> {
-    walk: &'a Walk,
-    start: u64,
-    traf: &'a Traf,
-    trex: Option<&'a Trex>,
+pub(crate) struct Fragment<'a> {
+    pub(crate) path: &'a Path,
+    /// Where its `moof` begins in the file.
+    pub(crate) start: u64,
+    /// Where the file ends.
+    pub(crate) end: u64,
+    pub(crate) traf: &'a Traf,
+    pub(crate) trex: Option<&'a Trex>,
 }
 
 impl Fragment<'_> {
     /// Adds the fragment's samples and returns the decoding time after the last; `clock` is the one after
     /// the fragment before.
-    fn collect(&self, clock: u64, samples: &mut Vec<Sample>) -> Result<u64> {
+    pub(crate) fn collect(&self, clock: u64, samples: &mut Vec<Sample>) -> Result<u64> {
         let tfhd = &self.traf.tfhd;
         let base = match (tfhd.base_data_offset, tfhd.default_base_is_moof) {
             (Some(base), _) => base,
@@ -243,7 +257,7 @@ impl Fragment<'_> {
                 }
                 offset = offset
                     .checked_add(sample.size.into())
-                    .filter(|end| *end <= self.walk.length)
+                    .filter(|end| *end <= self.end)
                     .ok_or_else(|| self.malformed("a sample that lies outside the file"))?;
                 time = time
                     .checked_add(sample.duration.into())
@@ -256,7 +270,7 @@ impl Fragment<'_> {
 
     fn malformed(&self, reason: &str) -> Error {
         Error::Container {
-            path: self.walk.path.clone(),
+            path: self.path.to_owned(),
             offset: self.start,
             reason: reason.to_owned(),
         }
@@ -264,7 +278,7 @@ impl Fragment<'_> {
 }
 
 #[cfg(test)]
-pub(super) mod fixture {
+pub(crate) mod fixture {
     //! Small fragmented files, made without an encoder.
 
     use super::NON_SYNC;

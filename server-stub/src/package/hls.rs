@@ -11,14 +11,14 @@ use m3u8_rs::{
 };
 
 /// The file name of every media playlist, inside its representation's directory.
-pub(super) const MEDIA_PLAYLIST: &str = "media.m3u8";
+pub(crate) const MEDIA_PLAYLIST: &str = "media.m3u8";
 /// The one group of audio renditions.
 const AUDIO_GROUP: &str = "audio";
 /// The protocol version that `EXT-X-MAP` outside I-frame playlists asks for (RFC 8216bis, 8).
 const VERSION: usize = 7;
 
 /// The multivariant playlist.
-pub(super) fn multivariant(presentation: &Presentation) -> Result<Vec<u8>> {
+pub(crate) fn multivariant(presentation: &Presentation) -> Result<Vec<u8>> {
     let audio = presentation.audio.first();
     let variant = |video: &Representation| {
         let Kind::Video { width, height, frame_rate } = video.kind else { return None };

@@ -20,6 +20,8 @@ const SOURCE_HEADROOM: f64 = 1.6;
 const MIN_STEP: f64 = 1.35;
 /// Less than this is not worth a rung's name.
 const LOWEST_BITRATE: f64 = 24_000.0;
+/// The rate that is never passed for longer than the decoder's buffer, relative to the target.
+const PEAK: f64 = 1.2;
 
 /// One video representation to encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,11 @@ impl Profile {
 }
 
 impl Rung {
+    /// Bits a second that it never costs for longer than the decoder's buffer lasts.
+    pub fn peak(&self) -> u64 {
+        (self.bitrate as f64 * PEAK) as u64
+    }
+
     fn of(probe: &Probe, height: u32, bitrate: u64) -> Self {
         let width = f64::from(probe.width) * f64::from(height) / f64::from(probe.height);
         let width = even(width).clamp(2, even(f64::from(probe.width)).max(2));

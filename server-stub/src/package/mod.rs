@@ -5,12 +5,13 @@
 //! directory that appears whole or not at all. [`presentation`] is the result, from which `hls` and `dash`
 //! write their manifests. [`protect`] encrypts on the way.
 
+pub(crate) mod chunk;
 mod cmaf;
-mod dash;
-mod encode;
-mod ffmpeg;
-mod fragmented;
-mod hls;
+pub(crate) mod dash;
+pub(crate) mod encode;
+pub(crate) mod ffmpeg;
+pub(crate) mod fragmented;
+pub(crate) mod hls;
 pub mod ladder;
 mod pictures;
 pub mod presentation;

@@ -50,7 +50,7 @@ pub struct Probe {
     pub height: u32,
     /// Frames a second.
     pub frame_rate: FrameRate,
-    /// Length in seconds.
+    /// Length in seconds; without bound where there is no end to tell.
     pub duration: f64,
     /// Bits a second of the video stream, where the file says.
     pub video_bitrate: Option<u64>,
@@ -76,7 +76,7 @@ impl Source {
     pub(super) fn input_args(&self) -> Vec<String> {
         match self {
             Self::File(path) => vec!["-i".into(), protocol_safe(path)],
-            Self::Generated(pattern) => pattern.input_args(),
+            Self::Generated(pattern) => pattern.input_args(false),
         }
     }
 
@@ -101,17 +101,11 @@ impl Source {
                 if !path.is_file() {
                     return Err(self.unusable("no such file"));
                 }
-                let args = ["-v", "error", "-of", "json", "-show_format", "-show_streams", "-i"];
-                let mut args: Vec<String> = args.map(String::from).into();
-                args.push(protocol_safe(path));
-                let json =
-                    ffmpeg::capture("ffprobe", &args).await.map_err(|error| match error {
-                        Error::Encoder { message, .. } => self.unusable(message),
-                        other => other,
-                    })?;
-                let report: Report = serde_json::from_slice(&json)
-                    .map_err(|error| self.unusable(format!("ffprobe's report: {error}")))?;
-                report.read().map_err(|reason| self.unusable(reason))
+                let probe = probe_any(&path.display().to_string(), &protocol_safe(path)).await?;
+                if probe.duration.is_infinite() {
+                    return Err(self.unusable("its length is unknown"));
+                }
+                Ok(probe)
             }
             Self::Generated(pattern) => Ok(pattern.probe()),
         }
@@ -120,6 +114,23 @@ impl Source {
     pub(super) fn unusable(&self, reason: impl Into<String>) -> Error {
         Error::Source { source_name: self.to_string(), reason: reason.into() }
     }
+}
+
+/// Finds out what ffmpeg's input of that name holds; errors call it `shown`.
+///
+/// # Errors
+/// [`Error::ToolMissing`] without ffprobe, [`Error::Source`] when it is no video.
+pub(crate) async fn probe_any(shown: &str, input: &str) -> Result<Probe> {
+    let unusable = |reason| Error::Source { source_name: shown.to_owned(), reason };
+    let args = ["-v", "error", "-of", "json", "-show_format", "-show_streams", "-i", input];
+    let args: Vec<String> = args.map(String::from).into();
+    let json = ffmpeg::capture("ffprobe", &args).await.map_err(|error| match error {
+        Error::Encoder { message, .. } => unusable(message),
+        other => other,
+    })?;
+    let report: Report = serde_json::from_slice(&json)
+        .map_err(|error| unusable(format!("ffprobe's report: {error}")))?;
+    report.read().map_err(unusable)
 }
 
 /// A path that ffmpeg cannot take for a URL or an option.
@@ -174,8 +185,10 @@ impl FromStr for Source {
 }
 
 impl Pattern {
-    fn input_args(&self) -> Vec<String> {
+    /// ffmpeg's inputs: the whole clip as fast as it can be drawn, or without an end and at the speed it plays at.
+    pub(crate) fn input_args(&self, live: bool) -> Vec<String> {
         let Self { seconds, width, height, frame_rate, audio } = self;
+        let length = if live { String::new() } else { format!(":duration={seconds}") };
         let bits = (0..16).map(|bit| {
             let block = format!("x=iw*{bit}/16:y=ih*15/16:w=iw/16:h=ih/16:t=fill");
             let divisor = 1_u32 << bit;
@@ -184,19 +197,22 @@ impl Pattern {
                  enable='mod(floor(n/{divisor}),2)'"
             )
         });
-        let picture =
-            format!("testsrc2=size={width}x{height}:rate={frame_rate}:duration={seconds}");
+        let picture = format!("testsrc2=size={width}x{height}:rate={frame_rate}{length}");
         let picture = std::iter::once(picture).chain(bits).collect::<String>();
-        let mut args = ["-f", "lavfi", "-i", &picture].map(String::from).to_vec();
+        let mut inputs = vec![picture];
         if *audio {
-            let tone =
-                format!("sine=frequency=220:beep_factor=4:sample_rate=48000:duration={seconds}");
-            args.extend(["-f", "lavfi", "-i", &tone].map(String::from));
+            let tone = "sine=frequency=220:beep_factor=4:sample_rate=48000";
+            inputs.push(format!("{tone}{length}"));
         }
-        args
+        let pace = if live { ["-re"].as_slice() } else { &[] };
+        let args = |input: &String| {
+            let pace = pace.iter().copied();
+            pace.chain(["-f", "lavfi", "-i", input]).map(String::from).collect::<Vec<_>>()
+        };
+        inputs.iter().flat_map(args).collect()
     }
 
-    fn probe(&self) -> Probe {
+    pub(crate) fn probe(&self) -> Probe {
         Probe {
             width: self.width,
             height: self.height,
@@ -341,7 +357,7 @@ impl Report {
             .into_iter()
             .find_map(number::<f64>)
             .filter(|d| d.is_finite() && *d > 0.0)
-            .ok_or("its length is unknown")?;
+            .unwrap_or(f64::INFINITY);
         let frame_rate = [&video.avg_frame_rate, &video.r_frame_rate]
             .into_iter()
             .find_map(number::<FrameRate>)
