@@ -15,26 +15,28 @@ pub fn encrypt(key: &ContentKey, iv: &[u8; 16], segment: &mut Vec<u8>) {
 /// Decrypts a segment, and takes its padding off.
 ///
 /// # Errors
-/// [`Error::Length`], with the segment as it was; [`Error::Padding`], with the segment empty: what was made of it
-/// with a wrong key is not left to be taken for media.
+/// [`Error::Length`] and [`Error::Padding`], with the segment as it was: another key may fit.
 pub fn decrypt(key: &ContentKey, iv: &[u8; 16], segment: &mut Vec<u8>) -> Result<(), Error> {
     if segment.is_empty() || !segment.len().is_multiple_of(BLOCK) {
         return Err(Error::Length);
     }
+    let padding = padding(key, iv, segment).ok_or(Error::Padding)?;
     let (blocks, _) = aes::Block::slice_as_chunks_mut(segment);
     cbc::Decryptor::<Aes128>::new(key.expose().into(), iv.into()).decrypt_blocks(blocks);
-    let padding = segment.last().map_or(0, |last| usize::from(*last));
-    let tail = segment.len().checked_sub(padding).filter(|_| (1..=BLOCK).contains(&padding));
-    match tail.and_then(|start| Some((start, segment.get(start..)?))) {
-        Some((start, tail)) if tail.iter().all(|byte| usize::from(*byte) == padding) => {
-            segment.truncate(start);
-            Ok(())
-        }
-        _ => {
-            segment.clear();
-            Err(Error::Padding)
-        }
-    }
+    segment.truncate(segment.len() - padding);
+    Ok(())
+}
+
+/// Bytes of padding, by the last block alone; none if that is no padding.
+fn padding(key: &ContentKey, iv: &[u8; 16], segment: &[u8]) -> Option<usize> {
+    let (before, last) = segment.split_at(segment.len() - BLOCK);
+    let chained = before.last_chunk::<BLOCK>().unwrap_or(iv);
+    let mut last: [u8; BLOCK] = last.try_into().ok()?;
+    let (blocks, _) = aes::Block::slice_as_chunks_mut(&mut last);
+    cbc::Decryptor::<Aes128>::new(key.expose().into(), chained.into()).decrypt_blocks(blocks);
+    let padding = usize::from(last[BLOCK - 1]);
+    let start = BLOCK.checked_sub(padding).filter(|_| padding > 0)?;
+    last.get(start..)?.iter().all(|byte| usize::from(*byte) == padding).then_some(padding)
 }
 
 /// The initialisation vector of a segment whose playlist names none: its media sequence number.

@@ -95,6 +95,7 @@ export function failureText(error: PlayerError, manifest: string): { title: stri
       return { title: 'You may not watch this film', advice: 'The licence server has said no.' };
     case 'KEY_UNUSABLE':
     case 'KEY_SESSION_FAILED':
+    case 'DECRYPTION_FAILED':
       return { title: 'The film stays locked', advice: 'Its key does not fit, or must not be used here. Try again.' };
     case 'BUFFER_TOO_SMALL':
       return { title: 'The segments are too large', advice: 'The browser’s buffer does not hold a single one.' };

@@ -159,7 +159,7 @@ pub struct RetryConfig {
     pub segment: RetryBudget,
     /// Steering manifests.
     pub steering: RetryBudget,
-    /// Licences.
+    /// Licences, and keys of whole segments.
     pub license: RetryBudget,
 }
 
@@ -189,7 +189,7 @@ impl RetryConfig {
             RequestKind::Initialization(_) | RequestKind::Index(_) => &self.init,
             RequestKind::Segment(_) => &self.segment,
             RequestKind::Steering | RequestKind::Clock => &self.steering,
-            RequestKind::License => &self.license,
+            RequestKind::License | RequestKind::Key => &self.license,
         }
     }
 }

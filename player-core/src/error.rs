@@ -144,6 +144,13 @@ pub enum Error {
         /// What the platform says of it.
         reason: String,
     },
+    /// What is encrypted as a whole cannot be decrypted, or its key is none.
+    Decryption {
+        /// Where it came from.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The app asked for something that makes no sense.
     InvalidArgument {
         /// What, and what to do instead.
@@ -174,6 +181,7 @@ impl Error {
             Self::License { .. } => ErrorCode::LicenseRefused,
             Self::Key { .. } => ErrorCode::KeyUnusable,
             Self::KeySession { .. } => ErrorCode::KeySessionFailed,
+            Self::Decryption { .. } => ErrorCode::DecryptionFailed,
             Self::InvalidArgument { .. } => ErrorCode::InvalidArgument,
         }
     }
@@ -193,6 +201,7 @@ impl Error {
             | Self::Manifest { url, .. }
             | Self::Segment { url, .. }
             | Self::License { url, .. }
+            | Self::Decryption { url, .. }
             | Self::NothingPlayable { url } => Some(url),
             _ => None,
         }
@@ -280,6 +289,9 @@ impl fmt::Display for Error {
             }
             Self::Key { status } => write!(f, "a key cannot be used: it is {status}"),
             Self::KeySession { reason } => write!(f, "a key session failed: {reason}"),
+            Self::Decryption { url, reason } => {
+                write!(f, "{url} cannot be decrypted: {reason}")
+            }
             Self::InvalidArgument { reason } => f.write_str(reason),
         }
     }
@@ -424,6 +436,8 @@ codes! {
     KeyUnusable = "KEY_UNUSABLE", Drm;
     /// The key system did not create a session, or did not take a licence.
     KeySessionFailed = "KEY_SESSION_FAILED", Drm;
+    /// A segment cannot be decrypted: its key is the wrong one, or none.
+    DecryptionFailed = "DECRYPTION_FAILED", Drm;
     /// The app asked for something that makes no sense.
     InvalidArgument = "INVALID_ARGUMENT", Player;
     /// The player itself failed, or could not be started on this platform.

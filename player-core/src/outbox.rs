@@ -14,6 +14,10 @@ pub(crate) struct Outbox {
     queue: Vec<Output>,
     last_request: u64,
     last_operation: u64,
+    /// What was found in bodies that are encrypted as a whole.
+    opened: Vec<(RequestId, Vec<u8>)>,
+    /// The session is recorded.
+    pub(crate) recording: bool,
     /// The app is told nothing, and no licence is asked for.
     muted: bool,
     /// A licence would have been asked for meanwhile.
@@ -47,6 +51,19 @@ impl Outbox {
         } else {
             self.queue.push(Output::License(command));
         }
+    }
+
+    /// A body that is encrypted as a whole was decrypted, and this is what matters of it: the boxes before the first
+    /// `mdat`, or all of an initialisation segment; nothing if the key did not fit.
+    pub(crate) fn opened(&mut self, id: RequestId, found: &[u8]) {
+        if self.recording {
+            self.opened.push((id, found.to_vec()));
+        }
+    }
+
+    /// What was decrypted since this was asked last.
+    pub(crate) fn take_opened(&mut self) -> Vec<(RequestId, Vec<u8>)> {
+        core::mem::take(&mut self.opened)
     }
 
     /// Whether a licence was needed while muted, since this was asked last.

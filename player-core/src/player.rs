@@ -46,6 +46,7 @@ impl Player {
     pub fn new(config: Config, now: Timestamp) -> Self {
         let recorder = config.record.then(|| Recorder::new(&config, now));
         let mut out = Outbox::default();
+        out.recording = recorder.is_some();
         let abr = Abr::new(abr_config(&config, &mut out));
         Self {
             config,
@@ -73,8 +74,9 @@ impl Player {
         let slept = self.slept(now);
         self.now = self.now.max(now);
         if let Some(recorder) = &mut self.recorder {
-            let secret = self.session.as_ref().is_some_and(|session| session.is_secret(&input));
-            recorder.record(self.now, &input, secret);
+            let mut both = self.session.iter().chain(self.upcoming.preloading());
+            let instead = both.find_map(|session| session.for_log(&input));
+            recorder.record(self.now, &input, instead.as_ref());
         }
         if let Some(long) = slept {
             self.wake(long);
@@ -134,6 +136,9 @@ impl Player {
             }
         }
         self.go_on();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.precede(self.out.take_opened());
+        }
     }
 
     /// Plays a source instead of whatever was playing.

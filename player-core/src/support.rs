@@ -3,8 +3,9 @@
 use crate::drm;
 use crate::presentation::{Presentation, Protection, Purpose, Representation, Segments};
 
-/// What is encrypted in a way that no key system decrypts, such as whole segments.
-pub(crate) const LOCKED: &str = "content encrypted as whole segments, or in an unknown way";
+/// What neither a key system nor the player decrypts.
+pub(crate) const LOCKED: &str =
+    "content encrypted in an unknown way, or with keys of an unknown format";
 
 /// Leaves in a presentation what can be played. Says what cannot, if nothing is left.
 pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'static str> {
@@ -36,9 +37,9 @@ pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'sta
     }
 }
 
-/// Whether key systems cannot decrypt it.
+/// Whether nothing decrypts it.
 fn is_locked(representation: &Representation) -> bool {
-    let locked = |protection: &Protection| !drm::decryptable(protection);
+    let locked = |protection: &Protection| !drm::supported(protection);
     representation.protection.as_deref().is_some_and(locked)
         || matches!(&representation.segments, Segments::Known(index) if index.keys().iter().any(locked))
 }
@@ -55,7 +56,7 @@ mod tests {
         let segments = Segments::Playlist { url: "https://a/1.m3u8".into() };
         let mut representation = Representation::new("1", 1, segments);
         representation.protection = encrypted.then(|| {
-            let method = ProtectionMethod::Aes128;
+            let method = ProtectionMethod::Other("ROT-13".into());
             Arc::new(Protection { method, ..Protection::default() })
         });
         SwitchingSet {

@@ -127,6 +127,8 @@ pub enum ErrorCode {
     KeyUnusable,
     /// The key system did not create a session, or did not take a licence.
     KeySessionFailed,
+    /// A segment cannot be decrypted: its key is the wrong one, or none.
+    DecryptionFailed,
     /// The app asked for something that makes no sense.
     InvalidArgument,
     /// The player itself failed, or could not be started on this platform.

@@ -88,6 +88,8 @@ pub enum RequestKind {
     Steering,
     /// A licence. Neither request nor response belong in any log.
     License,
+    /// A key of whole segments (HLS `AES-128`). The response belongs in no log.
+    Key,
     /// The server's time.
     Clock,
 }

@@ -18,6 +18,26 @@ pub(super) fn key_ids(ids: &[KeyId]) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// A licence that gives this one key (a JSON Web Key set, W3C EME §9.1.4).
+pub(super) fn license(id: &KeyId, key: &[u8]) -> Vec<u8> {
+    let mut text = String::from("{\"keys\":[{\"kty\":\"oct\",\"kid\":\"");
+    base64url(id, &mut text);
+    text.push_str("\",\"k\":\"");
+    base64url(key, &mut text);
+    text.push_str("\"}],\"type\":\"temporary\"}");
+    text.into_bytes()
+}
+
+/// In how many seconds a ClearKey licence is to be asked for again, if it says so. EME knows nothing of it: it is said
+/// to the player, not to the key system.
+pub(super) fn expires_in(license: &[u8]) -> Option<u32> {
+    let text = core::str::from_utf8(license).ok()?;
+    let (_, rest) = text.split_once("\"expires_in\"")?;
+    let value = rest.trim_start().strip_prefix(':')?.trim_start();
+    let end = value.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
+    value.get(..end)?.parse().ok().filter(|seconds| *seconds > 0)
+}
+
 fn base64url(bytes: &[u8], text: &mut String) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for chunk in bytes.chunks(3) {
@@ -63,6 +83,23 @@ mod tests {
         let ids = [[0; 16], [0xff; 16]];
         let expected = "{\"kids\":[\"AAAAAAAAAAAAAAAAAAAAAA\",\"_____________________w\"]}";
         assert_eq!(key_ids(&ids), expected.as_bytes());
+    }
+
+    #[test]
+    fn a_licence_says_how_long_it_lasts() {
+        assert_eq!(expires_in(br#"{"keys":[],"expires_in": 3600,"type":"temporary"}"#), Some(3600));
+        for silent in
+            [b"".as_slice(), b"{}", b"\xff", br#"{"expires_in":0}"#, br#"{"expires_in":-1}"#]
+        {
+            assert_eq!(expires_in(silent), None, "{silent:?}");
+        }
+        assert_eq!(expires_in(br#"{"expires_in":99999999999}"#), None);
+    }
+
+    #[test]
+    fn a_key_alone_makes_a_licence() {
+        let expected = r#"{"keys":[{"kty":"oct","kid":"AAAAAAAAAAAAAAAAAAAAAA","k":"_____________________w"}],"type":"temporary"}"#;
+        assert_eq!(license(&[0; 16], &[0xff; 16]), expected.as_bytes());
     }
 
     #[test]

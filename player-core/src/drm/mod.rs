@@ -4,14 +4,20 @@
 //! appended. What a licence does not give, or the key system does not let be used, masks what it would have decrypted:
 //! the rest plays on.
 
+mod found;
 mod json;
+mod segments;
 mod system;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use system::decryptable;
+pub(crate) use found::in_init;
+pub(crate) use segments::Decrypted;
 
-use self::system::Family;
+use core::time::Duration;
+
+use self::segments::SegmentKeys;
+use self::system::{Family, decryptable};
 use crate::context::Context;
 use crate::error::{Error, Severity};
 use crate::io::{
@@ -27,6 +33,8 @@ use crate::time::Timestamp;
 const MOST_TYPES: usize = 4;
 /// Key sessions at once: what one presentation needs many times over.
 const MOST_SESSIONS: usize = 256;
+/// A renewal that failed is tried again after so long, as long as the keys may be used.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 
 /// What may be done with content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +53,7 @@ pub(crate) struct Keys {
     system: System,
     sessions: Vec<Session>,
     last_session: u64,
+    segments: SegmentKeys,
     video: Vec<String>,
     audio: Vec<String>,
 }
@@ -67,10 +76,14 @@ struct Session {
     id: KeySessionId,
     ids: Vec<KeyId>,
     protection: Protection,
+    /// The same, and what its media said of it.
+    known: Protection,
     stage: Stage,
     /// What the key system asked with last.
     message: Vec<u8>,
     license: Option<Ticket>,
+    /// It is no licence that was asked for, but the key itself.
+    bare: bool,
     statuses: Vec<KeyState>,
     denied: Option<Error>,
     renew_at: Option<Timestamp>,
@@ -78,6 +91,8 @@ struct Session {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// For an initialisation segment to name the keys.
+    Unnamed,
     /// For the key system to be open, or to ask.
     Waiting,
     /// For a licence, the first or a later one.
@@ -88,8 +103,13 @@ enum Stage {
 }
 
 impl Keys {
-    /// Asks for every key that a manifest names.
-    pub(crate) fn survey(&mut self, cx: &mut Context<'_>, presentation: &Presentation) {
+    /// Asks for every key that a manifest names; for those of whole segments only where they are named beforehand.
+    pub(crate) fn survey(
+        &mut self,
+        cx: &mut Context<'_>,
+        requests: &mut Requests,
+        presentation: &Presentation,
+    ) {
         let sets = || presentation.periods.iter().flat_map(|period| &period.sets);
         for set in sets() {
             let types = match set.kind {
@@ -107,19 +127,31 @@ impl Keys {
             }
         }
         for protection in &presentation.protection {
-            self.need(cx, protection);
+            self.need(cx, requests, protection);
         }
         for representation in sets().flat_map(|set| &set.representations) {
             if let Some(protection) = &representation.protection {
-                self.need(cx, protection);
+                self.need_session(cx, protection);
             } else if let Segments::Known(index) = &representation.segments {
-                index.keys().iter().for_each(|protection| self.need(cx, protection));
+                index.keys().iter().for_each(|protection| self.need_session(cx, protection));
             }
         }
     }
 
     /// Asks for keys, unless that has been done.
-    pub(crate) fn need(&mut self, cx: &mut Context<'_>, protection: &Protection) {
+    pub(crate) fn need(
+        &mut self,
+        cx: &mut Context<'_>,
+        requests: &mut Requests,
+        protection: &Protection,
+    ) {
+        match segments::key_url(protection) {
+            Some(url) => self.segments.need(cx, requests, url),
+            None => self.need_session(cx, protection),
+        }
+    }
+
+    fn need_session(&mut self, cx: &mut Context<'_>, protection: &Protection) {
         if !decryptable(protection) || self.session(protection).is_some() {
             return;
         }
@@ -127,20 +159,54 @@ impl Keys {
             return;
         }
         self.last_session += 1;
+        let ids = system::key_ids(protection);
+        let named = system::is_named(protection, &ids);
         self.sessions.push(Session {
             id: KeySessionId(self.last_session),
-            ids: system::key_ids(protection),
+            ids,
             protection: protection.clone(),
-            stage: Stage::Waiting,
+            known: protection.clone(),
+            stage: if named { Stage::Waiting } else { Stage::Unnamed },
             message: Vec::new(),
             license: None,
+            bare: false,
             statuses: Vec::new(),
             denied: None,
             renew_at: None,
         });
+        if named {
+            self.begin(cx, self.sessions.len() - 1);
+        }
+    }
+
+    /// Learns from an initialisation segment which keys those are that a manifest does not name.
+    pub(crate) fn learn(
+        &mut self,
+        cx: &mut Context<'_>,
+        protection: &Protection,
+        found: Option<&Protection>,
+    ) {
+        let unnamed = |session: &Session| {
+            session.stage == Stage::Unnamed && session.protection.systems == protection.systems
+        };
+        let Some(position) = self.sessions.iter().position(unnamed) else { return };
+        let session = &mut self.sessions[position];
+        let Some(found) = found else {
+            let reason = "neither manifest nor initialisation segment names a key".to_owned();
+            session.deny(cx, Error::KeySession { reason });
+            return;
+        };
+        session.known.key_ids.clone_from(&found.key_ids);
+        session.known.systems.extend_from_slice(&found.systems);
+        session.ids = system::key_ids(&session.known);
+        session.stage = Stage::Waiting;
+        self.begin(cx, position);
+    }
+
+    fn begin(&mut self, cx: &mut Context<'_>, session: usize) {
         match &self.system {
-            System::Unneeded => self.open(cx, self.sessions.len() - 1),
-            System::Open { .. } => self.create(cx, self.sessions.len() - 1),
+            System::Unneeded => self.open(cx, session),
+            System::Open { .. } => self.create(cx, session),
             System::Opening(_) | System::Failed(_) => {}
         }
     }
@@ -148,6 +214,9 @@ impl Keys {
     /// What may be done with content that is so protected.
     pub(crate) fn access(&self, protection: Option<&Protection>) -> Access {
         let Some(protection) = protection else { return Access::Granted };
+        if let Some(url) = segments::key_url(protection) {
+            return self.segments.access(url);
+        }
         if !decryptable(protection) || matches!(self.system, System::Failed(_)) {
             return Access::Denied;
         }
@@ -160,12 +229,34 @@ impl Keys {
 
     /// Why content that is so protected cannot be played.
     pub(crate) fn reason(&self, protection: &Protection) -> Error {
+        if let Some(error) = segments::key_url(protection).and_then(|url| self.segments.reason(url))
+        {
+            return error.clone();
+        }
         if let System::Failed(error) = &self.system {
             return error.clone();
         }
         let session = self.session(protection);
         let denied = session.and_then(|session| session.denied.clone());
         denied.unwrap_or(Error::Key { status: KeyStatus::InternalError.name().to_owned() })
+    }
+
+    /// Decrypts what is encrypted as a whole, `number` being its media sequence number.
+    pub(crate) fn decrypt(
+        &mut self,
+        cx: &mut Context<'_>,
+        requests: &mut Requests,
+        protection: &Protection,
+        (number, bytes): (Option<u64>, &mut Vec<u8>),
+    ) -> Decrypted {
+        self.segments.decrypt(cx, requests, protection, (number, bytes))
+    }
+
+    /// A key fits, or does not: what it made of a segment is no media.
+    pub(crate) fn judge(&mut self, protection: &Protection, fits: bool) {
+        if let Some(url) = segments::key_url(protection) {
+            self.segments.judge(url, fits);
+        }
     }
 
     /// The session that holds these keys or is to.
@@ -180,7 +271,7 @@ impl Keys {
     fn open(&mut self, cx: &mut Context<'_>, first: usize) {
         let Some(session) = self.sessions.get(first) else { return };
         let types = (self.video.as_slice(), self.audio.as_slice());
-        let systems = system::offers(&cx.config.drm, &session.protection, &session.ids, types);
+        let systems = system::offers(&cx.config.drm, &session.known, &session.ids, types);
         if systems.is_empty() {
             let mut named = String::new();
             for system in &session.protection.systems {
@@ -226,7 +317,10 @@ impl Keys {
     fn create(&mut self, cx: &mut Context<'_>, session: usize) {
         let System::Open { name, family } = &self.system else { return };
         let Some(session) = self.sessions.get_mut(session) else { return };
-        let Some((kind, data)) = family.init_data(&session.protection, &session.ids) else {
+        if session.stage == Stage::Unnamed {
+            return;
+        }
+        let Some((kind, data)) = family.init_data(&session.known, &session.ids) else {
             let reason = "the manifest has nothing for the key system that is open".to_owned();
             session.deny(cx, Error::KeySession { reason });
             return;
@@ -265,15 +359,24 @@ impl Keys {
         session.renew_at = None;
         let own = cx.config.drm.key_systems.iter().find(|own| own.key_system == *name);
         let url = own.and_then(|own| own.license_url.as_deref());
-        let Some(url) = url.or(family.license_url(&session.protection)) else {
-            let reason = "no licence URL is known".to_owned();
-            session.deny(cx, Error::KeySession { reason });
-            return;
+        let mut wish = match url.or(family.license_url(&session.known)) {
+            Some(url) => {
+                let mut wish = Wish::new(RequestKind::License, requests.origins.place(url));
+                wish.post = Some(session.message.clone());
+                wish.headers.push(("Content-Type".to_owned(), family.content_type().to_owned()));
+                session.bare = false;
+                wish
+            }
+            None => {
+                let Some(url) = family.key_url(&session.known) else {
+                    let reason = "no licence URL is known".to_owned();
+                    session.deny(cx, Error::KeySession { reason });
+                    return;
+                };
+                session.bare = true;
+                Wish::new(RequestKind::Key, requests.origins.place(url))
+            }
         };
-        let places = requests.origins.place(url);
-        let mut wish = Wish::new(RequestKind::License, places);
-        wish.post = Some(session.message.clone());
-        wish.headers.push(("Content-Type".to_owned(), family.content_type().to_owned()));
         for header in own.into_iter().flat_map(|own| &own.headers) {
             wish.headers.push(header.clone());
         }
@@ -281,20 +384,33 @@ impl Keys {
         session.license = Some(requests.start(cx, wish));
     }
 
-    /// Takes what became of a licence request, if it is one; gives it back if it is not.
+    /// Takes what became of a request for a licence or a key, if it is one; gives it back if it is not.
     pub(crate) fn take(&mut self, cx: &mut Context<'_>, outcome: Outcome) -> Option<Outcome> {
+        let outcome = self.segments.take(cx, outcome)?;
         let ticket = outcome.ticket();
-        let System::Open { name, .. } = &self.system else { return Some(outcome) };
+        let System::Open { name, family } = &self.system else { return Some(outcome) };
         let mut sessions = self.sessions.iter_mut();
         let Some(session) = sessions.find(|session| session.license == Some(ticket)) else {
             return Some(outcome);
         };
         match outcome {
-            Outcome::Delivered { body, .. } => {
+            Outcome::Delivered { mut body, url, .. } => {
                 session.license = None;
+                if session.bare {
+                    let (Some(id), 16) = (session.ids.first(), body.len()) else {
+                        session.deny(cx, segments::no_key(&url));
+                        return None;
+                    };
+                    body = json::license(id, &body);
+                }
                 session.stage = Stage::Updating;
                 let own = cx.config.drm.key_systems.iter().find(|own| own.key_system == *name);
-                let after = own.and_then(|own| own.renew_after);
+                let said = match family {
+                    Family::ClearKey => json::expires_in(&body),
+                    _ => None,
+                };
+                let said = said.map(|seconds| Duration::from_secs(seconds.into()));
+                let after = own.and_then(|own| own.renew_after).or(said);
                 session.renew_at = after.map(|after| cx.now + after);
                 cx.out.license(LicenseCommand::Update { session: session.id, response: body });
             }
@@ -305,6 +421,9 @@ impl Keys {
             Outcome::Failed { error, .. } => {
                 session.license = None;
                 session.deny(cx, error);
+                if session.access(&session.ids) == Access::Granted {
+                    session.renew_at = Some(cx.now + RENEWAL_PAUSE);
+                }
             }
             _ => {}
         }
@@ -372,6 +491,16 @@ impl Keys {
             cx.out.license(LicenseCommand::Shut);
         }
     }
+}
+
+/// Whether content that is so protected can be decrypted at all.
+pub(crate) fn supported(protection: &Protection) -> bool {
+    decryptable(protection) || is_whole(protection)
+}
+
+/// Whether the player itself decrypts it, as a whole.
+pub(crate) fn is_whole(protection: &Protection) -> bool {
+    segments::key_url(protection).is_some()
 }
 
 /// The keys of a session that content needs.

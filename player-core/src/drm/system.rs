@@ -1,6 +1,7 @@
 //! Key systems: how manifests name them, what they are called in EME, what each is given.
 
 use super::json;
+use super::segments::IDENTITY;
 use crate::config::{DrmConfig, KeySystemConfig};
 use crate::io::KeySystemOffer;
 use crate::media::pssh;
@@ -40,9 +41,10 @@ impl Family {
     /// Of what a manifest calls it.
     fn of_scheme(scheme: &str) -> Option<Self> {
         match scheme {
-            "org.w3.clearkey" | COMMON | "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e" => {
-                Some(Self::ClearKey)
-            }
+            IDENTITY
+            | "org.w3.clearkey"
+            | COMMON
+            | "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e" => Some(Self::ClearKey),
             "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed" => Some(Self::Widevine),
             "urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95" => Some(Self::PlayReady),
             "com.apple.streamingkeydelivery" | "urn:uuid:94ce86fb-07ff-4f43-adb8-93d2fa968ca2" => {
@@ -101,6 +103,12 @@ impl Family {
         self.systems(protection).find_map(|system| system.license_urls.first()).map(String::as_str)
     }
 
+    /// Where the key itself is: HLS has no licences for what every player may decrypt.
+    pub(super) fn key_url(self, protection: &Protection) -> Option<&str> {
+        let mut systems = self.systems(protection);
+        systems.find(|system| system.scheme == IDENTITY)?.uri.as_deref()
+    }
+
     fn systems(self, protection: &Protection) -> impl Iterator<Item = &ProtectionSystem> {
         protection.systems.iter().filter(move |s| Self::of_scheme(&s.scheme) == Some(self))
     }
@@ -112,6 +120,11 @@ pub(crate) fn decryptable(protection: &Protection) -> bool {
         protection.method,
         ProtectionMethod::Cenc | ProtectionMethod::Cbcs | ProtectionMethod::SampleAes
     )
+}
+
+/// Whether enough is known of the keys to ask some key system for them.
+pub(super) fn is_named(protection: &Protection, ids: &[KeyId]) -> bool {
+    Family::ALL.iter().any(|family| family.init_data(protection, ids).is_some())
 }
 
 /// The keys that are needed: those the manifest names, and those in its initialisation data.
@@ -138,7 +151,7 @@ pub(super) fn offers(
     let offer = |family: Family, own: Option<&KeySystemConfig>| -> Option<KeySystemOffer> {
         family.init_data(protection, ids)?;
         let url = own.and_then(|own| own.license_url.as_deref());
-        url.or(family.license_url(protection))?;
+        url.or(family.license_url(protection)).or(family.key_url(protection))?;
         let text = |value: Option<&String>| value.cloned().unwrap_or_default();
         let named = family.systems(protection).find_map(|system| system.robustness.as_ref());
         Some(KeySystemOffer {

@@ -58,6 +58,8 @@ pub enum RequestKind {
     Steering,
     /// A licence. Neither request nor response belong in any log.
     License,
+    /// A key of whole segments (HLS `AES-128`). The response belongs in no log.
+    Key,
     /// The server's time (ISO/IEC 23009-1 §5.8.5.7, `UTCTiming`).
     Clock,
 }
@@ -73,14 +75,20 @@ impl RequestKind {
             Self::Segment(_) => "segment",
             Self::Steering => "steering",
             Self::License => "license",
+            Self::Key => "key",
             Self::Clock => "clock",
         }
+    }
+
+    /// Whether what is said in it belongs in no log, and a refusal of it is worth reading.
+    pub(crate) const fn is_secret(self) -> bool {
+        matches!(self, Self::License | Self::Key)
     }
 
     /// The kind of media it serves, if it is one alone.
     pub const fn media(self) -> Option<MediaKind> {
         match self {
-            Self::Manifest | Self::Steering | Self::License | Self::Clock => None,
+            Self::Manifest | Self::Steering | Self::License | Self::Key | Self::Clock => None,
             Self::MediaPlaylist(kind)
             | Self::Initialization(kind)
             | Self::Index(kind)

@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::context::Context;
+use crate::drm;
 use crate::io::{MediaKind, RequestKind, Warning};
 use crate::manifest::hls::{Deviation, HintKind, MediaPlaylist, PlaylistType, Reload, plain};
 use crate::presentation::{Presentation, Representation, Segment, SegmentIndex, Segments};
@@ -209,7 +210,9 @@ impl Playlists {
                 hinted: false,
             };
         }
-        let parts = &playlist.parts;
+        // Parts of a segment that is encrypted as a whole cannot be decrypted one by one.
+        let sealed = index.keys().iter().any(drm::is_whole);
+        let parts = if sealed { &[] } else { playlist.parts.as_slice() };
         let ends_later = |part: &crate::manifest::hls::Part| {
             part.start + part.duration - next > slack(part.duration)
         };
@@ -236,6 +239,9 @@ impl Playlists {
         }
         if let Some(segment) = whole {
             return Place::Here { segment, independent: true, partial: false, hinted: false };
+        }
+        if sealed {
+            return Place::Later;
         }
         self.hinted(position, index, next).unwrap_or(Place::Later)
     }

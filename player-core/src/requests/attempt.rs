@@ -36,6 +36,8 @@ pub(super) struct Attempt {
     pub(super) response: Option<ResponseHead>,
     body: Vec<u8>,
     pub(super) head: Vec<u8>,
+    /// What was found behind the encryption of a body that is encrypted as a whole, when a log is replayed.
+    pub(super) told: Option<Vec<u8>>,
     /// When its pace was looked at, and what had been received by then.
     looked: (Timestamp, u64),
     /// Unless something is heard of it by then, it is on a connection that is no more.
@@ -72,6 +74,7 @@ impl Attempt {
             response: None,
             body: Vec::new(),
             head: Vec::new(),
+            told: None,
             looked: (now, 0),
             prove_alive_by: None,
         }
@@ -96,7 +99,7 @@ impl Attempt {
             }
             200..=299 => None,
             // Why it refuses is in the body.
-            400..=499 if self.wish.kind == RequestKind::License && !is_passing(head.status) => None,
+            400..=499 if self.wish.kind.is_secret() && !is_passing(head.status) => None,
             status if is_passing(status) => Some(Fault::Passing(Error::HttpStatus { url, status })),
             status => Some(Fault::Final(Error::HttpStatus { url, status })),
         };
@@ -107,13 +110,19 @@ impl Attempt {
     /// The next bytes of a delivered body.
     pub(super) fn take(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Option<Fault> {
         let received = self.received.saturating_add(data.len() as u64);
+        let fault = self.grow(cx, received);
+        if fault.is_none() {
+            self.body.extend_from_slice(data);
+        }
+        fault
+    }
+
+    /// A delivered body is so long by now.
+    pub(super) fn grow(&mut self, cx: &mut Context<'_>, received: u64) -> Option<Fault> {
         self.hear_of(cx, received);
         let limit = body_limit(self.wish.kind);
-        if received > limit {
-            return Some(Fault::Final(Error::TooLarge { url: self.url().to_owned(), limit }));
-        }
-        self.body.extend_from_slice(data);
-        None
+        let url = || self.url().to_owned();
+        (received > limit).then(|| Fault::Final(Error::TooLarge { url: url(), limit }))
     }
 
     pub(super) fn hear_of(&mut self, cx: &mut Context<'_>, received: u64) {
@@ -163,6 +172,9 @@ impl Attempt {
                 }
                 Outcome::Delivered {
                     ticket,
+                    id: self.id,
+                    told: self.told,
+                    bytes: self.received,
                     url: response.as_ref().map_or(asked, |head| head.url.clone()),
                     content_type: response.and_then(|head| head.content_type),
                     body: self.body,
@@ -281,5 +293,6 @@ const fn body_limit(kind: RequestKind) -> u64 {
         RequestKind::Segment(_) => 64 * MIB,
         RequestKind::Steering | RequestKind::Clock => MIB / 4,
         RequestKind::License => MIB,
+        RequestKind::Key => 4096,
     }
 }

@@ -116,8 +116,8 @@ impl Requests {
             pathway: wish.facts.is_some().then(|| self.origins.name(place.origin)),
         };
         let (url, mut headers) = match wish.kind {
-            // It is no CDN that gives licences.
-            RequestKind::License => (place.url.clone(), Vec::new()),
+            // It is no CDN that gives licences and keys.
+            RequestKind::License | RequestKind::Key => (place.url.clone(), Vec::new()),
             _ => self.cmcd.decorate(&cx.config.cmcd, &asked),
         };
         headers.extend_from_slice(&wish.headers);
@@ -158,6 +158,16 @@ impl Requests {
         Some(active.wish.kind)
     }
 
+    /// What a log may hold of a part of a body that no log may hold; none if there is nothing against it.
+    pub(crate) fn for_log(&self, id: RequestId, data: &[u8]) -> Option<Input> {
+        let active = self.active.iter().find(|active| active.id == id)?;
+        if active.wish.kind.is_secret() {
+            return Some(Input::Body { id, data: vec![0; data.len()] });
+        }
+        let received = active.received.saturating_add(data.len() as u64);
+        active.wish.sealed.then_some(Input::BodyProgress { id, received })
+    }
+
     /// How far the current attempt at a wish has come.
     pub(crate) fn transferred(&self, ticket: Ticket) -> Option<Transferred> {
         let active = self.active.iter().find(|active| active.ticket == ticket)?;
@@ -188,7 +198,16 @@ impl Requests {
         active.last_heard = cx.now;
         let fault = match input {
             Input::ResponseHead { head, .. } => active.begin(head),
-            Input::Body { data, .. } => active.take(cx, &data),
+            Input::Body { data, .. } => match active.take(cx, &data) {
+                None if active.wish.sealed => {
+                    return Some(Outcome::Progress { ticket: active.ticket });
+                }
+                fault => fault,
+            },
+            Input::BodyHead { data, .. } if active.wish.sealed => {
+                active.told = Some(data);
+                None
+            }
             Input::BodyHead { data, .. } => {
                 active.head = data;
                 None
@@ -202,6 +221,11 @@ impl Requests {
                 return Some(Outcome::Chunk { ticket, id, head, start, end, origin });
             }
             Input::BodyProgress { received, .. } => {
+                if active.wish.sealed
+                    && let Some(fault) = active.grow(cx, received)
+                {
+                    return self.fail(cx, position, fault);
+                }
                 active.hear_of(cx, received);
                 return Some(Outcome::Progress { ticket: active.ticket });
             }

@@ -33,6 +33,8 @@ pub(crate) struct Wish {
     pub(crate) facts: Option<Box<Facts>>,
     /// Whoever wishes knows another place, and turns to it if all of these are penalised.
     pub(crate) detour: bool,
+    /// It is encrypted as a whole: the player decrypts it, and the session log holds what that gave in its place.
+    pub(crate) sealed: bool,
     /// Header fields of its own.
     pub(crate) headers: Vec<(String, String)>,
     /// What is sent as the body.
@@ -64,6 +66,7 @@ impl Wish {
             alternative: false,
             facts: None,
             detour: false,
+            sealed: false,
             headers: Vec::new(),
             post: None,
             hold: Duration::ZERO,
@@ -82,7 +85,13 @@ pub(crate) enum Outcome {
     /// A delivered body is complete.
     Delivered {
         ticket: Ticket,
+        /// Of the attempt that brought it.
+        id: RequestId,
+        /// While a log is replayed: what was found behind the encryption of a body that is encrypted as a whole.
+        told: Option<Vec<u8>>,
         body: Vec<u8>,
+        /// How many bytes came: what is replayed may lack them.
+        bytes: u64,
         /// After redirects.
         url: String,
         content_type: Option<String>,

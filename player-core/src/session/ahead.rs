@@ -61,10 +61,13 @@ impl Session {
         match input {
             Input::ResponseHead { id, .. }
             | Input::Body { id, .. }
-            | Input::BodyHead { id, .. }
             | Input::BodyProgress { id, .. }
             | Input::BodyEnd { id, .. }
             | Input::RequestFailed { id, .. } => self.requests.kind(*id).is_some(),
+            Input::BodyHead { id, .. } => {
+                self.requests.kind(*id).is_some()
+                    || self.streams.iter().any(|stream| stream.holds_sealed(*id))
+            }
             Input::MediaResult { id, .. } => self.decoders.asked(*id),
             _ => false,
         }

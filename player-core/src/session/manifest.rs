@@ -71,7 +71,7 @@ impl Session {
                 if format == Some(SourceFormat::Dash) { Format::Dash } else { Format::Hls };
             Steering::new(source, format, &mut self.requests, cx.now)
         });
-        self.keys.survey(cx, &presentation);
+        self.keys.survey(cx, &mut self.requests, &presentation);
         match document {
             Some(document) if presentation.live.is_some() => {
                 self.live.follow_mpd(document, &presentation, url, asked, cx.now);

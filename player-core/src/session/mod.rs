@@ -177,6 +177,10 @@ impl Session {
                 let outcome = self.requests.handle(cx, Input::ResponseHead { id, head });
                 outcome.map_or(Ok(()), |outcome| self.take(cx, outcome))
             }
+            Input::BodyHead { id, data } if self.requests.kind(id).is_none() => {
+                self.streams.iter_mut().for_each(|stream| stream.note_opened(id, &data));
+                Ok(())
+            }
             input => match self.requests.handle(cx, input) {
                 Some(outcome) => self.take(cx, outcome),
                 None => Ok(()),
@@ -212,12 +216,11 @@ impl Session {
         self.streams.iter_mut().for_each(Stream::reconsider);
     }
 
-    /// Whether an input is a licence or a request for one, which no log may hold.
-    pub(crate) fn is_secret(&self, input: &Input) -> bool {
+    /// What a log may hold in an input's place; none if there is nothing against the input itself.
+    pub(crate) fn for_log(&self, input: &Input) -> Option<Input> {
         match input {
-            Input::KeyMessage { .. } => true,
-            Input::Body { id, .. } => self.requests.kind(*id) == Some(RequestKind::License),
-            _ => false,
+            Input::Body { id, data } => self.requests.for_log(*id, data),
+            _ => None,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::buffer::Held;
 use super::init::InitKey;
+use super::sealed::{Sealed, failure};
 use super::timeline::Sequence;
 use super::{Fetched, Operation, Stream, Target, World, representation};
-use crate::drm::Access;
+use crate::drm::{Access, Decrypted};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
@@ -27,18 +28,30 @@ impl Stream {
         self.full_until = None;
         let Some(fetched) = self.queue.first() else { return Ok(()) };
         let (segment, owner) = (&fetched.chosen.segment, fetched.chosen.key);
+        let (from, init) = (segment.start, fetched.chosen.init);
         let owner = representation(world.presentation, owner);
+        let protection = owner.and_then(|owner| owner.protection_of(segment));
+        if let (Some(protection), Some(Sealed { open: false, .. })) = (protection, &fetched.sealed)
+        {
+            world.keys.need(world.cx, world.requests, protection);
+        }
         // A decoder that was given what it has no key for would wait for one, or show what is none.
-        match world.keys.access(owner.and_then(|owner| owner.protection_of(segment))) {
-            Access::Granted => {}
+        match world.keys.access(protection) {
+            Access::Granted => match self.open_segment(world) {
+                Decrypted::Done => {}
+                Decrypted::Again => return Ok(()),
+                Decrypted::Failed => {
+                    let error = self.queue.first().map(|first| failure(&first.chosen.segment.url));
+                    return error.map_or(Ok(()), |error| self.reject_segment(world, error));
+                }
+            },
             Access::Pending => return Ok(()),
             Access::Denied => {
-                let from = segment.start;
                 self.restart(world, from);
                 return self.pump(world);
             }
         }
-        match fetched.chosen.init {
+        match init {
             Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
             _ => self.feed_segment(world),
         }
@@ -84,7 +97,10 @@ impl Stream {
         let fragment = match chosen.init.and_then(|init| self.inits.get(init)) {
             Some(init) => match media::fragment::parse(&fetched.head, &init.info) {
                 Ok(fragment) => Some(fragment),
-                Err(error) => return self.reject_segment(world, error),
+                Err(error) => {
+                    let url = chosen.segment.url.clone();
+                    return self.reject_segment(world, Error::Segment { url, error });
+                }
             },
             None => None,
         };
@@ -133,16 +149,20 @@ impl Stream {
     }
 
     /// What was fetched is not media, such as a page that a proxy sent instead.
-    fn reject_segment(
-        &mut self,
-        world: &mut World<'_, '_>,
-        error: media::BoxError,
-    ) -> Result<(), Error> {
+    fn reject_segment(&mut self, world: &mut World<'_, '_>, error: Error) -> Result<(), Error> {
         let Some(fetched) = self.queue.first_mut() else { return Ok(()) };
         let (key, segment) = (fetched.chosen.key, fetched.chosen.segment.clone());
         let (origin, arrived) = (fetched.origin, fetched.arrived);
         let before = core::mem::take(&mut fetched.before);
-        let error = Error::Segment { url: segment.url, error };
+        let owner = representation(world.presentation, key);
+        let mut error = error;
+        if let (Some(protection), true) =
+            (owner.and_then(|owner| owner.protection_of(&segment)), fetched.sealed.is_some())
+        {
+            // Of a wrong key padding may be right by chance.
+            world.keys.judge(protection, false);
+            error = failure(&segment.url);
+        }
         world.requests.origins.failed(world.cx, origin, arrived, &error);
         if self.retract_replacement(world) {
             return self.pump(world);

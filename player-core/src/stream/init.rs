@@ -2,11 +2,12 @@
 
 use super::Key;
 use super::moved::Moves;
+use super::sealed::Sealed;
 use crate::context::Context;
 use crate::io::{MediaKind, RequestKind};
 use crate::media::{self, BoxError, init::InitInfo};
-use crate::presentation::{InitSegment, Representation};
-use crate::requests::{Requests, Ticket, Wish};
+use crate::presentation::{InitSegment, Protection, Representation};
+use crate::requests::{OriginId, Requests, Ticket, Wish};
 
 /// So many are kept besides those in use: a live presentation may bring a new one with every break.
 const MOST_KEPT: usize = 24;
@@ -39,12 +40,16 @@ pub(crate) struct Inits {
 struct Entry {
     key: InitKey,
     source: InitSegment,
+    /// What it is encrypted with as a whole.
+    protection: Option<Protection>,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
     Loading(Ticket),
+    /// It waits for the key of what it is encrypted with as a whole: what came, whence, and from which origin.
+    Sealed(Sealed, Vec<u8>, String, OriginId),
     Loaded(Loaded),
 }
 
@@ -56,6 +61,7 @@ impl Inits {
         requests: &mut Requests,
         kind: MediaKind,
         (key, source, representation, detour): (Key, &InitSegment, &Representation, bool),
+        protection: Option<&Protection>,
         in_use: impl Fn(InitKey) -> bool,
     ) -> InitKey {
         let known = self
@@ -77,18 +83,70 @@ impl Inits {
         let wish = Wish {
             range: source.range,
             detour,
+            sealed: protection.is_some(),
             ..Wish::new(RequestKind::Initialization(kind), places)
         };
         let ticket = requests.start(cx, wish);
         let key = InitKey { representation: key, init: self.counted };
         self.counted += 1;
-        self.entries.push(Entry { key, source: source.clone(), state: State::Loading(ticket) });
+        let (source, protection) = (source.clone(), protection.cloned());
+        self.entries.push(Entry { key, source, protection, state: State::Loading(ticket) });
         key
     }
 
     pub(crate) fn loading(&self, ticket: Ticket) -> Option<InitKey> {
         self.entries.iter().find_map(|entry| match &entry.state {
             State::Loading(mine) if *mine == ticket => Some(entry.key),
+            _ => None,
+        })
+    }
+
+    /// Keeps what came until its key is here, if it is encrypted as a whole; gives it back if it is not.
+    pub(super) fn seal(
+        &mut self,
+        key: InitKey,
+        sealed: Sealed,
+        (bytes, url, origin): (Vec<u8>, String, OriginId),
+    ) -> Option<(Vec<u8>, String, OriginId)> {
+        let mut entries = self.entries.iter_mut();
+        match entries.find(|entry| entry.key == key && entry.protection.is_some()) {
+            Some(entry) => {
+                entry.state = State::Sealed(sealed, bytes, url, origin);
+                None
+            }
+            None => Some((bytes, url, origin)),
+        }
+    }
+
+    /// Those that wait for a key, and what they are encrypted with.
+    pub(super) fn sealed(&self) -> Vec<(InitKey, Protection)> {
+        let sealed = |entry: &Entry| match (&entry.state, &entry.protection) {
+            (State::Sealed(..), Some(protection)) => Some((entry.key, protection.clone())),
+            _ => None,
+        };
+        self.entries.iter().filter_map(sealed).collect()
+    }
+
+    pub(super) fn sealed_bodies(&self) -> impl Iterator<Item = &Sealed> {
+        self.entries.iter().filter_map(|entry| match &entry.state {
+            State::Sealed(sealed, ..) => Some(sealed),
+            _ => None,
+        })
+    }
+
+    pub(super) fn all_sealed(&mut self) -> impl Iterator<Item = &mut Sealed> {
+        self.entries.iter_mut().filter_map(|entry| match &mut entry.state {
+            State::Sealed(sealed, ..) => Some(sealed),
+            _ => None,
+        })
+    }
+
+    /// Takes out what waits for a key.
+    pub(super) fn unseal(&mut self, key: InitKey) -> Option<(Sealed, Vec<u8>, String, OriginId)> {
+        self.entries.iter_mut().find_map(|entry| match &mut entry.state {
+            State::Sealed(sealed, bytes, url, origin) if entry.key == key => {
+                Some((sealed.clone(), core::mem::take(bytes), url.clone(), *origin))
+            }
             _ => None,
         })
     }

@@ -190,6 +190,7 @@ impl Stream {
             chosen: piece,
             body,
             head,
+            sealed: None,
             origin,
             arrived,
             before,

@@ -9,6 +9,7 @@ mod live;
 pub(crate) mod moved;
 mod replace;
 mod room;
+mod sealed;
 pub(crate) mod timeline;
 
 use kinora_abr::{Phase, Reasons};
@@ -17,10 +18,11 @@ use self::buffer::Buffer;
 pub(crate) use self::buffer::TOLERANCE;
 use self::fetch::Setbacks;
 use self::init::{InitKey, Inits};
+use self::sealed::Sealed;
 use self::timeline::Timeline;
 use crate::context::Context;
 use crate::decoders::Decoders;
-use crate::drm::Keys;
+use crate::drm::{Access, Keys};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaKind, Quality, RequestId};
 use crate::live::Live;
@@ -173,6 +175,8 @@ struct Fetched {
     chosen: Chosen,
     body: AppendBody,
     head: Vec<u8>,
+    /// It is encrypted as a whole, or was.
+    sealed: Option<Sealed>,
     /// Size of the body.
     bytes: u64,
     /// Where it came from, and when.
@@ -234,12 +238,39 @@ impl Stream {
     /// Does whatever can be done now: asks for the next segment, hands the platform the last.
     pub(crate) fn pump(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
         self.drop_late_replacements(world);
+        self.open_inits(world)?;
+        self.leave_locked(world);
         while matches!(self.fetch, Fetch::Idle) && !self.complete {
             if !self.fetch_next(world)? {
                 break;
             }
         }
         self.feed(world)
+    }
+
+    /// What plays may not be decrypted any more: looks for it in another quality.
+    fn leave_locked(&mut self, world: &mut World<'_, '_>) {
+        let at = world.playhead;
+        let Some(held) = self.buffer.held_at(at) else { return };
+        if !self.is_denied(world, held.key, at) {
+            return;
+        }
+        let covers = |chosen: &Chosen| chosen.range().contains(at);
+        let comes = match &self.fetch {
+            Fetch::Idle => self.next <= at,
+            Fetch::Index { .. } => true,
+            Fetch::Segment { chosen, .. } => covers(chosen),
+        };
+        if !comes && !self.queue.iter().any(|fetched| covers(&fetched.chosen)) {
+            self.restart(world, at);
+        }
+    }
+
+    /// Whether the keys of a representation may not be used at a time.
+    fn is_denied(&self, world: &World<'_, '_>, key: Key, at: MediaTime) -> bool {
+        let owner = representation(world.presentation, key);
+        let protection = owner.and_then(|owner| owner.protection_at(at));
+        protection.is_some() && world.keys.access(protection) == Access::Denied
     }
 
     /// Where the next segment to fetch starts; nowhere once everything has been fetched.

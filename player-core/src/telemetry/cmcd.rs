@@ -363,7 +363,8 @@ fn object_type(kind: RequestKind, facts: Option<&Facts>) -> &'static str {
         RequestKind::Segment(MediaKind::Video) if facts.is_some_and(|facts| facts.muxed) => "av",
         RequestKind::Segment(MediaKind::Video) => "v",
         RequestKind::Segment(MediaKind::Text) => "tt",
-        RequestKind::Steering | RequestKind::License | RequestKind::Clock => "o",
+        RequestKind::License | RequestKind::Key => "k",
+        RequestKind::Steering | RequestKind::Clock => "o",
     }
 }
 

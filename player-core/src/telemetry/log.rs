@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Player;
 use crate::config::Config;
-use crate::io::{Input, Output};
+use crate::io::{Input, Output, RequestId};
 use crate::time::Timestamp;
 
 const MAGIC: [u8; 8] = *b"KINORA\x00\x01";
@@ -25,41 +25,60 @@ pub(crate) struct Recorder {
     bytes: Vec<u8>,
     last: Timestamp,
     full: bool,
+    /// Where the last input stands.
+    newest: usize,
 }
 
 impl Recorder {
     pub(crate) fn new(config: &Config, now: Timestamp) -> Self {
-        let mut recorder = Self { bytes: MAGIC.to_vec(), last: now, full: false };
+        let mut recorder = Self { bytes: MAGIC.to_vec(), last: now, full: false, newest: 0 };
         recorder.write(&config.without_secrets());
         recorder.write(&now);
         recorder
     }
 
-    /// Records an input. Of one that is secret, a licence or a request for one, the length alone is kept.
-    pub(crate) fn record(&mut self, now: Timestamp, input: &Input, secret: bool) {
+    /// Records an input, or what a log may hold in its place. Of licences, requests for them and keys that is the
+    /// length alone.
+    pub(crate) fn record(&mut self, now: Timestamp, input: &Input, instead: Option<&Input>) {
         if self.full {
             return;
         }
-        let before = self.bytes.len();
+        self.newest = self.bytes.len();
         self.write(&(now.since(self.last).as_micros() as u64));
-        match input {
+        match instead.unwrap_or(input) {
             Input::KeyMessage { session, message } => {
                 let message = vec![0; message.len()];
                 self.write(&Input::KeyMessage { session: *session, message });
-            }
-            Input::Body { id, data } if secret => {
-                self.write(&Input::Body { id: *id, data: vec![0; data.len()] });
             }
             Input::Configure(config) => {
                 self.write(&Input::Configure(Box::new(config.without_secrets())));
             }
             input => self.write(input),
         }
+        self.keep_within_bounds();
+        self.last = now;
+    }
+
+    /// Records what the last input made it possible to decrypt. It stands before that input, so that a replay knows
+    /// it when it is needed.
+    pub(crate) fn precede(&mut self, opened: Vec<(RequestId, Vec<u8>)>) {
+        if self.full || opened.is_empty() {
+            return;
+        }
+        let newest = self.bytes.split_off(self.newest);
+        for (id, data) in opened {
+            self.write(&0_u64);
+            self.write(&Input::BodyHead { id, data });
+        }
+        self.bytes.extend_from_slice(&newest);
+        self.keep_within_bounds();
+    }
+
+    fn keep_within_bounds(&mut self) {
         if self.bytes.len() > MAX_BYTES {
-            self.bytes.truncate(before);
+            self.bytes.truncate(self.newest);
             self.full = true;
         }
-        self.last = now;
     }
 
     fn write<T: Serialize>(&mut self, value: &T) {

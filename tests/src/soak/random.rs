@@ -63,6 +63,7 @@ pub(super) fn film(draw: &mut Rng, dash: bool) -> Film {
         parts,
         variation: *pick(draw, &[0, 20, 50]),
         addressing,
+        protection: None,
     }
 }
 

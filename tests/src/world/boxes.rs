@@ -7,11 +7,19 @@ pub(crate) struct Track {
     /// Four-character code of the sample entry.
     pub(crate) entry: &'static [u8; 4],
     pub(crate) timescale: u32,
+    /// The key of its samples, if they are encrypted.
+    pub(crate) key_id: Option<[u8; 16]>,
 }
 
 /// An initialisation segment.
 pub(crate) fn init_segment(track: Track) -> Vec<u8> {
     let handler = if track.video { b"vide" } else { b"soun" };
+    let sinf = track.key_id.map_or_else(Vec::new, |id| protection(track.entry, id));
+    let name = match (&track.key_id, track.video) {
+        (None, _) => track.entry,
+        (Some(_), true) => b"encv",
+        (Some(_), false) => b"enca",
+    };
     let entry = if track.video {
         let mut body = vec![0; 24];
         body.extend(1280u16.to_be_bytes());
@@ -22,9 +30,12 @@ pub(crate) fn init_segment(track: Track) -> Vec<u8> {
         } else {
             body.extend(boxed(b"avcC", &[1, 0x64, 0, 0x1f, 0xff, 0xe0, 0]));
         }
-        boxed(track.entry, &body)
+        body.extend(sinf);
+        boxed(name, &body)
     } else {
-        boxed(track.entry, &[0; 28])
+        let mut body = vec![0; 28];
+        body.extend(sinf);
+        boxed(name, &body)
     };
     let mut stsd = vec![0, 0, 0, 0, 0, 0, 0, 1];
     stsd.extend(entry);
@@ -43,6 +54,18 @@ pub(crate) fn init_segment(track: Track) -> Vec<u8> {
     let mut whole = boxed(b"ftyp", b"cmfc\0\0\0\0");
     whole.extend(boxed(b"moov", &moov));
     whole
+}
+
+/// How the samples of a track are encrypted (ISO/IEC 23001-7 §8.2): by `cbcs` with a constant vector.
+fn protection(entry: &[u8; 4], key_id: [u8; 16]) -> Vec<u8> {
+    let mut tenc = vec![1, 0, 0, 0, 0, 0x19, 1, 0];
+    tenc.extend(key_id);
+    tenc.push(16);
+    tenc.extend([7; 16]);
+    let mut sinf = boxed(b"frma", entry);
+    sinf.extend(boxed(b"schm", b"\0\0\0\0cbcs\0\x01\0\0"));
+    sinf.extend(boxed(b"schi", &boxed(b"tenc", &tenc)));
+    boxed(b"sinf", &sinf)
 }
 
 /// The head of a segment of `size` bytes and the header of its `mdat`; times in the track's units.

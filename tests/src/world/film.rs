@@ -1,7 +1,11 @@
 //! Films described by their ladder, published as HLS and DASH, with media segments whose boxes are
 //! real and whose frames are only a size.
 
+mod sealed;
+
 use std::fmt::Write;
+
+pub use sealed::Sealing;
 
 use kinora_core::io::MediaKind;
 use kinora_core::time::{MediaTime, TimeRange};
@@ -34,6 +38,19 @@ pub struct Film {
     pub variation: u32,
     /// How segments are named.
     pub addressing: Addressing,
+    /// How its samples are encrypted, if they are.
+    pub protection: Option<Protection>,
+}
+
+/// How samples are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// The key of everything.
+    pub key_id: [u8; 16],
+    /// Lines of a media playlist that tell of it.
+    pub hls: String,
+    /// Elements of an adaptation set that tell of it.
+    pub dash: String,
 }
 
 /// Where a film goes on with another clock, and maybe another codec.
@@ -82,6 +99,7 @@ impl Default for Film {
             parts: Vec::new(),
             variation: 0,
             addressing: Addressing::Number,
+            protection: None,
         }
     }
 }
@@ -219,7 +237,8 @@ impl Film {
     fn track(&self, part: usize, rendition: &Rendition) -> Track {
         let codec = if part == 0 { Codec::Avc } else { self.parts[part - 1].codec };
         let entry = if rendition.video { codec.entry() } else { b"mp4a" };
-        Track { video: rendition.video, entry, timescale: TIMESCALE }
+        let key_id = self.protection.as_ref().map(|protection| protection.key_id);
+        Track { video: rendition.video, entry, timescale: TIMESCALE, key_id }
     }
 
     fn size(&self, number: u32, rendition: &Rendition) -> u64 {
@@ -279,6 +298,7 @@ impl Film {
             "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{}\n#EXT-X-PLAYLIST-TYPE:VOD\n",
             self.segment_seconds
         );
+        text += self.protection.as_ref().map_or("", |protection| &protection.hls);
         for part in 0..=self.parts.len() {
             if part > 0 {
                 text += "#EXT-X-DISCONTINUITY\n";
@@ -338,6 +358,8 @@ impl Film {
         let sound = renditions.split_off(self.rungs.len());
         let codec = if part == 0 { Codec::Avc } else { self.parts[part - 1].codec };
         *text += "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\">\n";
+        let protection = self.protection.as_ref().map_or("", |protection| &protection.dash);
+        *text += protection;
         for (rendition, (kbps, height)) in renditions.iter().zip(&self.rungs) {
             let _ = write!(
                 text,
@@ -353,7 +375,7 @@ impl Film {
         for (language, rendition) in sound.iter().enumerate() {
             let _ = write!(
                 text,
-                "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"{}\">\n\
+                "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"{}\">\n{protection}\
                  <Representation id=\"{}\" bandwidth=\"{}\" codecs=\"mp4a.40.2\">\n{}\
                  </Representation>\n</AdaptationSet>\n",
                 LANGUAGES[language % LANGUAGES.len()],

@@ -12,6 +12,7 @@ pub mod fault;
 pub mod film;
 pub mod hosts;
 pub mod invariants;
+pub mod keys;
 pub mod live;
 pub mod network;
 pub mod viewer;
@@ -23,7 +24,7 @@ use kinora_core::io::{
     NetworkState, OperationId, OperationResult, Output, Quality, Request, RequestFailure,
     RequestId, ResponseHead, Source,
 };
-use kinora_core::media::{Chunk, ChunkHunt};
+use kinora_core::media::{self, Chunk, ChunkHunt};
 use kinora_core::time::{MediaTime, Timestamp};
 use kinora_core::{Config, Player};
 
@@ -31,6 +32,7 @@ use self::content::{Origin, Resource};
 pub use self::digest::Digest;
 use self::element::Element;
 use self::invariants::{Invariant, Invariants, Scene};
+use self::keys::KeySystem;
 use self::network::{Arrival, Delivery, Network};
 
 /// An element that plays reports so often.
@@ -54,6 +56,8 @@ pub struct World {
     pub network: Network,
     /// What shows the media.
     pub element: Element,
+    /// What gives it keys.
+    pub keys: KeySystem,
     /// Every event, with its instant.
     pub events: Vec<(Timestamp, Event)>,
     /// Every request, with its instant.
@@ -122,6 +126,7 @@ impl World {
             origin,
             network,
             element: Element::default(),
+            keys: KeySystem::default(),
             events: Vec::new(),
             requests: Vec::new(),
             outputs: Vec::new(),
@@ -177,6 +182,7 @@ impl World {
                     self.bodies.retain(|(known, _)| *known != id);
                 }
                 Output::Media(operation) => self.operate(operation),
+                Output::License(command) => self.keys.execute(self.now, command),
                 Output::Event(event) => self.tell(event),
                 Output::Timeout(at) => {
                     self.due = at;
@@ -252,6 +258,10 @@ impl World {
             let Operation { id, result, .. } = self.operations.remove(position);
             self.input(Input::MediaResult { id, result });
         }
+        while let Some(input) = self.keys.advance(self.now) {
+            self.input(input);
+        }
+        self.element.locked = self.keys.starves();
         // What was just appended may end a seek or a film.
         self.element.advance(Duration::ZERO);
         self.report_element();
@@ -317,6 +327,7 @@ impl World {
         [
             self.due,
             self.network.next_event(self.now),
+            self.keys.next_event(),
             self.operations.iter().map(|operation| operation.at).min(),
             self.element.next_change().map(|change| self.now + change),
             report,
@@ -477,6 +488,12 @@ impl World {
                 let mut part = body.resource.part(*start, *end);
                 part.name = format!("{}+{start}", body.resource.name).into();
                 Some(part)
+            }
+            // What the player decrypted.
+            MediaCommand::Append { body: AppendBody::Bytes(bytes), .. }
+                if media::boxes_before_mdat(bytes).is_some() =>
+            {
+                Some(Resource::new("video/mp4", bytes.clone()))
             }
             _ => None,
         };

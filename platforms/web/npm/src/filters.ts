@@ -22,7 +22,7 @@ export interface FilterCalls {
 }
 
 /** Segments are large, and held back until they are whole. */
-const USUAL_KINDS: RequestKind[] = ['manifest', 'playlist', 'init', 'index', 'steering', 'license'];
+const USUAL_KINDS: RequestKind[] = ['manifest', 'playlist', 'init', 'index', 'steering', 'license', 'key'];
 
 /** The page's end. */
 export class PageFilters implements FilterCalls {

@@ -139,7 +139,8 @@ export type RequestKind =
   | 'segment'
   | 'steering'
   | 'clock'
-  | 'license';
+  | 'license'
+  | 'key';
 
 /** A request that is about to be made. */
 export interface PlayerRequest {
@@ -338,6 +339,7 @@ export type ErrorCode =
   | 'LICENSE_REFUSED'
   | 'KEY_UNUSABLE'
   | 'KEY_SESSION_FAILED'
+  | 'DECRYPTION_FAILED'
   | 'INVALID_ARGUMENT'
   | 'INTERNAL';
 
@@ -409,7 +411,7 @@ export interface StreamStats {
 
 /** A request in flight. */
 export interface RequestStats {
-  kind: 'manifest' | 'playlist' | 'init' | 'index' | 'segment' | 'steering' | 'clock';
+  kind: RequestKind;
   /** The kind of media it serves, if one. */
   media: MediaKind | null;
   url: string;

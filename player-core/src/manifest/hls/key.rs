@@ -58,7 +58,7 @@ impl Key {
             reading.fail_without(tag, "URI", line);
             return None;
         };
-        match data(&reference) {
+        match data_uri(&reference) {
             Some(bytes) if is_box(&bytes, b"pssh") => system.pssh = Some(bytes),
             Some(bytes) if system.scheme == PLAYREADY => system.pro = Some(bytes),
             _ => {}
@@ -164,7 +164,7 @@ fn scheme_of(format: &str) -> String {
 }
 
 /// The bytes of a `data:` URI in base64 (RFC 2397).
-fn data(uri: &str) -> Option<Vec<u8>> {
+pub(crate) fn data_uri(uri: &str) -> Option<Vec<u8>> {
     let (kind, data) = cut(uri.strip_prefix("data:")?, b',')?;
     if kind.ends_with(";base64") { binary::base64(data) } else { None }
 }

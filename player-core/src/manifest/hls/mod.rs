@@ -10,6 +10,7 @@ mod multivariant;
 mod reading;
 mod variables;
 
+pub(crate) use key::data_uri;
 pub use low_latency::{HintKind, Part, PreloadHint, RenditionReport, ServerControl};
 pub(crate) use media::plain;
 pub use media::{

@@ -3,11 +3,13 @@
 use crate::context::Context;
 use crate::drm;
 use crate::error::Error;
-use crate::io::{AppendBody, RequestId, Warning};
+use crate::io::{AppendBody, Warning};
 use crate::manifest::{self, hls::MediaPlaylist, hls::SegmentFormat};
 use crate::media::IndexProgress;
 use crate::presentation::{SegmentIndex, Segments};
 use crate::requests::{OriginId, Outcome};
+use crate::stream::init::InitKey;
+use crate::stream::sealed::Sealed;
 use crate::stream::{
     Fetch, Fetched, Key, Setbacks, Stream, Target, World, representation, representation_mut,
 };
@@ -24,15 +26,13 @@ impl Stream {
         let ticket = outcome.ticket();
         if let Some(init) = self.inits.loading(ticket) {
             match outcome {
-                Outcome::Delivered { body, url, origin, .. } => {
-                    let container = representation(world.presentation, init.representation)
-                        .map(|representation| representation.container.clone())
-                        .unwrap_or_default();
-                    if let Err(error) = self.inits.loaded(init, body, &container) {
-                        let error = Error::Segment { url, error };
-                        let now = world.cx.now;
-                        world.requests.origins.failed(world.cx, origin, now, &error);
-                        self.lose_init(world, init, error)?;
+                Outcome::Delivered { id, told, body, url, origin, .. } => {
+                    let sealed = Sealed::new(id, told);
+                    match self.inits.seal(init, sealed, (body, url, origin)) {
+                        Some((body, url, origin)) => {
+                            self.take_init(world, init, body, (&url, origin), None)?;
+                        }
+                        None => self.open_inits(world)?,
                     }
                 }
                 Outcome::Failed { error, .. } => self.lose_init(world, init, error)?,
@@ -48,11 +48,18 @@ impl Stream {
         match outcome {
             Outcome::Progress { .. } => self.check_in_flight(world)?,
             Outcome::Refused { .. } => {}
+            Outcome::Delivered { id, told, body, bytes, origin, .. }
+                if matches!(self.fetch, Fetch::Segment { .. }) =>
+            {
+                let sealed = Sealed::new(id, told);
+                let body = AppendBody::Bytes(body);
+                self.take_segment(world, (body, Vec::new(), bytes), origin, Some(sealed));
+            }
             Outcome::Delivered { body, url, place, origin, .. } => {
                 self.take_index(world, &body, &url, (place, origin))?;
             }
             Outcome::Kept { id, head, bytes, origin, .. } => {
-                self.take_segment(world, (id, head, bytes), origin);
+                self.take_segment(world, (AppendBody::Kept(id), head, bytes), origin, None);
             }
             Outcome::Chunk { id, head, start, end, origin, .. } => {
                 self.take_chunk(id, head, (start, end), (origin, world.cx.now));
@@ -160,11 +167,64 @@ impl Stream {
         Ok(None)
     }
 
+    /// An initialisation segment is here, unless it turned out to be none.
+    pub(in crate::stream) fn take_init(
+        &mut self,
+        world: &mut World<'_, '_>,
+        init: InitKey,
+        bytes: Vec<u8>,
+        (url, origin): (&str, OriginId),
+        error: Option<Error>,
+    ) -> Result<(), Error> {
+        let container = representation(world.presentation, init.representation)
+            .map(|representation| representation.container.clone())
+            .unwrap_or_default();
+        let error = error.or_else(|| {
+            let error = self.inits.loaded(init, bytes, &container).err()?;
+            Some(Error::Segment { url: url.to_owned(), error })
+        });
+        let Some(error) = error else {
+            self.learn_keys(world, init);
+            return Ok(());
+        };
+        let now = world.cx.now;
+        world.requests.origins.failed(world.cx, origin, now, &error);
+        self.lose_init(world, init, error)
+    }
+
+    /// Asks for keys that the manifest does not name and an initialisation segment does.
+    fn learn_keys(&self, world: &mut World<'_, '_>, init: InitKey) {
+        let Some(loaded) = self.inits.get(init) else { return };
+        let found = drm::in_init(&loaded.bytes, &loaded.info);
+        let Some(representation) = representation_mut(world.presentation, init.representation)
+        else {
+            return;
+        };
+        if let Some(protection) = &representation.protection {
+            world.keys.learn(world.cx, protection, found.as_ref());
+            return;
+        }
+        let named = match &representation.segments {
+            Segments::Known(index) => index.keys(),
+            _ => &[],
+        };
+        match (named, found) {
+            ([], Some(found)) => {
+                world.keys.need(world.cx, world.requests, &found);
+                representation.protection = Some(found.into());
+            }
+            // Of several keys it is not known which the segment means.
+            ([one], Some(found)) => world.keys.learn(world.cx, one, Some(&found)),
+            _ => {}
+        }
+    }
+
     fn take_segment(
         &mut self,
         world: &mut World<'_, '_>,
-        (body, head, bytes): (RequestId, Vec<u8>, u64),
+        (body, head, bytes): (AppendBody, Vec<u8>, u64),
         origin: OriginId,
+        sealed: Option<Sealed>,
     ) {
         let Fetch::Segment { chosen, .. } = core::mem::replace(&mut self.fetch, Fetch::Idle) else {
             return;
@@ -172,8 +232,9 @@ impl Stream {
         let target = chosen.target;
         let fetched = Fetched {
             chosen: *chosen,
-            body: AppendBody::Kept(body),
+            body,
             head,
+            sealed,
             bytes,
             origin,
             arrived: world.cx.now,
@@ -194,8 +255,8 @@ impl Stream {
         self.last = Some(chosen.key);
         let before = core::mem::take(&mut self.setbacks);
         self.abandoned = 0;
-        if fetched.chosen.chunks > 0 {
-            self.end_chunks(world, body);
+        if let (true, AppendBody::Kept(body)) = (fetched.chosen.chunks > 0, &fetched.body) {
+            self.end_chunks(world, *body);
             return;
         }
         self.queue.push(Fetched { before, ..fetched });
@@ -234,17 +295,17 @@ fn read_playlist(
         });
     }
     let playlist = parsed.value;
-    let unsupported =
-        if playlist.index.keys().iter().any(|protection| !drm::decryptable(protection)) {
-            Some(support::LOCKED)
-        } else {
-            match playlist.format {
-                SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),
-                SegmentFormat::PackedAudio => Some("packed audio segments"),
-                SegmentFormat::WebVtt => Some("WebVTT segments"),
-                SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => None,
-            }
-        };
+    let unsupported = if playlist.index.keys().iter().any(|protection| !drm::supported(protection))
+    {
+        Some(support::LOCKED)
+    } else {
+        match playlist.format {
+            SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),
+            SegmentFormat::PackedAudio => Some("packed audio segments"),
+            SegmentFormat::WebVtt => Some("WebVTT segments"),
+            SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => None,
+        }
+    };
     match unsupported {
         Some(feature) => {
             Err(Error::Unsupported { url: url.to_owned(), feature: feature.to_owned() })

@@ -114,14 +114,16 @@ impl Stream {
             self.seam = true;
             return Ok(true);
         }
-        if let Some(protection) = representation.protection_of(&segment) {
-            if !drm::decryptable(protection) {
+        let protection = representation.protection_of(&segment);
+        if let Some(protection) = protection {
+            if !drm::supported(protection) {
                 let (url, feature) = (segment.url.clone(), support::LOCKED.to_owned());
                 self.fail(world, key, Error::Unsupported { url, feature })?;
                 return Ok(true);
             }
-            world.keys.need(world.cx, protection);
+            world.keys.need(world.cx, world.requests, protection);
         }
+        let sealed = protection.is_some_and(drm::is_whole);
         let quality = choice::quality(representation);
         let media_offset = index.media_offset();
         let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
@@ -131,13 +133,19 @@ impl Stream {
         let detour = world.requests.origins.has_detour(representation, world.cx.now);
         let init = index.init(&segment).map(|source| {
             let source = (key, source, representation, detour);
-            inits.request(world.cx, world.requests, self.kind, source, in_use)
+            let protection = index.init_key(&segment).filter(|key| drm::is_whole(key));
+            inits.request(world.cx, world.requests, self.kind, source, protection, in_use)
         });
         let places = world.requests.origins.places(representation, &segment.url);
         let needed_by = Self::needed_by(world, segment.start);
         let wish = Wish {
             range: segment.range,
-            body: if chunked { BodyHandling::KeepChunks } else { BodyHandling::Keep },
+            body: match (sealed, chunked) {
+                (true, _) => BodyHandling::Deliver,
+                (false, true) => BodyHandling::KeepChunks,
+                (false, false) => BodyHandling::Keep,
+            },
+            sealed,
             rung: (self.kind == MediaKind::Video).then_some(key.representation),
             needed_by,
             patient: target == Target::Next && self.is_patient(world, key),

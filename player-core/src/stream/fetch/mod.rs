@@ -45,6 +45,7 @@ impl Stream {
             && self.is_own(held.key)
             && self.pinned.as_ref().is_none_or(|pinned| *pinned == held.quality.id)
             && held.range.end > self.next
+            && !self.is_denied(world, held.key, inside)
         {
             let (end, key) = (held.range.end, held.key);
             self.next = end;

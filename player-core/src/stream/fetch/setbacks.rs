@@ -109,7 +109,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn lose_init(
+    pub(in crate::stream) fn lose_init(
         &mut self,
         world: &mut World<'_, '_>,
         init: InitKey,

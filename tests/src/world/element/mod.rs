@@ -32,6 +32,8 @@ pub struct Element {
     pub faults: ElementFaults,
     /// Where the player said that the viewer may go.
     pub seekable: Option<TimeRange>,
+    /// It has not the keys to decode what comes next (`waitingforkey`).
+    pub(crate) locked: bool,
     rate: f64,
     frames: f64,
     dropped: f64,
@@ -77,6 +79,7 @@ impl Default for Element {
             remember: true,
             faults: ElementFaults::default(),
             seekable: None,
+            locked: false,
             rate: 1.0,
             frames: 0.0,
             dropped: 0.0,
@@ -236,8 +239,8 @@ impl Element {
         let (quota, evicts, position) = (self.quota, self.faults.evicts, self.position);
         let buffer = self.buffer(kind)?;
         let appended = match (body, kept) {
-            (AppendBody::Bytes(bytes), _) => buffer.append_init(bytes),
-            (AppendBody::Kept(_) | AppendBody::Span { .. }, Some(resource)) => {
+            (AppendBody::Bytes(bytes), None) => buffer.append_init(bytes),
+            (_, Some(resource)) => {
                 if evicts {
                     buffer.evict(position, resource.size(), quota);
                 }
@@ -346,6 +349,9 @@ impl Element {
     fn ready_state(&self) -> ReadyState {
         if self.buffers.is_empty() || self.buffers.iter().any(|buffer| !buffer.has_init()) {
             return ReadyState::HaveNothing;
+        }
+        if self.locked {
+            return ReadyState::HaveCurrentData;
         }
         match self.playable_to() {
             None => ReadyState::HaveMetadata,

@@ -201,6 +201,9 @@ fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, retry: &RetryB
             element.quota < 2 * scene.origin.largest_segment()
                 || element.faults.quota_at_append.is_some()
         }
+        ErrorCode::DecryptionFailed => {
+            scene.origin.struck.iter().any(|struck| matches!(struck.name, "replaced" | "corrupt"))
+        }
         _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, retry)),
     }
 }

@@ -197,7 +197,12 @@ impl Broadcast {
                     "media.m3u8" => self.playlist(name, query, moment),
                     "init.mp4" => {
                         let entry = if video { b"avc1" } else { b"mp4a" };
-                        media(init_segment(Track { video, entry, timescale: TIMESCALE }))
+                        media(init_segment(Track {
+                            video,
+                            entry,
+                            timescale: TIMESCALE,
+                            key_id: None,
+                        }))
                     }
                     file => {
                         let reply = self.media(file, kbps, moment);
