@@ -131,7 +131,8 @@ pub(crate) fn with_query(url: &str, query: &str) -> String {
     if query.is_empty() {
         return url.to_owned();
     }
-    let (before, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+    let before = cut(url, b'#').map_or(url, |(before, _)| before);
+    let fragment = url.get(before.len()..).unwrap_or("");
     let joint = if before.contains('?') { "&" } else { "?" };
     [before, joint, query, fragment].concat()
 }
@@ -154,10 +155,10 @@ pub(crate) fn push_encoded(out: &mut String, text: &str) {
 pub(crate) fn with_host(url: &str, host: &str) -> String {
     let site = site(url);
     let start = cut_word(site, "://").map_or(0, |(scheme, _)| scheme.len() + 3);
-    let (scheme, authority) = site.split_at(start);
+    let (scheme, authority) = (site.get(..start).unwrap_or(""), site.get(start..).unwrap_or(""));
     let path = url.trim_start_matches(|c: char| c <= ' ').get(site.len()..).unwrap_or("");
-    let port = authority.rfind(':').filter(|colon| !authority[*colon..].contains(']'));
-    let port = port.filter(|_| !host.contains(':')).map_or("", |colon| &authority[colon..]);
+    let port = authority.rfind(':').and_then(|colon| authority.get(colon..)).unwrap_or("");
+    let port = if port.contains(']') || host.contains(':') { "" } else { port };
     [scheme, host, port, path].concat()
 }
 
@@ -285,6 +286,13 @@ fn push_query(out: &mut String, query: Option<&str>) {
 /// Appends `folder` + `path` with `.` and `..` segments taken out (RFC 3986 §5.2.4), never cutting
 /// into what `out` holds already. Each byte is written once and cut once, so this is linear.
 fn push_without_dots(out: &mut String, folder: &str, path: &str) {
+    let dotted =
+        |text: &str| text.starts_with('.') || text.as_bytes().windows(2).any(|pair| pair == b"/.");
+    if !dotted(folder) && !dotted(path) {
+        out.push_str(folder);
+        out.push_str(path);
+        return;
+    }
     let root = out.len();
     let absolute = folder.starts_with('/') || (folder.is_empty() && path.starts_with('/'));
     // A folder ends with a slash, so its segments and those of the path never run together.

@@ -170,7 +170,7 @@ impl Driver {
         timer.due = due;
         let (Some(due), Some(callback)) = (due, &timer.callback) else { return };
         // Rounded up: a timer that comes early would only be set again.
-        let millis = due.since(self.now()).as_micros().div_ceil(1000);
+        let millis = (due.since(self.now()).as_micros() as u64).div_ceil(1000);
         let millis = i32::try_from(millis).unwrap_or(i32::MAX);
         timer.handle = self
             .0

@@ -2,7 +2,7 @@
 
 use super::error::Fault;
 use super::{BoxError, BoxErrorKind, FourCc};
-use crate::time::{FLICKS_PER_SECOND, MediaTime};
+use crate::time::MediaTime;
 
 /// Names of elements (RFC 9559 §5.1).
 mod id {
@@ -132,12 +132,8 @@ impl Head {
 
     /// Media time of a time in units of the file.
     pub(super) fn media_time(&self, time: u64) -> MediaTime {
-        const NANOSECONDS: i128 = 1_000_000_000;
-        let flicks = i128::from(time)
-            .saturating_mul(i128::from(self.scale))
-            .saturating_mul(i128::from(FLICKS_PER_SECOND))
-            / NANOSECONDS;
-        MediaTime::from_flicks(i64::try_from(flicks).unwrap_or(i64::MAX))
+        const NANOSECONDS: u32 = 1_000_000_000;
+        MediaTime::from_unsigned(time.saturating_mul(self.scale), NANOSECONDS)
     }
 
     /// Media time of the end, if the file says it.

@@ -161,15 +161,13 @@ impl Resolver<'_, '_> {
         let missing = || ManifestErrorKind::missing_attribute("SegmentTemplate", "media").at(at);
         let media = chain.get(Name::Media).ok_or_else(missing)?;
         let context = template::Context { base: of.base, id: of.id, bandwidth: of.bandwidth };
-        let mut compile = |text: &str| {
-            self.spend(context.base.len() + text.len(), at)?;
-            template::compile(text, &context).map_err(|kind| kind.at(at))
-        };
-        let pattern = compile(media)?;
+        self.spend(context.base.len() + media.len(), at)?;
+        let pattern = template::compile(media, &context).map_err(|kind| kind.at(at))?;
         let init = match chain.get(Name::InitializationTemplate) {
             Some(text) => {
-                let url = compile(text)?.expand(times.start_number, times.origin, 1);
-                Some(InitSegment { url, range: None })
+                self.spend(context.base.len() + text.len(), at)?;
+                let url = template::url(text, &context, times.start_number, times.origin);
+                Some(InitSegment { url: url.map_err(|kind| kind.at(at))?, range: None })
             }
             None => chain.initialization(of.base),
         };

@@ -19,8 +19,50 @@ pub(super) fn compile(
     template: &str,
     context: &Context<'_>,
 ) -> Result<UrlPattern, ManifestErrorKind> {
+    let (absolute, variables) = resolve(template, context)?;
+    let mut parts = Vec::with_capacity(2 * variables.len() + 1);
+    let mut literal = absolute.as_str();
+    while let Some((before, after)) = cut(literal, PLACE as u8) {
+        push_literal(&mut parts, before);
+        let mut rest = after.chars();
+        let place = rest.next().and_then(|index| u32::from(index).checked_sub(FIRST_INDEX));
+        if let Some(variable) = place.and_then(|place| variables.get(place as usize)) {
+            parts.push(variable.clone());
+        }
+        literal = rest.as_str();
+    }
+    push_literal(&mut parts, literal);
+    Ok(UrlPattern::new(parts))
+}
+
+/// The one URL that a template stands for, as that of an initialisation segment does.
+pub(super) fn url(
+    template: &str,
+    context: &Context<'_>,
+    number: u64,
+    time: u64,
+) -> Result<String, ManifestErrorKind> {
+    let (absolute, variables) = resolve(template, context)?;
+    if variables.is_empty() {
+        return Ok(absolute);
+    }
+    Ok(compile(template, context)?.expand(number, time, 1))
+}
+
+fn push_literal(parts: &mut Vec<PatternPart>, literal: &str) {
+    if !literal.is_empty() {
+        parts.push(PatternPart::Literal(literal.to_owned()));
+    }
+}
+
+/// The absolute URL of a template, with places held for its variables, and these.
+#[inline(never)]
+fn resolve(
+    template: &str,
+    context: &Context<'_>,
+) -> Result<(String, Vec<PatternPart>), ManifestErrorKind> {
     let invalid = || ManifestErrorKind::invalid("SegmentTemplate", template);
-    let mut reference = String::with_capacity(template.len());
+    let mut reference = String::with_capacity(template.len() + context.id.len());
     let mut variables = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = cut(rest, b'$') {
@@ -65,21 +107,7 @@ pub(super) fn compile(
     push_text(&mut reference, rest);
 
     // Digits never change how a reference resolves, so resolving once serves every segment.
-    let absolute = url::resolve(context.base, &reference);
-    let mut parts = Vec::with_capacity(2 * variables.len() + 1);
-    for (position, mut literal) in absolute.split(PLACE).enumerate() {
-        if position > 0 {
-            let mut rest = literal.chars();
-            let place = rest.next().and_then(|index| u32::from(index).checked_sub(FIRST_INDEX));
-            let place = place.map(|place| place as usize);
-            parts.extend(place.and_then(|place| variables.get(place)).cloned());
-            literal = rest.as_str();
-        }
-        if !literal.is_empty() {
-            parts.push(PatternPart::Literal(literal.to_owned()));
-        }
-    }
-    Ok(UrlPattern::new(parts))
+    Ok((url::resolve(context.base, &reference), variables))
 }
 
 /// Holds the place of a variable, whose index follows as a character: dots in the reference may
@@ -88,8 +116,12 @@ const PLACE: char = '\u{7f}';
 /// The character of index 0, which means nothing in a URL, nor do those after it.
 const FIRST_INDEX: u32 = 0xe000;
 
-fn push_text(out: &mut String, text: &str) {
-    text.split(PLACE).for_each(|piece| out.push_str(piece));
+fn push_text(out: &mut String, mut text: &str) {
+    while let Some((before, after)) = cut(text, PLACE as u8) {
+        out.push_str(before);
+        text = after;
+    }
+    out.push_str(text);
 }
 
 /// The width in `%0[width]d`.
