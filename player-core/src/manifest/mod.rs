@@ -77,14 +77,14 @@ fn begins_root(text: &[u8], at: usize) -> bool {
     ends && prefixed && before.get(..before.len() - prefix).is_some_and(|b| b.ends_with(b"<"))
 }
 
-/// Sorts representations by bandwidth; equals keep their order. A heap sorts, and only
-/// keys: the standard library's sorts are large, and would be there once for each type.
-pub(crate) fn sort_by_bandwidth<T>(items: &mut Vec<T>, bandwidth: impl Fn(&T) -> u64) {
-    if items.is_sorted_by_key(&bandwidth) {
+/// Sorts by a number; equals keep their order. A heap sorts, and only keys: the standard library's
+/// sorts are large, and would be there once for each type.
+pub(crate) fn sort<T>(items: &mut Vec<T>, by: &dyn Fn(&T) -> u64) {
+    if items.is_sorted_by_key(by) {
         return;
     }
     let order: Vec<(u64, usize)> =
-        items.iter().enumerate().map(|(position, item)| (bandwidth(item), position)).collect();
+        items.iter().enumerate().map(|(position, item)| (by(item), position)).collect();
     let order = BinaryHeap::from(order).into_sorted_vec();
     let mut slots: Vec<Option<T>> = items.drain(..).map(Some).collect();
     items.extend(order.iter().filter_map(|&(_, position)| slots.get_mut(position)?.take()));

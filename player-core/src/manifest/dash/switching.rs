@@ -1,6 +1,6 @@
 //! Adaptation sets between which a player may switch as within one (ISO/IEC 23009-1 §5.3.3.5).
 
-use crate::manifest::{codecs, sort_by_bandwidth};
+use crate::manifest::{codecs, sort};
 use crate::presentation::SwitchingSet;
 
 /// The property that names the ids of such sets.
@@ -25,7 +25,7 @@ pub(super) fn join(sets: &mut Vec<SwitchingSet>) {
             continue;
         };
         first.representations.append(&mut set.representations);
-        sort_by_bandwidth(&mut first.representations, |representation| representation.bandwidth);
+        sort(&mut first.representations, &|representation| representation.bandwidth);
         first.default |= set.default;
         sets.remove(position);
     }

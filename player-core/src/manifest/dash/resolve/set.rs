@@ -12,7 +12,7 @@ use crate::manifest::dash::describe::{self, CONTINUITY};
 use crate::manifest::dash::names::Name;
 use crate::manifest::dash::tree::Element;
 use crate::manifest::dash::{live, protection};
-use crate::manifest::{Fault, ManifestErrorKind, WarningCode, codecs, decimal, sort_by_bandwidth};
+use crate::manifest::{Fault, ManifestErrorKind, WarningCode, codecs, decimal, sort};
 use crate::presentation::{Protection, Purpose, SwitchingSet};
 use crate::time::MediaTime;
 
@@ -116,7 +116,7 @@ impl<'a> Resolver<'a, '_> {
         for set in sets.iter_mut().skip(first) {
             // Thousands of sets with one representation each are not meant to take room for four.
             set.representations.shrink_to_fit();
-            sort_by_bandwidth(&mut set.representations, |representation| representation.bandwidth);
+            sort(&mut set.representations, &|representation| representation.bandwidth);
         }
         Ok(())
     }

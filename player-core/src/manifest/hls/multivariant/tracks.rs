@@ -3,7 +3,7 @@
 use super::{Rendition, RenditionKind, Variant};
 use crate::io::MediaKind;
 use crate::manifest::hls::reading::Reading;
-use crate::manifest::{Fault, ManifestErrorKind, WarningCode, codecs, sort_by_bandwidth};
+use crate::manifest::{Fault, ManifestErrorKind, WarningCode, codecs, sort};
 use crate::presentation::{
     Descriptor, Origin, Purpose, Representation, Segments, SwitchingSet, VideoRange,
 };
@@ -18,14 +18,10 @@ pub(super) fn sets(
     reading: &mut Reading<'_>,
 ) -> Result<Vec<SwitchingSet>, Fault> {
     let first = first.cloned().or_else(|| variants.first().and_then(|v| v.pathway.clone()));
-    if variants.iter().any(|variant| variant.pathway != first) {
-        // Of equals the one of the first pathway comes first.
-        let (here, others) = variants.into_iter().partition(|variant| variant.pathway == first);
-        variants = here;
-        variants.extend::<Vec<_>>(others);
-    }
+    // Of equals the one of the first pathway comes first.
+    sort(&mut variants, &|variant| u64::from(variant.pathway != first));
     // The lowest bandwidth first; equals in the order the author prefers them.
-    sort_by_bandwidth(&mut variants, |variant| variant.bandwidth);
+    sort(&mut variants, &|variant| variant.bandwidth);
     find_redundant(&mut variants);
     let has_picture = variants.iter().any(|variant| !variant.is_audio_only());
     let groups = AudioGroups::new(&variants, renditions, has_picture, reading);
@@ -49,7 +45,7 @@ pub(super) fn sets(
 
     let mut sets = tracks.sets;
     for set in &mut sets {
-        sort_by_bandwidth(&mut set.representations, |representation| representation.bandwidth);
+        sort(&mut set.representations, &|representation| representation.bandwidth);
         name_apart(&mut set.representations);
     }
     // Of pictures in several codecs, the first that can be played is as good as the next.
