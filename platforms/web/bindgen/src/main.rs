@@ -5,6 +5,7 @@
 //! disagree, and there is no command line tool to install.
 
 mod hashes;
+mod imports;
 mod order;
 
 use std::fs;
@@ -66,6 +67,8 @@ fn main() -> Result<()> {
     let module = options.out_dir.join(format!("{stem}_bg.wasm"));
     let (mut js, mut wasm) = (fs::read(&script)?, fs::read(&module)?);
     hashes::number(&mut js, &mut wasm);
+    let mut js = String::from_utf8(js)?;
+    imports::shorten(&mut js, &mut wasm);
     fs::write(script, js)?;
     fs::write(module, order::name_by_likeness(&wasm)?)?;
     Ok(())
