@@ -25,6 +25,10 @@ pub(crate) struct Keeper {
     pub(super) standing: Option<LatencyStanding>,
     /// The viewer paused, and has not gone on yet.
     paused: bool,
+    /// It has been played.
+    begun: bool,
+    /// Playback has been on time once, or was put there.
+    arrived: bool,
     due: Option<Timestamp>,
     no_jump_before: Timestamp,
 }
@@ -45,6 +49,7 @@ pub(super) struct Look {
     pub(super) max_change: Option<f64>,
     pub(super) jump_after: MediaTime,
     pub(super) paused: bool,
+    pub(super) playing: bool,
     /// The rate may be changed.
     pub(super) free: bool,
 }
@@ -64,6 +69,8 @@ impl Keeper {
             rate: 1.0,
             standing: None,
             paused: false,
+            begun: false,
+            arrived: false,
             due: None,
             no_jump_before: Timestamp::default(),
         }
@@ -91,6 +98,17 @@ impl Keeper {
         self.no_jump_before = now + JUMP_PAUSE;
     }
 
+    /// Whether playback may still be put where it belongs without having been late: what is late by now was so before
+    /// it began, because the first bytes took their time or the viewer did.
+    pub(crate) fn is_arriving(&self) -> bool {
+        self.following && !self.arrived
+    }
+
+    /// Playback is where it belongs; `playing` if somebody has seen it there.
+    pub(crate) fn arrives(&mut self, playing: bool) {
+        self.arrived = playing;
+    }
+
     /// Notes how playback stands. Whether that is news.
     pub(crate) fn stands(&mut self, standing: LatencyStanding) -> bool {
         self.standing.replace(standing) != Some(standing)
@@ -98,11 +116,13 @@ impl Keeper {
 
     pub(super) fn judge(&mut self, now: Timestamp, look: &Look) -> Verdict {
         let excess = look.latency - look.target;
-        if self.paused && !look.paused {
+        if self.paused && !look.paused && self.begun {
             // A viewer who paused goes on where that was, unless it was but for a moment.
             self.following &= excess <= look.jump_after;
         }
         self.paused = look.paused;
+        self.begun |= look.playing;
+        self.arrived |= look.playing && excess <= look.tolerance;
         let still = Verdict { rate: 1.0, jump: false, standing: LatencyStanding::Away };
         if look.paused {
             let standing = if self.following { self.standing } else { None };
@@ -164,6 +184,7 @@ mod tests {
             max_change: None,
             jump_after: MediaTime::from_secs(5),
             paused: false,
+            playing: true,
             free: true,
         }
     }
@@ -202,10 +223,22 @@ mod tests {
     fn a_viewer_who_paused_for_long_is_left_in_peace() {
         let mut keeper = Keeper::new();
         let now = Timestamp::from_micros(1);
-        keeper.judge(now, &Look { paused: true, ..look(3000, 3000) });
+        keeper.judge(now, &look(3000, 3000));
+        keeper.judge(now, &Look { paused: true, playing: false, ..look(3000, 3000) });
         let verdict = keeper.judge(now, &look(60_000, 3000));
         assert_eq!(verdict, Verdict { rate: 1.0, jump: false, standing: LatencyStanding::Away });
         assert!(!keeper.following);
+    }
+
+    #[test]
+    fn a_viewer_who_begins_late_begins_live() {
+        let mut keeper = Keeper::new();
+        let now = Timestamp::from_micros(1);
+        keeper.judge(now, &Look { paused: true, playing: false, ..look(3000, 3000) });
+        assert!(keeper.judge(now, &look(60_000, 3000)).jump);
+        assert!(keeper.following && keeper.is_arriving());
+        keeper.judge(now, &look(3100, 3000));
+        assert!(!keeper.is_arriving());
     }
 
     #[test]

@@ -94,6 +94,11 @@ impl Timing {
         self.step.min(self.delay)
     }
 
+    /// So much must be ahead of where playback is put for it to go on from there as if it had come there by itself.
+    pub(crate) fn fair_buffer(&self) -> MediaTime {
+        MediaTime::from_flicks(self.delay.flicks() / 2).max(self.least_buffer())
+    }
+
     /// Where the viewer may go.
     pub(crate) fn seekable(&self) -> TimeRange {
         let end = self.live_position().max(MediaTime::ZERO);
@@ -317,6 +322,7 @@ impl Live {
                 None => jump_after.max(LEAST_JUMP),
             },
             paused: at.paused,
+            playing: at.playing,
             free: at.free && config.catch_up,
         };
         self.keeper.judge(now, &look)
@@ -370,6 +376,7 @@ pub(crate) struct Viewing {
     /// Media ahead.
     pub(crate) buffer: MediaTime,
     pub(crate) paused: bool,
+    pub(crate) playing: bool,
     /// The viewer has not chosen a speed.
     pub(crate) free: bool,
 }

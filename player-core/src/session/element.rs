@@ -128,9 +128,18 @@ impl Session {
             return if opening { Ok(()) } else { self.recover(cx, None, error) };
         }
         self.count_frames(cx, &element);
+        let seeks = element.seeking;
         let moved = self.playback.update(cx, element, self.seeking.is_some() || opening)?;
         if !ready && self.playback.is_ready() {
             cx.totals.startup = Some(cx.now.since(self.loaded_at));
+        }
+        if let Some(to) = moved.filter(|_| seeks) {
+            // By the element's own controls: what the viewer wants counts as if the player had been asked.
+            let within = self.clamp_to_live(cx, to);
+            if within != to {
+                self.go_to(cx, within)?;
+                return Ok(());
+            }
         }
         if let Some(to) = moved {
             cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);

@@ -13,6 +13,8 @@ use crate::time::{MediaTime, TimeRange, Timestamp};
 
 /// Where the viewer may go moves with the clock, and is told anew so often.
 const TELL_EVERY: core::time::Duration = core::time::Duration::from_secs(1);
+/// Playback that begins so much too late is put right.
+const LATE: MediaTime = MediaTime::from_millis(500);
 /// What else moves it by this is news to the app.
 const NEWS: MediaTime = MediaTime::from_secs(1);
 
@@ -177,8 +179,30 @@ impl Session {
         self.go_to(cx, to)
     }
 
+    /// Before it has begun, and in its first moments, playback is put where it belongs as soon as media is held there:
+    /// at the pace of catching up it would take a minute what a slow start cost.
+    fn arrive(&mut self, cx: &mut Context<'_>, timing: &Timing) -> Result<bool, Error> {
+        let from = self.playback.playhead(cx.now);
+        let to = timing.live_position();
+        let bound = if timing.low_latency { LATE } else { timing.step };
+        let status = self.playback.status();
+        // One who has not begun yet is not played to: that would go on for ever.
+        let waits = matches!(status, PlaybackStatus::Paused | PlaybackStatus::Ended);
+        let free = self.attached && !waits && self.seeking.is_none();
+        if !free || to - from <= bound || !self.live.keeper.is_arriving() {
+            return Ok(false);
+        }
+        let held = self.streams.iter().all(|stream| stream.ahead(to) >= timing.fair_buffer());
+        if !held {
+            return Ok(false);
+        }
+        self.live.keeper.arrives(status == PlaybackStatus::Playing);
+        self.go_to(cx, to)?;
+        Ok(true)
+    }
+
     fn keep_latency(&mut self, cx: &mut Context<'_>, timing: &Timing) -> Result<(), Error> {
-        if !self.attached || !self.playback.is_ready() {
+        if self.arrive(cx, timing)? || !self.attached || !self.playback.is_ready() {
             return Ok(());
         }
         let Some(presentation) = &self.presentation else { return Ok(()) };
@@ -189,6 +213,7 @@ impl Session {
             playhead,
             buffer: ahead.unwrap_or(MediaTime::ZERO),
             paused: matches!(status, PlaybackStatus::Paused | PlaybackStatus::Ended),
+            playing: status == PlaybackStatus::Playing,
             free: self.rate == 1.0,
         };
         let verdict = self.live.judge(presentation, &cx.config.live, cx.now, timing, &at);
@@ -221,7 +246,7 @@ impl Session {
     }
 
     /// Playback goes on elsewhere, by the player's own choice.
-    fn go_to(&mut self, cx: &mut Context<'_>, to: MediaTime) -> Result<(), Error> {
+    pub(super) fn go_to(&mut self, cx: &mut Context<'_>, to: MediaTime) -> Result<(), Error> {
         self.live.keeper.moved(cx.now);
         self.move_element(cx, to);
         cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);

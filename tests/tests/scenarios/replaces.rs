@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kinora_core::Config;
 use kinora_core::io::{Decision, Event, Input, MediaCommand, MediaKind, Warning};
-use kinora_tests::world::content::Film;
+use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::film::Addressing;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays, seconds};
 
@@ -138,4 +139,30 @@ fn a_seek_ends_a_replacement_and_loses_nothing() {
     world.run_to_end(Duration::from_secs(60));
     assert_eq!(world.player.state().totals.stalls, 0);
     assert_eq!(world.kept_bodies(), 0);
+}
+
+#[test]
+fn an_index_that_cannot_be_had_is_not_asked_for_again_and_again() {
+    let film = Film { addressing: Addressing::OneFile, ..film() };
+    let mut world = world(&film, rising());
+    for (_, height) in &film.rungs[1..] {
+        let part = format!("v{height}/media-0.mp4");
+        world.origin.fail(&part, u32::MAX, FaultKind::Status(500));
+    }
+    world.load(&dash());
+    world.run_to_end(Duration::from_secs(180));
+    for (_, height) in &film.rungs[1..] {
+        let part = format!("v{height}/media-0.mp4");
+        let asked: Vec<u64> = world
+            .requests
+            .iter()
+            .filter(|(_, request)| request.url.contains(&part))
+            .map(|(at, _)| at.micros() / 1_000_000)
+            .collect();
+        let most = asked
+            .iter()
+            .map(|from| asked.iter().filter(|at| (*from..from + 60).contains(*at)).count());
+        // The attempts of one budget, and no more for a minute.
+        assert!(most.max().unwrap_or(0) <= 5, "{part} at {asked:?} s");
+    }
 }

@@ -66,16 +66,17 @@ impl Stream {
             }
             Outcome::Restarts { id, .. } => self.lose_chunks(id),
             Outcome::Failed { error, .. } => {
+                // Whatever it was wanted for, the next segment of this representation would want it again.
+                if let Fetch::Index { key, .. } = &self.fetch {
+                    self.set_aside(*key, world.cx.now);
+                }
                 if let Some(range) = self.replacing() {
                     self.leave_alone(range);
                     self.fetch = Fetch::Idle;
                     return Ok(None);
                 }
                 let key = match core::mem::replace(&mut self.fetch, Fetch::Idle) {
-                    Fetch::Index { key, .. } => {
-                        self.set_aside(key, world.cx.now);
-                        key
-                    }
+                    Fetch::Index { key, .. } => key,
                     Fetch::Segment { chosen, .. } if world.presentation.live.is_some() => {
                         return self
                             .miss(world, (chosen.key, &chosen.segment), chosen.hinted, error)

@@ -77,7 +77,7 @@ export class Server {
   }
 }
 
-async function address(output) {
+export async function address(output) {
   for await (const line of createInterface(output)) {
     const match = /listening on (http:\S+)/.exec(line);
     if (match) return match[1].replace(/\/$/, '');

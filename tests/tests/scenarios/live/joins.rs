@@ -6,9 +6,11 @@ use kinora_core::Config;
 use kinora_core::config::LiveConfig;
 use kinora_core::io::{Input, Source};
 use kinora_core::time::MediaTime;
+use kinora_tests::world::content::FaultKind;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 
-use super::{ALL, Way, latency, playing, stalls, start, world_with, zero};
+use super::{ALL, Way, latency, live, playing, stalls, start, world_with, zero};
 
 #[test]
 fn as_far_behind_as_is_asked_for() {
@@ -57,4 +59,38 @@ fn where_the_app_wants_to_start_if_that_is_still_there() {
         world.element.position > at + MediaTime::from_secs(2)
     });
     assert!(world.element.position < at + MediaTime::from_secs(4));
+}
+
+#[test]
+fn a_slow_start_is_not_carried_along() {
+    for way in [Way::LowLatencyHls, Way::Chunked] {
+        let broadcast = way.broadcast();
+        let url = way.url(&broadcast);
+        let mut world = super::world(broadcast, Network::constant(8_000));
+        // The first of everything takes four seconds to come.
+        world.origin.fail("/init.mp4", 2, FaultKind::Delay(Duration::from_secs(4)));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(3));
+        let behind = latency(&world, zero(&world, way));
+        assert!((1.5..2.6).contains(&behind), "{way:?}: {behind} s behind");
+        assert_eq!(stalls(&world), 0, "{way:?}");
+    }
+}
+
+#[test]
+fn a_viewer_who_presses_play_late_sees_what_happens_then() {
+    for way in ALL {
+        let broadcast = way.broadcast();
+        let url = way.url(&broadcast);
+        let mut world = super::world(broadcast, Network::constant(8_000));
+        world.element.faults.refuses_autoplay = true;
+        world.load(&url);
+        world.run_for(Duration::from_secs(50));
+        world.act(&Action::Play);
+        world.run_for(Duration::from_secs(4));
+        let behind = latency(&world, zero(&world, way));
+        let most = if matches!(way, Way::LowLatencyHls | Way::Chunked) { 2.6 } else { 8.6 };
+        assert!(behind < most, "{way:?}: {behind} s behind");
+        assert!(live(&world).following, "{way:?}");
+    }
 }
