@@ -293,6 +293,9 @@ impl Playlists {
             let Some(next) = one.next.as_ref().filter(|next| idle && next.at <= cx.now) else {
                 continue;
             };
+            // What was to be left out may be what is missing by now: a device may have slept.
+            let fresh = next.delta.then(|| one.playlist.reload(&one.url, cx.now)).flatten();
+            let next = fresh.as_ref().unwrap_or(next);
             let patience = one.playlist.target_duration.times(3).to_duration();
             let places = requests.origins.place(&next.url);
             let wish = Wish {
@@ -331,7 +334,7 @@ impl Playlists {
         let index = index_mut(presentation, key)?;
         core::mem::swap(index, &mut one.playlist.index);
         let refreshed = answer.map(|(body, url)| one.playlist.refresh(body, url, asked));
-        let (mut changed, mut astray) = (false, false);
+        let (mut changed, mut astray, mut incomplete) = (false, false, false);
         match refreshed {
             Some(Ok(refreshed)) => {
                 changed = refreshed.changed;
@@ -339,6 +342,7 @@ impl Playlists {
                     refreshed.deviation,
                     Some(Deviation::Missed { .. } | Deviation::Restarted { .. })
                 );
+                incomplete = matches!(refreshed.deviation, Some(Deviation::Incomplete { .. }));
                 super::tell(cx, &one.url, refreshed.warnings);
             }
             Some(Err(error)) => super::complain(cx, &one.url, &error),
@@ -353,7 +357,11 @@ impl Playlists {
             }
             one.note_edge(cx.now);
         }
-        one.note(cx, changed);
+        match &mut one.next {
+            // There is news, only not in what was answered: the whole is asked for.
+            Some(next) if incomplete => next.at = cx.now,
+            _ => one.note(cx, changed),
+        }
         let index = index_mut(presentation, key)?;
         core::mem::swap(index, &mut one.playlist.index);
         if astray {

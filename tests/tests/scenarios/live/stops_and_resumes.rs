@@ -6,8 +6,9 @@ use kinora_core::io::{Event, RequestKind, Warning};
 use kinora_core::time::Timestamp;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 
-use super::{Way, assert_nothing_twice, errors, live, start, world};
+use super::{ALL, Way, assert_nothing_twice, errors, live, start, world};
 
 #[test]
 fn what_is_there_is_played_and_the_rest_when_it_comes() {
@@ -59,5 +60,25 @@ fn what_is_there_is_played_and_the_rest_when_it_comes() {
         world.run_for(Duration::from_secs(10));
         assert!((world.element.position - before).seconds() > 9.0, "{way:?}");
         assert_nothing_twice(&world);
+    }
+}
+
+#[test]
+fn a_device_that_slept_meanwhile_goes_on_at_once() {
+    for way in ALL {
+        let broadcast = Broadcast { stale: Some((7_000, 60_000)), ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        world.least_kbps = 9_000;
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(24));
+        let asleep = world.element.position;
+        world.act(&Action::Sleep(Duration::from_secs(7_200)));
+        world.run_for(Duration::from_secs(8));
+        assert!((world.element.position - asleep).seconds() > 7_000.0, "{way:?}");
+        let before = world.element.position;
+        world.run_for(Duration::from_secs(5));
+        assert!((world.element.position - before).seconds() > 4.5, "{way:?}");
+        assert!(errors(&world).is_empty(), "{way:?}");
     }
 }
