@@ -115,6 +115,9 @@ pub struct SwitchingSet {
     pub properties: Vec<Descriptor>,
     /// The author wants it played unless the viewer says otherwise.
     pub default: bool,
+    /// It may be chosen without the viewer's asking for it by name: because there is no default, say
+    /// (`AUTOSELECT`). In DASH any may.
+    pub auto_select: bool,
     /// Higher is preferred among sets of a kind (`@selectionPriority`); 1 unless stated.
     pub priority: u32,
     /// Name of the captions inside the video's own stream that this track stands for
@@ -171,6 +174,7 @@ impl SwitchingSet {
             accessibility: Vec::new(),
             properties: Vec::new(),
             default: false,
+            auto_select: true,
             priority: 1,
             in_stream: None,
             event_schemes: Vec::new(),
@@ -210,6 +214,8 @@ pub struct Representation {
     pub channels: Option<u32>,
     /// Samples of sound in a second.
     pub sampling_rate: Option<u32>,
+    /// Bits in a sample of sound (`BIT-DEPTH`).
+    pub bit_depth: Option<u32>,
     /// The author's order of quality, higher is better (`SCORE`; DASH `@qualityRanking`, negated).
     pub score: Option<f64>,
     /// How the picture is laid out for stereo or a projection (`REQ-VIDEO-LAYOUT`), as written.
@@ -294,6 +300,7 @@ impl Representation {
             video_range: VideoRange::Sdr,
             channels: None,
             sampling_rate: None,
+            bit_depth: None,
             score: None,
             layout: None,
             hdcp: None,

@@ -21,7 +21,8 @@ pub(super) fn same_track(set: &SwitchingSet) -> TrackKey {
     (set.language.clone(), set.label.clone(), set.roles.clone())
 }
 
-/// For each period the set of a kind that is preferred, else its first.
+/// For each period the set of a kind that is preferred, else its first; one that is only for those who
+/// ask for it comes last.
 pub(super) fn choose_sets(
     presentation: &Presentation,
     kind: MediaKind,
@@ -33,7 +34,10 @@ pub(super) fn choose_sets(
         .map(|period| {
             let of_kind =
                 || (0..period.sets.len()).filter(|&index| period.sets[index].kind == kind);
-            of_kind().find(|&index| preferred(&period.sets[index])).or_else(|| of_kind().next())
+            of_kind()
+                .find(|&index| preferred(&period.sets[index]))
+                .or_else(|| of_kind().find(|&index| period.sets[index].auto_select))
+                .or_else(|| of_kind().next())
         })
         .collect()
 }
@@ -62,4 +66,28 @@ pub(super) fn tracks(presentation: &Presentation, streams: &[Stream]) -> Vec<Tra
         }
     }
     tracks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presentation::{Period, SwitchingSet};
+
+    #[test]
+    fn what_is_only_for_those_who_ask_for_it_comes_last() {
+        let set = |default, auto_select| SwitchingSet {
+            default,
+            auto_select,
+            ..SwitchingSet::new(MediaKind::Audio)
+        };
+        let chosen = |sets: Vec<SwitchingSet>| {
+            let periods = vec![Period { sets, ..Period::default() }];
+            let presentation = Presentation { periods, ..Presentation::default() };
+            choose_sets(&presentation, MediaKind::Audio, |set| set.default)
+        };
+        assert_eq!(chosen(vec![set(false, false), set(false, true)]), [Some(1)]);
+        assert_eq!(chosen(vec![set(false, true), set(true, true)]), [Some(1)]);
+        assert_eq!(chosen(vec![set(false, false), set(false, false)]), [Some(0)]);
+        assert_eq!(chosen(Vec::new()), [None]);
+    }
 }

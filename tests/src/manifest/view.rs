@@ -316,6 +316,7 @@ fn set(set: &SwitchingSet, answer: &Answer, most: usize) -> Value {
     view.add_list("accessibility", set.accessibility.iter().map(descriptor));
     view.add_list("properties", set.properties.iter().map(descriptor));
     view.flag("default", set.default);
+    view.flag("only_if_asked_for", !set.auto_select);
     if set.priority != 1 {
         view.put("priority", set.priority);
     }
@@ -427,6 +428,7 @@ fn representation(of: &Representation, answer: &Answer, most: usize) -> Value {
     }
     view.add("channels", of.channels);
     view.add("sampling_rate", of.sampling_rate);
+    view.add("bit_depth", of.bit_depth);
     view.add("score", of.score);
     view.add("layout", of.layout.clone());
     view.add("hdcp", of.hdcp.clone());

@@ -135,6 +135,7 @@ impl<'a> Resolver<'a, '_> {
                 let least = rates.split(' ').next()?;
                 decimal::integer(least).and_then(|rate| u32::try_from(rate).ok())
             }),
+            bit_depth: None,
             score: written.get(Name::QualityRanking).and_then(decimal::float).map(|rank| -rank),
             layout: None,
             hdcp: None,

@@ -127,7 +127,6 @@ impl<'a> Resolver<'a, '_> {
         let element = set.element;
         let mut out = SwitchingSet {
             id: element.owned(Name::Id),
-            kind: set.kind,
             purpose: match (set.said.tiles, set.said.trick_play) {
                 (Some(_), _) => Purpose::Thumbnails,
                 (_, Some("")) => Purpose::TrickPlay { of: None },
@@ -138,18 +137,7 @@ impl<'a> Resolver<'a, '_> {
                 None | Some("") => None,
                 Some(language) => Some(language.to_owned()),
             },
-            label: None,
-            labels: Vec::new(),
-            roles: Vec::new(),
-            accessibility: Vec::new(),
-            properties: Vec::new(),
-            default: false,
-            priority: 1,
-            in_stream: None,
-            event_schemes: Vec::new(),
-            reference_times: Vec::new(),
-            continues: None,
-            representations: Vec::new(),
+            ..SwitchingSet::new(set.kind)
         };
         if let Some(priority) = element.get(Name::SelectionPriority) {
             match decimal::integer(priority).and_then(|priority| u32::try_from(priority).ok()) {

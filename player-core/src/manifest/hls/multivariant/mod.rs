@@ -100,11 +100,13 @@ struct Rendition {
     language: Option<String>,
     associated_language: Option<String>,
     default: bool,
+    auto_select: bool,
     forced: bool,
     characteristics: String,
     in_stream: Option<String>,
     channels: Option<u32>,
     sampling_rate: Option<u32>,
+    bit_depth: Option<u32>,
     stable_id: Option<String>,
 }
 
@@ -264,6 +266,11 @@ impl MultivariantReader<'_> {
         }
         let channels = attributes.string("CHANNELS", reading);
         let channels = channels.as_deref().and_then(|text| text.split('/').next());
+        let (default, auto_select) = (attributes.yes("DEFAULT"), attributes.yes("AUTOSELECT"));
+        if default && !auto_select && attributes.word("AUTOSELECT").is_some() {
+            let message = "EXT-X-MEDIA has DEFAULT=YES and AUTOSELECT=NO";
+            reading.warnings.add(line, WarningCode::Inconsistent, message);
+        }
         let number = |text: Option<u64>| text.and_then(|number| u32::try_from(number).ok());
         self.renditions.push(Rendition {
             kind,
@@ -273,12 +280,14 @@ impl MultivariantReader<'_> {
             name: name.or_else(|| language.clone()).unwrap_or_default(),
             language,
             associated_language: attributes.string("ASSOC-LANGUAGE", reading),
-            default: attributes.yes("DEFAULT"),
+            default,
+            auto_select: auto_select || default,
             forced: attributes.yes("FORCED"),
             characteristics: attributes.string("CHARACTERISTICS", reading).unwrap_or_default(),
             in_stream,
             channels: number(channels.and_then(crate::manifest::decimal::integer)),
             sampling_rate: number(attributes.integer("SAMPLE-RATE", reading)),
+            bit_depth: number(attributes.integer("BIT-DEPTH", reading)),
             stable_id: attributes.string("STABLE-RENDITION-ID", reading),
         });
     }

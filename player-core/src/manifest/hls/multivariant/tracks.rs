@@ -294,6 +294,7 @@ impl<'v> Tracks<'_, 'v, '_> {
         let set = self.set_of(rendition, kind, &representation.codecs);
         let Some(set) = self.sets.get_mut(set) else { return Ok(()) };
         set.default |= rendition.default;
+        set.auto_select |= rendition.auto_select;
         let same = |other: &Representation| match &other.segments {
             // From the end, where URLs differ.
             Segments::Playlist { url: other } => other.bytes().rev().eq(url.bytes().rev()),
@@ -319,6 +320,7 @@ impl<'v> Tracks<'_, 'v, '_> {
         };
         representation.channels = rendition.channels;
         representation.sampling_rate = rendition.sampling_rate;
+        representation.bit_depth = rendition.bit_depth;
         representation.origins = first_origin(&url, pathway);
         representation.segments = Segments::Playlist { url };
         set.representations.push(representation);
@@ -354,6 +356,7 @@ impl<'v> Tracks<'_, 'v, '_> {
                 properties: rendition.associated_language.iter().map(property).collect(),
                 in_stream: rendition.in_stream.clone(),
                 default: rendition.default,
+                auto_select: rendition.auto_select,
                 ..SwitchingSet::new(kind)
             });
             self.sets.len() - 1

@@ -40,6 +40,22 @@ fn pictures_and_sound_apart() {
 }
 
 #[test]
+fn what_is_only_for_those_who_ask_for_it_says_so() {
+    let (sets, warnings) = first_period(
+        "#EXTM3U\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Commentary\",AUTOSELECT=NO,URI=\"c.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"English\",AUTOSELECT=YES,BIT-DEPTH=24,URI=\"e.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Music\",URI=\"m.m3u8\"\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Main\",DEFAULT=YES,AUTOSELECT=NO,URI=\"d.m3u8\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=1100000,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"a\"\nv.m3u8\n",
+    );
+    let sound: Vec<_> = sets[1..].iter().map(|s| (s.auto_select, s.default)).collect();
+    assert_eq!(sound, [(false, false), (true, false), (false, false), (true, true)]);
+    assert_eq!(sets[2].representations[0].bit_depth, Some(24));
+    assert_eq!(warnings, ["EXT-X-MEDIA has DEFAULT=YES and AUTOSELECT=NO"]);
+}
+
+#[test]
 fn one_picture_with_several_audio_groups_is_one_representation() {
     let (sets, _) = first_period(
         "#EXTM3U\n\
