@@ -110,7 +110,7 @@ impl Live {
         let display = Display::new();
         let outcome = {
             let air = live::air(&plan, &channel, |news| status.set(news));
-            let ended = end_of(duration, air);
+            let ended = end_of(&channel, duration, air);
             follow(ended, &channel, || display.show(&channel, status.get(), address)).await
         };
         let failed_to_begin = !channel.look(|broadcast| broadcast.is_on());
@@ -154,12 +154,20 @@ fn seconds(flag: &'static str, value: f64) -> Result<Duration> {
         .ok_or_else(|| Error::Option { flag, reason: format!("{value} is no length of time") })
 }
 
-/// The broadcast's own end, the operator's, or that of the time it has.
-async fn end_of(duration: Duration, air: impl Future<Output = Result<()>>) -> Result<()> {
+/// The broadcast's own end, the operator's, or that of the time it has once it is on.
+async fn end_of(
+    channel: &Channel,
+    duration: Duration,
+    air: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let time = async {
+        channel.wait(Duration::MAX, |broadcast| broadcast.is_on().then_some(())).await;
+        tokio::time::sleep(duration).await;
+    };
     tokio::select! {
         ended = air => ended,
         () = stop_requested() => Ok(()),
-        () = tokio::time::sleep(duration) => Ok(()),
+        () = time => Ok(()),
     }
 }
 
