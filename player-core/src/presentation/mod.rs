@@ -7,7 +7,6 @@ pub(crate) mod index;
 mod live;
 mod protection;
 mod source;
-pub(crate) mod switching;
 
 pub use descriptor::{Descriptor, Label, SessionData, UnknownTag};
 pub use event::{Asset, EventData, EventTime, Interstitial, Scte35, TimedEvent};

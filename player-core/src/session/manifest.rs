@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::io::{MediaKind, SourceFormat, Warning};
 use crate::manifest::{self, Parsed};
 use crate::pictures::Pictures;
-use crate::presentation::{Presentation, switching};
+use crate::presentation::Presentation;
 use crate::steering::{Format, Steering};
 use crate::stream::{Key, Stream};
 use crate::support;
@@ -47,9 +47,6 @@ impl Session {
         }
         let mut presentation = parsed.value;
         self.pictures = Pictures::of(&presentation);
-        for period in &mut presentation.periods {
-            switching::merge(&mut period.sets);
-        }
         support::keep_playable(&mut presentation).map_err(|feature| Error::Unsupported {
             url: url.to_owned(),
             feature: feature.to_owned(),

@@ -1,4 +1,5 @@
-//! Adaptation sets between which a player may switch as within one (ISO/IEC 23009-1 §5.3.3.5).
+//! Adaptation sets between which a player may switch as within one (ISO/IEC 23009-1 §5.3.3.5): manifests
+//! keep apart what has different keys.
 
 use crate::manifest::{codecs, sort};
 use crate::presentation::SwitchingSet;
@@ -50,5 +51,6 @@ fn is_alike(one: &SwitchingSet, other: &SwitchingSet) -> bool {
     one.kind == other.kind
         && one.purpose == other.purpose
         && one.language == other.language
+        && one.roles == other.roles
         && family(one) == family(other)
 }
