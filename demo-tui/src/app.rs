@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_util::StreamExt;
+use kinora_native::core::config::DrmConfig;
 use kinora_native::core::io::PlaybackStatus;
 use kinora_native::transport::HttpTransport;
-use kinora_native::{Event, MediaTime, Options, Player, PlayerError, Selection};
+use kinora_native::{Config, Event, MediaTime, Options, Player, PlayerError, Selection};
 use ratatui::DefaultTerminal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -32,16 +33,25 @@ pub(crate) enum AppError {
     Transport(#[from] kinora_native::transport::HttpTransportError),
 }
 
-/// Plays `url` until the viewer has enough, and tells where that is, in whole seconds. After a fatal error the screen
+/// What to play.
+pub(crate) struct Film<'a> {
+    pub(crate) url: &'a str,
+    /// Where to start, in seconds.
+    pub(crate) start: f64,
+    /// Who gives the keys.
+    pub(crate) drm: DrmConfig,
+}
+
+/// Plays a film until the viewer has enough, and tells where that is, in whole seconds. After a fatal error the screen
 /// stays until they quit.
 pub(crate) async fn run(
     terminal: &mut DefaultTerminal,
-    url: &str,
-    start: f64,
+    Film { url, start, drm }: Film<'_>,
     position: Option<watch::Sender<u32>>,
 ) -> Result<(), AppError> {
     let transport = HttpTransport::new()?;
     let options = Options {
+        config: Config { drm, ..Config::default() },
         start: (start > 0.0).then(|| MediaTime::from_seconds(start)),
         transport: Some(std::sync::Arc::new(transport.clone())),
         ..Options::default()

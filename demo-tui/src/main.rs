@@ -14,6 +14,7 @@ use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
+use kinora_native::drm;
 
 use journey::Start;
 use service::Service;
@@ -35,6 +36,12 @@ struct Arguments {
     /// Start so many seconds into the media.
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     start: f64,
+    /// Where ClearKey licences are, for an encrypted film; otherwise where the manifest says.
+    #[arg(long, value_name = "URL", conflicts_with = "service")]
+    license_url: Option<String>,
+    /// A header field of requests for licences and keys, such as `Authorization=Bearer …`; repeatable.
+    #[arg(long = "license-header", value_name = "NAME=VALUE", value_parser = drm::header, conflicts_with = "service")]
+    license_headers: Vec<(String, String)>,
 }
 
 const AFTER_HELP: &str = "\
@@ -83,7 +90,14 @@ async fn main() -> ExitCode {
     };
     let outcome = match (start, &arguments.url) {
         (Some(start), _) => journey::run(&mut terminal, start).await,
-        (None, Some(url)) => app::run(&mut terminal, url, arguments.start, None).await,
+        (None, Some(url)) => {
+            let film = app::Film {
+                url,
+                start: arguments.start,
+                drm: drm::clear_key(arguments.license_url, arguments.license_headers),
+            };
+            app::run(&mut terminal, film, None).await
+        }
         (None, None) => Ok(()),
     };
     ratatui::restore();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kinora_native::core::config::DrmConfig;
+use kinora_native::drm;
 use reqwest::{Client, Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -97,6 +99,8 @@ pub(crate) struct Playback {
     pub(crate) dash: Option<String>,
     pub(crate) resume_seconds: u32,
     pub(crate) heartbeat_interval: u32,
+    /// Where licences are, if it is encrypted.
+    pub(crate) license_url: Option<String>,
 }
 
 impl Service {
@@ -159,6 +163,16 @@ impl Service {
 
     pub(crate) async fn end(&mut self, id: &str) -> Result<(), ServiceError> {
         self.ask::<Value>(Method::DELETE, &format!("/v1/playbacks/{id}"), None).await.map(drop)
+    }
+
+    /// Who gives the keys of what is played.
+    pub(crate) fn drm(&self, playback: &Playback) -> DrmConfig {
+        let url = playback.license_url.as_ref().map(|link| self.url(link));
+        let token = self.tokens.as_ref().filter(|_| url.is_some());
+        let header = |tokens: &Tokens| {
+            ("Authorization".to_owned(), format!("Bearer {}", tokens.access_token))
+        };
+        drm::clear_key(url, token.map(header).into_iter().collect())
     }
 
     /// The URL of something that the service names.

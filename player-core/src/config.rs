@@ -247,7 +247,8 @@ pub struct KeySystemConfig {
     pub key_system: String,
     /// Where licences are, in place of where the manifest says.
     pub license_url: Option<String>,
-    /// Header fields of licence requests, such as `Authorization`. A session log has none of them.
+    /// Header fields of licence requests, such as `Authorization`; those of ClearKey go with requests for bare keys
+    /// (HLS `identity`), too. A session log has none of them.
     pub headers: Vec<(String, String)>,
     /// How well pictures must be protected, in the key system's words.
     pub video_robustness: Option<String>,

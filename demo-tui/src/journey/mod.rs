@@ -184,7 +184,9 @@ impl Journey {
             u64::from(playback.heartbeat_interval).max(1),
         ));
         beats.tick().await;
-        let played = app::run(terminal, &url, start.seconds(), Some(position));
+        let drm = self.service.drm(playback);
+        let film = app::Film { url: &url, start: start.seconds(), drm };
+        let played = app::run(terminal, film, Some(position));
         tokio::pin!(played);
         let outcome = loop {
             tokio::select! {

@@ -30,7 +30,7 @@
 #![deny(missing_docs)]
 
 mod driver;
-mod drm;
+pub mod drm;
 pub mod element;
 pub mod headless;
 mod player;

@@ -122,6 +122,23 @@ async fn what_the_packager_encrypts_plays_with_its_keys() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn segments_encrypted_as_a_whole_play_with_their_keys() {
+    if encoder_missing() {
+        return;
+    }
+    let (transport, keys) = film(Method::Aes128, Some(2.0)).await;
+    for Key { id, key, .. } in &keys {
+        let url = format!("http://cdn.example/v1/license/keys/{id}");
+        transport.insert(url, Entry::new("application/octet-stream", key.expose().to_vec()));
+    }
+    let report = played(&transport, "master.m3u8").await;
+    assert_eq!(report.status.0, PlaybackStatus::Ended, "{report:#?}");
+    assert_eq!((report.stalls, report.errors.len(), report.video_frames), (0, 0, 100));
+    assert!((report.decoded_audio_s - 4.0).abs() < 0.1, "{report:#?}");
+    assert!((0.01..0.5).contains(&report.audio_rms) && report.silent_audio_s < 0.5, "{report:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_licence_the_error_says_so_and_nothing_plays() {
     if encoder_missing() {
         return;

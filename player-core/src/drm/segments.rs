@@ -3,6 +3,7 @@
 
 use kinora_cenc::{ContentKey, segment};
 
+use super::system::Family;
 use super::{Access, json};
 use crate::context::Context;
 use crate::error::{Error, Severity};
@@ -165,8 +166,14 @@ impl SegmentKeys {
 
 impl State {
     fn ask(cx: &mut Context<'_>, requests: &mut Requests, url: &str) -> Self {
-        let places = requests.origins.place(url);
-        Self::Asked(requests.start(cx, Wish::new(RequestKind::Key, places)))
+        let mut wish = Wish::new(RequestKind::Key, requests.origins.place(url));
+        // A bare key is what ClearKey's licences hold, too.
+        for system in &cx.config.drm.key_systems {
+            if Family::of_key_system(&system.key_system) == Some(Family::ClearKey) {
+                wish.headers.extend_from_slice(&system.headers);
+            }
+        }
+        Self::Asked(requests.start(cx, wish))
     }
 
     fn of(cx: &mut Context<'_>, url: &str, bytes: &[u8]) -> Self {

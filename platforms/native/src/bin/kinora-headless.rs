@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kinora_core::abr::Rule;
-use kinora_core::config::{AbrConfig, Config, DrmConfig, KeySystemConfig};
+use kinora_core::config::{AbrConfig, Config};
 use kinora_core::io::MediaKind;
 use kinora_core::time::MediaTime;
 use kinora_native::headless::{self, HeadlessOptions, HeadlessRun};
-use kinora_native::{HeadlessReport, Options, Snapshot};
+use kinora_native::{HeadlessReport, Options, Snapshot, drm};
 
 /// Plays a manifest in real time without a screen: the sound is decoded, the pictures are counted,
 /// and a report accounts for every second that was played.
@@ -42,28 +42,8 @@ struct Arguments {
     #[arg(long, value_name = "URL", value_parser = http_url)]
     license_url: Option<String>,
     /// A header field of licence requests, such as `Authorization=Bearer …`; repeatable.
-    #[arg(long = "license-header", value_name = "NAME=VALUE", value_parser = header)]
+    #[arg(long = "license-header", value_name = "NAME=VALUE", value_parser = drm::header)]
     license_headers: Vec<(String, String)>,
-}
-
-impl Arguments {
-    fn drm(&self) -> DrmConfig {
-        if self.license_url.is_none() && self.license_headers.is_empty() {
-            return DrmConfig::default();
-        }
-        let system = KeySystemConfig {
-            key_system: "org.w3.clearkey".to_owned(),
-            license_url: self.license_url.clone(),
-            headers: self.license_headers.clone(),
-            ..KeySystemConfig::default()
-        };
-        DrmConfig { key_systems: vec![system] }
-    }
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 const EXIT_CODES: &str = "\
@@ -87,7 +67,10 @@ async fn main() -> ExitCode {
                     max_height: arguments.max_height,
                     ..AbrConfig::default()
                 },
-                drm: arguments.drm(),
+                drm: drm::clear_key(
+                    arguments.license_url.clone(),
+                    arguments.license_headers.clone(),
+                ),
                 record: arguments.record.is_some(),
                 ..Config::default()
             },

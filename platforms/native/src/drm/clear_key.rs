@@ -8,7 +8,7 @@ use kinora_core::presentation::KeyId;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-const NAME: &str = "org.w3.clearkey";
+pub(super) const NAME: &str = "org.w3.clearkey";
 /// A licence with more keys is none.
 const MOST_KEYS: usize = 4096;
 

@@ -3,9 +3,11 @@
 //! It is a key exchange for development and light protection, not a DRM: whoever controls the process has the keys.
 
 mod clear_key;
+mod config;
 mod decrypt;
 
 pub(crate) use clear_key::ClearKey;
+pub use config::{clear_key, header};
 pub(crate) use decrypt::{Opened, open_init};
 
 use bytes::Bytes;

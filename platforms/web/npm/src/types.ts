@@ -104,7 +104,7 @@ export interface KeySystemConfig {
   name: string;
   /** Where licences are, in place of where the manifest says; absolute. */
   licenseUrl?: string;
-  /** Header fields of licence requests. */
+  /** Header fields of licence requests; those of ClearKey go with requests for bare keys (HLS `AES-128`), too. */
   headers?: Record<string, string>;
   /** How well pictures must be protected, in the key system's words. */
   videoRobustness?: string;
