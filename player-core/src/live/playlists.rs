@@ -16,6 +16,8 @@ use super::backoff;
 
 /// So many versions are looked back at to tell where the live edge runs.
 const EDGES: usize = 8;
+/// A reload that is so late was planned before the device slept.
+const OVERDUE: Duration = Duration::from_secs(5);
 
 /// The playlists of a live presentation that have been loaded.
 #[derive(Debug, Default)]
@@ -294,8 +296,9 @@ impl Playlists {
                 continue;
             };
             // What was to be left out may be what is missing by now: a device may have slept.
-            let fresh = next.delta.then(|| one.playlist.reload(&one.url, cx.now)).flatten();
-            let next = fresh.as_ref().unwrap_or(next);
+            let late = next.delta && cx.now.since(next.at) > OVERDUE;
+            let whole = Reload { url: one.url.clone(), at: next.at, blocking: false, delta: false };
+            let next = if late { &whole } else { next };
             let patience = one.playlist.target_duration.times(3).to_duration();
             let places = requests.origins.place(&next.url);
             let wish = Wish {

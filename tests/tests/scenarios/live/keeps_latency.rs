@@ -103,3 +103,23 @@ fn a_viewer_who_pauses_is_left_where_that_was() {
     assert!((20.0..24.0).contains(&behind), "{behind} s behind");
     assert!(!live(&world).following);
 }
+
+#[test]
+fn each_reload_waits_for_the_part_that_comes_next() {
+    let mut world = playing(Way::LowLatencyHls);
+    world.run_for(Duration::from_secs(30));
+    let directive = |url: &str, name: &str| -> Option<u64> {
+        url.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)?.parse().ok())
+    };
+    let reloads: Vec<(u64, u64)> = world
+        .requests
+        .iter()
+        .filter(|(_, request)| request.url.contains("audio/media.m3u8?"))
+        .filter_map(|(_, request)| {
+            Some((directive(&request.url, "_HLS_msn=")?, directive(&request.url, "_HLS_part=")?))
+        })
+        .collect();
+    // Two parts a second.
+    assert!((50..75).contains(&reloads.len()), "{reloads:?}");
+    assert!(reloads[0].0 > 250 && reloads.is_sorted(), "{reloads:?}");
+}
