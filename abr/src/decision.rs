@@ -121,6 +121,8 @@ pub enum Cause {
     Ahead,
     /// A better picture of a queued segment is worth more than what the transfer takes from the buffer.
     Upgrade,
+    /// Kept against outages, in the quality that costs least; fetched again before it is shown.
+    Reserve,
     /// The transfer goes as expected.
     OnTrack,
     /// The transfer is too far along, or too small, to be given up.
@@ -147,6 +149,7 @@ impl Cause {
             Self::BufferFull => "buffer-full",
             Self::Ahead => "ahead",
             Self::Upgrade => "upgrade",
+            Self::Reserve => "reserve",
             Self::OnTrack => "on-track",
             Self::NotWorthAbandoning => "not-worth-abandoning",
             Self::StallAhead => "stall-ahead",
@@ -169,6 +172,7 @@ impl fmt::Display for Cause {
             Self::BufferFull => "the buffer is full",
             Self::Ahead => "far enough ahead: fetching later loses nothing",
             Self::Upgrade => "a queued segment is worth fetching again",
+            Self::Reserve => "kept against outages, in the quality that costs least",
             Self::OnTrack => "the transfer goes as expected",
             Self::NotWorthAbandoning => "finishing is quicker than starting a smaller one",
             Self::StallAhead => "finishing would take longer than the buffer lasts",

@@ -11,7 +11,9 @@ use crate::{
 pub fn fingerprint(seed: u64) -> u64 {
     let mut digest = Digest(0xcbf2_9ce4_8422_2325);
     for &rule in Rule::ALL {
-        session(rule, &mut Noise(seed), &mut digest);
+        for link in [ERRATIC, TIGHT] {
+            session(rule, link, &mut Noise(seed), &mut digest);
+        }
     }
     digest.0
 }
@@ -76,10 +78,25 @@ struct Held {
     bytes: [Option<u64>; BITRATES.len()],
 }
 
-fn session(rule: Rule, noise: &mut Noise, digest: &mut Digest) {
+/// A link whose level wanders, with a dip now and then.
+#[derive(Clone, Copy)]
+struct Link {
+    /// Logarithm of bits per second at the start.
+    level: f64,
+    wander: f64,
+    /// How many transfers meet a dip.
+    dips: f64,
+}
+
+const ERRATIC: Link = Link { level: 14.5, wander: 0.5, dips: 0.06 };
+/// It just carries one of the rungs.
+const TIGHT: Link = Link { level: 15.54, wander: 0.02, dips: 0.01 };
+
+fn session(rule: Rule, link: Link, noise: &mut Noise, digest: &mut Digest) {
     let ladder = BITRATES.map(Rung::new);
     let mut abr = Abr::new(Config { rule, ..Config::default() });
-    let (mut now_s, mut buffer_s, mut level) = (1.0, 0.0, 14.5);
+    let (mut now_s, mut buffer_s) = (1.0, 0.0);
+    let mut level = link.level;
     let mut held: Vec<Held> = Vec::new();
     let mut next = sizes(noise);
     let mut id = 0;
@@ -127,9 +144,8 @@ fn session(rule: Rule, noise: &mut Noise, digest: &mut Digest) {
             None => next[rung].unwrap_or(1),
         };
         let complete = 'requests: loop {
-            // The link: a level that wanders, with a dip now and then.
-            level = clamp(level + 0.5 * (noise.next() - 0.5), 12.0, 17.0);
-            let dip = if noise.next() < 0.06 { 0.15 } else { 1.0 };
+            level = clamp(level + link.wander * (noise.next() - 0.5), 12.0, 17.0);
+            let dip = if noise.next() < link.dips { 0.15 } else { 1.0 };
             let rate = exp(level) * dip / 8.0;
             let total = bytes(rung);
             let started_us = micros(now_s * 1e3);

@@ -126,6 +126,29 @@ impl Step {
         }
     }
 
+    /// The problem of fetching a segment that waits, were the buffer to end with the one before it, at
+    /// `buffer_ms`, and had as many segments as `behind` yet to be fetched besides those that are left.
+    pub(crate) fn instead(
+        &self,
+        waiting: &Waiting,
+        previous: Option<usize>,
+        buffer_ms: f64,
+        behind: usize,
+    ) -> Self {
+        Self {
+            bitrates_kbps: self.bitrates_kbps.clone(),
+            sizes_bits: waiting.sizes_bits.clone(),
+            qualities: self.qualities.clone(),
+            segment_qualities: self.qualities.clone(),
+            ladder: self.ladder.clone(),
+            queued: Vec::new(),
+            remaining: self.remaining.map(|left| left.saturating_add(behind as u64)),
+            previous,
+            buffer_ms,
+            ..*self
+        }
+    }
+
     /// How many rungs may be chosen; at least 1.
     pub fn rungs(&self) -> usize {
         self.ladder.len()

@@ -5,6 +5,7 @@ mod dynamic;
 mod kinora;
 mod low_latency;
 mod plan;
+mod reserve;
 mod robust_mpc;
 mod soda;
 mod table;
