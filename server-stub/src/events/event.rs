@@ -95,26 +95,9 @@ pub enum Happening {
     },
     /// Some of it was played.
     PlaybackProgressed {
-        /// The playback.
-        playback_id: Token,
-        /// The film or the episode.
-        item_id: Slug,
-        /// How far it was watched.
-        #[serde(deserialize_with = "whole::required")]
-        #[schema(minimum = 0, maximum = 1_000_000)]
-        position_seconds: u32,
-        /// Milliseconds that were played since the last such event.
-        #[serde(deserialize_with = "whole::required")]
-        #[schema(minimum = 0, maximum = 86_400_000)]
-        watched_ms: u32,
-        /// The bit rate of what was played in that time, on average, in bit/s.
-        #[serde(
-            default,
-            deserialize_with = "whole::optional",
-            skip_serializing_if = "Option::is_none"
-        )]
-        #[schema(minimum = 0, maximum = 100_000_000_000_u64)]
-        bandwidth_bps: Option<u64>,
+        /// Since the last such event.
+        #[serde(flatten)]
+        watched: Watched,
         /// The height of the picture at the end of it, in pixels.
         #[serde(
             default,
@@ -182,26 +165,9 @@ pub enum Happening {
     },
     /// Playing ended.
     PlaybackEnded {
-        /// The playback.
-        playback_id: Token,
-        /// The film or the episode.
-        item_id: Slug,
-        /// How far it was watched.
-        #[serde(deserialize_with = "whole::required")]
-        #[schema(minimum = 0, maximum = 1_000_000)]
-        position_seconds: u32,
-        /// Milliseconds that were played since the last `playback_progressed`.
-        #[serde(deserialize_with = "whole::required")]
-        #[schema(minimum = 0, maximum = 86_400_000)]
-        watched_ms: u32,
-        /// The bit rate of what was played in that time, on average, in bit/s.
-        #[serde(
-            default,
-            deserialize_with = "whole::optional",
-            skip_serializing_if = "Option::is_none"
-        )]
-        #[schema(minimum = 0, maximum = 100_000_000_000_u64)]
-        bandwidth_bps: Option<u64>,
+        /// Since the last `playback_progressed`.
+        #[serde(flatten)]
+        watched: Watched,
         /// Why.
         reason: EndReason,
     },
@@ -236,6 +202,31 @@ pub enum Happening {
         #[schema(minimum = 0, maximum = 65535)]
         found: u16,
     },
+}
+
+/// What was watched of a film or an episode since it was last told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Watched {
+    /// The playback.
+    pub playback_id: Token,
+    /// The film or the episode.
+    pub item_id: Slug,
+    /// How far it was watched.
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub position_seconds: u32,
+    /// Milliseconds that were played since it was last told.
+    #[serde(deserialize_with = "whole::required")]
+    #[schema(minimum = 0, maximum = 86_400_000)]
+    pub watched_ms: u32,
+    /// The bit rate of what was played in that time, on average, in bit/s.
+    #[serde(
+        default,
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(minimum = 0, maximum = 100_000_000_000_u64)]
+    pub bandwidth_bps: Option<u64>,
 }
 
 /// Why playing ended.
@@ -283,9 +274,10 @@ impl Happening {
     /// What it happened to: the film or the episode, and how far it was watched if that is told.
     pub fn position(&self) -> Option<(&Slug, u32)> {
         match self {
-            Self::PlaybackProgressed { item_id, position_seconds, .. }
-            | Self::PlaybackStalled { item_id, position_seconds, .. }
-            | Self::PlaybackEnded { item_id, position_seconds, .. } => {
+            Self::PlaybackProgressed { watched, .. } | Self::PlaybackEnded { watched, .. } => {
+                Some((&watched.item_id, watched.position_seconds))
+            }
+            Self::PlaybackStalled { item_id, position_seconds, .. } => {
                 Some((item_id, *position_seconds))
             }
             Self::PlaybackSought { item_id, to_seconds, .. } => Some((item_id, *to_seconds)),
@@ -297,12 +289,13 @@ impl Happening {
     pub fn item(&self) -> Option<&Slug> {
         match self {
             Self::PlaybackStarted { item_id, .. }
-            | Self::PlaybackProgressed { item_id, .. }
             | Self::PlaybackStalled { item_id, .. }
             | Self::QualityChanged { item_id, .. }
             | Self::PlaybackSought { item_id, .. }
-            | Self::PlaybackFailed { item_id, .. }
-            | Self::PlaybackEnded { item_id, .. } => Some(item_id),
+            | Self::PlaybackFailed { item_id, .. } => Some(item_id),
+            Self::PlaybackProgressed { watched, .. } | Self::PlaybackEnded { watched, .. } => {
+                Some(&watched.item_id)
+            }
             Self::RowShown { .. } | Self::TitleOpened { .. } | Self::Searched { .. } => None,
         }
     }
@@ -323,11 +316,10 @@ impl Happening {
         };
         match self {
             Self::PlaybackStarted { startup_ms, .. } => ms("startup_ms", *startup_ms),
-            Self::PlaybackProgressed { position_seconds, watched_ms, bandwidth_bps, .. }
-            | Self::PlaybackEnded { position_seconds, watched_ms, bandwidth_bps, .. } => {
-                seconds("position_seconds", *position_seconds)?;
-                ms("watched_ms", *watched_ms)?;
-                rate("bandwidth_bps", bandwidth_bps.unwrap_or(0))
+            Self::PlaybackProgressed { watched, .. } | Self::PlaybackEnded { watched, .. } => {
+                seconds("position_seconds", watched.position_seconds)?;
+                ms("watched_ms", watched.watched_ms)?;
+                rate("bandwidth_bps", watched.bandwidth_bps.unwrap_or(0))
             }
             Self::PlaybackStalled { position_seconds, duration_ms, .. } => {
                 seconds("position_seconds", *position_seconds)?;
@@ -398,6 +390,23 @@ mod tests {
             bad[name] = value;
             let refusal = read(bad).unwrap_err();
             assert!(refusal.contains(reason) && refusal.len() < 400, "{name}: {refusal}");
+        }
+        let ended = json!({
+            "event_id": "a", "at_ms": 1, "type": "playback_ended", "playback_id": "p",
+            "item_id": "bunny", "position_seconds": 1, "watched_ms": 2, "reason": "left",
+        });
+        assert!(read(ended.clone()).is_ok());
+        for (name, value) in [
+            ("profile_id", json!("someone")),
+            ("height", json!(720)),
+            ("watched_ms", json!(86_400_001)),
+            ("watched_ms", json!(null)),
+            ("bandwidth_bps", json!(-1)),
+            ("reason", json!("bored")),
+        ] {
+            let mut bad = ended.clone();
+            bad[name] = value;
+            assert!(read(bad).is_err(), "{name}");
         }
         for bad in [json!(null), json!([]), json!("x"), json!({})] {
             assert!(read(bad).is_err());

@@ -106,8 +106,8 @@ impl Quality {
             Happening::PlaybackStarted { startup_ms, .. } => {
                 self.started.get_or_create(&on).observe(seconds(*startup_ms));
             }
-            Happening::PlaybackProgressed { watched_ms, bandwidth_bps, .. } => {
-                self.watched(&on, *watched_ms, *bandwidth_bps);
+            Happening::PlaybackProgressed { watched, .. } => {
+                self.watched(&on, watched.watched_ms, watched.bandwidth_bps);
             }
             Happening::PlaybackStalled { duration_ms, .. } => {
                 self.stalls.get_or_create(&on).inc();
@@ -120,8 +120,8 @@ impl Quality {
                 let fatal = if *fatal { "true" } else { "false" };
                 self.failures.get_or_create(&Failure { platform, fatal }).inc();
             }
-            Happening::PlaybackEnded { watched_ms, bandwidth_bps, reason, .. } => {
-                self.watched(&on, *watched_ms, *bandwidth_bps);
+            Happening::PlaybackEnded { watched, reason } => {
+                self.watched(&on, watched.watched_ms, watched.bandwidth_bps);
                 let reason = match reason {
                     EndReason::Finished => "finished",
                     EndReason::Left => "left",

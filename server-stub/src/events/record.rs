@@ -80,7 +80,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::event::EndReason;
+    use crate::events::event::{EndReason, Watched};
 
     fn kept(profile: &ProfileId) -> Kept {
         Kept {
@@ -92,11 +92,13 @@ mod tests {
             title: Some("bunny".parse().unwrap()),
             fraction: Some(0.25),
             what: What::Told(Happening::PlaybackEnded {
-                playback_id: "p".parse().unwrap(),
-                item_id: "bunny".parse().unwrap(),
-                position_seconds: 5,
-                watched_ms: 5000,
-                bandwidth_bps: None,
+                watched: Watched {
+                    playback_id: "p".parse().unwrap(),
+                    item_id: "bunny".parse().unwrap(),
+                    position_seconds: 5,
+                    watched_ms: 5000,
+                    bandwidth_bps: None,
+                },
                 reason: EndReason::Left,
             }),
         }

@@ -212,12 +212,12 @@ fn compare(experiment: &Experiment, arms: &[Vec<Sums>], mixed: usize, seed: u64)
 fn playback(happening: &Happening) -> Option<&str> {
     Some(match happening {
         Happening::PlaybackStarted { playback_id, .. }
-        | Happening::PlaybackProgressed { playback_id, .. }
         | Happening::PlaybackStalled { playback_id, .. }
         | Happening::QualityChanged { playback_id, .. }
         | Happening::PlaybackSought { playback_id, .. }
-        | Happening::PlaybackFailed { playback_id, .. }
-        | Happening::PlaybackEnded { playback_id, .. } => playback_id.as_str(),
+        | Happening::PlaybackFailed { playback_id, .. } => playback_id.as_str(),
+        Happening::PlaybackProgressed { watched, .. }
+        | Happening::PlaybackEnded { watched, .. } => watched.playback_id.as_str(),
         Happening::RowShown { .. } | Happening::TitleOpened { .. } | Happening::Searched { .. } => {
             return None;
         }
@@ -231,12 +231,12 @@ impl Sums {
                 self.started += 1;
                 self.startup_ms += u64::from(*startup_ms);
             }
-            Happening::PlaybackProgressed { watched_ms, bandwidth_bps, .. }
-            | Happening::PlaybackEnded { watched_ms, bandwidth_bps, .. } => {
-                self.watched_ms += u64::from(*watched_ms);
-                if let Some(rate) = bandwidth_bps {
-                    self.bits += *rate as f64 * f64::from(*watched_ms) / 1000.0;
-                    self.bits_ms += u64::from(*watched_ms);
+            Happening::PlaybackProgressed { watched, .. }
+            | Happening::PlaybackEnded { watched, .. } => {
+                self.watched_ms += u64::from(watched.watched_ms);
+                if let Some(rate) = watched.bandwidth_bps {
+                    self.bits += rate as f64 * f64::from(watched.watched_ms) / 1000.0;
+                    self.bits_ms += u64::from(watched.watched_ms);
                 }
             }
             Happening::PlaybackStalled { duration_ms, .. } => {
@@ -320,7 +320,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::UnixTime,
-        events::event::EndReason,
+        events::event::{EndReason, Watched},
         experiments::assign::{arm, tests::experiment},
         id::{ProfileId, hex},
         platform::Platform,
@@ -385,11 +385,13 @@ mod tests {
                 duration_ms: random.u32(1000..9000) + more,
             }));
             let ended = kept(What::Told(Happening::PlaybackEnded {
-                playback_id,
-                item_id,
-                position_seconds: 600,
-                watched_ms: 600_000,
-                bandwidth_bps: Some(2_000_000),
+                watched: Watched {
+                    playback_id,
+                    item_id,
+                    position_seconds: 600,
+                    watched_ms: 600_000,
+                    bandwidth_bps: Some(2_000_000),
+                },
                 reason: EndReason::Finished,
             }));
             let mut foreign = stalled.clone();

@@ -3,7 +3,7 @@
 use super::Options;
 use crate::{
     events::{
-        event::{EndReason, Happening},
+        event::{EndReason, Happening, Watched},
         record::{Kept, What},
     },
     id::{ProfileId, hex},
@@ -104,11 +104,13 @@ fn event(
         title: Some(title.id.clone()),
         fraction: Some(fraction),
         what: What::Told(Happening::PlaybackEnded {
-            playback_id,
-            item_id: item.id.clone(),
-            position_seconds: seconds,
-            watched_ms: seconds.saturating_mul(1000).min(86_400_000),
-            bandwidth_bps: Some(3_000_000),
+            watched: Watched {
+                playback_id,
+                item_id: item.id.clone(),
+                position_seconds: seconds,
+                watched_ms: seconds.saturating_mul(1000).min(86_400_000),
+                bandwidth_bps: Some(3_000_000),
+            },
             reason,
         }),
     };

@@ -58,11 +58,10 @@ async fn kept(data: &Path) -> BTreeMap<(String, u32), u32> {
         from = last.offset + 1;
         for record in &page {
             let kept = Kept::read(&record.value).unwrap();
-            let What::Told(Happening::PlaybackProgressed { position_seconds, .. }) = kept.what
-            else {
+            let What::Told(Happening::PlaybackProgressed { watched, .. }) = kept.what else {
                 panic!("{kept:?}");
             };
-            *counts.entry((kept.profile.to_string(), position_seconds)).or_default() += 1;
+            *counts.entry((kept.profile.to_string(), watched.position_seconds)).or_default() += 1;
         }
     }
 }
