@@ -1,23 +1,26 @@
 //! Passwords, hashed with Argon2id (RFC 9106) off the threads that serve connections, a few at a time.
 
-use super::config::HashCost;
+use super::{argon::Hasher, config::HashCost};
 use crate::id::random;
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::phc::PasswordHash,
-};
+use argon2::Params;
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Sender, channel},
+    },
+    thread,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Hashes and checks passwords.
 pub(super) struct Passwords {
-    argon2: Argon2<'static>,
     /// Each hash takes its memory and a processor; more at once would only take more memory.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
+    /// Threads of their own, each with the memory that it hashes in.
+    threads: Sender<Work>,
     waiting: AtomicUsize,
     most_waiting: usize,
     /// What the password of an account that does not exist is compared with.
@@ -25,6 +28,8 @@ pub(super) struct Passwords {
     pub(super) hashed: Counter,
     pub(super) queued: Gauge,
 }
+
+type Work = Box<dyn FnOnce(&mut Hasher) + Send>;
 
 /// So many wait already that this one would wait too long.
 #[derive(Debug)]
@@ -34,11 +39,10 @@ impl Passwords {
     pub(super) fn new(cost: &HashCost) -> Result<Self, String> {
         let HashCost { memory_kib, passes, lanes, at_once, most_waiting } = *cost;
         let params = Params::new(memory_kib, passes, lanes, None).map_err(|e| e.to_string())?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash(&argon2, &random::<32>())?;
+        let nobody = Hasher::new(params.clone()).hash(&random::<32>())?;
         Ok(Self {
-            argon2,
-            permits: Semaphore::new(at_once),
+            permits: Arc::new(Semaphore::new(at_once)),
+            threads: threads(at_once, &params)?,
             waiting: AtomicUsize::new(0),
             most_waiting,
             nobody,
@@ -50,7 +54,7 @@ impl Passwords {
     /// The hash of a password, as a PHC string.
     pub(super) async fn hash(self: &Arc<Self>, password: &str) -> Result<String, Busy> {
         let password = password.as_bytes().to_owned();
-        self.run(move |this| hash(&this.argon2, &password)).await?.map_err(|error| {
+        self.run(move |hasher| hasher.hash(&password)).await?.map_err(|error| {
             tracing::error!(error, "hashing");
             Busy
         })
@@ -65,26 +69,46 @@ impl Passwords {
         let exists = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).to_owned();
         let password = password.as_bytes().to_owned();
-        self.run(move |this| {
-            let hash = PasswordHash::new(&hash);
-            let fits = hash.is_ok_and(|hash| this.argon2.verify_password(&password, &hash).is_ok());
-            fits && exists
-        })
-        .await
+        self.run(move |hasher| hasher.fits(&password, &hash) && exists).await
     }
 
     async fn run<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> T + Send + 'static,
+        work: impl FnOnce(&mut Hasher) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let place = Place::take(self)?;
-        let _permit = self.permits.acquire().await.map_err(|_| Busy)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Busy)?;
         drop(place);
         self.hashed.inc();
-        let this = self.clone();
+        let (answer, done) = oneshot::channel();
         // Detached from the request: a client that goes away does not free the processor any sooner.
-        tokio::task::spawn_blocking(move || work(&this)).await.map_err(|_| Busy)
+        let work = move |hasher: &mut Hasher| {
+            let _permit = permit;
+            let _ = answer.send(work(hasher));
+        };
+        self.threads.send(Box::new(work)).map_err(|_| Busy)?;
+        done.await.map_err(|_| Busy)
     }
+}
+
+/// Threads that work one after the other on what they are sent, until nobody can send any more.
+fn threads(count: usize, params: &Params) -> Result<Sender<Work>, String> {
+    let (sender, receiver) = channel::<Work>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    for _ in 0..count {
+        let (receiver, mut hasher) = (receiver.clone(), Hasher::new(params.clone()));
+        let work = move || {
+            loop {
+                let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(work) = next else { return };
+                // A fault ends one request, not the thread; it has been reported by then.
+                let _ = catch_unwind(AssertUnwindSafe(|| work(&mut hasher)));
+            }
+        };
+        let thread = thread::Builder::new().name("password".to_owned());
+        thread.spawn(work).map_err(|error| error.to_string())?;
+    }
+    Ok(sender)
 }
 
 /// A place in the queue, given up when the work begins or its client goes away.
@@ -105,10 +129,6 @@ impl Drop for Place<'_> {
         self.0.waiting.fetch_sub(1, Ordering::SeqCst);
         self.0.queued.dec();
     }
-}
-
-fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, String> {
-    argon2.hash_password(password).map(|hash| hash.to_string()).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]
