@@ -7,7 +7,8 @@ use crate::{
     auth::{self, Auth},
     catalog::{self, Catalog},
     clock::Clock,
-    delivery::library::Library,
+    delivery::{library::Library, memory::Memory},
+    events,
     gateway::{self, Gateway},
     license::{
         self, License, LicenseUrls,
@@ -15,6 +16,7 @@ use crate::{
         clearkey::ClearKey,
         proxy::Proxy,
     },
+    plans::Plans,
     playback::{self, Playback, streams::Streams},
     steering::{self, Edges, Steering, edge::Edge},
     storage::{
@@ -41,6 +43,8 @@ use std::{
 pub enum Role {
     /// Files: films, to whoever plays them, and pages
     Delivery,
+    /// Media that --origin delivers, kept close to whoever plays them
+    Edge,
     /// Accounts, profiles, signing in, tokens
     Auth,
     /// Titles, lists, ratings, positions
@@ -94,8 +98,12 @@ pub struct Data {
     pub clearkey_seconds: u32,
     /// Licence servers of vendors.
     pub license_proxies: Vec<(System, Proxy)>,
-    /// Devices of an account that may play at once.
-    pub most_streams: usize,
+    /// What accounts pay for.
+    pub plans: Plans,
+    /// Days that events are kept.
+    pub events_keep_days: u32,
+    /// Bytes of events that are kept, the latest.
+    pub events_keep_bytes: u64,
     /// Where the role `delivery` answers, for players; nothing when that is where the role `playback` does.
     pub delivery_url: String,
     /// Where media can be fetched from.
@@ -125,7 +133,9 @@ impl Data {
             clearkey_quality: Tier::Uhd,
             clearkey_seconds: 3600,
             license_proxies: Vec::new(),
-            most_streams: 2,
+            plans: Plans::default(),
+            events_keep_days: events::Config::default().keep_days,
+            events_keep_bytes: events::Config::default().keep_bytes,
             delivery_url: String::new(),
             edges: Vec::new(),
             rate_limit_factor: 1,
@@ -279,7 +289,7 @@ impl Data {
             sessions: Arc::new(sessions.clone()),
             verifier: verifier.clone(),
             clock: self.clock.clone(),
-            most_streams: self.most_streams,
+            plans: self.plans.clone(),
             delivery_keys: self.delivery_keys().await?,
             delivery_url: self.delivery_url.clone(),
             edges: self.edges(&sessions),
@@ -327,6 +337,7 @@ impl Data {
             verifier: verifier.clone(),
             clock: self.clock.clone(),
             rate_limit_factor: self.rate_limit_factor,
+            plans: self.plans.clone(),
             backends,
         };
         Ok(service.role(License::new(parts).routes()).needs("keys", move || {
@@ -335,11 +346,11 @@ impl Data {
         }))
     }
 
-    /// What the role `delivery` needs to deliver the library.
+    /// What the role `delivery` needs to deliver the library, with that much of it in memory.
     ///
     /// # Errors
     /// When the directory cannot be used.
-    pub async fn library(&self) -> Result<Library> {
+    pub async fn library(&self, memory: Memory) -> Result<Library> {
         let sessions = SqliteSessions::open(&self.directory).await?;
         Ok(Library {
             directory: Self::packages(&self.directory),
@@ -347,6 +358,7 @@ impl Data {
             keys: self.delivery_keys().await?,
             edges: self.edges(&sessions),
             streams: Streams::new(Arc::new(sessions)),
+            memory,
             clock: self.clock.clone(),
         })
     }
@@ -384,7 +396,10 @@ impl Data {
     }
 
     /// The keys of the tokens in the paths of media, kept up to date.
-    async fn delivery_keys(&self) -> Result<Arc<DeliveryKeys>> {
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn delivery_keys(&self) -> Result<Arc<DeliveryKeys>> {
         let this = self.clone();
         let keys = tokio::task::spawn_blocking(move || match &this.delivery_keys {
             Some(text) => DeliveryKeys::given(text, this.clock),

@@ -5,8 +5,9 @@
 use kinora_server::{
     access,
     chaos::{self, Chaos},
-    delivery::{self, Mount},
+    delivery::{self, Mount, memory::Memory},
     http,
+    web::metrics::Metrics,
 };
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode, header};
 use std::{
@@ -56,7 +57,8 @@ impl Server {
         ];
         let chaos = Chaos::default();
         let ledger = chaos.ledger.clone();
-        let router = chaos.apply(delivery::router(&mounts, None).unwrap());
+        let memory = Memory::new(1 << 24, &Metrics::default());
+        let router = chaos.apply(delivery::router(&mounts, None, Some(&memory)).unwrap());
         let router = access::observe(router, move |access| ledger.record(access));
         let router = router.merge(chaos::router(chaos));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,6 +3,7 @@
 //! Access tokens live ten minutes and are checked by every role alone ([`crate::token`]); refresh tokens are
 //! opaque and used once ([`families`]); screens without a keyboard sign in with a code ([`devices`]).
 
+mod argon;
 pub mod config;
 pub mod devices;
 pub mod families;
@@ -176,6 +177,7 @@ impl Inner {
             region: account.region.clone(),
             // A child at the administrator's screen edits nothing.
             admin: account.admin && !profile.as_ref().is_some_and(|profile| profile.kids),
+            plan: account.plan.clone(),
             profile: profile.clone(),
         };
         Ok((self.parts.keys.sign(&claims), profile))

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use kinora_server::{
     Error, Result,
     storage::{Accounts, sqlite::SqliteAccounts},
+    web::text::Slug,
 };
 use std::path::PathBuf;
 
@@ -33,6 +34,13 @@ enum Action {
         #[arg(long)]
         revoke: bool,
     },
+    /// Give an account a plan, from its next access token on
+    Plan {
+        /// The address it signs in with
+        email: String,
+        /// The plan, as `serve --plans` names it; the usual one if there is none
+        plan: Option<Slug>,
+    },
     /// Sign every device of an account out
     SignOut {
         /// The address it signs in with
@@ -43,13 +51,15 @@ enum Action {
 impl Account {
     pub(crate) async fn run(self) -> Result<()> {
         let accounts = SqliteAccounts::open(&self.data).await?;
-        let (Action::Admin { email, .. } | Action::SignOut { email }) = &self.action;
+        let (Action::Admin { email, .. } | Action::Plan { email, .. } | Action::SignOut { email }) =
+            &self.action;
         let email = email.to_ascii_lowercase();
         let Some(account) = accounts.by_email(&email).await? else {
             return Err(Error::NoAccount { email });
         };
         match self.action {
             Action::Admin { revoke, .. } => accounts.set_admin(&account.id, !revoke).await?,
+            Action::Plan { plan, .. } => accounts.set_plan(&account.id, plan.as_ref()).await?,
             Action::SignOut { .. } => accounts.end_sessions(&account.id).await?,
         };
         Ok(())

@@ -7,12 +7,15 @@ use kinora_server::{
     Error, Result, access, auth,
     chaos::{self, Chaos},
     clock::Clock,
-    delivery::{self, Mount, library::Library},
+    delivery::{self, Mount, memory::Memory},
+    edge,
     gateway::{self, Gateway},
     http,
     license::{backend::System, proxy::Proxy},
+    plans::{Plan, Plans},
     roles::{Data, Role},
     steering::edge::Edge,
+    token::cat::DeliveryKeys,
     vault::Tier,
     web::{Limits, Service, limit::Rate, metrics::Metrics},
 };
@@ -21,6 +24,7 @@ use std::{
     io::Write,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 use tokio::net::TcpListener;
@@ -33,7 +37,7 @@ use tokio::net::TcpListener;
 /// Plays the role `delivery` if there is something to deliver, and the others if there is a directory for
 /// their data; --roles chooses among them. Processes that share the directory share the data.
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("content").required(true).multiple(true).args(["directory", "mounts", "data", "upstreams"]))]
+#[command(group = clap::ArgGroup::new("content").required(true).multiple(true).args(["directory", "mounts", "data", "upstreams", "origin"]))]
 pub(crate) struct Serve {
     /// The directory to serve at /
     #[arg(value_name = "DIR")]
@@ -96,6 +100,12 @@ pub(crate) struct Serve {
     /// playbacks, or none with 0 unless others fail
     #[arg(long = "edge", value_name = "NAME=URL[,WEIGHT]")]
     edges: Vec<Edge>,
+    /// Where the role edge has media from: a role delivery of the same keys (--delivery-keys, or --data)
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    origin: Option<String>,
+    /// The memory for media that are asked for often, of the roles delivery and edge
+    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
+    media_memory: u32,
     /// Where another process plays a role, for the role gateway; repeatable, also for one role
     #[arg(long = "upstream", value_name = "ROLE=URL", value_parser = upstream)]
     upstreams: Vec<(Role, String)>,
@@ -108,7 +118,17 @@ pub(crate) struct Serve {
     /// Train a model on what happened at the start, and again so many seconds after each training
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
     train_every: Option<u64>,
-    /// Devices of an account that may play at once
+    /// The plans that accounts may have: a JSON object of what each allows by its name, such as
+    /// {"basic": {"streams": 1, "max_height": 720}}
+    #[arg(long, value_name = "FILE")]
+    plans: Option<PathBuf>,
+    /// Days that events are kept
+    #[arg(long, value_name = "DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    events_days: u32,
+    /// Space for events: of more, the oldest go
+    #[arg(long, value_name = "MIB", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(16..))]
+    events_space: u32,
+    /// Devices of an account that may play at once, of one without a plan
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     streams: u8,
     /// Let each client do this many times what the rate limits usually allow: for many behind one address, or
@@ -135,13 +155,19 @@ impl Serve {
                 None => Gateway::new(config, None, Clock::default(), &metrics),
             });
         }
-        if roles.contains(&Role::Delivery) {
-            let library = match &data {
-                Some(data) => Some(data.library().await?),
-                None => None,
-            };
+        let memory = Memory::new(u64::from(self.media_memory) << 20, &metrics);
+        let packages = match &data {
+            _ if roles.contains(&Role::Edge) => {
+                Some(self.edge(data.as_ref(), memory.clone()).await?.router())
+            }
+            Some(data) if roles.contains(&Role::Delivery) => {
+                Some(data.library(memory.clone()).await?.router())
+            }
+            _ => None,
+        };
+        if roles.contains(&Role::Delivery) || packages.is_some() {
             let catch_all = delivery::catches_all(&mounts);
-            service = service.files(self.delivery(&mounts, library)?, catch_all);
+            service = service.files(self.delivery(&mounts, packages, &memory)?, catch_all);
         }
         if let Some(data) = data {
             let verification_uri = self.verification_uri.clone();
@@ -150,6 +176,25 @@ impl Serve {
             service = data.add(service, &roles, auth, &metrics).await?;
         }
         self.serve(service.router()).await
+    }
+
+    async fn edge(&self, data: Option<&Data>, memory: Memory) -> Result<edge::Edge> {
+        let refuse = |reason: &str| Error::Option { flag: "--roles", reason: reason.to_owned() };
+        let origin = self.origin.clone().filter(|origin| !origin.is_empty());
+        let origin = origin
+            .ok_or_else(|| refuse("an edge has media from somewhere: --origin says where"))?;
+        let clock = Clock::default();
+        let given = super::secret_text(self.delivery_keys.as_deref(), "KINORA_DELIVERY_KEYS")?;
+        let keys = match (data, given) {
+            (Some(data), _) => data.delivery_keys().await?,
+            (None, Some(text)) => Arc::new(DeliveryKeys::given(&text, clock.clone())?),
+            (None, None) => {
+                return Err(refuse(
+                    "an edge checks tokens: --delivery-keys, or --data, says with which keys",
+                ));
+            }
+        };
+        Ok(edge::Edge::new(origin, keys, memory, clock))
     }
 
     fn gateway(&self) -> gateway::Config {
@@ -184,6 +229,15 @@ impl Serve {
         if !self.upstreams.is_empty() && !self.roles.contains(&Role::Gateway) {
             return refuse("--upstream is for the role gateway");
         }
+        if self.roles.contains(&Role::Edge) && self.roles.contains(&Role::Delivery) {
+            return refuse("an edge and what it is an edge of are two processes");
+        }
+        if self.origin.is_some() && self.roles.iter().all(|role| *role != Role::Edge) {
+            if self.roles.is_empty() {
+                return Ok(vec![Role::Edge]);
+            }
+            return refuse("--origin is for the role edge");
+        }
         if !self.roles.is_empty() {
             return Ok(self.roles.clone());
         }
@@ -198,14 +252,22 @@ impl Serve {
         Ok(roles)
     }
 
-    fn delivery(&self, mounts: &[Mount], library: Option<Library>) -> Result<Router> {
-        Ok(observed(delivery::router(mounts, library)?, self.throttle, self.control))
+    fn delivery(
+        &self,
+        mounts: &[Mount],
+        packages: Option<Router>,
+        memory: &Memory,
+    ) -> Result<Router> {
+        let router = delivery::router(mounts, packages, Some(memory))?;
+        Ok(observed(router, self.throttle, self.control))
     }
 
     fn data(&self) -> Result<Option<Data>> {
         let Some(directory) = &self.data else { return Ok(None) };
         let mut data = Data::new(directory);
-        data.most_streams = usize::from(self.streams);
+        data.plans = self.plans()?;
+        data.events_keep_days = self.events_days;
+        data.events_keep_bytes = u64::from(self.events_space) << 20;
         data.rate_limit_factor = self.rate_limit_factor;
         data.train_every = self.train_every.map(Duration::from_secs);
         data.signing_keys =
@@ -226,6 +288,17 @@ impl Serve {
             return Err(Error::Option { flag: "--edge", reason });
         }
         Ok(Some(data))
+    }
+
+    fn plans(&self) -> Result<Plans> {
+        let plans = Plans::new(Plan { streams: self.streams, max_height: None });
+        let Some(path) = &self.plans else { return Ok(plans) };
+        let text = std::fs::read_to_string(path).map_err(|error| Error::Io {
+            action: "read",
+            path: path.clone(),
+            kind: error.kind(),
+        })?;
+        plans.with(&text).map_err(|reason| Error::Option { flag: "--plans", reason })
     }
 
     fn proxies(&self) -> Result<Vec<(System, Proxy)>> {

@@ -4,8 +4,10 @@
 //! may be asked for ([`path`]), how long an answer keeps and what it is ([`kind`]), and adds what that service
 //! leaves out: `If-Range`, and readable answers to bad requests.
 
+pub(crate) mod granted;
 pub mod kind;
 pub mod library;
+pub mod memory;
 pub mod path;
 
 use crate::{Error, Result};
@@ -13,13 +15,19 @@ use axum::{
     Router,
     body::Body,
     extract::Request,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use kind::FileType;
-use library::Library;
-use std::{convert::Infallible, path::PathBuf, str::FromStr, time::Duration};
+use kind::{FileType, Kind};
+use memory::{File, Memory, Source};
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 use tower_http::{
     cors::{Any, CorsLayer},
     services::ServeDir,
@@ -74,12 +82,17 @@ impl FromStr for Mount {
     }
 }
 
-/// Serves every mount, and packages to whoever plays them.
+/// Serves every mount, what is asked for often of it from memory if there is some, and packages to whoever plays them: by a [`Library`](library::Library), or an
+/// [`Edge`](crate::edge::Edge) of one.
 ///
 /// # Errors
 /// [`Error::Option`] when two mounts share a path.
-pub fn router(mounts: &[Mount], library: Option<Library>) -> Result<Router> {
-    let mut router = library.map_or_else(Router::new, Library::router);
+pub fn router(
+    mounts: &[Mount],
+    packages: Option<Router>,
+    memory: Option<&Memory>,
+) -> Result<Router> {
+    let mut router = packages.unwrap_or_default();
     for (index, mount) in mounts.iter().enumerate() {
         if mounts.iter().take(index).any(|other| other.prefix == mount.prefix) {
             let reason = format!("{} is given twice", mount.prefix);
@@ -87,9 +100,10 @@ pub fn router(mounts: &[Mount], library: Option<Library>) -> Result<Router> {
         }
         let files = ServeDir::new(&mount.directory).ignore_multi_range_requests(true);
         router = if mount.prefix == "/" {
-            router.fallback_service(Files(files))
+            router.fallback_service(Files::new(files, &mount.directory, memory))
         } else {
-            let files = Files(files.redirect_path_prefix(&mount.prefix));
+            let files = files.redirect_path_prefix(&mount.prefix);
+            let files = Files::new(files, &mount.directory, memory);
             router.nest_service(&mount.prefix, files)
         };
     }
@@ -120,6 +134,7 @@ fn cors() -> CorsLayer {
             header::ETAG,
             header::LAST_MODIFIED,
             header::RETRY_AFTER,
+            header::HeaderName::from_static("cache-status"),
             header::HeaderName::from_static("server-timing"),
         ])
         .max_age(Duration::from_secs(86_400))
@@ -162,7 +177,46 @@ async fn describe(request: Request, next: Next) -> Response {
 /// A directory's files, with `If-Range` (RFC 9110, 13.1.5): a range of a file that has changed meanwhile is
 /// answered with the whole of what it is now.
 #[derive(Clone)]
-struct Files(ServeDir);
+struct Files {
+    files: ServeDir,
+    /// Tells it apart from other directories.
+    directory: Arc<str>,
+    memory: Option<Memory>,
+}
+
+impl Files {
+    fn new(files: ServeDir, directory: &Path, memory: Option<&Memory>) -> Self {
+        let directory = directory.to_string_lossy().into();
+        Self { files, directory, memory: memory.cloned() }
+    }
+
+    /// An answer to a request for media, from memory: if it is as it was when it was read, which the file system is
+    /// asked each time. None where that is no way to answer it.
+    async fn from_memory(&self, asked: &Parts) -> Option<Response> {
+        let path = asked.uri.path();
+        let memory = self.memory.as_ref()?;
+        let fits = matches!(asked.method, Method::GET | Method::HEAD)
+            && FileType::of(path).kind == Kind::Media
+            && Memory::understands(&asked.headers);
+        if !fits {
+            return None;
+        }
+        let now = call(&mut self.files.clone(), question(&asked.uri)).await;
+        let tag = now.headers().get(header::ETAG).filter(|_| now.status().is_success())?;
+        let name = format!("{}{path} {}", self.directory, tag.to_str().ok()?);
+        let file = File::new(Source::Here(self.files.clone()), path, &name);
+        let answer = memory.answer(file, asked).await.ok()?;
+        (answer.headers().get(header::ETAG) == Some(tag)).then_some(answer)
+    }
+}
+
+/// How a file is, and nothing of it.
+fn question(uri: &Uri) -> Request {
+    let mut question = Request::new(Body::empty());
+    *question.method_mut() = Method::HEAD;
+    *question.uri_mut() = uri.clone();
+    question
+}
 
 impl Service<Request> for Files {
     type Response = Response;
@@ -176,16 +230,18 @@ impl Service<Request> for Files {
         std::task::Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
-        let mut files = self.0.clone();
+    fn call(&mut self, request: Request) -> Self::Future {
+        let this = self.clone();
         Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            if let Some(answer) = this.from_memory(&parts).await {
+                return Ok(answer);
+            }
+            let (mut files, mut request) = (this.files, Request::from_parts(parts, body));
             let headers = request.headers_mut();
             let condition = headers.remove(header::IF_RANGE);
             if let Some(condition) = condition.filter(|_| headers.contains_key(header::RANGE)) {
-                let mut question = Request::new(Body::empty());
-                *question.method_mut() = Method::HEAD;
-                *question.uri_mut() = request.uri().clone();
-                let answer = call(&mut files, question).await;
+                let answer = call(&mut files, question(request.uri())).await;
                 if !unchanged(&answer, &condition) {
                     request.headers_mut().remove(header::RANGE);
                 }

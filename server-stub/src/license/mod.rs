@@ -15,6 +15,7 @@ mod routes;
 
 use crate::{
     clock::Clock,
+    plans::Plans,
     playback::{
         hooks::{Begun, Licences},
         streams::{Lease, Streams},
@@ -56,6 +57,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What the limits on rates are multiplied by.
     pub rate_limit_factor: u32,
+    /// What accounts pay for.
+    pub plans: Plans,
     /// What makes licences, and the best quality that each gives keys of.
     pub backends: BTreeMap<System, (Arc<dyn LicenseBackend>, Tier)>,
 }

@@ -101,7 +101,8 @@ async fn issue(
     })?;
     license.count(&lease).await?;
     let mut keys: Vec<Key> = parts.vault.of_item(&lease.item).await.map_err(broken)?;
-    keys.retain(|key| entitled(key, &lease, *most));
+    let most = parts.plans.of(claims.plan.as_ref()).tier().min(*most);
+    keys.retain(|key| entitled(key, &lease, most));
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let request = Request {
         playback: lease.id,
@@ -164,6 +165,7 @@ async fn key(
     license.limit(&claims)?;
     let parts = &license.0.parts;
     let most = parts.backends.get(&System::Clearkey).map_or(Tier::Audio, |(_, most)| *most);
+    let most = parts.plans.of(claims.plan.as_ref()).tier().min(most);
     let lease = license.playing(&claims).await?;
     let lease =
         lease.ok_or_else(|| Problem::new(Code::PlaybackEnded, "this device plays nothing"))?;

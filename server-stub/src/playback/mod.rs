@@ -6,6 +6,7 @@ pub mod streams;
 
 use crate::{
     clock::Clock,
+    plans::Plans,
     steering::Edges,
     storage::{Catalogue, History, Sessions},
     token::{Verifier, cat::DeliveryKeys},
@@ -28,8 +29,8 @@ pub struct Parts {
     pub verifier: Verifier,
     /// The time.
     pub clock: Clock,
-    /// Devices of an account that may play at once.
-    pub most_streams: usize,
+    /// What accounts pay for.
+    pub plans: Plans,
     /// What signs the tokens that manifests are fetched with.
     pub delivery_keys: Arc<DeliveryKeys>,
     /// Where the role `delivery` answers, for players; nothing when that is where this role does.

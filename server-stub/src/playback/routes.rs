@@ -11,7 +11,7 @@ use crate::{
     platform::Platform,
     steering::health::Report,
     storage::{
-        catalogue::{LONGEST, View},
+        catalogue::{LONGEST, Media, View},
         history::Position,
     },
     token::{
@@ -134,7 +134,8 @@ async fn begin(
     let media = media.filter(|media| media.plays()).ok_or_else(missing)?.clone();
     let position = parts.history.position(&profile.id, id.as_str()).await?;
     let resume = position.filter(|position| !position.finished).map(|position| position.seconds);
-    let most = parts.most_streams;
+    let plan = parts.plans.of(claims.plan.as_ref());
+    let most = usize::from(plan.streams);
     let lease = playback.0.streams.begin(&claims.sub, &claims.sid, id.as_str(), most, now).await?;
     let Some(Lease { id: playback_id, .. }) = lease else {
         let detail = format!("{most} devices play already; GET /v1/playbacks says what");
@@ -161,13 +162,13 @@ async fn begin(
     };
     let media_lifetime = (media.duration_seconds + MEDIA_MARGIN).min(LONGEST_LIFETIME);
     let terms = Terms {
-        max_height: device.max_height,
+        max_height: device.max_height.into_iter().chain(plan.max_height).min(),
         codecs: device.codecs.into_iter().map(String::from).collect(),
         media_seconds: media_lifetime,
     };
-    let own = manifests(parts, &begun, terms, now);
-    let of_library = own.is_some();
-    let (hls, dash) = own.unwrap_or((media.hls, media.dash));
+    let of_library = begun.package.is_some();
+    let duration_seconds = media.duration_seconds;
+    let Places { hls, dash, thumbnails } = places(parts, &begun, media, terms, now);
     let steered = of_library && parts.edges.all().len() > 1;
     let steering_url = steered.then(|| format!("/v1/steering/{playback_id}"));
     let begun = PlaybackStart {
@@ -177,39 +178,54 @@ async fn begin(
         dash,
         manifest_lifetime: of_library.then_some(MANIFEST_LIFETIME),
         media_lifetime: of_library.then_some(media_lifetime),
-        duration_seconds: media.duration_seconds,
-        resume_seconds: resume.unwrap_or(0).min(media.duration_seconds),
+        duration_seconds,
+        resume_seconds: resume.unwrap_or(0).min(duration_seconds),
         heartbeat_interval: HEARTBEAT,
         lease_seconds: LEASE,
         steering_url: steering_url.and_then(|url| Link::try_from(url).ok()),
         license_url,
-        thumbnails: media.thumbnails,
+        thumbnails,
         abr,
         experiments: arms,
     };
     Ok((StatusCode::CREATED, axum::Json(begun)))
 }
 
-/// Where the manifests of a playback are, if it is of the library: behind a token that is good for little else.
-fn manifests(
-    parts: &Parts,
-    begun: &Begun,
-    terms: Terms,
-    now: UnixTime,
-) -> Option<(Option<Link>, Option<Link>)> {
-    let package = begun.package.clone()?;
-    let grant = Grant {
-        playback: begun.playback.clone(),
-        account: begun.account.clone(),
-        package,
-        issued: now,
-        expires: now.plus(MANIFEST_LIFETIME),
-        scope: Scope::Manifests(terms),
+/// Where a player finds what it plays.
+struct Places {
+    hls: Option<Link>,
+    dash: Option<Link>,
+    thumbnails: Option<Link>,
+}
+
+/// Where what a playback plays is: of the library, behind tokens that are good for little else.
+fn places(parts: &Parts, begun: &Begun, media: Media, terms: Terms, now: UnixTime) -> Places {
+    let Some(package) = begun.package.clone() else {
+        let Media { hls, dash, thumbnails, .. } = media;
+        return Places { hls, dash, thumbnails };
     };
-    let token = parts.delivery_keys.sign(&grant);
-    let directory = format!("{}/t/{token}/library/{}", parts.delivery_url, grant.package.as_str());
-    let link = |file: &str| Link::try_from(format!("{directory}/{file}")).ok();
-    Some((link("master.m3u8"), link("manifest.mpd")))
+    let directory = format!("/library/{}/", package.as_str());
+    let place = |scope: Scope, lifetime: u32, file: &str| {
+        let grant = Grant {
+            playback: begun.playback.clone(),
+            account: begun.account.clone(),
+            package: package.clone(),
+            issued: now,
+            expires: now.plus(lifetime),
+            scope,
+        };
+        let token = parts.delivery_keys.sign(&grant);
+        Link::try_from(format!("{}/t/{token}{directory}{file}", parts.delivery_url)).ok()
+    };
+    // Of the library they are files like segments, in a directory of their own; what is elsewhere needs no token.
+    let thumbnails = media.thumbnails.and_then(|link| {
+        let inside = link.as_str().strip_prefix(&directory).and_then(|file| file.split_once('/'));
+        let Some((pictures, _)) = inside else { return Some(link) };
+        let scope = Scope::Media { directories: vec![pictures.to_owned()] };
+        place(scope, terms.media_seconds, link.as_str().strip_prefix(&directory)?)
+    });
+    let manifests = |file| place(Scope::Manifests(terms.clone()), MANIFEST_LIFETIME, file);
+    Places { hls: manifests("master.m3u8"), dash: manifests("manifest.mpd"), thumbnails }
 }
 
 /// How a playback goes.

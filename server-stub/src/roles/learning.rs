@@ -98,7 +98,12 @@ impl Data {
             verifier: verifier.clone(),
             clock: self.clock.clone(),
         };
-        let config = events::Config::default().limits_times(self.rate_limit_factor);
+        let config = events::Config {
+            keep_days: self.events_keep_days,
+            keep_bytes: self.events_keep_bytes,
+            ..events::Config::default()
+        };
+        let config = config.limits_times(self.rate_limit_factor);
         let (log, role) = (log.clone(), Events::new(parts, config, metrics));
         let tidied = role.clone();
         now_and_then(TIDY, move || {

@@ -140,6 +140,7 @@ async fn household(accounts: &dyn Accounts, options: &Options) -> Result<Vec<(St
             password_hash,
             region: options.region.clone(),
             admin: options.admin,
+            plan: None,
             epoch: 0,
             created_at: options.now,
         };

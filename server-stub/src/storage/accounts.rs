@@ -4,6 +4,7 @@ use super::Result;
 use crate::{
     clock::UnixTime,
     id::{AccountId, ProfileId},
+    web::text::Slug,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub struct Account {
     pub region: String,
     /// Whether it may edit the catalogue.
     pub admin: bool,
+    /// What it pays for, by name; the usual plan if there is none.
+    pub plan: Option<Slug>,
     /// Sessions opened under an earlier epoch have ended.
     pub epoch: u32,
     /// When it was opened.
@@ -79,6 +82,8 @@ pub trait Accounts: Send + Sync + 'static {
     async fn end_sessions(&self, id: &AccountId) -> Result<bool>;
     /// Lets an account edit the catalogue, or no longer; false when there is no such account.
     async fn set_admin(&self, id: &AccountId, admin: bool) -> Result<bool>;
+    /// Gives an account a plan, or the usual one; false when there is no such account.
+    async fn set_plan(&self, id: &AccountId, plan: Option<&Slug>) -> Result<bool>;
     /// Closes an account with all its profiles, which it returns; none when there is no such account.
     async fn close(&self, id: &AccountId) -> Result<Option<Vec<ProfileId>>>;
 

@@ -270,6 +270,7 @@ mod tests {
                 exp: now.plus(LIFETIME),
                 region: "DE".to_owned(),
                 admin: false,
+                plan: None,
                 profile: None,
             }
         }

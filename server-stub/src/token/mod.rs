@@ -18,6 +18,7 @@ pub use secrets::KeysError;
 use crate::{
     clock::UnixTime,
     id::{AccountId, ProfileId, SessionId},
+    web::text::Slug,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct Claims {
     /// Whether it may edit the catalogue.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub admin: bool,
+    /// What the account pays for; the usual plan if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Slug>,
     /// The profile it acts as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileClaim>,

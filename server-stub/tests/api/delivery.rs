@@ -4,23 +4,24 @@ use crate::{
     suite,
     world::{Answer, Device, World},
 };
-use kinora_server::auth::Config;
+use kinora_server::{auth::Config, plans::Plans, roles::Data, web::Limits};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
 suite! {
     a_packaged_film_plays_to_its_last_byte
+    thumbnails_are_to_be_had_and_nothing_else_with_their_token
     a_device_gets_what_it_plays
     a_token_opens_its_own_package_and_no_other
     what_is_shared_can_be_kept_and_what_is_not_cannot
     no_log_has_what_is_secret
 }
 
-const SEGMENT: &[u8] = b"a segment, as far as a test needs one";
+pub(crate) const SEGMENT: &[u8] = b"a segment, as far as a test needs one";
 
 /// Writes packages as the packager would, of two pictures and a sound, and enters them.
-fn library(world: &World, names: &[&str]) {
+pub(crate) fn library(world: &World, names: &[&str]) {
     let mut titles = Vec::new();
     for name in names {
         let package = world.data.path().join("packages").join(name);
@@ -34,9 +35,14 @@ fn library(world: &World, names: &[&str]) {
             fs::write(directory.join("seg-00001.m4s"), SEGMENT).unwrap();
         }
         write_manifests(&package);
+        let pictures = package.join("thumbnails.dd");
+        fs::create_dir_all(&pictures).unwrap();
+        fs::write(pictures.join("thumbnails.vtt"), "WEBVTT\n").unwrap();
+        fs::write(pictures.join("sheet-001.jpg"), "a sheet of pictures").unwrap();
+        let thumbnails = format!("/library/{name}/thumbnails.dd/thumbnails.vtt");
         titles.push(json!({
             "id": name, "kind": "film", "name": name, "maturity": 0,
-            "media": {"duration_seconds": 600, "package": name},
+            "media": {"duration_seconds": 600, "package": name, "thumbnails": thumbnails},
         }));
     }
     let file = world.data.path().join("library.json");
@@ -72,7 +78,7 @@ fn write_manifests(package: &Path) {
     fs::write(package.join("secret.txt"), "nobody asks for this").unwrap();
 }
 
-async fn play(device: &Device<'_>, item: &str, body: Option<Value>) -> Value {
+pub(crate) async fn play(device: &Device<'_>, item: &str, body: Option<Value>) -> Value {
     let answer = device.ask(Method::POST, &format!("/v1/playback/{item}"), body).await;
     answer.is(StatusCode::CREATED).json()
 }
@@ -90,7 +96,7 @@ fn uris(playlist: &str) -> Vec<String> {
     uris
 }
 
-async fn hls(world: &World, playback: &Value) -> Vec<String> {
+pub(crate) async fn hls(world: &World, playback: &Value) -> Vec<String> {
     let manifest = world.get(playback["hls"].as_str().unwrap()).await.is(StatusCode::OK);
     uris(&manifest.body)
 }
@@ -123,6 +129,23 @@ async fn a_packaged_film_plays_to_its_last_byte(world: &World) {
     let base = mpd.body.split_once("<BaseURL>").unwrap().1.split('<').next().unwrap();
     let segment = world.get(&format!("{base}v360.bb/seg-00001.m4s")).await;
     assert_eq!(segment.is(StatusCode::OK).body.as_bytes(), SEGMENT);
+}
+
+async fn thumbnails_are_to_be_had_and_nothing_else_with_their_token(world: &World) {
+    library(world, &["bunny"]);
+    let device = world.household("ada").await.viewing().await;
+    let small = json!({"device": {"max_height": 360, "codecs": ["avc1", "mp4a"]}});
+    let playback = play(&device, "bunny", Some(small)).await;
+    let thumbnails = playback["thumbnails"].as_str().unwrap();
+    let track = world.get(thumbnails).await.is(StatusCode::OK);
+    assert_eq!(track.body, "WEBVTT\n");
+    assert_eq!(track.headers[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    let (directory, _) = thumbnails.rsplit_once('/').unwrap();
+    world.get(&format!("{directory}/sheet-001.jpg")).await.is(StatusCode::OK);
+    for other in ["v360.bb/seg-00001.m4s", "master.m3u8", "secret.txt"] {
+        let path = thumbnails.replace("thumbnails.dd/thumbnails.vtt", other);
+        world.get(&path).await.is(StatusCode::FORBIDDEN);
+    }
 }
 
 async fn a_device_gets_what_it_plays(world: &World) {
@@ -297,6 +320,36 @@ async fn no_log_has_what_is_secret(world: &World) {
     let keys = fs::read_to_string(keys).unwrap();
     let keys: Value = serde_json::from_str(&keys).unwrap();
     assert!(!log.contains(keys["keys"][0]["seed"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn a_plan_says_how_many_play_and_in_which_quality() {
+    let change = |data: &mut Data| {
+        data.plans =
+            Plans::default().with(r#"{"basic": {"streams": 1, "max_height": 480}}"#).unwrap();
+    };
+    let world = World::inside_changed(Config::default(), Limits::default(), change).await;
+    library(&world, &["bunny"]);
+    world.household("ada").await;
+    let plan = |name: &[&str]| {
+        let output = world.run(&[&["account", "plan", "ada@example.org"], name].concat());
+        assert!(output.status.success(), "{output:?}");
+    };
+    plan(&["basic"]);
+    let tv = world.sign_in("ada").await.viewing().await;
+    let phone = world.sign_in("ada").await.viewing().await;
+    assert_eq!(tv.get("/v1/account").await.is(StatusCode::OK).json()["plan"], "basic");
+    // What a device says of itself only ever takes something away.
+    for body in [json!({}), json!({"device": {"max_height": 2160}})] {
+        let playlists = hls(&world, &play(&tv, "bunny", Some(body)).await).await;
+        assert!(playlists.iter().all(|uri| !uri.contains("v720")), "{playlists:?}");
+    }
+    let refused = phone.ask(Method::POST, "/v1/playback/bunny", None).await;
+    refused.is(StatusCode::CONFLICT).problem("too_many_streams");
+    plan(&[]);
+    let phone = world.sign_in("ada").await.viewing().await;
+    let playlists = hls(&world, &play(&phone, "bunny", None).await).await;
+    assert!(playlists.iter().any(|uri| uri.contains("v720")), "{playlists:?}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use kinora_cenc::ContentKey;
 use kinora_server::{
     auth::Config,
     license::{backend::System, proxy::Proxy},
+    plans::Plans,
     roles::Data,
     vault::{Key, KeyId, Tier},
     web::Limits,
@@ -164,6 +165,28 @@ async fn a_playback_that_is_not_kept_alive_loses_its_licences() {
     ask(&device, &playback, &[&key]).await.is(StatusCode::OK);
     world.clock.advance(90);
     ask(&device, &playback, &[&key]).await.is(StatusCode::NOT_FOUND).problem("playback_ended");
+}
+
+#[tokio::test]
+async fn a_plan_says_of_which_quality_there_are_keys() {
+    let change = |data: &mut Data| {
+        data.plans =
+            Plans::default().with(r#"{"basic": {"streams": 1, "max_height": 720}}"#).unwrap();
+    };
+    let world = World::inside_changed(Config::default(), Limits::default(), change).await;
+    world.import();
+    let tiers = [Tier::Hd, Tier::Uhd].map(|tier| key("bunny", tier));
+    keep(&world, &tiers).await;
+    world.household("ada").await;
+    let output = world.run(&["account", "plan", "ada@example.org", "basic"]);
+    assert!(output.status.success(), "{output:?}");
+    let device = world.sign_in("ada").await.viewing().await;
+    let playback = play(&device, "bunny").await;
+    let all: Vec<&Key> = tiers.iter().collect();
+    let licence = ask(&device, &playback, &all).await.is(StatusCode::OK).json();
+    assert_eq!(given(&licence), [BASE64URL.encode(tiers[0].id.0)]);
+    let whole = device.get(&format!("/v1/license/keys/{}", tiers[1].id)).await;
+    whole.is(StatusCode::FORBIDDEN).problem("not_entitled");
 }
 
 #[tokio::test]

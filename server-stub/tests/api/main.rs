@@ -11,6 +11,7 @@ mod accounts;
 mod catalog;
 mod delivery;
 mod devices;
+mod edges;
 mod events;
 mod experiments;
 mod gateway;

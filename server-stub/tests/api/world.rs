@@ -3,7 +3,8 @@
 use kinora_server::{
     auth,
     clock::{Clock, UnixTime},
-    delivery, http,
+    delivery::{self, memory::Memory},
+    http,
     roles::{Data, Role},
     web::{Limits, Service, metrics::Metrics},
 };
@@ -29,6 +30,10 @@ pub(crate) struct World {
     /// Where the gateway is, or the only process.
     entry: String,
     processes: Vec<Process>,
+    /// Edges, by name, and the process that they have media from.
+    edges: Vec<(String, String, Mutex<Process>)>,
+    origin: Option<(Process, String)>,
+    log_level: &'static str,
     /// Moves the clock of a service inside the test.
     pub(crate) clock: Clock,
     client: Client,
@@ -60,22 +65,74 @@ impl World {
         Self::started(&each)
     }
 
+    /// All roles in one process that logs nothing but faults.
+    pub(crate) fn in_one_quiet_process() -> Self {
+        let mut world = Self::empty();
+        world.log_level = "error";
+        world.start(&[[&Role::WITH_DATA[..], &[Role::Delivery, Role::Gateway]].concat()])
+    }
+
+    /// All roles in one process, and media from edges, which have them from another.
+    pub(crate) fn behind_edges(names: &[&str]) -> Self {
+        let mut world = Self::empty();
+        let data = world.data.path().to_owned();
+        let more = ["--control".to_owned()];
+        let origin = Process::start(&data, &[Role::Delivery], &more, world.log_level);
+        for name in names {
+            let more = ["--origin".to_owned(), origin.1.clone()];
+            let (process, base) = Process::start(&data, &[Role::Edge], &more, world.log_level);
+            world.edges.push(((*name).to_owned(), base, Mutex::new(process)));
+        }
+        world.origin = Some(origin);
+        world.start(&[[&Role::WITH_DATA[..], &[Role::Delivery, Role::Gateway]].concat()])
+    }
+
+    /// Where an edge is, or was.
+    pub(crate) fn edge(&self, name: &str) -> &str {
+        &self.edges.iter().find(|(known, ..)| known == name).unwrap().1
+    }
+
+    /// Kills an edge as a power cut would.
+    pub(crate) fn kill_edge(&self, name: &str) {
+        let (.., process) = self.edges.iter().find(|(known, ..)| known == name).unwrap();
+        let child = &mut process.lock().unwrap().child;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// How often edges have asked for what has this in its path.
+    pub(crate) async fn asked_of_origin(&self, part: &str) -> usize {
+        let url = format!("{}/_control/log", self.origin.as_ref().unwrap().1);
+        let log: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        let requests = log["requests"].as_array().unwrap().iter();
+        requests.filter(|request| request["path"].as_str().unwrap().contains(part)).count()
+    }
+
     fn started(groups: &[Vec<Role>]) -> Self {
-        let world = Self {
+        Self::empty().start(groups)
+    }
+
+    fn empty() -> Self {
+        Self {
             data: tempfile::tempdir().unwrap(),
             bases: Vec::new(),
             entry: String::new(),
             processes: Vec::new(),
+            edges: Vec::new(),
+            origin: None,
+            log_level: "trace",
             clock: Clock::default(),
             client: client(),
-        };
-        world.start(groups)
+        }
     }
 
     /// Starts a process for each of the groups, in turn; a gateway by itself comes last and knows the others.
     fn start(mut self, groups: &[Vec<Role>]) -> Self {
         for roles in groups {
-            let mut more = Vec::new();
+            let mut more: Vec<String> = Vec::new();
+            for (name, base, _) in &self.edges {
+                more.extend(["--edge".to_owned(), format!("{name}={base}")]);
+            }
             if **roles == [Role::Gateway] {
                 for (role, base) in &self.bases {
                     more.extend(["--upstream".to_owned(), format!("{}={base}", role.name())]);
@@ -83,7 +140,7 @@ impl World {
             } else if groups.len() > 1 {
                 more.extend(["--behind", "127.0.0.1"].map(str::to_owned));
             }
-            let (process, base) = Process::start(self.data.path(), roles, &more);
+            let (process, base) = Process::start(self.data.path(), roles, &more, self.log_level);
             self.bases.extend(roles.iter().map(|role| (*role, base.clone())));
             self.processes.push(process);
             self.entry = base;
@@ -114,15 +171,15 @@ impl World {
         let metrics = Metrics::default();
         let service = Service::new(metrics.clone(), limits);
         let service = data.add(service, &Role::WITH_DATA, config, &metrics).await.unwrap();
-        let library = data.library().await.unwrap();
-        let service = service.files(delivery::router(&[], Some(library)).unwrap(), false);
+        let library = data.library(Memory::new(1 << 24, &metrics)).await.unwrap();
+        let service =
+            service.files(delivery::router(&[], Some(library.router()), None).unwrap(), false);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let never = std::future::pending();
         tokio::spawn(http::serve(listener, service.router(), never, Duration::ZERO));
         let bases = Role::WITH_DATA.map(|role| (role, base.clone())).to_vec();
-        let (entry, processes) = (base, Vec::new());
-        Self { data: directory, bases, entry, processes, clock, client: client() }
+        Self { data: directory, bases, entry: base, clock, ..Self::empty() }
     }
 
     /// Where a path is asked for: at the one entry.
@@ -140,6 +197,17 @@ impl World {
         let mut bases: Vec<String> = self.bases.iter().map(|(_, base)| base.clone()).collect();
         bases.dedup();
         bases
+    }
+
+    /// The memory that the processes have in use, in bytes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident(&self) -> u64 {
+        let resident = |process: &Process| {
+            let path = format!("/proc/{}/statm", process.child.id());
+            let pages = std::fs::read_to_string(path).unwrap();
+            pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+        };
+        self.processes.iter().map(resident).sum()
     }
 
     /// What the processes have logged so far.
@@ -229,14 +297,14 @@ impl World {
 }
 
 impl Process {
-    fn start(data: &Path, roles: &[Role], more: &[String]) -> (Self, String) {
+    fn start(data: &Path, roles: &[Role], more: &[String], log_level: &str) -> (Self, String) {
         let roles: Vec<String> = roles.iter().map(|role| role.name()).collect();
         let mut child = Command::new(env!("CARGO_BIN_EXE_kinora-server"))
             .args(["serve", "--log-format", "json", "--listen", "127.0.0.1:0"])
             .args(["--roles", &roles.join(","), "--data"])
             .arg(data)
             .args(more)
-            .env("RUST_LOG", "trace")
+            .env("RUST_LOG", log_level)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

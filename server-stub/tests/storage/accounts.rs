@@ -9,6 +9,7 @@ use kinora_server::{
         accounts::{Account, Added, Profile},
         sqlite::SqliteAccounts,
     },
+    web::text::Slug,
 };
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ fn account(email: &str) -> Account {
         password_hash: "$hash".to_owned(),
         region: "DE".to_owned(),
         admin: false,
+        plan: None,
         epoch: 0,
         created_at: UnixTime(1_000_000),
     }
@@ -71,11 +73,18 @@ async fn a_new_password_or_an_end_of_sessions_is_a_new_epoch(accounts: &impl Acc
     let ada = accounts.by_email("ada@example.org").await.unwrap().unwrap();
     assert_eq!((ada.epoch, ada.admin), (0, false), "another's account is untouched");
     assert!(accounts.set_admin(&eve.id, false).await.unwrap());
+    let plan: Slug = "premium".parse().unwrap();
+    for plan in [Some(&plan), None] {
+        assert!(accounts.set_plan(&eve.id, plan).await.unwrap());
+        assert_eq!(accounts.account(&eve.id).await.unwrap().unwrap().plan.as_ref(), plan);
+        assert_eq!(accounts.by_email("ada@example.org").await.unwrap().unwrap().plan, None);
+    }
     assert!(!accounts.account(&eve.id).await.unwrap().unwrap().admin);
     let nobody = AccountId::random();
     assert!(!accounts.set_password(&nobody, "$").await.unwrap());
     assert!(!accounts.end_sessions(&nobody).await.unwrap());
     assert!(!accounts.set_admin(&nobody, true).await.unwrap());
+    assert!(!accounts.set_plan(&nobody, None).await.unwrap());
 }
 
 async fn profiles_keep_their_order_and_change_in_place(accounts: &impl Accounts) {

@@ -3,9 +3,9 @@
 use kinora_server::{
     clock::UnixTime,
     storage::{
-        Catalogue,
+        Accounts, Catalogue,
         catalogue::{Filter, Order, Put, View},
-        sqlite::SqliteCatalogue,
+        sqlite::{SqliteAccounts, SqliteCatalogue},
     },
 };
 use std::{path::Path, process::Command};
@@ -37,6 +37,20 @@ async fn check(directory: &Path) {
     let put = catalogue.put(drafts[..1].to_vec(), NOW).await.unwrap();
     assert_eq!(put, Put::Done { new: 0 });
     assert!(catalogue.revision().await.unwrap() > before);
+}
+
+#[tokio::test]
+async fn accounts_of_the_first_version_have_the_usual_plan() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = rusqlite::Connection::open(directory.path().join("accounts.sqlite")).unwrap();
+    database.execute_batch(include_str!("previous/accounts-1.sql")).unwrap();
+    drop(database);
+    for _ in 0..2 {
+        let accounts = SqliteAccounts::open(directory.path()).await.unwrap();
+        let ada = accounts.by_email("ada@example.org").await.unwrap().unwrap();
+        assert_eq!((ada.plan, ada.epoch, ada.admin), (None, 3, true));
+        assert_eq!(accounts.profiles(&ada.id).await.unwrap()[0].name, "Ada");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::{
         Source,
         extract::Json,
         problem::{Code, Document, Problem},
-        text::{Email, Language, Name, Password, Region},
+        text::{Email, Language, Name, Password, Region, Slug},
     },
 };
 use axum::{extract::State, http::StatusCode};
@@ -58,6 +58,7 @@ pub(super) async fn sign_up(
         password_hash,
         region: request.region.into(),
         admin: false,
+        plan: None,
         epoch: 0,
         created_at: parts.clock.now(),
     };
@@ -82,6 +83,8 @@ pub(super) struct AccountPage {
     email: String,
     region: String,
     admin: bool,
+    /// What it pays for; the usual plan if there is none.
+    plan: Option<Slug>,
     /// When it was opened, in seconds since 1970.
     created_at: i64,
 }
@@ -99,8 +102,8 @@ pub(super) async fn show(
     Adult(claims): Adult,
 ) -> Result<axum::Json<AccountPage>, Problem> {
     let (account, _) = auth.0.live(&claims).await?;
-    let Account { id, email, region, admin, created_at, .. } = account;
-    Ok(axum::Json(AccountPage { id, email, region, admin, created_at: created_at.0 }))
+    let Account { id, email, region, admin, plan, created_at, .. } = account;
+    Ok(axum::Json(AccountPage { id, email, region, admin, plan, created_at: created_at.0 }))
 }
 
 /// A password and the one that takes its place.

@@ -10,7 +10,11 @@ mod session;
 
 use crate::{
     clock::Clock,
-    delivery::Files,
+    delivery::{
+        Files,
+        granted::{Denied, granted},
+        memory::{File, Memory, Source},
+    },
     playback::streams::Streams,
     steering::Edges,
     token::cat::{DeliveryKeys, Grant, LONGEST_LIFETIME, Refusal, Scope},
@@ -46,6 +50,8 @@ pub struct Library {
     pub streams: Streams,
     /// Where media can be fetched from; from here if there is no edge.
     pub edges: Edges,
+    /// Where media are kept that are asked for often.
+    pub memory: Memory,
     /// The time.
     pub clock: Clock,
 }
@@ -53,50 +59,14 @@ pub struct Library {
 impl Library {
     /// Its routes.
     pub fn router(self) -> Router {
-        let files = Files(ServeDir::new(&self.directory).ignore_multi_range_requests(true));
+        let files = ServeDir::new(&self.directory).ignore_multi_range_requests(true);
         let artwork = ServeDir::new(&self.artwork).redirect_path_prefix("/artwork");
+        let artwork = Files::new(artwork, &self.artwork, None);
         Router::new()
             .route("/t/{*rest}", any(answer))
             .with_state(Arc::new((self, files)))
-            .nest_service("/artwork", Files(artwork))
+            .nest_service("/artwork", artwork)
             .layer(middleware::from_fn(kept_for_good))
-    }
-}
-
-/// Why something of the library is not delivered.
-enum Denied {
-    Method,
-    Token(Refusal),
-    Ended,
-    Missing,
-    Unplayable,
-    Fault(String),
-}
-
-impl From<Refusal> for Denied {
-    fn from(refusal: Refusal) -> Self {
-        Self::Token(refusal)
-    }
-}
-
-impl IntoResponse for Denied {
-    fn into_response(self) -> Response {
-        let (status, text) = match self {
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD".to_owned()),
-            Self::Token(Refusal::Expired) => (StatusCode::GONE, Refusal::Expired.to_string()),
-            Self::Token(refusal) => (StatusCode::FORBIDDEN, refusal.to_string()),
-            Self::Ended => (StatusCode::GONE, "the playback has ended; begin it again".to_owned()),
-            Self::Missing => (StatusCode::NOT_FOUND, "no such file".to_owned()),
-            Self::Unplayable => (
-                StatusCode::NOT_ACCEPTABLE,
-                "nothing of it is of a kind that the device plays".to_owned(),
-            ),
-            Self::Fault(reason) => {
-                tracing::error!(reason, "a package cannot be delivered");
-                (StatusCode::INTERNAL_SERVER_ERROR, "the package cannot be read".to_owned())
-            }
-        };
-        (status, format!("{text}\n")).into_response()
     }
 }
 
@@ -112,7 +82,7 @@ async fn kept_for_good(request: Request, next: Next) -> Response {
     response
 }
 
-async fn answer(State(state): State<Arc<(Library, Files)>>, request: Request) -> Response {
+async fn answer(State(state): State<Arc<(Library, ServeDir)>>, request: Request) -> Response {
     let (library, files) = &*state;
     match library.deliver(files.clone(), request).await {
         Ok(response) => response,
@@ -121,20 +91,8 @@ async fn answer(State(state): State<Arc<(Library, Files)>>, request: Request) ->
 }
 
 impl Library {
-    async fn deliver(&self, files: Files, mut request: Request) -> Result<Response, Denied> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err(Denied::Method);
-        }
-        let whole = request.uri().path();
-        // Names in packages need no escapes: with none, what was checked is what is opened.
-        if whole.contains('%') {
-            return Err(Denied::Missing);
-        }
-        let rest = whole.strip_prefix("/t/").and_then(|rest| Some((rest, rest.find('/')?)));
-        let (rest, end) = rest.ok_or(Denied::Token(Refusal::Invalid))?;
-        let (token, path) = rest.split_at(end);
-        let grant = self.keys.verify(token)?;
-        grant.allows(path, self.clock.now())?;
+    async fn deliver(&self, files: ServeDir, request: Request) -> Result<Response, Denied> {
+        let (grant, path) = granted(&self.keys, &self.clock, request.method(), request.uri())?;
         let file = path.rsplit('/').next().unwrap_or_default();
         if matches!(grant.scope, Scope::Manifests(_)) {
             let manifest = match file.rsplit_once('.') {
@@ -152,10 +110,17 @@ impl Library {
         let inside = path.strip_prefix("/library").unwrap_or_default();
         // Of what follows the path nothing tells files apart.
         let uri = inside.parse().map_err(|_| Denied::Missing)?;
-        *request.uri_mut() = uri;
-        let mut files = files;
-        let Ok(mut response) = files.call(request).await;
         let named_by_content = matches!(grant.scope, Scope::Media { .. });
+        let (mut parts, body) = request.into_parts();
+        parts.uri = uri;
+        let mut response = if named_by_content && Memory::understands(&parts.headers) {
+            let file = File::new(Source::Here(files), parts.uri.path(), parts.uri.path());
+            self.memory.answer(file, &parts).await?
+        } else {
+            let mut files = Files::new(files, &self.directory, None);
+            let Ok(response) = files.call(Request::from_parts(parts, body)).await;
+            response
+        };
         let good = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
         if named_by_content && good {
             let kept = HeaderValue::from_static(FOR_GOOD);

@@ -1,6 +1,7 @@
 //! What the manifests of one playback are written from.
 
-use super::{Denied, dash, hls, read};
+use super::{dash, hls, read};
+use crate::delivery::granted::Denied;
 use crate::token::cat::Terms;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};

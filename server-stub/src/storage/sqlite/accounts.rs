@@ -8,12 +8,14 @@ use crate::{
         Error,
         accounts::{Account, Accounts, Added, Profile},
     },
+    web::text::Slug,
 };
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::{path::Path, str::FromStr};
 
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE account (
         id TEXT PRIMARY KEY,
         email TEXT NOT NULL UNIQUE,
@@ -33,7 +35,9 @@ const STEPS: &[&str] = &["
         language TEXT NOT NULL
     ) STRICT;
     CREATE INDEX profile_of ON profile (account, place);
-"];
+",
+    "ALTER TABLE account ADD COLUMN plan TEXT;",
+];
 
 /// Accounts in `accounts.sqlite`.
 #[derive(Debug, Clone)]
@@ -69,7 +73,7 @@ impl SqliteAccounts {
     }
 }
 
-const ACCOUNT: &str = "id, email, password_hash, region, admin, epoch, created_at";
+const ACCOUNT: &str = "id, email, password_hash, region, admin, epoch, created_at, plan";
 const PROFILE: &str = "id, name, kids, maturity_limit, language";
 
 fn account(row: &Row<'_>) -> Result<Account> {
@@ -81,7 +85,14 @@ fn account(row: &Row<'_>) -> Result<Account> {
         admin: row.get(4)?,
         epoch: row.get(5)?,
         created_at: UnixTime(row.get(6)?),
+        plan: plan(row.get(7)?)?,
     })
+}
+
+fn plan(name: Option<String>) -> Result<Option<Slug>> {
+    name.map(Slug::try_from)
+        .transpose()
+        .map_err(|error| Error::Damaged { what: "plan", reason: error.to_string() })
 }
 
 fn profile(row: &Row<'_>) -> Result<Profile> {
@@ -112,13 +123,22 @@ impl Accounts for SqliteAccounts {
         self.0
             .write(move |transaction| {
                 let query = format!(
-                    "INSERT INTO account ({ACCOUNT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                    "INSERT INTO account ({ACCOUNT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                      ON CONFLICT DO NOTHING"
                 );
-                let Account { id, email, password_hash, region, admin, epoch, created_at } =
+                let Account { id, email, password_hash, region, admin, epoch, created_at, plan } =
                     account;
-                let values =
-                    params![id.as_str(), email, password_hash, region, admin, epoch, created_at.0];
+                let plan = plan.map(String::from);
+                let values = params![
+                    id.as_str(),
+                    email,
+                    password_hash,
+                    region,
+                    admin,
+                    epoch,
+                    created_at.0,
+                    plan
+                ];
                 Ok(transaction.prepare_cached(&query)?.execute(values)? == 1)
             })
             .await
@@ -148,6 +168,19 @@ impl Accounts for SqliteAccounts {
             false => "UPDATE account SET admin = 0 WHERE id = ?1",
         };
         self.change(query, vec![id.to_string()]).await
+    }
+
+    async fn set_plan(&self, id: &AccountId, plan: Option<&Slug>) -> Result<bool> {
+        match plan {
+            Some(plan) => {
+                let query = "UPDATE account SET plan = ?2 WHERE id = ?1";
+                self.change(query, vec![id.to_string(), plan.as_str().to_owned()]).await
+            }
+            None => {
+                let query = "UPDATE account SET plan = NULL WHERE id = ?1";
+                self.change(query, vec![id.to_string()]).await
+            }
+        }
     }
 
     async fn close(&self, id: &AccountId) -> Result<Option<Vec<ProfileId>>> {
