@@ -1,14 +1,15 @@
 //! The loop: keys and events in, frames out.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_util::StreamExt;
-use kinora_native::core::config::DrmConfig;
+use kinora_native::core::config::Config;
 use kinora_native::core::io::PlaybackStatus;
-use kinora_native::transport::HttpTransport;
-use kinora_native::{Config, Event, MediaTime, Options, Player, PlayerError, Selection};
+use kinora_native::transport::{HttpTransport, RequestFilter};
+use kinora_native::{Event, MediaTime, Options, Player, PlayerError, Selection};
 use ratatui::DefaultTerminal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -33,40 +34,41 @@ pub(crate) enum AppError {
     Transport(#[from] kinora_native::transport::HttpTransportError),
 }
 
-/// What to play.
-pub(crate) struct Film<'a> {
-    pub(crate) url: &'a str,
+/// What to play, and how.
+pub(crate) struct Showing {
+    /// The manifest.
+    pub(crate) url: String,
     /// Where to start, in seconds.
     pub(crate) start: f64,
-    /// Who gives the keys.
-    pub(crate) drm: DrmConfig,
+    pub(crate) config: Config,
+    /// What changes requests on their way, if anything does.
+    pub(crate) filter: Option<Arc<dyn RequestFilter>>,
+    /// Who wants to know where it is, in whole seconds, as long as it plays.
+    pub(crate) position: Option<watch::Sender<u32>>,
 }
 
-/// Plays a film until the viewer has enough, and tells where that is, in whole seconds. After a fatal error the screen
-/// stays until they quit.
-pub(crate) async fn run(
-    terminal: &mut DefaultTerminal,
-    Film { url, start, drm }: Film<'_>,
-    position: Option<watch::Sender<u32>>,
-) -> Result<(), AppError> {
+/// Plays something until the viewer has enough. After a fatal error the screen stays until they quit.
+pub(crate) async fn run(terminal: &mut DefaultTerminal, showing: Showing) -> Result<(), AppError> {
+    let Showing { url, start, config, filter, position } = showing;
     let transport = HttpTransport::new()?;
     let options = Options {
-        config: Config { drm, ..Config::default() },
+        config,
         start: (start > 0.0).then(|| MediaTime::from_seconds(start)),
-        transport: Some(std::sync::Arc::new(transport.clone())),
+        transport: Some(Arc::new(transport.clone())),
+        filter,
         ..Options::default()
     };
-    let player = Player::start(url, options)?;
+    let player = Player::start(&url, options)?;
     player.play().await;
     let mut app = App {
         player,
-        view: View::new(url),
+        view: View::new(&url),
         started: Instant::now(),
         error: None,
         over: false,
         position,
     };
-    let outcome = app.play(terminal, &transport, url).await;
+    let outcome = app.play(terminal, &transport, &url).await;
     let App { player, error, .. } = app;
     player.stop().await;
     outcome?;
@@ -104,9 +106,7 @@ impl App {
                 _ = ticks.tick() => {
                     if let Some(snapshot) = self.player.state().await {
                         self.view.update(&snapshot);
-                        if let Some(position) = &self.position {
-                            position.send_replace(self.view.position.seconds().max(0.0) as u32);
-                        }
+                        self.tell();
                     }
                     terminal.draw(|frame| screen::draw(frame, &self.view))?;
                     false
@@ -135,12 +135,23 @@ impl App {
         }
     }
 
+    /// Says where it is, once it has got there.
+    fn tell(&self) {
+        use PlaybackStatus::{Buffering, Ended, Paused, Playing};
+        if let Some(position) = &self.position
+            && matches!(self.view.status, Playing | Paused | Buffering | Ended)
+        {
+            position.send_replace(self.view.position.seconds().max(0.0) as u32);
+        }
+    }
+
     fn take(&mut self, event: Option<Event>) {
         match event {
             Some(event) => {
                 self.view.note(self.started.elapsed(), &event);
                 if let Event::Error(error) = event {
                     self.error = Some(error);
+                    self.position = None;
                 }
             }
             None => self.over = true,

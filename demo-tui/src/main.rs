@@ -14,9 +14,10 @@ use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use kinora_native::drm;
 
+use app::Showing;
 use journey::Start;
+use kinora_native::{Config, drm};
 use service::Service;
 
 /// Plays an HLS or DASH presentation in the terminal and shows what the player does and why: the
@@ -88,15 +89,13 @@ async fn main() -> ExitCode {
             return ExitCode::from(NO_TERMINAL);
         }
     };
-    let outcome = match (start, &arguments.url) {
+    let outcome = match (start, arguments.url) {
         (Some(start), _) => journey::run(&mut terminal, start).await,
         (None, Some(url)) => {
-            let film = app::Film {
-                url,
-                start: arguments.start,
-                drm: drm::clear_key(arguments.license_url, arguments.license_headers),
-            };
-            app::run(&mut terminal, film, None).await
+            let drm = drm::clear_key(arguments.license_url, arguments.license_headers);
+            let (start, config) = (arguments.start, Config { drm, ..Config::default() });
+            let showing = Showing { url, start, config, filter: None, position: None };
+            app::run(&mut terminal, showing).await
         }
         (None, None) => Ok(()),
     };

@@ -1,4 +1,5 @@
 import { element } from './dom.js';
+import { activatePage } from './pages/activate.js';
 import { browsePage, searchPage } from './pages/browse.js';
 import { profilesPage } from './pages/profiles.js';
 import { signInPage } from './pages/sign-in.js';
@@ -53,7 +54,8 @@ export class Journey {
   async #show(): Promise<void> {
     const turn = ++this.#turn;
     await this.#screening.leave();
-    const [name = '', ...rest] = location.hash.replace(/^#\/?/, '').split('/');
+    const [path = '', query] = location.hash.replace(/^#\/?/, '').split('?');
+    const [name = '', ...rest] = path.split('/');
     const subject = decodeURIComponent(rest.join('/'));
     const watching = this.#signedIn && this.#service.profile !== null && name === 'watch';
     element('theatre').hidden = !watching;
@@ -68,7 +70,7 @@ export class Journey {
       element('title').textContent = '';
       document.title = 'Kinora';
       this.#app.setAttribute('aria-busy', 'true');
-      const page = await this.#page(name, subject);
+      const page = await this.#page(name, subject, new URLSearchParams(query));
       if (turn !== this.#turn) return;
       this.#app.replaceChildren(page);
       this.#app.querySelector<HTMLElement>('[autofocus], h2')?.focus();
@@ -79,13 +81,14 @@ export class Journey {
     }
   }
 
-  #page(name: string, subject: string): Promise<HTMLElement> | HTMLElement {
+  #page(name: string, subject: string, query: URLSearchParams): Promise<HTMLElement> | HTMLElement {
     if (!this.#signedIn) {
       return signInPage(this.#service, () => {
         this.#signedIn = true;
         void this.#show();
       });
     }
+    if (name === 'activate') return activatePage(this.#service, query.get('user_code') ?? '');
     if (this.#service.profile === null || name === 'profiles') return profilesPage(this.#service, this.#go);
     if (name === 'title') return titlePage(this.#service, subject, this.#go);
     if (name === 'search') return searchPage(this.#service, subject);

@@ -65,11 +65,23 @@ export interface Playback {
   dash: string | null;
   resume_seconds: number;
   heartbeat_interval: number;
-  abr: Record<string, unknown>;
+  /** Where licences are, if it is protected. */
+  license_url: string | null;
+  abr: AbrSettings;
+}
+
+/** How the viewer's experiments have qualities chosen. */
+export interface AbrSettings {
+  rule?: string;
+  initial_throughput_bps?: number;
+  max_height?: number;
+  max_bandwidth_bps?: number;
 }
 
 interface Tokens {
   access_token: string;
+  /** Seconds. */
+  expires_in: number;
   refresh_token: string;
   profile_id: string | null;
 }
@@ -92,6 +104,8 @@ const KEPT = 'kinora.refresh-token';
 
 export class Service {
   #access: string | null = null;
+  /** Until when the access token is taken to be good. */
+  #fresh = 0;
   #refreshing: Promise<boolean> | null = null;
   /** The profile it acts as. */
   profile: string | null = null;
@@ -106,6 +120,12 @@ export class Service {
     } catch {
       return null;
     }
+  }
+
+  /** An access token that is valid for a while yet; none if nobody is signed in. */
+  async token(): Promise<string | null> {
+    if (!this.#access || Date.now() > this.#fresh) await this.#refresh().catch(() => false);
+    return this.#access;
   }
 
   /** Goes on with an earlier visit; false if there was none, or it has ended. */
@@ -158,6 +178,16 @@ export class Service {
 
   async list(id: string, listed: boolean): Promise<void> {
     await this.#ask(listed ? 'PUT' : 'DELETE', `/v1/my-list/${encodeURIComponent(id)}`);
+  }
+
+  /** The device that waits with a code. */
+  waitingDevice(code: string): Promise<{ client_id: string }> {
+    return this.#ask('GET', `/v1/device/codes/${encodeURIComponent(code)}`);
+  }
+
+  /** Lets the device that waits with a code sign in, or refuses it. */
+  async decide(code: string, approve: boolean): Promise<void> {
+    await this.#ask('POST', `/v1/device/codes/${encodeURIComponent(code)}`, { approve });
   }
 
   play(item: string, device: { codecs: string[] }): Promise<Playback> {
@@ -214,6 +244,8 @@ export class Service {
   /** Choosing a profile changes the access token alone. */
   #take(tokens: Omit<Tokens, 'refresh_token'> & Partial<Tokens>): void {
     this.#access = tokens.access_token;
+    // Half of its time: whoever is handed it uses it a little later.
+    this.#fresh = Date.now() + tokens.expires_in * 500;
     this.profile = tokens.profile_id;
     if (tokens.refresh_token) localStorage.setItem(KEPT, tokens.refresh_token);
   }

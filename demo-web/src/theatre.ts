@@ -1,4 +1,4 @@
-import { Player, PlayerError } from 'kinora';
+import { type Config, type Filters, Player, PlayerError } from 'kinora';
 import { element } from './dom.js';
 import { Inspector } from './inspector.js';
 import { installShortcuts } from './shortcuts.js';
@@ -23,8 +23,10 @@ export class Theatre {
   #showing: Showing | undefined;
   /** Someone asks for the other manifest, or for another try. */
   onwish: ((wish: { format: Format | null; at: number }) => void) | undefined;
+  /** It does not play any more, and has said why. */
+  onover: (() => void) | undefined;
 
-  static async open(): Promise<Theatre> {
+  static async open(filters: Filters = {}): Promise<Theatre> {
     if (!Player.isSupported()) {
       throw new Error('This browser lacks Media Source Extensions, workers or WebAssembly.');
     }
@@ -32,6 +34,7 @@ export class Theatre {
     const player = await Player.create(element<HTMLVideoElement>('video'), {
       mediaSource: parameters.get('mse') === 'page' ? 'page' : 'auto',
       record: parameters.has('record'),
+      filters,
     });
     return new Theatre(player);
   }
@@ -43,14 +46,14 @@ export class Theatre {
     Object.assign(window, { kinora: player });
     installShortcuts(this.video);
     player.addEventListener('loaded', () => this.#fillPicker());
-    player.addEventListener('error', ({ detail }) => this.fail(detail));
+    player.addEventListener('error', ({ detail }) => this.#end(detail));
     player.addEventListener('buffering', () => showSpinner(true));
     for (const over of ['playing', 'ended', 'ready'] as const) {
       player.addEventListener(over, () => showSpinner(false));
     }
     for (const choice of this.#formats) {
       choice.addEventListener('change', () =>
-        this.onwish?.({ format: choice.value as Format, at: this.video.currentTime }),
+        this.onwish?.({ format: choice.value as Format, at: this.at }),
       );
     }
     const picker = element<HTMLSelectElement>('quality');
@@ -58,13 +61,23 @@ export class Theatre {
       player.selectQuality('video', picker.value || null).catch((error) => this.fail(error));
     });
     element('retry').addEventListener('click', () =>
-      this.onwish?.({ format: null, at: this.video.currentTime }),
+      this.onwish?.({ format: null, at: this.at }),
     );
   }
 
+  /** Where it is, in seconds; where it is to begin as long as it has not. */
+  get at(): number {
+    return this.video.readyState > HTMLMediaElement.HAVE_NOTHING ? this.video.currentTime : (this.#showing?.start ?? 0);
+  }
+
+  /** Whether there is something to close. */
+  get isOpen(): boolean {
+    return this.#showing !== undefined;
+  }
+
   /** Changes what the player does from now on. */
-  configure(abr: Record<string, unknown>): Promise<void> {
-    return this.#player.configure({ abr });
+  configure(changes: Config): Promise<void> {
+    return this.#player.configure(changes);
   }
 
   /** Plays something, in place of what played. */
@@ -82,7 +95,7 @@ export class Theatre {
       await this.#begin();
     } catch (error) {
       // Another load has taken its place.
-      if (!(error instanceof DOMException && error.name === 'AbortError')) this.fail(error);
+      if (!(error instanceof DOMException && error.name === 'AbortError')) this.#end(error);
     }
   }
 
@@ -103,6 +116,11 @@ export class Theatre {
 
   fail(error: unknown): void {
     showFailure(error, this.#showing?.url.href ?? location.href);
+  }
+
+  #end(error: unknown): void {
+    this.fail(error);
+    this.onover?.();
   }
 
   /** Starts playing; without sound where the browser wants a gesture first. */

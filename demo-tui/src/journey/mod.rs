@@ -1,17 +1,21 @@
 //! From signing in to watching and back.
 
+mod pairing;
 mod place;
 mod screen;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use futures_util::StreamExt;
-use kinora_native::MediaTime;
 use ratatui::DefaultTerminal;
-use tokio::sync::watch;
 
-use crate::app::{self, AppError};
-use crate::service::{Playback, Service, ServiceError};
+use crate::app::{self, AppError, Showing};
+use crate::service::{Service, ServiceError};
+use pairing::{News, Pairing};
 use place::{Form, Place, Shelf};
+use watch::Theatre;
 
 /// Where to begin: at a service, signed in already if it is known with what.
 pub(crate) struct Start {
@@ -26,31 +30,39 @@ enum Step {
     Back,
     Quit,
     SignIn,
+    /// Sign in from elsewhere.
+    Pair,
     Choose(String),
     Open(String),
     Watch(String),
 }
 
+impl Theatre for DefaultTerminal {
+    async fn show(&mut self, showing: Showing) -> Result<(), AppError> {
+        app::run(self, showing).await
+    }
+}
+
 /// Goes from place to place until the viewer has enough.
 pub(crate) async fn run(terminal: &mut DefaultTerminal, start: Start) -> Result<(), AppError> {
-    let mut journey = Journey { service: start.service, place: Place::default(), trouble: None };
-    let form = Form::new(start.email.unwrap_or_default(), start.password.unwrap_or_default());
-    let known = !form.email.is_empty() && !form.password.is_empty();
-    journey.place = Place::SignIn(form);
-    if known {
-        journey.take(Step::SignIn, terminal).await?;
-    }
+    let mut journey = Journey::begin(start, terminal).await?;
     let mut input = EventStream::new();
     loop {
         terminal.draw(|frame| screen::draw(frame, &journey.place, journey.trouble.as_deref()))?;
-        let Some(event) = input.next().await else { return Ok(()) };
+        let event = tokio::select! {
+            event = input.next() => event,
+            news = journey.news() => {
+                journey.learn(news).await;
+                continue;
+            }
+        };
+        let Some(event) = event else { return Ok(()) };
         let Event::Key(key) = event? else { continue };
         let step = journey.key(key);
         if matches!(step, Step::Quit) {
             return Ok(());
         }
-        let watching = matches!(step, Step::Watch(_));
-        if watching {
+        if matches!(step, Step::Watch(_)) {
             // The player reads the keys itself while it plays.
             drop(std::mem::take(&mut input));
         }
@@ -61,11 +73,48 @@ pub(crate) async fn run(terminal: &mut DefaultTerminal, start: Start) -> Result<
 struct Journey {
     service: Service,
     place: Place,
+    /// Waits to be let in, where the viewer signs in from elsewhere.
+    pairing: Option<Pairing>,
     /// What did not work.
     trouble: Option<String>,
 }
 
 impl Journey {
+    async fn begin(start: Start, theatre: &mut impl Theatre) -> Result<Self, AppError> {
+        let form = Form::new(start.email.unwrap_or_default(), start.password.unwrap_or_default());
+        let known = !form.email.is_empty() && !form.password.is_empty();
+        let place = Place::SignIn(form);
+        let mut journey = Self { service: start.service, place, pairing: None, trouble: None };
+        if known {
+            journey.take(Step::SignIn, theatre).await?;
+        }
+        Ok(journey)
+    }
+
+    /// What comes of being signed in from elsewhere; for ever nothing if nobody waits for it.
+    async fn news(&mut self) -> News {
+        match &mut self.pairing {
+            Some(pairing) => pairing.next().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn learn(&mut self, news: News) {
+        let result = match news {
+            News::Codes(codes) => {
+                self.place = Place::Code(Some(codes));
+                return;
+            }
+            News::SignedIn => self.profiles().await,
+            News::Trouble(error) => {
+                self.place = Place::default();
+                Err(error)
+            }
+        };
+        self.pairing = None;
+        self.trouble = result.err().map(|error| error.to_string());
+    }
+
     fn key(&mut self, key: KeyEvent) -> Step {
         if key.kind == KeyEventKind::Release {
             return Step::Stay;
@@ -80,6 +129,7 @@ impl Journey {
             (Place::SignIn(form), code) => match code {
                 KeyCode::Esc => Step::Quit,
                 KeyCode::Enter if form.is_whole() => Step::SignIn,
+                KeyCode::F(2) => Step::Pair,
                 code => {
                     form.key(code);
                     Step::Stay
@@ -87,6 +137,11 @@ impl Journey {
             },
             (_, KeyCode::Char('q')) => Step::Quit,
             (_, KeyCode::Esc | KeyCode::Backspace) => Step::Back,
+            (Place::Code(_), KeyCode::Enter) => {
+                self.pairing.iter().for_each(Pairing::hurry);
+                Step::Stay
+            }
+            (Place::Code(_), _) => Step::Stay,
             (Place::Profiles { profiles, at }, code) => match code {
                 KeyCode::Enter => {
                     profiles.get(*at).map_or(Step::Stay, |profile| Step::Choose(profile.id.clone()))
@@ -119,12 +174,14 @@ impl Journey {
     }
 
     /// Does what a key asked for. What the service refuses is said, and the viewer stays where they are.
-    async fn take(&mut self, step: Step, terminal: &mut DefaultTerminal) -> Result<(), AppError> {
+    async fn take(&mut self, step: Step, theatre: &mut impl Theatre) -> Result<(), AppError> {
         let result = match step {
             Step::Watch(item) => match self.service.play(&item).await {
                 Ok(playback) => {
-                    self.watch(&playback, terminal).await?;
-                    self.browse().await
+                    let trouble = watch::watch(&self.service, &playback, theatre).await?;
+                    let back = self.browse().await;
+                    self.trouble = trouble.or(back.err().map(|error| error.to_string()));
+                    return Ok(());
                 }
                 Err(error) => Err(error),
             },
@@ -141,6 +198,11 @@ impl Journey {
                 self.service.sign_in(&form.email, &form.password).await?;
                 self.profiles().await
             }
+            Step::Pair => {
+                self.place = Place::Code(None);
+                self.pairing = Some(Pairing::begin(self.service.clone()));
+                Ok(())
+            }
             Step::Choose(profile) => {
                 self.service.choose(&profile).await?;
                 self.browse().await
@@ -154,6 +216,11 @@ impl Journey {
             Step::Back => match &self.place {
                 Place::Title { .. } => self.browse().await,
                 Place::Browse(_) => self.profiles().await,
+                Place::Code(_) => {
+                    self.pairing = None;
+                    self.place = Place::default();
+                    Ok(())
+                }
                 _ => Ok(()),
             },
             Step::Stay | Step::Quit | Step::Watch(_) => Ok(()),
@@ -168,46 +235,5 @@ impl Journey {
     async fn browse(&mut self) -> Result<(), ServiceError> {
         self.place = Place::Browse(Shelf::new(self.service.rows().await?));
         Ok(())
-    }
-
-    /// Plays until the viewer has enough, and remembers where that was.
-    async fn watch(
-        &mut self,
-        playback: &Playback,
-        terminal: &mut DefaultTerminal,
-    ) -> Result<(), AppError> {
-        let Some(link) = playback.hls.as_ref().or(playback.dash.as_ref()) else { return Ok(()) };
-        let url = self.service.url(link);
-        let (position, positions) = watch::channel(playback.resume_seconds);
-        let start = MediaTime::from_seconds(f64::from(playback.resume_seconds));
-        let mut beats = tokio::time::interval(std::time::Duration::from_secs(
-            u64::from(playback.heartbeat_interval).max(1),
-        ));
-        beats.tick().await;
-        let drm = self.service.drm(playback);
-        let film = app::Film { url: &url, start: start.seconds(), drm };
-        let played = app::run(terminal, film, Some(position));
-        tokio::pin!(played);
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut played => break outcome,
-                _ = beats.tick() => {
-                    let seconds = *positions.borrow();
-                    // A heartbeat that got lost is followed by another in time.
-                    let _ = self.service.heartbeat(&playback.playback_id, seconds).await;
-                }
-            }
-        };
-        let seconds = *positions.borrow();
-        let told = self.service.heartbeat(&playback.playback_id, seconds).await;
-        let ended = self.service.end(&playback.playback_id).await;
-        self.trouble = told.and(ended).err().map(|error| error.to_string());
-        match outcome {
-            Err(AppError::Playback(error)) => {
-                self.trouble = Some(error.to_string());
-                Ok(())
-            }
-            outcome => outcome,
-        }
     }
 }

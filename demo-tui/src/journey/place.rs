@@ -2,13 +2,21 @@
 
 use crossterm::event::KeyCode;
 
-use crate::service::{Profile, Row, Started, Summary, TitlePage};
+use crate::service::{Codes, Profile, Row, Started, Summary, TitlePage};
 
 pub(crate) enum Place {
     SignIn(Form),
-    Profiles { profiles: Vec<Profile>, at: usize },
+    /// What to type in elsewhere to sign in here, once it is known.
+    Code(Option<Codes>),
+    Profiles {
+        profiles: Vec<Profile>,
+        at: usize,
+    },
     Browse(Shelf),
-    Title { page: TitlePage, at: usize },
+    Title {
+        page: TitlePage,
+        at: usize,
+    },
 }
 
 impl Default for Place {

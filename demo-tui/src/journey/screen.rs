@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Paragraph, Wrap};
 
 use super::place::{Form, Place, Shelf, heading};
-use crate::service::{Item, Profile, Summary, TitlePage};
+use crate::service::{Codes, Item, Profile, Summary, TitlePage};
 
 const CHOSEN: Style = Style::new().fg(Color::Black).bg(Color::Yellow);
 /// Columns of a title in a row.
@@ -22,7 +22,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, place: &Place, trouble: Option<&str>) 
     let help = match place {
         Place::SignIn(form) => {
             sign_in(frame, body, form);
-            "tab other field · enter go on · esc quit"
+            "tab other field · enter go on · F2 sign in with a code · esc quit"
+        }
+        Place::Code(codes) => {
+            code(frame, body, codes.as_ref());
+            "enter I have done that · esc back · q quit"
         }
         Place::Profiles { profiles, at } => {
             chooser(frame, body, profiles, *at);
@@ -67,6 +71,25 @@ fn sign_in(frame: &mut Frame<'_>, area: Rect, form: &Form) {
         field("  Password  ", stars, form.secret),
     ];
     frame.render_widget(Paragraph::new(lines), inside);
+}
+
+fn code(frame: &mut Frame<'_>, area: Rect, codes: Option<&Codes>) {
+    let area = centred(area, 60, 9);
+    let block = Block::bordered().title(" Sign in with a code ");
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let mut lines = vec![Line::default()];
+    match codes {
+        None => lines.push(Line::from("Asking for a code …").dim()),
+        Some(codes) => lines.extend([
+            Line::from("On a phone or a computer, go to"),
+            Line::from(codes.verification_uri.clone()).bold(),
+            Line::default(),
+            Line::from("and type in"),
+            Line::from(codes.user_code.clone()).bold().yellow(),
+        ]),
+    }
+    frame.render_widget(Paragraph::new(lines).alignment(Alignment::Center), inside);
 }
 
 fn chooser(frame: &mut Frame<'_>, area: Rect, profiles: &[Profile], at: usize) {

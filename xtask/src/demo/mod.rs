@@ -190,6 +190,8 @@ impl Server {
         }
         let port = port.unwrap_or_else(free_port);
         command.args(["--listen", &format!("127.0.0.1:{port}")]);
+        // Where the page has people type in what a terminal shows; a path, as the port may not be known yet.
+        command.args(["--verification-uri", "/#/activate"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         if env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "warn"); // a line for each segment would hide the address
