@@ -16,7 +16,8 @@ const MEDIA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/media");
 
 /// Serves the test film and gives its address.
 async fn serve() -> String {
-    let router = router(&[Mount::new("/", MEDIA).expect("a folder")], None).expect("a router");
+    let router =
+        router(&[Mount::new("/", MEDIA).expect("a folder")], None, None).expect("a router");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(kinora_server::http::serve(listener, router, pending(), Duration::ZERO));
