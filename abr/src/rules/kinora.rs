@@ -40,8 +40,8 @@
 //! * knowing how many segments are left: +0.1 / +0.2;
 //! * the [`reserve`](crate::rules::reserve) against outages, which costs 0.2 / 0.0, most of it on Oboe's
 //!   networks (0.8 / 0.2). On a link of 5 Mbit/s, a ladder of 2.35 and 4.3 and audio beside it, 25 s of
-//!   nothing after 15 s stall for 10 s instead of 22, as when playing a rung lower
-//!   throughout; 14 s of nothing are not noticed. A term in the tables that fears outages by the buffer level, tried instead,
+//!   nothing after 15 s stall for 10 s instead of 22, as when playing a rung lower throughout; 14 s of
+//!   nothing are not noticed. A term in the tables that fears outages by the buffer level, tried instead,
 //!   made no difference to such an outage before it cost 1.5 of the score.
 //!
 //! What made none: the sizes of segments beyond the next one; a shorter memory for the rate of a transfer
