@@ -1,5 +1,7 @@
 //! `kinora-server live` as a process: how it begins, how it ends, and what it says when it cannot.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     io::{BufRead, BufReader},
     net::TcpListener,

@@ -192,7 +192,7 @@ impl Files {
 
     /// An answer to a request for media, from memory: if it is as it was when it was read, which the file system is
     /// asked each time. None where that is no way to answer it.
-    async fn from_memory(&self, asked: &Parts) -> Option<Response> {
+    async fn remembered(&self, asked: &Parts) -> Option<Response> {
         let path = asked.uri.path();
         let memory = self.memory.as_ref()?;
         let fits = matches!(asked.method, Method::GET | Method::HEAD)
@@ -234,7 +234,7 @@ impl Service<Request> for Files {
         let this = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            if let Some(answer) = this.from_memory(&parts).await {
+            if let Some(answer) = this.remembered(&parts).await {
                 return Ok(answer);
             }
             let (mut files, mut request) = (this.files, Request::from_parts(parts, body));
