@@ -42,8 +42,9 @@ for (const [name, manifest] of [['Low-Latency HLS', 'master.m3u8'], ['low-latenc
     const excuse = span.late <= LATE ? 0 : span.late;
     assert.ok(span.most <= LATENCY + excuse, `latency ${span.most} s`);
     if (excuse === 0) assert.equal(span.stalls, 0);
-    // Each frame is where it belongs: pictures and times go on together.
-    assert.ok(span.spread <= 1.01, `frames and times are apart by ${span.spread}`);
+    // Each frame is where it belongs: pictures and times go on together. A picture that is drawn may be a few frames
+    // newer than the one that was told of; one that lies in the wrong place is off by a part at least.
+    assert.ok(span.spread <= FRAME_RATE / 4, `frames and times are apart by ${span.spread}`);
     // The player knows how late it is.
     assert.ok(Math.abs(span.told - span.middle) < 0.5, `told ${span.told}, seen ${span.middle}`);
     const errors = await page.evaluate(() => film.events.filter(({ name }) => name === 'error'));
@@ -61,6 +62,8 @@ test('a broadcast that ends is played to its end', async () => {
       assert.equal(await page.evaluate((url) => film.play(url), `${ending.url}/${manifest}`), null);
       await page.waitForFunction(() => film.video.currentTime > 0);
       if (manifest === 'master.m3u8') ending.end();
+      // It is known by then how long it was.
+      else await page.evaluate(() => void (film.video.currentTime = film.video.duration - 2));
       await page.waitForFunction(() => film.video.ended);
       const errors = await page.evaluate(() => film.events.filter(({ name }) => name === 'error'));
       assert.deepEqual(errors, []);
