@@ -74,6 +74,7 @@ async fn a_broadcast_begins_ends_and_can_be_played_when_it_is_over() {
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
     let url = line.strip_prefix("listening on ").unwrap().to_owned();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let get = async |path: &str| {
         let response = reqwest::get(format!("{url}/{path}")).await.unwrap();
         assert!(response.status().is_success(), "{path}: {}", response.status());
