@@ -93,3 +93,30 @@ fn while_nothing_fails_the_reserve_is_not_seen() {
         assert!(kept > 0.93 * fetched, "{link_kbps}: {kept} of {fetched}");
     }
 }
+
+/// A link that is steady on the whole, and measured now as more than enough, now as less.
+#[test]
+fn while_the_reserve_fills_the_picture_does_not_come_and_go() {
+    let swing = [0.86, 1.12, 0.97, 1.15, 0.9, 1.0, 1.08, 0.92];
+    for turn in 0..swing.len() {
+        let factors = swing.iter().cycle().skip(turn).take(200);
+        let periods: Vec<_> = factors.map(|factor| (0.3, 5000.0 * factor)).collect();
+        let session = run(&trace(&periods), Config::default(), 30_000.0);
+        let shown = &session.rungs[..11];
+        let falls = shown.windows(2).filter(|pair| pair[1] < pair[0]).count();
+        assert!(falls <= 1, "from the {turn}th on: {shown:?}");
+    }
+}
+
+/// The network falls to a fifth: what was kept in the lowest quality is replaced as far as it still carries.
+#[test]
+fn a_reserve_is_replaced_on_a_worse_network_too() {
+    for before_s in [14.0, 17.0, 20.0, 23.0] {
+        let drop = trace(&[(before_s, 5000.0), (600.0, 1000.0)]);
+        let session = run(&drop, Config::default(), 120_000.0);
+        assert_eq!(session.stalled_ms, 0.0);
+        let later = session.rungs.iter().skip(1).skip_while(|rung| **rung > 0);
+        let lowest = later.take_while(|rung| **rung == 0).count();
+        assert!((1..=2).contains(&lowest), "{before_s}: {:?}", session.rungs);
+    }
+}

@@ -38,8 +38,8 @@
 //! * the spread of an outcome in the tails growing with that in the middle, which on steady networks leaves
 //!   outages to the look at the transfer in flight: +0.2 / +0.4;
 //! * knowing how many segments are left: +0.1 / +0.2;
-//! * the [`reserve`](crate::rules::reserve) against outages, which costs 0.2 / 0.0, most of it on Oboe's
-//!   networks (0.8 / 0.2). On a link of 5 Mbit/s, a ladder of 2.35 and 4.3 and audio beside it, 25 s of
+//! * the [`reserve`](crate::rules::reserve) against outages, which costs 0.1 / 0.0, most of it on Oboe's
+//!   networks (0.3 / 0.1). On a link of 5 Mbit/s, a ladder of 2.35 and 4.3 and audio beside it, 25 s of
 //!   nothing after 15 s stall for 10 s instead of 22, as when playing a rung lower throughout; 14 s of
 //!   nothing are not noticed. A term in the tables that fears outages by the buffer level, tried instead,
 //!   made no difference to such an outage before it cost 1.5 of the score.

@@ -31,16 +31,18 @@ pub(super) struct Reserve {
 const AIM_MS: f64 = 16_000.0;
 const AIM_PART: f64 = 0.6;
 /// A head as long as this looks after itself, milliseconds.
-const LONG_HEAD_MS: f64 = 5_000.0;
+const LONG_HEAD_MS: f64 = 4_000.0;
 /// Nor is there a reserve when the title ends as soon as this, milliseconds.
 const END_MS: f64 = 2.0 * AIM_MS;
 /// Where what the network sustains takes less than this part of its duration to arrive, the head grows by
-/// itself.
+/// itself. Less is asked where there is a reserve, so that it does not come and go with the measurements.
 const TIGHT: f64 = 0.85;
+const TIGHT_STILL: f64 = 0.7;
 /// A segment of the reserve takes no more than this part of the bits of one that the network sustains.
 const CHEAP: f64 = 0.12;
-/// Beyond this part it is a segment to be shown, like any other.
-const DEAR: f64 = 2.0 * CHEAP;
+/// Beyond this part, as when the network has fallen to the lowest rungs, it is a segment to be shown, like any
+/// other.
+const DEAR: f64 = 0.7;
 /// What all of it may cost: what the network carries in so many seconds, and this part of all else.
 const ALLOWANCE_S: f64 = 1.3;
 const ALLOWANCE_PART: f64 = 0.02;
@@ -92,8 +94,8 @@ impl Reserve {
         self.replacing = None;
     }
 
-    /// While it is short, what is shown is one rung below what the network sustains, instead of `rung`.
-    /// `head` is the problem of the segment behind the head, and `asked_bits` have been asked for. `None`
+    /// While it is short, what is shown is one rung below what the network sustains, instead of `rung`; but
+    /// what the head has reached is not given up again. `head` is the problem of the segment behind the head, and `asked_bits` have been asked for. `None`
     /// when nothing is missing, or none of it worth its cost.
     pub(super) fn modest(
         &self,
@@ -107,6 +109,7 @@ impl Reserve {
         let bits = size(step, 0);
         let nominal = step.bitrates_kbps.get(sustained).copied().unwrap_or(0.0) * step.duration_ms;
         let left_ms = step.remaining.map_or(f64::INFINITY, |left| left as f64 * step.duration_ms);
+        let tight = if self.segments > 0 { TIGHT_STILL } else { TIGHT };
         let cost_bits = self.spent_bits + bits * (self.segments + 1) as f64;
         let allowance_bits = ALLOWANCE_S * estimate.median_bps + ALLOWANCE_PART * asked_bits;
         let wanted = self.offered
@@ -114,11 +117,11 @@ impl Reserve {
             && step.buffer_ms + step.duration_ms <= AIM_MS.min(AIM_PART * step.capacity_ms)
             && head.buffer_ms < LONG_HEAD_MS
             && left_ms >= END_MS
-            && takes_ms(nominal, step, estimate) >= TIGHT * step.duration_ms
+            && takes_ms(nominal, step, estimate) >= tight * step.duration_ms
             && sustained > 1
             && bits <= CHEAP * size(step, sustained)
             && cost_bits <= allowance_bits;
-        wanted.then(|| rung.min(sustained - 1))
+        wanted.then(|| rung.min(kept(step, head, estimate).max(sustained - 1)))
     }
 
     /// Makes the next segment one for the reserve, if one of `rung`, or as good as the one before, still
@@ -130,8 +133,8 @@ impl Reserve {
         head: &Step,
         estimate: &Estimate,
     ) -> bool {
-        let kept = head.previous.unwrap_or(0).min(sustained(step, estimate));
-        let shown_ms = takes_ms(size(head, rung.max(kept)), step, estimate);
+        let shown = rung.max(kept(step, head, estimate));
+        let shown_ms = takes_ms(size(head, shown), step, estimate);
         let own_ms = takes_ms(size(step, 0), step, estimate);
         self.extending = SURPRISE * own_ms + shown_ms / IN_TIME <= head.buffer_ms;
         self.extending
@@ -172,6 +175,11 @@ impl Reserve {
 /// The highest rung that the network sustains, half the time.
 fn sustained(step: &Step, estimate: &Estimate) -> usize {
     step.sustained(estimate.median_bps / 1000.0, estimate.ttfb_ms())
+}
+
+/// The head's last rung, as far as the network sustains it.
+fn kept(step: &Step, head: &Step, estimate: &Estimate) -> usize {
+    head.previous.unwrap_or(0).min(sustained(step, estimate))
 }
 
 fn size(step: &Step, rung: usize) -> f64 {
