@@ -5,6 +5,7 @@
 //! and gives an [`Outcome`]. A violation is [shrunk](shrink) to the few things that it takes.
 
 pub mod plan;
+mod publication;
 mod random;
 mod report;
 mod run;

@@ -7,15 +7,13 @@ use kinora_core::Config;
 use kinora_core::io::Source;
 use kinora_core::time::MediaTime;
 
+use super::publication::{Publication, watched};
 use super::random;
 use crate::world::World;
 use crate::world::content::{Fault, Film};
 use crate::world::element::ElementFaults;
 use crate::world::network::{Network, Protocol, Stretch};
 use crate::world::viewer::Action;
-
-/// Where films are published.
-pub(super) const BASE: &str = "https://cdn.example/film";
 
 /// A world: what is there, what goes wrong, what the viewer does.
 #[derive(Clone, Debug)]
@@ -26,6 +24,8 @@ pub struct Plan {
     pub film: Film,
     /// Published as DASH, not as HLS.
     pub dash: bool,
+    /// How it reaches the viewer.
+    pub publication: Publication,
     /// The way to the server.
     pub network: NetworkPlan,
     /// What goes wrong at the server.
@@ -71,8 +71,8 @@ impl Plan {
         let film = random::film(&mut draw, dash);
         let length = Duration::from_secs(film.seconds.into());
         let network = random::network(&mut draw);
-        let faults = random::faults(&mut draw, &film);
-        let actions = random::actions(&mut draw, &film, source(dash, None));
+        let mut faults = random::faults(&mut draw, &film);
+        let mut actions = random::actions(&mut draw, &film);
         let mut config = Config { seed, ..Config::default() };
         config.buffer.forward = Duration::from_secs(*pick(&mut draw, &[10, 20, 30, 30, 60]));
         config.buffer.back = Duration::from_secs(*pick(&mut draw, &[5, 30, 30, 60]));
@@ -85,18 +85,38 @@ impl Plan {
         let element = random::element(&mut draw);
         let tells_of_network = draw.bool();
         let start = if draw.u8(0..4) == 0 { Some(draw.u32(0..film.seconds)) } else { None };
-        let mut actions = actions;
-        let first = source(dash, start.map(|start| MediaTime::from_secs(start.into())));
+        // Drawn last, so that a seed's film stays the same whichever way it comes.
+        let publication = Publication::draw(&mut draw, &film, dash);
+        if let Some(more) = publication.faults(&mut draw) {
+            match publication {
+                Publication::Live { .. } => faults = more,
+                _ => faults.extend(more),
+            }
+        }
+        let mut leaves = length.mul_f64(1.5) + Duration::from_secs(120);
+        let mut start = start.map(|start| MediaTime::from_secs(start.into()));
+        if let Publication::Live { broadcast, .. } = &publication {
+            leaves = watched(&film);
+            start = None;
+            random::stay_live(&mut actions, leaves, broadcast.lead_ms);
+        }
+        let url = publication.url(dash);
+        let first = Source { url: url.clone(), format: None, start };
+        for (_, action) in &mut actions {
+            if let Action::Load(source) = action {
+                source.url.clone_from(&url);
+            }
+        }
         actions.insert(0, (Duration::ZERO, Action::Load(first)));
         if element.refuses_autoplay {
             // The viewer clicks.
             actions.insert(1, (Duration::from_secs(3), Action::Play));
         }
-        let leaves = length.mul_f64(1.5) + Duration::from_secs(120);
         Self {
             seed,
             film,
             dash,
+            publication,
             network,
             faults,
             element,
@@ -110,7 +130,7 @@ impl Plan {
 
     /// The world itself.
     pub fn world(&self) -> World {
-        let mut origin = self.film.publish(BASE);
+        let mut origin = self.publication.publish(&self.film);
         for Fault { part, times, kind } in &self.faults {
             origin.fail(part, *times, kind.clone());
         }
@@ -119,6 +139,9 @@ impl Plan {
         world.element.quota = self.quota;
         world.element.faults = self.element.clone();
         world.tells_of_network = self.tells_of_network;
+        if let Publication::Live { skew_us, .. } = self.publication {
+            world.skew_us = skew_us;
+        }
         world.least_kbps = self.least_kbps();
         world.strict = false;
         world
@@ -150,11 +173,6 @@ impl NetworkPlan {
         network.seed(seed);
         network
     }
-}
-
-fn source(dash: bool, start: Option<MediaTime>) -> Source {
-    let name = if dash { "manifest.mpd" } else { "master.m3u8" };
-    Source { url: format!("{BASE}/{name}"), format: None, start }
 }
 
 pub(super) fn pick<'a, T>(draw: &mut Rng, from: &'a [T]) -> &'a T {

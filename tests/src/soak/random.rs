@@ -190,7 +190,7 @@ fn fault(draw: &mut Rng, film: &Film) -> Fault {
     Fault { part, times: if for_good { u32::MAX } else { draw.u32(1..3) }, kind }
 }
 
-fn kind(draw: &mut Rng) -> FaultKind {
+pub(super) fn kind(draw: &mut Rng) -> FaultKind {
     let at = draw.u64(0..200_000);
     match draw.u8(0..13) {
         0 => FaultKind::Refuse,
@@ -221,7 +221,8 @@ pub(super) fn element(draw: &mut Rng) -> ElementFaults {
     }
 }
 
-pub(super) fn actions(draw: &mut Rng, film: &Film, again: Source) -> Vec<(Duration, Action)> {
+pub(super) fn actions(draw: &mut Rng, film: &Film) -> Vec<(Duration, Action)> {
+    let again = Source { url: String::new(), format: None, start: None };
     let length = u64::from(film.seconds);
     // Most watch; some cannot sit still.
     let count = *pick(draw, &[0, 0, 1, 3, 8, 30]);
@@ -261,4 +262,18 @@ pub(super) fn actions(draw: &mut Rng, film: &Film, again: Source) -> Vec<(Durati
         actions.push((at, action));
     }
     actions
+}
+
+/// What was to be done with a film is done with a broadcast that is watched for so long.
+pub(super) fn stay_live(actions: &mut Vec<(Duration, Action)>, watched: Duration, lead_ms: u64) {
+    actions.retain(|(at, _)| *at < watched);
+    let begun = MediaTime::from_millis(lead_ms as i64);
+    for (_, action) in actions {
+        match action {
+            // Somewhere around what can be reached.
+            Action::Seek(place) | Action::SeekByControls(place) => *place = *place + begun,
+            Action::SelectAudio(index) => *index = 0,
+            _ => {}
+        }
+    }
 }

@@ -99,7 +99,8 @@ impl Invariants {
             playback.struck = scene.origin.struck.len();
             return;
         }
-        if !healthy {
+        let live = scene.origin.broadcast.as_ref();
+        if !healthy || !live.is_none_or(|live| live.goes_on(now)) {
             return;
         }
         playback.stuck += elapsed;
@@ -107,9 +108,9 @@ impl Invariants {
         // A segment that was begun on a network that then got slower takes its time, even if another
         // quality is asked for instead; one that the viewer insists on takes as long as it takes.
         let segment = self.requests.segment().to_duration();
-        let insists = if self.viewer.pinned { 10 } else { 1 };
+        let insists = if self.viewer.pinned { 30 } else { 1 };
         let bound = PATIENCE
-            + segment * 3 * insists
+            + segment * insists
             + faults.iter().map(|fault| fault.patience).sum::<Duration>();
         if playback.stuck > bound {
             let what = format!(

@@ -79,7 +79,8 @@ impl Broadcast {
         }
         let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{first}");
         if let Some(every) = self.break_every {
-            let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", first.div_ceil(every));
+            let _ =
+                writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", first.saturating_sub(1) / every);
         }
         let skipped = complete.saturating_sub(first).saturating_sub(6);
         let from = if skip && skipped > 0 { first + skipped } else { first };
@@ -89,7 +90,7 @@ impl Broadcast {
             text += "#EXT-X-MAP:URI=\"init.mp4\"\n";
         }
         for segment in from..complete + u64::from(self.part_ms.is_some() && !over) {
-            if self.break_every.is_some_and(|every| segment % every == 0 && segment > first) {
+            if self.break_every.is_some_and(|every| segment % every == 0 && segment > 0) {
                 text += "#EXT-X-DISCONTINUITY\n";
             }
             let begins = segment * self.segment_ms;

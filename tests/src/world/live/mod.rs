@@ -20,6 +20,8 @@ pub use dash::Addressing;
 /// Wall-clock time at the world's zero: 2026-01-01T00:00:00Z.
 const EPOCH_US: i64 = 1_767_225_600_000_000;
 const TIMESCALE: u32 = 1_000;
+/// A manifest that has stopped is asked for ever less often: it may take so long to be noticed that it goes on.
+const STALE_NOTICED_MS: u64 = 30_000;
 
 /// A broadcast under `base`: `base/master.m3u8` and `base/live.mpd`.
 #[derive(Clone, Debug)]
@@ -144,6 +146,14 @@ impl Broadcast {
         let world = moment.saturating_sub(self.lead_ms);
         let stale = self.stale.filter(|(from, to)| (*from..*to).contains(&world));
         stale.map_or(moment, |(from, _)| from + self.lead_ms)
+    }
+
+    /// Whether something new is published about now.
+    pub(super) fn goes_on(&self, now: Timestamp) -> bool {
+        let world = now.micros() / 1_000;
+        let stale =
+            self.stale.is_some_and(|(from, to)| (from..to + STALE_NOTICED_MS).contains(&world));
+        !stale && self.ends_ms.is_none_or(|end| world < end)
     }
 
     /// When it is over, in its own time.
