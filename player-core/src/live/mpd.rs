@@ -200,10 +200,12 @@ impl Mpd {
         else {
             return;
         };
-        let silence = cx.now.since(self.changed);
+        // By when it was asked: that an answer was long on its way is not the server's silence.
+        let silence = self.asked.since(self.changed);
         let most = interval.max(segment.to_duration());
         if !self.stalled && silence > most + most / 2 + LEAST {
             self.stalled = true;
+            self.silent = 1;
             let silence_ms = silence.as_millis() as u64;
             cx.out.warn(Warning::ManifestStalled { url: self.url.clone(), silence_ms });
         }

@@ -82,3 +82,25 @@ fn a_device_that_slept_meanwhile_goes_on_at_once() {
         assert!(errors(&world).is_empty(), "{way:?}");
     }
 }
+
+/// The network's silence says nothing of the server.
+#[test]
+fn after_an_outage_of_the_network_it_is_asked_as_soon_as_before() {
+    for way in [Way::Hls, Way::Timeline, Way::Patched] {
+        let broadcast = Broadcast { segment_ms: 4_000, ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let network = Network::steps(&[(60, 8_000), (10, 0), (600, 8_000)]);
+        let mut world = world(broadcast, network);
+        world.least_kbps = 9_000;
+        start(&mut world, &url);
+        world.run_until("what comes after the outage", Duration::from_secs(90), |world| {
+            world.now() >= Timestamp::from_micros(80_000_000)
+        });
+        let asked = world.requests.iter().any(|(at, request)| {
+            let manifest =
+                matches!(request.kind, RequestKind::Manifest | RequestKind::MediaPlaylist(_));
+            manifest && (70_000..73_000).contains(&(at.micros() / 1_000))
+        });
+        assert!(asked, "{way:?}");
+    }
+}
