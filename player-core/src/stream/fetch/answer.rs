@@ -143,7 +143,8 @@ impl Stream {
         }
     }
 
-    /// Takes a playlist: one that has ended is an index and no more, one that has not is followed.
+    /// Takes a playlist: of what was never live it is an index and no more. Any other is put beside those that
+    /// are followed, even when it has ended by now: it alone does not say where on their timeline it begins.
     fn take_playlist(
         &mut self,
         world: &mut World<'_, '_>,
@@ -153,10 +154,10 @@ impl Stream {
         (asked, place): (Timestamp, usize),
     ) -> Result<Option<SegmentIndex>, Error> {
         let playlist = read_playlist(body, url, &world.presentation.variables, world.cx)?;
-        if !playlist.live {
-            return Ok(Some(playlist.index));
-        }
         if world.live.playlists.is_empty() {
+            if !playlist.live {
+                return Ok(Some(playlist.index));
+            }
             world.presentation.live = playlist.timing();
         }
         if let Some(representation) = representation_mut(world.presentation, key) {

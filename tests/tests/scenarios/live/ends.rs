@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Event, MediaCommand};
+use kinora_core::io::{Event, Input, MediaCommand};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 
-use super::{ALL, assert_nothing_twice, start, world};
+use super::{ALL, assert_nothing_twice, errors, start, world};
 
 #[test]
 fn it_plays_to_the_end_and_says_so() {
@@ -40,4 +41,28 @@ fn an_event_can_be_watched_again_from_its_beginning() {
         world.element.position > MediaTime::from_secs(2)
             && world.element.position < MediaTime::from_secs(4)
     });
+}
+
+/// Its playlist tells neither when its first segment was nor that the others began earlier.
+#[test]
+fn a_quality_that_is_first_asked_for_when_it_is_over_is_put_beside_the_others() {
+    for dated in [true, false] {
+        let broadcast = Broadcast { ends_ms: Some(90_000), dated, ..Broadcast::default() };
+        let (url, window) = (broadcast.hls(), broadcast.window_s);
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_until("the end of the broadcast", Duration::from_secs(120), |world| {
+            world.events.iter().any(|(_, event)| matches!(event, Event::LiveEnded { .. }))
+        });
+        let middle = "v480/media.m3u8";
+        assert!(!world.requests.iter().any(|(_, request)| request.url.contains(middle)));
+        world.act(&Action::Cap(Some(480)));
+        let before = world.element.position - MediaTime::from_secs(50);
+        world.input(Input::Seek(before));
+        world.run_to_end(Duration::from_secs(60));
+        assert!(world.requests.iter().any(|(_, request)| request.url.contains(middle)));
+        assert!(errors(&world).is_empty(), "dated: {dated}");
+        let end = MediaTime::from_secs(window as i64 + 85);
+        assert!(world.element.position > end, "dated: {dated}: {:?}", world.element.position);
+    }
 }
