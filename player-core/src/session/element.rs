@@ -11,7 +11,7 @@ use crate::io::{
 use crate::stream::Stream;
 use crate::time::MediaTime;
 
-/// A hole up to this wide is jumped over.
+/// A hole up to this wide is jumped over; a wider one only if nothing could fill it.
 const MAX_GAP: MediaTime = MediaTime::from_secs(2);
 /// An element that waits may have stopped so long before the end of what it holds.
 const HALT: MediaTime = MediaTime::from_millis(100);
@@ -170,6 +170,11 @@ impl Session {
             return;
         }
         let from = self.playback.playhead(cx.now);
+        let passable = |stream: &Stream, start: MediaTime| {
+            let presentation = self.presentation.as_ref();
+            start - from <= MAX_GAP
+                || presentation.is_some_and(|presentation| stream.lacks(presentation, from, start))
+        };
         let mut to = from;
         for stream in &self.streams {
             // Elements stop a few frames before the end of what they hold.
@@ -177,7 +182,7 @@ impl Session {
                 continue;
             }
             match stream.buffer.next_range(from) {
-                Some(start) if start - from <= MAX_GAP && stream.has_passed(start) => {
+                Some(start) if stream.has_passed(start) && passable(stream, start) => {
                     to = to.max(start);
                 }
                 // A track that is over holds nothing up.

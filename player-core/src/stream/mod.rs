@@ -314,10 +314,12 @@ impl Stream {
         let (period, set) =
             self.sets.iter().enumerate().rev().find_map(|(p, s)| Some((p, (*s)?)))?;
         let set = presentation.periods.get(period)?.sets.get(set)?;
-        set.representations.iter().find_map(|representation| match &representation.segments {
+        let ends = set.representations.iter().filter_map(|one| match &one.segments {
             Segments::Known(index) => Some(index.end()),
             _ => None,
-        })
+        });
+        // Of what was live, those that do not play may be known as they were long ago.
+        ends.max()
     }
 
     /// The playhead moves to `time`: keeps what is of use there and turns to what is missing.
@@ -525,6 +527,28 @@ impl Stream {
     pub(crate) fn has_passed(&self, time: MediaTime) -> bool {
         let unfed = self.first_queued().is_some_and(|fetched| fetched.chosen.segment.start < time);
         !unfed && (self.complete || self.next >= time)
+    }
+
+    /// Whether there is nothing between two times that could be fetched: the playlist says so (`EXT-X-GAP`), or it
+    /// went on without what came between.
+    pub(crate) fn lacks(
+        &self,
+        presentation: &Presentation,
+        from: MediaTime,
+        to: MediaTime,
+    ) -> bool {
+        let known = self.last.and_then(|last| representation(presentation, last));
+        let Some(Segments::Known(index)) = known.map(|known| &known.segments) else { return false };
+        let Some(mut position) = index.position_at(from + TOLERANCE) else { return false };
+        while let Some(segment) =
+            index.get(position).filter(|segment| segment.start < to - TOLERANCE)
+        {
+            if !segment.gap && segment.end() > from + TOLERANCE {
+                return false;
+            }
+            position += 1;
+        }
+        true
     }
 
     /// The representation shown at a time, if it is one of the set that is being fetched.

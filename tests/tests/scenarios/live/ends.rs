@@ -36,7 +36,7 @@ fn an_event_can_be_watched_again_from_its_beginning() {
     let mut world = world(broadcast, Network::constant(8_000));
     start(&mut world, &url);
     world.run_to_end(Duration::from_secs(60));
-    world.input(kinora_core::io::Input::Seek(MediaTime::ZERO));
+    world.input(Input::Seek(MediaTime::ZERO));
     world.run_until("playback from the start", Duration::from_secs(5), |world| {
         world.element.position > MediaTime::from_secs(2)
             && world.element.position < MediaTime::from_secs(4)
@@ -64,5 +64,20 @@ fn a_quality_that_is_first_asked_for_when_it_is_over_is_put_beside_the_others() 
         assert!(errors(&world).is_empty(), "dated: {dated}");
         let end = MediaTime::from_secs(window as i64 + 85);
         assert!(world.element.position > end, "dated: {dated}: {:?}", world.element.position);
+    }
+}
+
+#[test]
+fn a_device_that_slept_past_the_end_plays_what_is_left() {
+    for (dated, rungs) in [(false, 2), (false, 3), (true, 2), (true, 3)] {
+        let mut broadcast = Broadcast { ends_ms: Some(300_000), dated, ..Broadcast::default() };
+        broadcast.rungs.truncate(rungs);
+        let url = broadcast.hls();
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(30));
+        world.act(&Action::Sleep(Duration::from_secs(7_200)));
+        world.run_to_end(Duration::from_secs(90));
+        assert!(errors(&world).is_empty(), "{dated} {rungs}: {:?}", errors(&world));
     }
 }
