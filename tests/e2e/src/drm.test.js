@@ -59,6 +59,114 @@ for (const { scheme, options } of playsAll) {
   });
 }
 
+describe('segments encrypted as a whole', () => {
+  let stage;
+  let vault;
+  let viewer;
+  before(async () => {
+    vault = await Vault.pack(clip.clip, ['--protect', 'aes-128', '--rotation-seconds', '4', '--ladder', '360:600,180:200']);
+    stage = await Stage.open({ '/film': vault.packaged }, ['--data', vault.data]);
+    viewer = await Viewer.signIn(stage.server.url, 'ada');
+  });
+  after(async () => {
+    await stage?.close();
+    await vault?.remove();
+  });
+
+  /** A page whose filter shows the key server who is watching. */
+  async function player() {
+    const { keySystems } = await viewer.play();
+    const page = await stage.page();
+    await page.waitForFunction(() => window.film);
+    await page.evaluate(async (headers) => {
+      const request = (request) =>
+        request.kind === 'key' ? { ...request, headers: { ...request.headers, ...headers } } : request;
+      await film.create({ filters: { request }, record: true });
+    }, keySystems[0].headers);
+    return { page, headers: keySystems[0].headers };
+  }
+
+  test('play to the end, and show the film’s own frames', async () => {
+    const { page, headers } = await player();
+    const asked = new Set();
+    page.context().on('request', (request) => {
+      if (request.url().includes('/v1/license/keys/')) asked.add(request.url());
+    });
+    const ended = page.evaluate(() => film.next('ended'));
+    assert.equal(await page.evaluate(() => film.play('/film/master.m3u8')), null);
+    await ended;
+    const seen = await page.evaluate(() => ({
+      wrong: film.events.filter(({ name }) => name === 'error' || name === 'warning'),
+      stalls: film.player.stats().totals.stalls,
+      encrypted: film.video.mediaKeys !== null,
+    }));
+    assert.deepEqual(seen, { wrong: [], stalls: 0, encrypted: false });
+    await page.evaluate(() => film.video.pause());
+    for (const time of [9.3, 1.6, 6.02]) {
+      await assertFrame(page, await page.evaluate((time) => film.seek(time), time), time);
+    }
+    assert.deepEqual(page.faults, []);
+
+    await assertNothingShows(page, viewer);
+    const log = Buffer.from(await page.evaluate(() => film.sessionLog()));
+    assert.ok(asked.size >= 3, `${asked.size} keys`);
+    for (const url of asked) {
+      const key = Buffer.from(await (await fetch(url, { headers })).arrayBuffer());
+      assert.equal(key.length, 16);
+      assert.ok(!log.includes(key), 'a key in the session log');
+    }
+    assert.ok(log.length < 1_000_000, `the log has ${log.length} bytes: it holds media`);
+    const replayed = await page.evaluate((log) => film.replay(log).then(({ length }) => length), [...log]);
+    assert.ok(replayed > 1000, `${replayed} bytes of outputs`);
+    await page.context().close();
+  });
+
+  test('a wrong key ends in an error that has a name, and no picture is shown', async () => {
+    const { page } = await player();
+    await page.route('**/v1/license/keys/**', (route) => route.fulfill({ body: Buffer.alloc(16, 7) }));
+    const error = await page.evaluate(() => film.play('/film/master.m3u8'));
+    assert.deepEqual([error?.code, error?.category], ['DECRYPTION_FAILED', 'drm'], JSON.stringify(error));
+    assert.equal(await page.evaluate(() => film.video.getVideoPlaybackQuality().totalVideoFrames), 0);
+    await page.context().close();
+  });
+
+  test('a refused key is told with what the server said', async () => {
+    const page = await stage.player();
+    const error = await page.evaluate(() => film.play('/film/master.m3u8'));
+    assert.deepEqual([error?.code, error?.httpStatus], ['LICENSE_REFUSED', 401], JSON.stringify(error));
+    await page.context().close();
+  });
+});
+
+test('a licence that expires while the film plays is renewed', async () => {
+  const vault = await Vault.pack('testsrc:14:320x180:24', ['--protect', 'cbcs', '--ladder', '180:200']);
+  const stage = await Stage.open({ '/film': vault.packaged }, ['--data', vault.data, '--clearkey-seconds', '10']);
+  try {
+    const viewer = await Viewer.signIn(stage.server.url, 'ada');
+    const page = await stage.player({ drm: await viewer.play() });
+    const asked = [];
+    page.context().on('request', (request) => {
+      if (request.url().includes('/v1/license/')) asked.push(request.postData());
+    });
+    const ended = page.evaluate(() => film.next('ended'));
+    assert.equal(await page.evaluate(() => film.play('/film/manifest.mpd')), null);
+    const before = asked.length;
+    await ended;
+    const seen = await page.evaluate(() => ({
+      wrong: film.events.filter(({ name }) => name === 'error' || name === 'warning'),
+      stalls: film.player.stats().totals.stalls,
+    }));
+    assert.deepEqual(seen, { wrong: [], stalls: 0 });
+    // Of picture and sound, once each.
+    assert.equal(before, 2);
+    assert.deepEqual(asked.slice(before).sort(), asked.slice(0, before).sort());
+    await page.context().close();
+  } finally {
+    await stage.close();
+    await vault.remove();
+  }
+});
+
 describe('licences', () => {
   let stage;
   let vault;
