@@ -171,9 +171,9 @@ impl Session {
         }
         let from = self.playback.playhead(cx.now);
         let passable = |stream: &Stream, start: MediaTime| {
-            let presentation = self.presentation.as_ref();
-            start - from <= MAX_GAP
-                || presentation.is_some_and(|presentation| stream.lacks(presentation, from, start))
+            // What is live has a law of its own for what is gone.
+            let over = self.presentation.as_ref().filter(|known| known.live.is_none());
+            start - from <= MAX_GAP || over.is_some_and(|known| stream.lacks(known, from, start))
         };
         let mut to = from;
         for stream in &self.streams {
