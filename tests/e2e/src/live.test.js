@@ -54,6 +54,27 @@ for (const [name, manifest] of [['Low-Latency HLS', 'master.m3u8'], ['low-latenc
   });
 }
 
+test('a broadcast that ends is played to its end', async () => {
+  const ending = await LiveServer.start(['--after-end', '60']);
+  try {
+    for (const manifest of ['master.m3u8', 'manifest.mpd']) {
+      const page = await stage.player();
+      assert.equal(await page.evaluate((url) => film.play(url), `${ending.url}/${manifest}`), null);
+      await page.waitForFunction(() => film.video.currentTime > 0);
+      if (manifest === 'master.m3u8') ending.end();
+      // It is known by then how long it was.
+      else await page.evaluate(() => void (film.video.currentTime = film.video.duration - 2));
+      await page.waitForFunction(() => film.video.ended);
+      const errors = await page.evaluate(() => film.events.filter(({ name }) => name === 'error'));
+      assert.deepEqual(errors, []);
+      assert.ok(Number.isFinite(await page.evaluate(() => film.video.duration)));
+      await page.context().close();
+    }
+  } finally {
+    await ending.kill();
+  }
+});
+
 /** Waits until the latency is as low as it is to stay. */
 async function settles(page) {
   const until = Date.now() + 30_000;

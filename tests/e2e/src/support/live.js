@@ -52,6 +52,11 @@ export class LiveServer {
     return (await (await fetch(`${this.url}/_control/log`)).json()).requests;
   }
 
+  /** Ends the broadcast, as the operator does; what there is can still be played. */
+  end() {
+    this.#child.kill('SIGINT');
+  }
+
   async kill() {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, 'exit');
