@@ -3,7 +3,8 @@
 use kinora_abr::{Abr, Event as Transfer};
 
 use crate::config::Config;
-use crate::io::{Environment, RequestId};
+use crate::io::{Environment, RequestId, Warning};
+use crate::manifest::ManifestWarning;
 use crate::outbox::Outbox;
 use crate::telemetry::Totals;
 use crate::time::Timestamp;
@@ -23,6 +24,13 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Tells how a manifest breaks its specification.
+    pub(crate) fn tell(&mut self, url: &str, warnings: Vec<ManifestWarning>) {
+        for ManifestWarning { line, code, message, .. } in warnings {
+            self.out.warn(Warning::Manifest { url: url.to_owned(), line, code, message });
+        }
+    }
+
     /// Cancels a request that still runs.
     pub(crate) fn give_up(&mut self, id: RequestId) {
         self.abr.handle(self.now.micros(), Transfer::RequestCancelled { id: id.0 });

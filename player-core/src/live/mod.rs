@@ -23,7 +23,7 @@ use crate::config::LiveConfig;
 use crate::context::Context;
 use crate::io::{RequestKind, ResponseHead, Warning};
 use crate::manifest::dash::{Document, availability};
-use crate::manifest::{ManifestError, ManifestWarning, WarningCode};
+use crate::manifest::{ManifestError, WarningCode};
 use crate::presentation::{Presentation, ReferenceTime, ServiceDescription};
 use crate::requests::{Outcome, Requests, Ticket};
 use crate::telemetry::{LiveState, TimerReason, TimerState};
@@ -417,12 +417,6 @@ fn reference_time(
 fn backoff(base: Duration, attempts: u32) -> Duration {
     let doubled = base.saturating_mul(1 << attempts.saturating_sub(1).min(8));
     doubled.min(LONGEST_PAUSE).max(base)
-}
-
-fn tell(cx: &mut Context<'_>, url: &str, warnings: Vec<ManifestWarning>) {
-    for ManifestWarning { line, code, message, .. } in warnings {
-        cx.out.warn(Warning::Manifest { url: url.to_owned(), line, code, message });
-    }
 }
 
 /// A version that is not understood is passed over.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{backoff, complain, tell};
+use super::{backoff, complain};
 use crate::context::Context;
 use crate::io::{RequestKind, Warning};
 use crate::manifest::dash::Document;
@@ -150,14 +150,14 @@ impl Mpd {
             None => (false, request.patch),
             Some((body, url)) if request.patch => match self.document.patch(presentation, body) {
                 Ok(parsed) => {
-                    tell(cx, url, parsed.warnings);
+                    cx.tell(url, parsed.warnings);
                     (parsed.value.changed, false)
                 }
                 Err(_) => (false, true),
             },
             Some((body, url)) => match self.document.refresh(presentation, body, url) {
                 Ok(parsed) => {
-                    tell(cx, url, parsed.warnings);
+                    cx.tell(url, parsed.warnings);
                     if presentation.update.locations.is_empty() {
                         url.clone_into(&mut self.url);
                     }

@@ -346,7 +346,7 @@ impl Playlists {
                     Some(Deviation::Missed { .. } | Deviation::Restarted { .. })
                 );
                 incomplete = matches!(refreshed.deviation, Some(Deviation::Incomplete { .. }));
-                super::tell(cx, &one.url, refreshed.warnings);
+                cx.tell(&one.url, refreshed.warnings);
             }
             Some(Err(error)) => super::complain(cx, &one.url, &error),
             // The requests have told of what went wrong.

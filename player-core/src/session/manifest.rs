@@ -4,7 +4,7 @@ use super::Session;
 use super::tracks::choose_sets;
 use crate::context::Context;
 use crate::error::Error;
-use crate::io::{MediaKind, SourceFormat, Warning};
+use crate::io::{MediaKind, SourceFormat};
 use crate::manifest::{self, Parsed};
 use crate::pictures::Pictures;
 use crate::presentation::Presentation;
@@ -37,14 +37,7 @@ impl Session {
             None => return Err(Error::UnknownFormat { url: url.to_owned(), content_type }),
         };
         let parsed = parsed.map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
-        for warning in parsed.warnings {
-            cx.out.warn(Warning::Manifest {
-                url: url.to_owned(),
-                line: warning.line,
-                code: warning.code,
-                message: warning.message,
-            });
-        }
+        cx.tell(url, parsed.warnings);
         let mut presentation = parsed.value;
         self.pictures = Pictures::of(&presentation);
         support::keep_playable(&mut presentation).map_err(|feature| Error::Unsupported {

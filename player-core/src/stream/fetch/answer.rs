@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::drm;
 use crate::error::Error;
-use crate::io::{AppendBody, Warning};
+use crate::io::AppendBody;
 use crate::manifest::{self, hls::MediaPlaylist, hls::SegmentFormat};
 use crate::media::IndexProgress;
 use crate::presentation::{SegmentIndex, Segments};
@@ -288,14 +288,7 @@ fn read_playlist(
 ) -> Result<MediaPlaylist, Error> {
     let parsed = manifest::hls::parse_media_with(body, url, variables)
         .map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
-    for warning in parsed.warnings {
-        cx.out.warn(Warning::Manifest {
-            url: url.to_owned(),
-            line: warning.line,
-            code: warning.code,
-            message: warning.message,
-        });
-    }
+    cx.tell(url, parsed.warnings);
     let playlist = parsed.value;
     let unsupported = if playlist.index.keys().iter().any(|protection| !drm::supported(protection))
     {
