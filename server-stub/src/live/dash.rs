@@ -118,7 +118,7 @@ fn template(
         initialization: Some(format!("init-{}.mp4", run.id)),
         media: Some("$Number$.m4s".into()),
         startNumber: Some(first),
-        endNumber: run.end.and_then(|end| end.checked_sub(1)),
+        endNumber: told_end(broadcast, run).and_then(|end| end.checked_sub(1)),
         duration: Some(shape.ticks(1, timescale) as f64),
         presentationTimeOffset: Some(shape.ticks(first, timescale)),
         availabilityTimeOffset: live.then(|| (early * 1e6).round() / 1e6),
@@ -133,13 +133,27 @@ fn first_of(broadcast: &Broadcast, run: &Run) -> u64 {
     if broadcast.ended { run.first.max(broadcast.first_listed()) } else { run.first }
 }
 
+/// The segment after the last that a period holds, of a run that has ended. When an encoder ends, some renditions may
+/// have come a segment further than others; numbers and a duration cannot tell of such a gap, so the period ends before.
+fn told_end(broadcast: &Broadcast, run: &Run) -> Option<u64> {
+    let is_gap = |number: u64| {
+        let renditions = broadcast.renditions.iter();
+        renditions.filter_map(|r| r.segment(number)).any(|segment| segment.is_gap())
+    };
+    let mut end = run.end?;
+    while end > run.first && is_gap(end - 1) {
+        end -= 1;
+    }
+    Some(end)
+}
+
 fn end_of(broadcast: &Broadcast, run: &Run) -> WallMicros {
     let shape = &broadcast.shape;
-    let end = run.end.unwrap_or(run.first);
+    let end = told_end(broadcast, run).unwrap_or(run.first);
     // The last segment may have been cut short.
     let last = end.checked_sub(1).and_then(|last| {
         broadcast.renditions.iter().find_map(|rendition| {
-            let segment = rendition.segment(last).filter(|segment| !segment.is_gap())?;
+            let segment = rendition.segment(last)?;
             Some((rendition.seconds(segment.duration) * 1e6) as i64)
         })
     });

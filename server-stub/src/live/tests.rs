@@ -83,14 +83,18 @@ pub(super) async fn feed(channel: &Channel, segments: Range<u64>) {
 
 /// The pictures and the sound of half a second.
 fn feed_part(channel: &Channel, part: u64) {
-    for track in 0..2 {
-        let frames = (part * 12..part * 12 + 12).map(|n| sample(n * 1000, 1000, n % 48 == 0));
-        channel.take(Item::Samples(track, frames.collect())).unwrap();
-    }
+    feed_pictures(channel, part);
     let middle = |n: u64| (n.max(1) - 1) * 1024 + 512;
     let belongs = |n: &u64| middle(*n) / 24_000 == part && (*n > 0 || part == 0);
     let sound = (0..=(part + 1) * 24).filter(belongs).map(|n| sample(n * 1024, 1024, true));
     channel.take(Item::Samples(2, sound.collect())).unwrap();
+}
+
+fn feed_pictures(channel: &Channel, part: u64) {
+    for track in 0..2 {
+        let frames = (part * 12..part * 12 + 12).map(|n| sample(n * 1000, 1000, n % 48 == 0));
+        channel.take(Item::Samples(track, frames.collect())).unwrap();
+    }
 }
 
 fn sample(time: u64, duration: u32, sync: bool) -> (Sample, Bytes) {
@@ -388,6 +392,29 @@ async fn an_end_is_told_in_both_and_what_is_left_can_be_played() {
     assert_eq!(template.presentationTimeOffset, Some(50 * 24_000));
     let next = ask(&channel, &format!("/{video}/40.m4s")).await;
     assert_eq!((next.status, next.took), (StatusCode::NOT_FOUND, Duration::ZERO));
+}
+
+/// The sound comes after the pictures, and the last of it may never come.
+#[tokio::test(start_paused = true)]
+async fn an_end_within_a_segment_tells_of_nothing_that_is_not_there() {
+    let channel = after(2).await;
+    feed_pictures(&channel, 8);
+    let (video, audio) = directories(&channel);
+    channel.end();
+    let playlist = ask(&channel, &format!("/{audio}/media.m3u8")).await.text;
+    assert!(playlist.contains("#EXT-X-GAP\n#EXTINF:2.00000,\n2.m4s\n"), "{playlist}");
+    let text = ask(&channel, "/manifest.mpd").await.text;
+    let mpd: dash_mpd_core::MPD = dash_mpd_core::parse(&text).unwrap();
+    assert_eq!(mpd.mediaPresentationDuration, Some(Duration::from_secs(4)));
+    assert_eq!(mpd.periods[0].duration, Some(Duration::from_secs(4)));
+    for set in &mpd.periods[0].adaptations {
+        let template = set.SegmentTemplate.as_ref().unwrap();
+        let last = template.endNumber.unwrap();
+        for directory in [&video, &audio] {
+            let file = ask(&channel, &format!("/{directory}/{last}.m4s")).await;
+            assert_eq!(file.status, StatusCode::OK, "{text}");
+        }
+    }
 }
 
 /// The project's own players understand all of it, and find nothing to complain of.
