@@ -76,12 +76,17 @@ pub struct Kinora {
     shorter: u32,
 }
 
-/// A rung that had to be left again (bitrate, kbit/s), and the logarithm of the throughput believed in
-/// at that moment.
+/// A rung that had to be left again.
 #[derive(Clone, Copy, Debug)]
 struct Overreach {
+    /// Its bitrate, kbit/s.
     bitrate_kbps: f64,
+    /// The throughput believed in at that moment, less by how much it moved since, up or down (logarithm):
+    /// the more has changed, the less it says. On a link that others share something always changes, and
+    /// whoever failed once on it is not to leave it to them for good.
     belief: f64,
+    /// What was believed last.
+    last: f64,
 }
 
 /// The part of the buffer that a download may be expected to use up.
@@ -336,10 +341,14 @@ impl Kinora {
         let bitrate = |rung: usize| step.bitrates_kbps.get(rung).copied().unwrap_or(0.0);
         let Some(previous) = step.previous else { return rung };
         if rung < previous {
-            self.overreach = Some(Overreach { bitrate_kbps: bitrate(previous), belief });
+            let bitrate_kbps = bitrate(previous);
+            self.overreach = Some(Overreach { bitrate_kbps, belief, last: belief });
             return rung;
         }
-        let Some(overreach) = self.overreach else { return rung };
+        let Some(overreach) = &mut self.overreach else { return rung };
+        overreach.belief -= (belief - overreach.last).abs();
+        overreach.last = belief;
+        let overreach = *overreach;
         if belief > overreach.belief + RETRY {
             self.overreach = None;
             return rung;
