@@ -39,7 +39,7 @@ const END_MS: f64 = 2.0 * AIM_MS;
 const TIGHT: f64 = 0.85;
 const TIGHT_STILL: f64 = 0.7;
 /// A segment of the reserve takes no more than this part of the bits of one that the network sustains.
-const CHEAP: f64 = 0.12;
+const CHEAP: f64 = 0.1;
 /// Beyond this part, as when the network has fallen to the lowest rungs, it is a segment to be shown, like any
 /// other.
 const DEAR: f64 = 0.7;
