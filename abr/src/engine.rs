@@ -268,7 +268,7 @@ impl Abr {
             let reasons = self.reasons(choice.cause, &again, &estimate, &choice.costs);
             return Decision { action, reasons };
         }
-        let overfull_ms = step.buffer_ms + step.duration_ms - step.capacity_ms;
+        let overfull_ms = step.buffer_ms + step.duration_ms - step.goal_ms;
         if overfull_ms > 0.0 {
             self.rule_waits = false;
             let wait_ms = if step.drain > 0.0 { overfull_ms / step.drain } else { RECHECK_MS };

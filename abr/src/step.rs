@@ -13,6 +13,9 @@ pub struct Step {
     /// Buffer level, milliseconds.
     pub buffer_ms: f64,
     /// The most the buffer may hold, milliseconds; at least two segments.
+    pub goal_ms: f64,
+    /// The most it can hold, milliseconds; at least two segments. Live there is no more ahead of the viewer than
+    /// the latency.
     pub capacity_ms: f64,
     /// Duration of the segment, milliseconds of media, above 0.
     pub duration_ms: f64,
@@ -105,12 +108,17 @@ impl Step {
         let latency = situation.live_latency_s.zip(situation.live_target_s);
         let excess_latency_ms =
             latency.map(|(latency, target)| clamp(latency - target, 0.0, 3600.0) * 1000.0);
+        let goal_s = clamp(finite_or(situation.buffer_goal_s, 30.0), 0.0, 1e6);
+        // In whole delays: nothing has to be planned anew while a delay is won back.
+        let room_s = latency.map_or(goal_s, |(latency, target)| {
+            let target = clamp(finite_or(target, goal_s), 1e-3, 1e6);
+            target * libm::round(clamp(finite_or(latency, target) / target, 1.0, 1e6))
+        });
         Self {
             phase: situation.phase,
             buffer_ms: clamp(situation.buffer_s, 0.0, 1e6) * 1000.0,
-            capacity_ms: clamp(finite_or(situation.buffer_goal_s, 30.0), 0.0, 1e6)
-                .max(2.0 * duration_s)
-                * 1000.0,
+            goal_ms: goal_s.max(2.0 * duration_s) * 1000.0,
+            capacity_ms: goal_s.min(room_s).max(2.0 * duration_s) * 1000.0,
             duration_ms: duration_s * 1000.0,
             drain: if situation.phase == Phase::Playing { rate } else { 0.0 },
             rate,

@@ -163,6 +163,21 @@ fn nothing_is_received_before_it_is_made() {
 }
 
 #[test]
+fn close_to_the_edge_the_default_rule_decides_by_latency() {
+    let network = trace(&[(20_000.0, 4000.0), (20_000.0, 1500.0), (20_000.0, 2500.0)]);
+    let of = |rule: Rule, target_ms: f64, chunks: u32| {
+        let viewer = live(target_ms, chunks);
+        let viewer = Viewer { config: Config { rule, ..viewer.config }, ..viewer };
+        watch(&network, &[viewer], 120_000.0).remove(0).session.rungs
+    };
+    for (target_ms, close) in [(2500.0, true), (3500.0, true), (10_000.0, false)] {
+        let [default, low_latency] =
+            [Rule::Kinora, Rule::LowLatency].map(|rule| of(rule, target_ms, 8));
+        assert_eq!(default == low_latency, close, "{target_ms}: {default:?} {low_latency:?}");
+    }
+}
+
+#[test]
 fn chunks_show_the_network_and_not_the_encoder() {
     let network = trace(&[(1000.0, 9000.0)]);
     let viewing = watch(&network, &[live(2500.0, 8)], 60_000.0).remove(0);

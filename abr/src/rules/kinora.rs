@@ -7,6 +7,9 @@
 //! real sizes and the present uncertainty, and takes the worth of what comes after from the table.
 //! [`Plan`] is that look.
 //!
+//! So close to the live edge that the buffer may hold no more than two segments there is nothing to plan with
+//! it, and a stall is latency from then on: [`LowLatency`] decides there, whose state that is.
+//!
 //! # Why these numbers
 //!
 //! The constants here, in [`table`](crate::rules::table) and [`plan`](crate::rules::plan), of the estimator,
@@ -51,7 +54,7 @@ use crate::math::exp;
 use crate::rules::plan::{Plan, Upgrade};
 use crate::rules::reserve::Reserve;
 use crate::rules::table::{Profile, Table};
-use crate::rules::{Choice, Controller, Download, Dynamic, Observation, Rule};
+use crate::rules::{Choice, Controller, Download, Dynamic, LowLatency, Observation, Rule};
 use crate::{Cause, Config, Estimate, Objective, Phase, Source, Step};
 
 /// Plans over the distribution of what the network may do next.
@@ -62,6 +65,7 @@ use crate::{Cause, Config, Estimate, Objective, Phase, Source, Step};
 pub struct Kinora {
     objective: Objective,
     fallback: Dynamic,
+    low_latency: LowLatency,
     /// For a steady network and for an erratic one; what lies between is interpolated.
     tables: Option<[Table; 2]>,
     /// A rung that could not be kept up, and the throughput believed in then.
@@ -110,6 +114,8 @@ const DISAPPOINTMENT: f64 = 0.2;
 const WORTHWHILE: f64 = 0.005;
 /// Replacements throw away no more than this part of what is fetched.
 const WASTE: f64 = 0.3;
+/// Segments the buffer may hold, of a live stream that is played close to its edge.
+const LOW_LATENCY_SEGMENTS: f64 = 2.0;
 /// Tables are rebuilt for shorter segments after so many of them.
 const SHORTER_TO_REBUILD: u32 = 5;
 
@@ -119,6 +125,7 @@ impl Kinora {
         Self {
             objective: config.objective,
             fallback: Dynamic::new(config),
+            low_latency: LowLatency::new(config),
             tables: None,
             overreach: None,
             upgrade: None,
@@ -200,6 +207,9 @@ impl Controller for Kinora {
     fn choose(&mut self, step: &Step, estimate: &Estimate) -> Choice {
         // Asked every time, so that it is up to date whenever it is needed.
         let fallback = self.fallback.choose(step, estimate);
+        if is_close_to_the_edge(step) {
+            return self.low_latency.choose(step, estimate);
+        }
         self.keep_tables(step);
         let first = step.phase == Phase::Starting && step.buffer_ms <= 0.0;
         // Before anything is known there is nothing to plan with.
@@ -227,6 +237,9 @@ impl Controller for Kinora {
         step: &Step,
         estimate: &Estimate,
     ) -> Option<(usize, Cause)> {
+        if is_close_to_the_edge(step) {
+            return self.low_latency.abandon(in_flight, step, estimate);
+        }
         let Some(plan) = self.plan(step, estimate) else {
             return self.fallback.abandon(in_flight, step, estimate);
         };
@@ -252,11 +265,12 @@ impl Controller for Kinora {
 
     fn observe(&mut self, observation: &Observation, step: &Step) {
         self.fallback.observe(observation, step);
+        self.low_latency.observe(observation, step);
         self.reserve.observe(observation);
     }
 
     fn prepare(&mut self, step: &Step) -> bool {
-        if self.tables.is_none() {
+        if self.tables.is_none() && !is_close_to_the_edge(step) {
             self.keep_tables(step);
         }
         let Some(tables) = &mut self.tables else { return true };
@@ -377,6 +391,11 @@ impl Kinora {
                 Some(Profile::ALL.map(|profile| Table::new(step, &self.objective, profile)));
         }
     }
+}
+
+/// Whether playback is live and keeps no more than two segments ahead.
+fn is_close_to_the_edge(step: &Step) -> bool {
+    step.excess_latency_ms.is_some() && step.capacity_ms <= LOW_LATENCY_SEGMENTS * step.duration_ms
 }
 
 /// The highest rung up to `rung` whose segment should arrive before the buffer is all but used up. The

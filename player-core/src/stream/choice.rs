@@ -53,6 +53,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) locked: &'a [usize],
     /// Segments that may be fetched again, up to the one to be chosen.
     pub(crate) waiting: &'a [Waiting],
+    /// Live: how far behind the newest media the viewer is, and is to be.
+    pub(crate) behind: Option<[MediaTime; 2]>,
     pub(crate) decoders: &'a Decoders,
 }
 
@@ -122,6 +124,7 @@ impl Moment<'_> {
         sizes: &'s [Option<u64>],
     ) -> Situation<'s> {
         let segment = self.known_segment();
+        let behind = self.behind.map(|behind| behind.map(MediaTime::seconds));
         let remaining = self.known_index().and_then(|index| {
             let position = index.position_at(self.start)?;
             Some(index.len().saturating_sub(position) as u64)
@@ -136,6 +139,8 @@ impl Moment<'_> {
             next_bytes: sizes,
             current: self.current,
             segments_remaining: remaining,
+            live_latency_s: behind.map(|[latency, _]| latency),
+            live_target_s: behind.map(|[_, target]| target),
             ..Situation::new(now.micros(), ladder)
         }
     }
@@ -150,9 +155,10 @@ impl Moment<'_> {
         })
     }
 
+    /// The segment to be chosen; the last one, where that is yet to be told of.
     fn known_segment(&self) -> Option<Segment> {
         let index = self.known_index()?;
-        index.get(index.position_at(self.start)?)
+        index.get(index.position_at(self.start).unwrap_or_else(|| index.len().saturating_sub(1)))
     }
 
     /// What keeps each representation from being chosen, apart from the limits that the rule is told of.

@@ -55,6 +55,12 @@ impl World<'_, '_> {
     fn holds(&self) -> bool {
         self.presentation.live.is_some() && !self.live.joined
     }
+
+    /// Live: how far behind the newest media the viewer is, and is to be.
+    fn behind(&self) -> Option<[MediaTime; 2]> {
+        let timing = self.live.timing(self.presentation, &self.cx.config.live, self.cx.now)?;
+        Some([timing.reference - self.playhead, timing.delay])
+    }
 }
 
 /// Names a representation.

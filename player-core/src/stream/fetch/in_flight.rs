@@ -36,8 +36,9 @@ impl Stream {
         let key = chosen.key;
         let set = &world.presentation.periods[key.period].sets[key.set];
         let goal = self.goal(world.cx);
-        let moment =
+        let mut moment =
             self.moment(world.decoders, (world.playhead, world.phase, world.rate), goal, set);
+        moment.behind = world.behind();
         let (ladder, allowed) = (choice::ladder(set), moment.allowed());
         let sizes = moment.sizes();
         let situation = moment.situation(world.cx.now, &ladder, &allowed, &sizes);

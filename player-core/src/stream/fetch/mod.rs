@@ -87,6 +87,7 @@ impl Stream {
         let mut moment =
             self.moment(world.decoders, (world.playhead, world.phase, world.rate), goal, set);
         moment.waiting = &waiting;
+        moment.behind = world.behind();
         let choice = moment.choose(world.cx);
         let masked = moment.masked(world.cx);
         self.masked = masked;
@@ -140,6 +141,7 @@ impl Stream {
             failed: &self.setbacks.failed,
             locked: &self.locked,
             waiting: &[],
+            behind: None,
             decoders,
         }
     }

@@ -50,6 +50,7 @@ fn a_quality_that_is_first_asked_for_when_it_is_over_is_put_beside_the_others() 
         let broadcast = Broadcast { ends_ms: Some(90_000), dated, ..Broadcast::default() };
         let (url, window) = (broadcast.hls(), broadcast.window_s);
         let mut world = world(broadcast, Network::constant(8_000));
+        world.act(&Action::Cap(Some(240)));
         start(&mut world, &url);
         world.run_until("the end of the broadcast", Duration::from_secs(120), |world| {
             world.events.iter().any(|(_, event)| matches!(event, Event::LiveEnded { .. }))
