@@ -289,6 +289,8 @@ pub struct ResponseHead {
     pub retry_after: Option<String>,
     /// `Date` as it came, if the host can see it.
     pub date: Option<String>,
+    /// `CMSD-Dynamic` as it came, if the host can see it (CTA-5006): what servers say of the network.
+    pub cmsd_dynamic: Option<String>,
 }
 
 /// Why a request came to nothing. Bad statuses are not failures to the host: it reports the head

@@ -194,6 +194,7 @@ fn head(response: &Response, request: &Request) -> ResponseHead {
         content_length: length.and_then(|length| length.parse().ok()),
         retry_after: field("retry-after"),
         date: field("date"),
+        cmsd_dynamic: field("cmsd-dynamic"),
     }
 }
 

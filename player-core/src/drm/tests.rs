@@ -98,12 +98,8 @@ impl Rig {
 
     fn answer(&mut self, id: RequestId, status: u16, body: &[u8]) {
         let head = ResponseHead {
-            status,
             url: "https://license.example/clearkey".into(),
-            content_type: None,
-            content_length: None,
-            retry_after: None,
-            date: None,
+            ..ResponseHead::of_status(status)
         };
         self.input(Input::ResponseHead { id, head });
         self.input(Input::Body { id, data: body.to_vec() });
@@ -201,14 +197,7 @@ impl Rig {
     fn locked(&mut self) -> Vec<String> {
         let segment = self.request(|kind| kind == RequestKind::Segment(MediaKind::Video));
         let id = segment.id;
-        let head = ResponseHead {
-            status: 200,
-            url: segment.url,
-            content_type: None,
-            content_length: None,
-            retry_after: None,
-            date: None,
-        };
+        let head = ResponseHead { url: segment.url, ..ResponseHead::of_status(200) };
         self.input(Input::ResponseHead { id, head });
         self.input(Input::BodyHead { id, data: Vec::new() });
         self.input(Input::BodyEnd { id, received: 1000, from_cache: false });

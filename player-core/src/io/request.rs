@@ -152,6 +152,8 @@ pub struct ResponseHead {
     pub retry_after: Option<String>,
     /// `Date` as it came, if the host can see it.
     pub date: Option<String>,
+    /// `CMSD-Dynamic` as it came, if the host can see it (CTA-5006): what servers say of the network.
+    pub cmsd_dynamic: Option<String>,
 }
 
 impl ResponseHead {
@@ -164,6 +166,7 @@ impl ResponseHead {
             content_length: None,
             retry_after: None,
             date: None,
+            cmsd_dynamic: None,
         }
     }
 }

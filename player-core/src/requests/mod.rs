@@ -7,6 +7,7 @@
 mod allowance;
 mod attempt;
 mod backoff;
+mod cmsd;
 mod origins;
 mod wish;
 
@@ -197,7 +198,12 @@ impl Requests {
         active.wake_up(cx);
         active.last_heard = cx.now;
         let fault = match input {
-            Input::ResponseHead { head, .. } => active.begin(head),
+            Input::ResponseHead { head, .. } => {
+                if let Some(hints) = head.cmsd_dynamic.as_deref().and_then(cmsd::hints) {
+                    cx.abr.hint(&hints);
+                }
+                active.begin(head)
+            }
             Input::Body { data, .. } => match active.take(cx, &data) {
                 None if active.wish.sealed => {
                     return Some(Outcome::Progress { ticket: active.ticket });

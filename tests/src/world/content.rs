@@ -24,6 +24,8 @@ pub struct Origin {
     /// Names of the representations that segments are known of.
     tracks: BTreeSet<String>,
     faults: Vec<Fault>,
+    /// `CMSD-Dynamic` of all answers.
+    pub cmsd_dynamic: Option<String>,
     /// How often the network took away what a server would have delivered.
     pub(crate) interruptions: u32,
     largest: u64,

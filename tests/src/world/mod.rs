@@ -407,6 +407,7 @@ impl World {
                 content_length: answer.promised,
                 retry_after: answer.retry_after.map(|seconds| seconds.to_string()),
                 date: answer.date,
+                cmsd_dynamic: self.origin.cmsd_dynamic.clone(),
                 ..ResponseHead::of_status(answer.status)
             };
             let keep = request.body != BodyHandling::Deliver;

@@ -7,9 +7,9 @@ use kinora_abr::Network as Connection;
 use kinora_core::Config;
 use kinora_core::io::{Area, Environment, Event, Input, MediaKind, Warning};
 use kinora_core::telemetry::MaskReason;
-use kinora_tests::world::World;
 use kinora_tests::world::content::Film;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::{World, assert_replays};
 
 use super::{BASE, dash, heights_shown, hls, world};
 
@@ -135,4 +135,19 @@ fn the_start_does_not_wait_long_for_an_answer() {
     assert!(
         !super::warnings(&world).iter().any(|warning| matches!(warning, Warning::Retry { .. }))
     );
+}
+
+#[test]
+fn no_more_is_fetched_than_the_server_suggests() {
+    let film = Film { seconds: 60, ..Film::default() };
+    let mut world = World::new(Config::default(), film.publish(BASE), Network::constant(30_000));
+    world.origin.cmsd_dynamic = Some("\"cdn.example\";mb=1600".into());
+    world.load(&hls());
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(heights_shown(&world).iter().max(), Some(&480));
+    assert_eq!(mask_of(&world, 720), Some(MaskReason::Suggested));
+    world.origin.cmsd_dynamic = Some("\"cdn.example\";mb=20000".into());
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(heights_shown(&world).last(), Some(&1080));
+    assert_replays(&world);
 }

@@ -109,10 +109,11 @@ fn the_first_frame_takes_no_more_round_trips_than_the_format_does() {
 }
 
 /// Height of the first picture chosen.
-fn first_choice(initial_throughput_bps: Option<f64>) -> Option<u32> {
+fn first_choice(initial_throughput_bps: Option<f64>, cmsd: Option<&str>) -> Option<u32> {
     let mut config = Config::default();
     config.abr.initial_throughput_bps = initial_throughput_bps;
     let mut world = World::new(config, Film::default().publish(BASE), Network::constant(8_000));
+    world.origin.cmsd_dynamic = cmsd.map(str::to_owned);
     world.load(&dash());
     world.run_for(Duration::from_secs(1));
     world.events.iter().find_map(|(_, event)| match event {
@@ -123,8 +124,16 @@ fn first_choice(initial_throughput_bps: Option<f64>) -> Option<u32> {
 
 #[test]
 fn the_estimate_of_the_last_session_chooses_the_first_picture() {
-    let (unknown, slow, fast) =
-        (first_choice(None), first_choice(Some(400_000.0)), first_choice(Some(30e6)));
+    let of = |bps| first_choice(bps, None);
+    let (unknown, slow, fast) = (of(None), of(Some(400_000.0)), of(Some(30e6)));
     assert!(slow <= unknown && unknown < fast, "{slow:?}, {unknown:?}, {fast:?}");
     assert_eq!(slow, Some(240));
+}
+
+#[test]
+fn what_the_server_expects_of_the_network_chooses_the_first_picture() {
+    let of = |cmsd| first_choice(None, cmsd);
+    let fast = of(Some("\"cdn.example\";etp=30000;rtt=20"));
+    assert!(fast > of(None), "{fast:?}");
+    assert_eq!(of(Some("\"cdn.example\";etp=400")), Some(240));
 }

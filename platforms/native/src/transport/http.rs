@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kinora_core::io::{Request, RequestFailure, ResponseHead};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RANGE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RANGE, RETRY_AFTER};
 use reqwest::{Client, redirect};
 
 use super::{FetchFuture, ResponseSink, Transport};
@@ -107,10 +107,11 @@ fn head_of(response: &reqwest::Response) -> ResponseHead {
         content_length: response.content_length(),
         retry_after: text(RETRY_AFTER),
         date: text(DATE),
+        cmsd_dynamic: text(HeaderName::from_static("cmsd-dynamic")),
     }
 }
 
-fn header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<String> {
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 

@@ -60,6 +60,7 @@ private fun HttpResponse<*>.toResponseHead() = ResponseHead(
     contentLength = headers().firstValue("Content-Length").orElse(null)?.toULongOrNull(),
     retryAfter = headers().firstValue("Retry-After").orElse(null),
     date = headers().firstValue("Date").orElse(null),
+    cmsdDynamic = headers().firstValue("CMSD-Dynamic").orElse(null),
 )
 
 /** Passes a body on, one batch of buffers after another. */

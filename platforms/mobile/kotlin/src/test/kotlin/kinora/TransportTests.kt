@@ -19,6 +19,7 @@ fun Tests.transportTests() {
                 }
                 else -> {
                     exchange.responseHeaders.set("Retry-After", "7")
+                    exchange.responseHeaders.set("CMSD-Dynamic", "\"edge\";etp=9")
                     exchange.reply(200, "hello", "application/x-test")
                 }
             }
@@ -26,7 +27,10 @@ fun Tests.transportTests() {
         server.use {
             val heard = fetch(request("${server.url}/old"))
             val head = assertIs<Heard.Head>(heard[0]).head
-            assertEquals(ResponseHead(200u, "${server.url}/new?x=1", "application/x-test", 5uL, "7", head.date), head)
+            val expected = ResponseHead(
+                200u, "${server.url}/new?x=1", "application/x-test", 5uL, "7", head.date, "\"edge\";etp=9",
+            )
+            assertEquals(expected, head)
             assertEquals("hello", heard.filterIsInstance<Heard.Data>().joinToString("") { it.text })
             assertIs<Heard.End>(heard.last())
         }
