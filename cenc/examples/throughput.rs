@@ -1,7 +1,8 @@
-//! How fast this decrypts, beside `openssl speed` in the same run:
-//! `cargo run --release -p kinora-cenc --example throughput`.
+//! How fast this decrypts, beside `openssl speed` in the same run: millions of bytes a second, as JSON. `cargo xtask bench
+//! decryption` shows it as a table, with WebAssembly beside it.
 
 use kinora_cenc::{ContentKey, Layout, Pattern, SampleCipher, Scheme, Subsample, segment};
+use serde_json::json;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,7 @@ fn main() {
     let cipher = SampleCipher::new(&key);
     let mut sample = vec![0x5a; SIZE];
     let whole = Layout::whole(Scheme::Cenc, [1; 16]);
-    let ctr = rate(|| cipher.decrypt(&whole, &mut sample).is_ok());
-    compare("cenc, whole samples", ctr, openssl(&["-evp", "aes-128-ctr"]));
+    let cenc = rate(|| cipher.decrypt(&whole, &mut sample).is_ok());
 
     let subsamples = [Subsample { clear: 384, protected: (SIZE - 384) as u32 }];
     let pattern = Layout {
@@ -24,18 +24,21 @@ fn main() {
         ..Layout::whole(Scheme::Cbcs, [1; 16])
     };
     let cbcs = rate(|| cipher.decrypt(&pattern, &mut sample).is_ok());
-    println!(
-        "{:<24} {cbcs:>8.0} MB/s of media, a tenth of which is encrypted",
-        "cbcs, pattern 1:9"
-    );
 
     let mut encrypted = vec![0x5a; SIZE];
     segment::encrypt(&key, &[1; 16], &mut encrypted);
-    let cbc = rate_of(
+    let segments = rate_of(
         || std::array::from_fn(|_| encrypted.clone()),
         |bytes| segment::decrypt(&key, &[1; 16], bytes).is_ok(),
     );
-    compare("whole segments", cbc, openssl(&["-decrypt", "-evp", "aes-128-cbc"]));
+    let figures = json!({
+        "kinora": { "cenc": cenc, "cbcs": cbcs, "segments": segments },
+        "openssl": {
+            "cenc": openssl(&["-evp", "aes-128-ctr"]),
+            "segments": openssl(&["-decrypt", "-evp", "aes-128-cbc"]),
+        },
+    });
+    println!("{figures}");
 }
 
 /// How many times something is done between two looks at the clock.
@@ -75,16 +78,4 @@ fn openssl(arguments: &[&str]) -> Option<f64> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let figure = text.lines().find(|line| line.starts_with("+F:"))?.rsplit(':').next()?;
     Some(figure.trim().parse::<f64>().ok()? / 1e6)
-}
-
-fn compare(what: &str, ours: f64, theirs: Option<f64>) {
-    match theirs {
-        Some(theirs) => {
-            println!(
-                "{what:<24} {ours:>8.0} MB/s, openssl {theirs:.0} MB/s: {:.2} times",
-                ours / theirs
-            );
-        }
-        None => println!("{what:<24} {ours:>8.0} MB/s (openssl is not installed)"),
-    }
 }

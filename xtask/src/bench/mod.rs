@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: Kinora beside its peers, measured in the same run.
 
 pub(crate) mod abr;
+mod decryption;
 mod figures;
 mod manifests;
 mod module_sizes;
@@ -25,6 +26,8 @@ pub(crate) struct Options {
 enum Subject {
     /// The adaptive bitrate engine, natively and in WebAssembly: time, bytes, and that it decides the same
     Abr(abr::Options),
+    /// Decryption, natively beside OpenSSL and in WebAssembly
+    Decryption(decryption::Options),
     /// The manifest parsers, in Chromium and natively, and what they weigh
     Manifests(manifests::Options),
     /// The recommender on MovieLens, beside implicit's tuned ALS
@@ -36,6 +39,7 @@ enum Subject {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     match &options.subject {
         Subject::Abr(options) => abr::run(workspace, options),
+        Subject::Decryption(options) => decryption::run(workspace, options),
         Subject::Manifests(options) => manifests::run(workspace, options),
         Subject::Recommend(options) => recommend::run(workspace, options),
         Subject::Server(options) => server::run(workspace, options),
