@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// The first choice waits no longer for the answers: a platform that thinks about them must not cost
 /// the viewer the start.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(10);
 /// A presentation with more kinds of representations than this is not asked about further ones.
 const MAX_QUERIES: usize = 64;
 

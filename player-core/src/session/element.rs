@@ -30,10 +30,7 @@ impl Session {
             presentation.duration = presentation.duration.or(known_end);
         }
         for (stream, mime_type) in self.streams.iter_mut().zip(types) {
-            let command =
-                MediaCommand::AddBuffer { kind: stream.kind, mime_type: mime_type.clone() };
-            self.operations.push(cx.out.media(command));
-            stream.attach(mime_type);
+            stream.attach(cx, mime_type);
         }
         let duration = presentation.duration.or(live.then_some(MediaTime::MAX));
         if let Some(duration) = duration {

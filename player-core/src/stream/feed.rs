@@ -4,7 +4,7 @@ use super::buffer::Held;
 use super::init::InitKey;
 use super::sealed::{Sealed, failure};
 use super::timeline::Sequence;
-use super::{Fetched, Operation, Stream, Target, World, representation};
+use super::{Fetch, Fetched, Operation, Stream, Target, World, representation};
 use crate::drm::{Access, Decrypted};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
@@ -26,7 +26,12 @@ impl Stream {
             return Ok(());
         }
         self.full_until = None;
-        let Some(fetched) = self.queue.first() else { return Ok(()) };
+        let Some(fetched) = self.queue.first() else {
+            return match self.first_init(world) {
+                Some(init) => self.feed_init(world, init),
+                None => Ok(()),
+            };
+        };
         let (segment, owner) = (&fetched.chosen.segment, fetched.chosen.key);
         let (from, init) = (segment.start, fetched.chosen.init);
         let owner = representation(world.presentation, owner);
@@ -55,6 +60,15 @@ impl Stream {
             Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
             _ => self.feed_segment(world),
         }
+    }
+
+    /// The initialisation segment of the first segment, while that is on its way: the platform makes its decoder
+    /// ready meanwhile. What is encrypted is not to be seen by it before there is a key.
+    fn first_init(&self, world: &World<'_, '_>) -> Option<InitKey> {
+        let Fetch::Segment { chosen, .. } = &self.fetch else { return None };
+        let owner = representation(world.presentation, chosen.key)?;
+        let clear = self.in_buffer.is_none() && owner.protection_of(&chosen.segment).is_none();
+        chosen.init.filter(|_| clear)
     }
 
     pub(super) fn operate(
@@ -187,6 +201,7 @@ impl Stream {
         let Some(operation) = self.operation.take() else { return Ok(true) };
         self.at_fault = None;
         match (result, operation) {
+            (OperationResult::Done { .. }, Operation::AddBuffer) => {}
             (OperationResult::Done { .. }, Operation::ChangeType) => self.in_buffer = None,
             (OperationResult::Done { .. }, Operation::Init(init)) => self.in_buffer = Some(init),
             (OperationResult::Done { buffered }, Operation::Segment) => {

@@ -24,7 +24,7 @@ use crate::context::Context;
 use crate::decoders::Decoders;
 use crate::drm::{Access, Keys};
 use crate::error::Error;
-use crate::io::{AppendBody, MediaKind, Quality, RequestId};
+use crate::io::{AppendBody, MediaCommand, MediaKind, Quality, RequestId};
 use crate::live::Live;
 use crate::media::FileIndex;
 use crate::presentation::{Presentation, Representation, Segment, Segments};
@@ -197,6 +197,7 @@ struct Fetched {
 /// What the platform's buffer is doing.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
+    AddBuffer,
     ChangeType,
     Init(InitKey),
     Segment,
@@ -311,8 +312,11 @@ impl Stream {
         }
     }
 
-    pub(crate) fn attach(&mut self, mime_type: String) {
+    pub(crate) fn attach(&mut self, cx: &mut Context<'_>, mime_type: String) {
+        let command = MediaCommand::AddBuffer { kind: self.kind, mime_type: mime_type.clone() };
         self.mime_type = Some(mime_type);
+        self.operation = Some(Operation::AddBuffer);
+        self.buffer.busy = Some(cx.out.media(command));
     }
 
     /// End of the known media of this stream.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinora_core::Config;
-use kinora_core::io::{Event, MediaKind, RequestKind};
+use kinora_core::io::{AppendBody, Event, MediaCommand, MediaKind, RequestKind};
 use kinora_core::time::Timestamp;
 use kinora_tests::world::World;
 use kinora_tests::world::content::Film;
@@ -106,6 +106,25 @@ fn round_trips_to_the_first_frame(url: &str) -> u128 {
 fn the_first_frame_takes_no_more_round_trips_than_the_format_does() {
     assert_eq!(round_trips_to_the_first_frame(&dash()), 2);
     assert_eq!(round_trips_to_the_first_frame(&hls()), 3);
+}
+
+#[test]
+fn the_decoder_is_made_ready_while_the_first_segment_comes() {
+    let mut world = world(&Film::default(), Network::constant(500));
+    world.element.remember = true;
+    world.load(&dash());
+    let append_to = |world: &World, wanted: MediaKind| {
+        let is = |one: &MediaCommand| matches!(one, MediaCommand::Append { kind, body: AppendBody::Bytes(_), .. } if *kind == wanted);
+        world.element.commands.iter().any(is)
+    };
+    for kind in [MediaKind::Video, MediaKind::Audio] {
+        world.run_until("an initialisation segment", Duration::from_secs(5), |world| {
+            append_to(world, kind)
+        });
+        let coming = RequestKind::Segment(kind);
+        let state = world.player.state();
+        assert!(state.requests.iter().any(|request| request.kind == coming), "{kind:?}");
+    }
 }
 
 /// Height of the first picture chosen.
