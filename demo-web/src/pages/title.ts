@@ -2,6 +2,7 @@ import { picture } from '../cards.js';
 import { make } from '../dom.js';
 import type { Go } from '../journey.js';
 import type { Item, Service, Title } from '../service.js';
+import { Theatre } from '../theatre.js';
 
 /** All there is to say of a title, and what of it plays. */
 export async function titlePage(service: Service, id: string, go: Go): Promise<HTMLElement> {
@@ -13,6 +14,7 @@ export async function titlePage(service: Service, id: string, go: Go): Promise<H
     ...title.genres.map((genre) => genre.replaceAll('-', ' ')),
   ];
   const next = title.items.find((item) => item.playable && !item.finished) ?? title.items.find((i) => i.playable);
+  if (next) Theatre.warmUp();
   const actions = make('p', { className: 'actions' }, [
     ...(next ? [playButton(next, title)] : [make('span', { className: 'tag', textContent: 'Cannot be played here' })]),
     listButton(service, title, go),

@@ -16,7 +16,7 @@ import type {
   Stats,
   Track,
 } from './types.js';
-import { WorkerClient } from './worker-client.js';
+import { WorkerClient, warmUp } from './worker-client.js';
 
 /** The listener of one kind of event. */
 export type PlayerListener<K extends keyof PlayerEventMap> =
@@ -53,6 +53,14 @@ export class Player extends EventTarget {
       typeof WebAssembly === 'object' &&
       !!source?.isTypeSupported('video/mp4; codecs="avc1.42E01E,mp4a.40.2"')
     );
+  }
+
+  /**
+   * Starts a worker and compiles the module ahead of time, for the next {@link Player.create}: call it
+   * when a viewer is likely to play something soon. It takes a few megabytes until then.
+   */
+  static warmUp(): void {
+    warmUp();
   }
 
   /**

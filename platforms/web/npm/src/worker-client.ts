@@ -28,7 +28,7 @@ export interface WorkerListener {
 
 /** The page's end of the worker. */
 export class WorkerClient {
-  readonly #worker = startWorker();
+  readonly #worker = spareWorker() ?? startWorker();
   readonly #questions = new Questions();
   readonly #listener: WorkerListener;
   #ended = false;
@@ -112,6 +112,27 @@ export class WorkerClient {
     this.end(error);
     this.#listener.onFailure(error);
   }
+}
+
+/** A worker that was started ahead of time. */
+let spare: Worker | undefined;
+
+/** Starts a worker ahead of time, unless one waits already. */
+export function warmUp(): void {
+  if (spare) return;
+  const worker = startWorker();
+  spare = worker;
+  // One that does not start is of no use; the next says why.
+  worker.onerror = (event) => {
+    event.preventDefault();
+    if (spare === worker) spare = undefined;
+  };
+}
+
+function spareWorker(): Worker | undefined {
+  const worker = spare;
+  spare = undefined;
+  return worker;
 }
 
 function startWorker(): Worker {
