@@ -2,6 +2,7 @@
 
 pub mod abr;
 pub mod manifest;
+pub mod mpegts;
 pub mod replay;
 pub mod soak;
 pub mod world;

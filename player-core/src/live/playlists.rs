@@ -6,7 +6,9 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::drm;
 use crate::io::{MediaKind, RequestKind, Warning};
-use crate::manifest::hls::{Deviation, HintKind, MediaPlaylist, PlaylistType, Reload, plain};
+use crate::manifest::hls::{
+    Deviation, HintKind, MediaPlaylist, PlaylistType, Reload, SegmentFormat, plain,
+};
 use crate::presentation::{Presentation, Representation, Segment, SegmentIndex, Segments};
 use crate::requests::{Requests, Ticket, Wish};
 use crate::stream::{Key, TOLERANCE, representation, representation_mut};
@@ -212,8 +214,10 @@ impl Playlists {
                 hinted: false,
             };
         }
-        // Parts of a segment that is encrypted as a whole cannot be decrypted one by one.
-        let sealed = index.keys().iter().any(drm::is_whole);
+        // Parts of a segment that is encrypted as a whole cannot be decrypted one by one; those of a transport stream
+        // are not worth as many initialisation segments.
+        let sealed = playlist.format != SegmentFormat::FragmentedMp4
+            || index.keys().iter().any(drm::is_whole);
         let parts = if sealed { &[] } else { playlist.parts.as_slice() };
         let ends_later = |part: &crate::manifest::hls::Part| {
             part.start + part.duration - next > slack(part.duration)

@@ -4,6 +4,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ts::TransportFault;
+
 /// A four-character code: the type of a box, handler or sample entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FourCc(pub [u8; 4]);
@@ -57,6 +59,8 @@ pub enum BoxErrorKind {
         /// What.
         feature: String,
     },
+    /// It cannot be turned into ISO BMFF.
+    Transport(TransportFault),
 }
 
 /// A fault on its way out of a reader. In a box, because results that hold one are handed on at
@@ -101,6 +105,7 @@ impl fmt::Display for BoxError {
             BoxErrorKind::InvalidValue { within, field } => {
                 write!(f, "the box '{within}' has an impossible {field}")
             }
+            BoxErrorKind::Transport(fault) => fault.fmt(f),
             BoxErrorKind::Unsupported { feature } => write!(f, "{feature} cannot be played"),
         }
     }

@@ -15,6 +15,7 @@ mod reader;
 pub mod sidx;
 #[cfg(test)]
 mod testing;
+pub mod ts;
 mod webm;
 
 pub use boxes::{Boxes, Mp4Box, boxes_before_mdat};

@@ -194,7 +194,7 @@ pub struct Representation {
     pub bandwidth: u64,
     /// Mean bit rate in bit/s (`AVERAGE-BANDWIDTH`), less the audio it was reckoned with.
     pub average_bandwidth: Option<u64>,
-    /// Container, such as `video/mp4`.
+    /// Container of its segments, such as `video/mp4`; that of an HLS variant is a guess until its playlist is here.
     pub container: String,
     /// Codecs of this representation alone (RFC 6381), comma-separated; may be empty.
     pub codecs: String,
@@ -332,12 +332,28 @@ impl Representation {
         }
     }
 
+    /// Whether its segments are transport streams or packed audio, unless an initialisation segment says otherwise.
+    pub(crate) fn is_transport(&self) -> bool {
+        matches!(self.container.as_str(), "video/mp2t" | "audio/mp2t" | "audio/aac")
+            && self.has_playlist()
+    }
+
+    /// The container of what a platform is given of it.
+    pub(crate) fn appended_container(&self) -> &str {
+        match self.is_transport() {
+            true if self.container == "video/mp2t" => "video/mp4",
+            true => "audio/mp4",
+            false => &self.container,
+        }
+    }
+
     /// The type for `addSourceBuffer` and `isTypeSupported`.
     pub fn mime_type(&self) -> String {
+        let container = self.appended_container();
         if self.codecs.is_empty() {
-            self.container.clone()
+            container.to_owned()
         } else {
-            format!("{}; codecs=\"{}\"", self.container, self.codecs)
+            format!("{container}; codecs=\"{}\"", self.codecs)
         }
     }
 }

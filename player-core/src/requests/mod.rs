@@ -175,6 +175,19 @@ impl Requests {
         Some(active.transferred())
     }
 
+    /// Whether boxes of a body come from a log and no host: it is changed before it is appended, and may be here already.
+    pub(crate) fn is_told(&self, id: RequestId) -> bool {
+        let active = self.active.iter().find(|active| active.id == id);
+        active.is_none_or(|active| active.wish.sealed)
+    }
+
+    /// While a log is replayed: what will be found in the body of a request that runs.
+    pub(crate) fn tell(&mut self, id: RequestId, found: &[u8]) {
+        if let Some(active) = self.active.iter_mut().find(|active| active.id == id) {
+            active.told = Some(found.to_vec());
+        }
+    }
+
     /// Which wish a request is an attempt at, what it is for, and when it began.
     pub(crate) fn attempt_of(&self, id: RequestId) -> Option<(Ticket, RequestKind, Timestamp)> {
         let active = self.active.iter().find(|active| active.id == id)?;
@@ -210,10 +223,6 @@ impl Requests {
                 }
                 fault => fault,
             },
-            Input::BodyHead { data, .. } if active.wish.sealed => {
-                active.told = Some(data);
-                None
-            }
             Input::BodyHead { data, .. } => {
                 active.head = data;
                 None
@@ -227,12 +236,12 @@ impl Requests {
                 return Some(Outcome::Chunk { ticket, id, head, start, end, origin });
             }
             Input::BodyProgress { received, .. } => {
-                if active.wish.sealed
-                    && let Some(fault) = active.grow(cx, received)
-                {
+                // As much is heard of a body in a log as of the body itself, and no more often.
+                if !active.wish.sealed {
+                    active.hear_of(cx, received);
+                } else if let Some(fault) = active.grow(cx, received) {
                     return self.fail(cx, position, fault);
                 }
-                active.hear_of(cx, received);
                 return Some(Outcome::Progress { ticket: active.ticket });
             }
             Input::BodyEnd { received, from_cache, .. } => {

@@ -128,6 +128,15 @@ impl Session {
         if self.playback.status() == PlaybackStatus::Failed {
             return;
         }
+        let input = match input {
+            Input::BodyHead { id, data } if self.requests.is_told(id) => {
+                // A log says what the input after it brings to light: nothing has happened yet.
+                self.requests.tell(id, &data);
+                self.streams.iter_mut().for_each(|stream| stream.note_opened(id, &data));
+                return;
+            }
+            input => input,
+        };
         let result = self.dispatch(cx, input).and_then(|()| self.advance(cx));
         if let Err(error) = result {
             self.requests.cancel_all(cx);
@@ -176,10 +185,6 @@ impl Session {
                 }
                 let outcome = self.requests.handle(cx, Input::ResponseHead { id, head });
                 outcome.map_or(Ok(()), |outcome| self.take(cx, outcome))
-            }
-            Input::BodyHead { id, data } if self.requests.kind(id).is_none() => {
-                self.streams.iter_mut().for_each(|stream| stream.note_opened(id, &data));
-                Ok(())
             }
             input => match self.requests.handle(cx, input) {
                 Some(outcome) => self.take(cx, outcome),

@@ -2,10 +2,10 @@
 
 use super::buffer::Held;
 use super::init::InitKey;
-use super::sealed::{Sealed, failure};
+use super::sealed::{Opened, Sealed, failure};
 use super::timeline::Sequence;
 use super::{Fetch, Fetched, Operation, Stream, Target, World, representation};
-use crate::drm::{Access, Decrypted};
+use crate::drm::Access;
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
@@ -26,14 +26,26 @@ impl Stream {
             return Ok(());
         }
         self.full_until = None;
-        let Some(fetched) = self.queue.first() else {
+        if self.queue.is_empty() {
             return match self.first_init(world) {
                 Some(init) => self.feed_init(world, init),
                 None => Ok(()),
             };
-        };
+        }
+        if !self.make_ready(world)? {
+            return Ok(());
+        }
+        match self.queue.first().and_then(|first| first.chosen.init) {
+            Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
+            _ => self.feed_segment(world),
+        }
+    }
+
+    /// Sees to it that the first segment that waits can be appended. Whether it can, now.
+    pub(super) fn make_ready(&mut self, world: &mut World<'_, '_>) -> Result<bool, Error> {
+        let Some(fetched) = self.queue.first() else { return Ok(false) };
         let (segment, owner) = (&fetched.chosen.segment, fetched.chosen.key);
-        let (from, init) = (segment.start, fetched.chosen.init);
+        let from = segment.start;
         let owner = representation(world.presentation, owner);
         let protection = owner.and_then(|owner| owner.protection_of(segment));
         if let (Some(protection), Some(Sealed { open: false, .. })) = (protection, &fetched.sealed)
@@ -43,22 +55,15 @@ impl Stream {
         // A decoder that was given what it has no key for would wait for one, or show what is none.
         match world.keys.access(protection) {
             Access::Granted => match self.open_segment(world) {
-                Decrypted::Done => {}
-                Decrypted::Again => return Ok(()),
-                Decrypted::Failed => {
-                    let error = self.queue.first().map(|first| failure(&first.chosen.segment.url));
-                    return error.map_or(Ok(()), |error| self.reject_segment(world, error));
-                }
+                Opened::Done => Ok(true),
+                Opened::Again => Ok(false),
+                Opened::Failed(error) => self.reject_segment(world, error).map(|()| false),
             },
-            Access::Pending => return Ok(()),
+            Access::Pending => Ok(false),
             Access::Denied => {
                 self.restart(world, from);
-                return self.pump(world);
+                self.pump(world).map(|()| false)
             }
-        }
-        match init {
-            Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
-            _ => self.feed_segment(world),
         }
     }
 
@@ -83,10 +88,10 @@ impl Stream {
 
     fn feed_init(&mut self, world: &mut World<'_, '_>, init: InitKey) -> Result<(), Error> {
         let Some(loaded) = self.inits.get(init) else { return Ok(()) };
-        let mime_type = representation(world.presentation, init.representation)
-            .map(|representation| representation.mime_type())
-            .filter(|declared| names_codecs_of(declared, &loaded.mime_type))
-            .unwrap_or_else(|| loaded.mime_type.clone());
+        let mime_type = match representation(world.presentation, init.representation) {
+            Some(representation) => loaded.type_of(representation.mime_type()),
+            None => loaded.mime_type.clone(),
+        };
         let same_type = self.mime_type.as_deref().is_some_and(|now| same_codecs(now, &mime_type));
         if !same_type {
             let command =
@@ -170,14 +175,20 @@ impl Stream {
         let before = core::mem::take(&mut fetched.before);
         let owner = representation(world.presentation, key);
         let mut error = error;
-        if let (Some(protection), true) =
-            (owner.and_then(|owner| owner.protection_of(&segment)), fetched.sealed.is_some())
+        let sealed = fetched.sealed.is_some();
+        let understood = matches!(error, Error::Unsupported { .. });
+        if let Some(protection) = owner.and_then(|owner| owner.protection_of(&segment))
+            && sealed
+            && !understood
         {
             // Of a wrong key padding may be right by chance.
             world.keys.judge(protection, false);
             error = failure(&segment.url);
         }
-        world.requests.origins.failed(world.cx, origin, arrived, &error);
+        // It is no fault of the place that this player cannot play it.
+        if !understood {
+            world.requests.origins.failed(world.cx, origin, arrived, &error);
+        }
         if self.retract_replacement(world) {
             return self.pump(world);
         }
@@ -261,16 +272,24 @@ impl Stream {
 /// Whether a type made from the manifest names the codecs that the initialisation segment says. A
 /// playlist may change its codec at a discontinuity, and a variant may leave out all but the first.
 pub(super) fn names_codecs_of(declared: &str, found: &str) -> bool {
-    let families = |mime_type: &str| -> Vec<String> {
-        let (_, codecs) = cut_word(mime_type, "codecs=\"").unwrap_or_default();
-        let each = codecs.trim_end_matches('"').split(',');
-        each.filter_map(|codec| codec.trim().split('.').next())
-            .filter(|family| !family.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
     let named = families(declared);
     !named.is_empty() && families(found).iter().all(|family| named.contains(family))
+}
+
+/// Whether a type made from the manifest names those codecs and no others: a buffer waits for every track that its
+/// type promises.
+pub(super) fn has_codecs_of(declared: &str, found: &str) -> bool {
+    names_codecs_of(declared, found) && families(declared).len() == families(found).len()
+}
+
+/// What the codecs of a type begin with.
+fn families(mime_type: &str) -> Vec<String> {
+    let (_, codecs) = cut_word(mime_type, "codecs=\"").unwrap_or_default();
+    let each = codecs.trim_end_matches('"').split(',');
+    each.filter_map(|codec| codec.trim().split('.').next())
+        .filter(|family| !family.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Whether a buffer of one type takes segments of the other: containers and codec families agree;
@@ -287,7 +306,7 @@ fn same_codecs(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{names_codecs_of, same_codecs};
+    use super::{has_codecs_of, names_codecs_of, same_codecs};
 
     #[test]
     fn a_manifest_that_leaves_a_codec_out_is_not_believed() {
@@ -296,6 +315,14 @@ mod tests {
         assert!(!names_codecs_of(declared, "video/mp4; codecs=\"hvc1.1.6.L93\""));
         assert!(!names_codecs_of("video/mp4", "video/mp4; codecs=\"avc1.64001f\""));
         assert!(names_codecs_of(declared, "video/mp4"), "nothing is known to be left out");
+    }
+
+    #[test]
+    fn a_manifest_that_promises_more_than_there_is_is_not_believed_of_a_segment() {
+        let muxed = "video/mp4; codecs=\"mp4a.40.5, avc1.42c01e\"";
+        assert!(has_codecs_of(muxed, "video/mp4; codecs=\"avc1.64001f,mp4a.40.2\""));
+        assert!(!has_codecs_of(muxed, "video/mp4; codecs=\"avc1.64001f\""));
+        assert!(!has_codecs_of("video/mp4", "video/mp4; codecs=\"avc1.64001f\""));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Initialisation segments: each is fetched once and given to the platform as often as it is needed.
 
 use super::Key;
+use super::feed::{has_codecs_of, names_codecs_of};
 use super::moved::Moves;
 use super::sealed::Sealed;
 use crate::context::Context;
@@ -27,6 +28,30 @@ pub(crate) struct Loaded {
     pub(crate) info: InitInfo,
     /// Type made from what the segment itself says.
     pub(crate) mime_type: String,
+    /// It was made of the media itself: its type is what is appended, whatever the manifest says.
+    pub(crate) made: bool,
+}
+
+impl Loaded {
+    fn read(bytes: Vec<u8>, container: &str) -> Result<Self, BoxError> {
+        let info = media::init::parse(&bytes)?;
+        let codecs = info.codecs();
+        let mime_type = if codecs.is_empty() {
+            container.to_owned()
+        } else {
+            format!("{container}; codecs=\"{codecs}\"")
+        };
+        Ok(Self { bytes, info, mime_type, made: false })
+    }
+
+    /// The type to append it under, `declared` being what the manifest says.
+    pub(super) fn type_of(&self, declared: String) -> String {
+        let fits = match self.made {
+            true => has_codecs_of(&declared, &self.mime_type),
+            false => names_codecs_of(&declared, &self.mime_type),
+        };
+        if fits { declared } else { self.mime_type.clone() }
+    }
 }
 
 /// The initialisation segments of a stream.
@@ -71,14 +96,7 @@ impl Inits {
         if let Some(entry) = known {
             return entry.key;
         }
-        if self.entries.len() >= MOST_KEPT
-            && let Some(oldest) = self
-                .entries
-                .iter()
-                .position(|entry| matches!(entry.state, State::Loaded(_)) && !in_use(entry.key))
-        {
-            self.entries.remove(oldest);
-        }
+        self.make_room(in_use);
         let places = requests.origins.places(representation, &source.url);
         let wish = Wish {
             range: source.range,
@@ -92,6 +110,39 @@ impl Inits {
         let (source, protection) = (source.clone(), protection.cloned());
         self.entries.push(Entry { key, source, protection, state: State::Loading(ticket) });
         key
+    }
+
+    /// Keeps one that was made of the representation's own segments, unless it is here. Those that `in_use` holds are
+    /// kept.
+    pub(super) fn made(
+        &mut self,
+        (key, bytes, container): (Key, &[u8], &str),
+        in_use: impl Fn(InitKey) -> bool,
+    ) -> Result<InitKey, BoxError> {
+        let same = |entry: &&Entry| {
+            let State::Loaded(loaded) = &entry.state else { return false };
+            entry.key.representation == key && loaded.made && loaded.bytes == bytes
+        };
+        if let Some(entry) = self.entries.iter().find(same) {
+            return Ok(entry.key);
+        }
+        self.make_room(in_use);
+        let key = InitKey { representation: key, init: self.counted };
+        self.counted += 1;
+        let loaded = Loaded { made: true, ..Loaded::read(bytes.to_vec(), container)? };
+        let source = InitSegment { url: String::new(), range: None };
+        self.entries.push(Entry { key, source, protection: None, state: State::Loaded(loaded) });
+        Ok(key)
+    }
+
+    /// Forgets the oldest, if there are many.
+    fn make_room(&mut self, in_use: impl Fn(InitKey) -> bool) {
+        let idle = |entry: &Entry| matches!(entry.state, State::Loaded(_)) && !in_use(entry.key);
+        if self.entries.len() >= MOST_KEPT
+            && let Some(oldest) = self.entries.iter().position(idle)
+        {
+            self.entries.remove(oldest);
+        }
     }
 
     pub(crate) fn loading(&self, ticket: Ticket) -> Option<InitKey> {
@@ -157,15 +208,9 @@ impl Inits {
         bytes: Vec<u8>,
         container: &str,
     ) -> Result<(), BoxError> {
-        let info = media::init::parse(&bytes)?;
-        let codecs = info.codecs();
-        let mime_type = if codecs.is_empty() {
-            container.to_owned()
-        } else {
-            format!("{container}; codecs=\"{codecs}\"")
-        };
+        let loaded = Loaded::read(bytes, container)?;
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
-            entry.state = State::Loaded(Loaded { bytes, info, mime_type });
+            entry.state = State::Loaded(loaded);
         }
         Ok(())
     }
@@ -181,12 +226,10 @@ impl Inits {
         })
     }
 
-    /// What the first segment to have arrived of a representation says of its type.
-    pub(crate) fn mime_type(&self, representation: Key) -> Option<String> {
+    /// The first segment to have arrived of a representation.
+    pub(crate) fn first(&self, representation: Key) -> Option<&Loaded> {
         self.entries.iter().find_map(|entry| match &entry.state {
-            State::Loaded(loaded) if entry.key.representation == representation => {
-                Some(loaded.mime_type.clone())
-            }
+            State::Loaded(loaded) if entry.key.representation == representation => Some(loaded),
             _ => None,
         })
     }

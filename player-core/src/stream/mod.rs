@@ -27,6 +27,7 @@ use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaKind, Quality, RequestId};
 use crate::live::Live;
 use crate::media::FileIndex;
+use crate::media::ts::Remuxer;
 use crate::presentation::{Presentation, Representation, Segment, Segments};
 use crate::requests::{OriginId, Requests, Ticket};
 use crate::telemetry::{Masked, StreamState, TimerState};
@@ -123,6 +124,8 @@ pub(crate) struct Stream {
     refused: Option<String>,
     /// Live: attempts at a segment that ought to be there and is not.
     missing: u32,
+    /// Turns segments of other containers, of the representation that it turned the last one of.
+    remuxer: (Option<Key>, Remuxer),
 }
 
 #[derive(Debug)]
@@ -158,6 +161,8 @@ struct Chosen {
     media_offset: Option<MediaTime>,
     /// What lies outside is not shown.
     window: TimeRange,
+    /// It has to be turned into what the platform's buffer takes.
+    remux: bool,
     /// Its true length is in the media: it is a part of a segment, or grows while it is sent.
     partial: bool,
     /// The server has announced it, and may yet think better of it.
@@ -181,7 +186,7 @@ struct Fetched {
     chosen: Chosen,
     body: AppendBody,
     head: Vec<u8>,
-    /// It is encrypted as a whole, or was.
+    /// It is changed before it is appended, or was: it is encrypted as a whole, or in another container.
     sealed: Option<Sealed>,
     /// Size of the body.
     bytes: u64,
@@ -239,6 +244,7 @@ impl Stream {
             starved: None,
             refused: None,
             missing: 0,
+            remuxer: (None, Remuxer::default()),
         }
     }
 
@@ -251,6 +257,10 @@ impl Stream {
             if !self.fetch_next(world)? {
                 break;
             }
+        }
+        // Only what is in a segment tells what buffer it goes into.
+        if !world.attached && self.queue.first().is_some_and(|first| first.chosen.remux) {
+            self.make_ready(world)?;
         }
         self.feed(world)
     }
@@ -297,19 +307,20 @@ impl Stream {
             (Fetch::Segment { chosen, .. }, None) => chosen.key,
             _ => return None,
         };
+        let first = self.inits.first(key);
         let found = match self.queue.first().and_then(|first| first.chosen.init) {
-            Some(init) => self.inits.get(init).map(|loaded| loaded.mime_type.clone()),
-            None => self.inits.mime_type(key),
+            Some(init) => self.inits.get(init),
+            None => first,
         };
         let representation = representation(presentation, key)?;
         if representation.codecs.is_empty() {
-            return found.or_else(|| self.inits.mime_type(key));
+            return found.or(first).map(|loaded| loaded.mime_type.clone());
         }
         let declared = representation.mime_type();
-        match found {
-            Some(found) if !feed::names_codecs_of(&declared, &found) => Some(found),
-            _ => Some(declared),
-        }
+        Some(match found {
+            Some(loaded) => loaded.type_of(declared),
+            None => declared,
+        })
     }
 
     pub(crate) fn attach(&mut self, cx: &mut Context<'_>, mime_type: String) {

@@ -18,6 +18,12 @@ pub(crate) struct Sequence {
 }
 
 impl Timeline {
+    /// What is added to the timestamps of a sequence, if that is settled.
+    pub(crate) fn known(&self, sequence: Sequence) -> Option<MediaTime> {
+        let known = self.offsets.iter().find(|(known, _)| *known == sequence);
+        known.map(|(_, offset)| *offset)
+    }
+
     /// What to add to a fragment's timestamps, given where the playlist says that it starts.
     pub(crate) fn offset(
         &mut self,
@@ -25,8 +31,8 @@ impl Timeline {
         playlist_start: MediaTime,
         media_start: MediaTime,
     ) -> MediaTime {
-        if let Some((_, offset)) = self.offsets.iter().find(|(known, _)| *known == sequence) {
-            return *offset;
+        if let Some(offset) = self.known(sequence) {
+            return offset;
         }
         let offset = playlist_start - media_start;
         self.offsets.push((sequence, offset));

@@ -2,10 +2,12 @@
 //! real and whose frames are only a size.
 
 mod sealed;
+mod transport;
 
 use std::fmt::Write;
 
 pub use sealed::Sealing;
+pub use transport::Carriage;
 
 use kinora_core::io::MediaKind;
 use kinora_core::time::{MediaTime, TimeRange};

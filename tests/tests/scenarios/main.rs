@@ -30,6 +30,7 @@ mod starts;
 mod steering;
 mod survives;
 mod tracks;
+mod transport;
 
 use kinora_core::io::{Event, MediaKind, Warning};
 use kinora_core::time::MediaTime;

@@ -46,7 +46,7 @@ fn without_media(output: &Output) -> Option<Output> {
 }
 
 /// The log holds no key, and yet replays to the same outputs.
-fn assert_replays(world: &World) {
+pub(super) fn assert_replays(world: &World) {
     let log = world.player.session_log();
     assert!(!log.windows(15).any(|window| window == &Sealing::key(0)[..15]), "a key in the log");
     let mut outputs: Vec<(Timestamp, Output)> = Vec::new();

@@ -121,10 +121,10 @@ fn alone(playlist: MediaPlaylist) -> Presentation {
         SegmentFormat::MpegTs => (MediaKind::Video, "video/mp2t"),
         SegmentFormat::PackedAudio => (MediaKind::Audio, "audio/aac"),
         SegmentFormat::WebVtt => (MediaKind::Text, "text/vtt"),
-        SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown if sound_by_name => {
-            (MediaKind::Audio, "audio/mp4")
-        }
-        SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => (MediaKind::Video, "video/mp4"),
+        SegmentFormat::FragmentedMp4 if sound_by_name => (MediaKind::Audio, "audio/mp4"),
+        SegmentFormat::FragmentedMp4 => (MediaKind::Video, "video/mp4"),
+        // What has no EXT-X-MAP and is nothing else.
+        SegmentFormat::Unknown => (MediaKind::Video, "video/mp2t"),
     };
     let duration = (!playlist.live).then(|| playlist.index.end());
     let live = playlist.timing();

@@ -154,6 +154,11 @@ impl Stream {
         (asked, place): (Timestamp, usize),
     ) -> Result<Option<SegmentIndex>, Error> {
         let playlist = read_playlist(body, url, &world.presentation.variables, world.cx)?;
+        if let (Some(container), Some(representation)) =
+            (playlist.format.container(self.kind), representation_mut(world.presentation, key))
+        {
+            container.clone_into(&mut representation.container);
+        }
         if world.live.playlists.is_empty() {
             if !playlist.live {
                 return Ok(Some(playlist.index));
@@ -179,7 +184,7 @@ impl Stream {
         error: Option<Error>,
     ) -> Result<(), Error> {
         let container = representation(world.presentation, init.representation)
-            .map(|representation| representation.container.clone())
+            .map(|representation| representation.appended_container().to_owned())
             .unwrap_or_default();
         let error = error.or_else(|| {
             let error = self.inits.loaded(init, bytes, &container).err()?;
@@ -294,12 +299,7 @@ fn read_playlist(
     {
         Some(support::LOCKED)
     } else {
-        match playlist.format {
-            SegmentFormat::MpegTs => Some("MPEG-2 transport stream segments"),
-            SegmentFormat::PackedAudio => Some("packed audio segments"),
-            SegmentFormat::WebVtt => Some("WebVTT segments"),
-            SegmentFormat::FragmentedMp4 | SegmentFormat::Unknown => None,
-        }
+        (playlist.format == SegmentFormat::WebVtt).then_some("WebVTT segments")
     };
     match unsupported {
         Some(feature) => {

@@ -123,7 +123,8 @@ impl Stream {
             }
             world.keys.need(world.cx, world.requests, protection);
         }
-        let sealed = protection.is_some_and(drm::is_whole);
+        let remux = representation.is_transport() && segment.init.is_none();
+        let sealed = remux || protection.is_some_and(drm::is_whole);
         let quality = choice::quality(representation);
         let media_offset = index.media_offset();
         let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
@@ -181,6 +182,7 @@ impl Stream {
             reasons,
             target,
             media_offset,
+            remux,
             partial,
             hinted,
             chunks: 0,

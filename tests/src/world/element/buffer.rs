@@ -144,11 +144,18 @@ impl SourceBuffer {
             .ok_or_else(|| MediaFailure::Decode("media before its init segment".to_owned()))?;
         let fragment = media::fragment::parse(&resource.media_head(), init)
             .map_err(|error| MediaFailure::Decode(error.to_string()))?;
-        let start = fragment.presentation_start + offset;
-        Ok(TimeRange {
-            start: start.max(window.start),
-            end: (start + fragment.duration).min(window.end),
-        })
+        let (mut start, mut duration) = (fragment.presentation_start, fragment.duration);
+        // Sound that is muxed with the picture has a track buffer of its own, which is not looked at here.
+        for one in fragment.tracks.iter().filter(|_| fragment.tracks.len() > 1) {
+            if let Some(track) = init.track(one.track_id).filter(|track| track.width.is_some()) {
+                let shown = one.decode_time as i64 + one.earliest_composition;
+                start = MediaTime::from_scaled(shown, track.timescale);
+                duration = MediaTime::from_unsigned(one.duration, track.timescale);
+            }
+        }
+        start = start + offset;
+        let end = (start + duration).min(window.end);
+        Ok(TimeRange { start: start.max(window.start), end })
     }
 
     /// Coded frame eviction: drops what lies behind the playhead, oldest first, until there is room.

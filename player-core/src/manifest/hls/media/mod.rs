@@ -15,6 +15,7 @@ pub(crate) use reload::plain;
 pub(super) use reader::parse;
 
 use super::low_latency::{Part, PreloadHint, RenditionReport, ServerControl};
+use crate::io::MediaKind;
 use crate::presentation::{Live, SegmentIndex, StartPoint, TimedEvent, UnknownTag};
 use crate::time::MediaTime;
 use crate::url;
@@ -82,6 +83,19 @@ pub enum SegmentFormat {
     WebVtt,
     /// Neither tags nor names tell.
     Unknown,
+}
+
+impl SegmentFormat {
+    /// The container of segments of this format, if it holds picture or sound of that kind. Where nothing tells, it is
+    /// the one that segments without `EXT-X-MAP` are in (RFC 8216bis §3.1).
+    pub(crate) const fn container(self, kind: MediaKind) -> Option<&'static str> {
+        match (self, kind) {
+            (Self::MpegTs | Self::Unknown, MediaKind::Video) => Some("video/mp2t"),
+            (Self::MpegTs | Self::Unknown, MediaKind::Audio) => Some("audio/mp2t"),
+            (Self::PackedAudio, _) => Some("audio/aac"),
+            _ => None,
+        }
+    }
 }
 
 impl MediaPlaylist {

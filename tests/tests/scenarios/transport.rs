@@ -1,0 +1,222 @@
+//! Films in MPEG-2 transport streams: the player turns them into what a buffer takes.
+
+use std::time::Duration;
+
+use kinora_core::error::ErrorCode;
+use kinora_core::io::{BodyHandling, Input, MediaCommand, MediaKind, RequestKind};
+use kinora_tests::mpegts::{Muxer, Stream, Unit, annex_b};
+use kinora_tests::world::World;
+use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::film::{Carriage, Codec, Part, Sealing};
+use kinora_tests::world::network::Network;
+
+use super::sealed::assert_replays;
+use super::{
+    BASE, assert_nothing_fetched_twice, fatal, heights_shown, hls, millis, seconds, warnings,
+    world_of,
+};
+
+const MUXED: Carriage = Carriage { muxed: true, packed: false, sealing: None, codecs: true };
+const APART: Carriage = Carriage { muxed: false, ..MUXED };
+
+fn film() -> Film {
+    Film { seconds: 24, rungs: vec![(150, 240), (300, 360), (600, 480)], ..Film::default() }
+}
+
+fn loaded(film: &Film, carriage: Carriage, kbps: u64) -> World {
+    let mut world = world_of(film.publish_transport(BASE, carriage), Network::constant(kbps));
+    world.element.remember = true;
+    world.load(&hls());
+    world
+}
+
+fn played(film: &Film, carriage: Carriage) -> World {
+    let mut world = loaded(film, carriage, 4_000);
+    world.run_to_end(Duration::from_secs(120));
+    assert!(fatal(&world).is_none(), "{:?}", fatal(&world));
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert_replays(&world);
+    world
+}
+
+/// The types of the buffers that were asked for.
+fn buffers(world: &World) -> Vec<(MediaKind, &str)> {
+    let added = |command| match command {
+        &MediaCommand::AddBuffer { kind, ref mime_type } => Some((kind, mime_type.as_str())),
+        _ => None,
+    };
+    world.element.commands.iter().filter_map(added).collect()
+}
+
+/// One range from the first frame to the last.
+fn assert_whole(world: &World, kind: MediaKind, end: f64) {
+    let [range] = world.element.buffered(kind).try_into().expect("no hole");
+    assert!(range.start <= millis(1), "{kind:?} begins at {}", range.start);
+    assert!((range.end - seconds(end)).abs() < millis(120), "{kind:?} ends at {}", range.end);
+}
+
+#[test]
+fn picture_and_sound_in_one_stream_play_from_one_buffer() {
+    for codecs in [true, false] {
+        let world = played(&film(), Carriage { codecs, ..MUXED });
+        // As the playlist says, or as the stream does.
+        let named = "video/mp4; codecs=\"avc1.64001f,mp4a.40.2\"";
+        assert_eq!(buffers(&world), [(MediaKind::Video, named)]);
+        assert_whole(&world, MediaKind::Video, 24.0);
+        assert_nothing_fetched_twice(&world);
+        assert_eq!(warnings(&world), Vec::<&kinora_core::io::Warning>::new());
+        assert_eq!(*heights_shown(&world).last().expect("a quality"), 480);
+        let requests = world.requests.iter().map(|(_, request)| request);
+        for request in requests.filter(|one| matches!(one.kind, RequestKind::Segment(_))) {
+            assert_eq!(request.body, BodyHandling::Deliver);
+        }
+        // It holds what was found in the media, not the media.
+        let log = world.player.session_log().len();
+        assert!(log < 120_000, "{log} bytes of a log");
+    }
+}
+
+#[test]
+fn what_has_a_stream_of_its_own_is_in_no_other_buffer() {
+    for packed in [false, true] {
+        let world = played(&film(), Carriage { packed, ..APART });
+        let [(MediaKind::Video, picture), (MediaKind::Audio, sound)] = buffers(&world)[..] else {
+            panic!("{:?}", buffers(&world));
+        };
+        assert_eq!(picture, "video/mp4; codecs=\"avc1.64001f\"");
+        assert_eq!(sound, "audio/mp4; codecs=\"mp4a.40.2\"");
+        for kind in [MediaKind::Video, MediaKind::Audio] {
+            assert_whole(&world, kind, 24.0);
+        }
+    }
+}
+
+#[test]
+fn sound_that_is_muxed_beside_a_track_of_its_own_is_left_out() {
+    let mut origin = film().publish_transport(BASE, MUXED);
+    origin.merge(film().publish_transport(BASE, APART));
+    // The pictures' segments hold sound all the same.
+    let muxed = film().publish_transport(BASE, MUXED);
+    for number in 0..film().segments() {
+        for height in [240, 360, 480] {
+            let url = format!("{BASE}/v{height}/{number}.ts");
+            origin.add(&url, "video/mp2t", muxed.body(&url).expect("a segment"));
+        }
+    }
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.element.remember = true;
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(60));
+    assert!(fatal(&world).is_none(), "{:?}", fatal(&world));
+    assert_eq!(buffers(&world)[0], (MediaKind::Video, "video/mp4; codecs=\"avc1.64001f\""));
+    assert_whole(&world, MediaKind::Audio, 24.0);
+}
+
+#[test]
+fn a_clock_that_turns_over_and_one_that_starts_anew_go_unnoticed() {
+    // 2³³ units of 90 kHz are 95 443.7 seconds.
+    let part = Part { segment: 7, media_start: 3, codec: Codec::Avc };
+    let film = Film { media_start: 95_438, parts: vec![part], ..film() };
+    for carriage in [MUXED, APART, Carriage { packed: true, ..APART }] {
+        let world = played(&film, carriage);
+        assert_whole(&world, MediaKind::Video, 24.0);
+        if !carriage.muxed {
+            assert_whole(&world, MediaKind::Audio, 24.0);
+        }
+    }
+}
+
+#[test]
+fn a_viewer_may_go_anywhere() {
+    for carriage in [MUXED, APART] {
+        let mut world = loaded(&film(), carriage, 4_000);
+        world.run_for(Duration::from_secs(4));
+        for to in [20.0, 5.0, 0.0, 13.3] {
+            world.input(Input::Seek(seconds(to)));
+            world.run_for(Duration::from_secs(3));
+            assert!(world.element.position > seconds(to), "it plays on from {to}");
+        }
+        world.run_to_end(Duration::from_secs(60));
+        assert!(fatal(&world).is_none());
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn what_is_encrypted_as_a_whole_is_decrypted_first() {
+    let sealing = Some(Sealing { rotation: 4, one_file: false });
+    for carriage in [MUXED, Carriage { packed: true, ..APART }] {
+        let world = played(&film(), Carriage { sealing, ..carriage });
+        assert_eq!(world.requests_for("key-"), 3);
+        assert_whole(&world, MediaKind::Video, 24.0);
+    }
+    let mut origin = film().publish_transport(BASE, Carriage { sealing, ..MUXED });
+    let wrong = FaultKind::Replace("application/octet-stream", Sealing::key(77).to_vec());
+    origin.fail("key-0.bin", u32::MAX, wrong);
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_until("error", Duration::from_secs(120), |world| fatal(world).is_some());
+    assert_eq!(fatal(&world).expect("an error").code, ErrorCode::DecryptionFailed);
+    assert!(world.element.chunks(MediaKind::Video).is_empty());
+    assert_replays(&world);
+}
+
+#[test]
+fn what_cannot_be_turned_is_called_by_its_name() {
+    let unit = || vec![Unit { pts: 0, dts: 0, data: annex_b(&[&[0x40, 1, 2, 3]]) }];
+    let stream = |pid, stream_type| Stream { pid, stream_type, units: unit() };
+    for (streams, code, says) in [
+        (vec![stream(256, 0x24)], ErrorCode::FeatureUnsupported, "HEVC"),
+        (
+            vec![stream(256, 0x1b), stream(257, 0x81)],
+            ErrorCode::FeatureUnsupported,
+            "AC-3 in a transport stream",
+        ),
+        (vec![stream(256, 0x06)], ErrorCode::MediaInvalid, "no whole picture or sound"),
+    ] {
+        let mut origin = film().publish_transport(BASE, MUXED);
+        let segment = Muxer::default().segment(&streams);
+        origin.fail(".ts", u32::MAX, FaultKind::Replace("video/mp2t", segment));
+        let mut world = world_of(origin, Network::constant(4_000));
+        world.load(&hls());
+        world.run_until("error", Duration::from_secs(120), |world| fatal(world).is_some());
+        let error = fatal(&world).expect("an error");
+        assert_eq!(error.code, code, "{error:?}");
+        assert!(error.message.contains(says), "{error:?}");
+        assert!(world.requests.len() < 60, "there is no storm: {}", world.requests.len());
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn a_page_in_place_of_a_segment_is_asked_for_again() {
+    let mut origin = film().publish_transport(BASE, MUXED);
+    origin.fail("/3.ts", 1, FaultKind::Replace("text/html", b"<html>busy".repeat(40)));
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(60));
+    assert!(fatal(&world).is_none(), "{:?}", fatal(&world));
+    assert_whole(&world, MediaKind::Video, 24.0);
+    assert_replays(&world);
+}
+
+#[test]
+fn a_playlist_without_names_or_a_multivariant_one_plays_too() {
+    let mut origin = film().publish_transport(BASE, MUXED);
+    let playlist = origin.body(&format!("{BASE}/v360/media.m3u8")).expect("a playlist");
+    let playlist = String::from_utf8(playlist.to_vec()).expect("text").replace(".ts", "");
+    for number in 0..film().segments() {
+        let url = format!("{BASE}/v360/{number}");
+        let bytes = origin.body(&format!("{url}.ts")).expect("a segment").to_vec();
+        origin.add(&url, "application/octet-stream", bytes);
+    }
+    origin.add(&format!("{BASE}/v360/bare.m3u8"), "application/vnd.apple.mpegurl", playlist);
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.element.remember = true;
+    world.load(&format!("{BASE}/v360/bare.m3u8"));
+    world.run_to_end(Duration::from_secs(60));
+    assert!(fatal(&world).is_none(), "{:?}", fatal(&world));
+    assert_whole(&world, MediaKind::Video, 24.0);
+    assert_eq!(buffers(&world).len(), 1);
+    assert_replays(&world);
+}
