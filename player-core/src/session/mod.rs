@@ -260,7 +260,9 @@ impl Session {
     ) -> Result<(), Error> {
         let Some(presentation) = &mut self.presentation else { return Ok(()) };
         let slowest = self.streams.iter().filter_map(Stream::front).min();
+        let picture = self.streams.iter().find(|stream| stream.kind == MediaKind::Video);
         let mut world = World {
+            picture: picture.and_then(Stream::unfed),
             fetch_limit: slowest.map_or(MediaTime::MAX, |slowest| slowest + MAX_LEAD),
             playhead: self.playback.playhead(cx.now),
             phase: self.playback.phase(),

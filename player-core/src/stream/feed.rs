@@ -46,6 +46,9 @@ impl Stream {
         let Some(fetched) = self.queue.first() else { return Ok(false) };
         let (segment, owner) = (&fetched.chosen.segment, fetched.chosen.key);
         let from = segment.start;
+        if fetched.chosen.remux && self.waits_for_picture(world) {
+            return Ok(false);
+        }
         let owner = representation(world.presentation, owner);
         let protection = owner.and_then(|owner| owner.protection_of(segment));
         if let (Some(protection), Some(Sealed { open: false, .. })) = (protection, &fetched.sealed)

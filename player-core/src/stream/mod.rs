@@ -47,6 +47,8 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) rate: f64,
     /// The platform's buffers have been asked for, so that media can be appended.
     pub(crate) attached: bool,
+    /// Where the picture goes on that the platform has not been given yet; nowhere if there is none, or no more.
+    pub(crate) picture: Option<MediaTime>,
     /// No stream fetches what starts later, so that none runs ahead on bandwidth that another needs.
     pub(crate) fetch_limit: MediaTime,
 }
@@ -293,6 +295,12 @@ impl Stream {
     /// Where the next segment to fetch starts; nowhere once everything has been fetched.
     pub(crate) fn front(&self) -> Option<MediaTime> {
         (!self.complete).then_some(self.next)
+    }
+
+    /// Where what the platform has not been given yet begins; nowhere once there is no more.
+    pub(crate) fn unfed(&self) -> Option<MediaTime> {
+        let queued = self.first_queued().map(|first| first.chosen.segment.start);
+        queued.or_else(|| self.front())
     }
 
     /// Everything has been fetched, and the platform has it.

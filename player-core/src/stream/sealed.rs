@@ -51,6 +51,17 @@ pub(super) fn failure(url: &str) -> Error {
 }
 
 impl Stream {
+    /// Whether the picture is yet to say what time the clock of the first segment that waits shows. Playlists are laid out
+    /// by the picture, and sound begins a little sooner or later.
+    pub(super) fn waits_for_picture(&self, world: &World<'_, '_>) -> bool {
+        let Some(Fetched { chosen, .. }) = self.queue.first() else { return false };
+        let sequence =
+            Sequence { period: chosen.key.period, discontinuity: chosen.segment.discontinuity };
+        self.kind == MediaKind::Audio
+            && world.timeline.known(sequence).is_none()
+            && world.picture.is_some_and(|at| at < chosen.segment.end())
+    }
+
     /// Decrypts the first segment that waits, whose key is here, and turns it into what the buffer takes.
     pub(super) fn open_segment(&mut self, world: &mut World<'_, '_>) -> Opened {
         let Some(fetched) = self.queue.first_mut() else { return Opened::Done };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinora_core::error::ErrorCode;
 use kinora_core::io::{BodyHandling, Input, MediaCommand, MediaKind, RequestKind};
+use kinora_core::time::MediaTime;
 use kinora_tests::mpegts::{Muxer, Stream, Unit, annex_b};
 use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film};
@@ -89,6 +90,33 @@ fn what_has_a_stream_of_its_own_is_in_no_other_buffer() {
             assert_whole(&world, kind, 24.0);
         }
     }
+}
+
+#[test]
+fn the_picture_says_where_a_clock_begins_however_late_it_comes() {
+    let mut origin = film().publish_transport(BASE, APART);
+    origin.fail("/v240/0.ts", 1, FaultKind::Delay(Duration::from_secs(2)));
+    origin.fail("/v360/0.ts", 1, FaultKind::Delay(Duration::from_secs(2)));
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.element.remember = true;
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(60));
+    let offset = |wanted: MediaKind| {
+        world.element.commands.iter().find_map(|command| match command {
+            &MediaCommand::Append { kind, timestamp_offset, .. }
+                if kind == wanted && timestamp_offset != MediaTime::ZERO =>
+            {
+                Some(timestamp_offset)
+            }
+            _ => None,
+        })
+    };
+    // Pictures are shown two after they are decoded, one turn of the clock on.
+    let begins = MediaTime::from_scaled(-(1 << 33) - 7_200, 90_000);
+    for kind in [MediaKind::Video, MediaKind::Audio] {
+        assert_eq!(offset(kind), Some(begins), "{kind:?}");
+    }
+    assert_replays(&world);
 }
 
 #[test]

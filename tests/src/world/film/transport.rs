@@ -25,6 +25,8 @@ pub struct Carriage {
 const TICKS: u64 = 90;
 /// From one picture to the next, in milliseconds.
 const PICTURE: u64 = 40;
+/// Sound begins so much sooner than the picture, in milliseconds.
+const EARLY: i64 = 20;
 /// Samples of sound in a second.
 const RATE: u64 = 48_000;
 
@@ -152,7 +154,8 @@ impl Film {
         let raw = vec![0x21; (size as usize).saturating_sub(7).max(4)];
         let first = (u64::from(start) * RATE).div_ceil(1_024_000);
         let end = (u64::from(start + duration) * RATE).div_ceil(1_024_000);
-        let clock = (self.clock_of(number) + 2 * PICTURE as i64) * TICKS as i64;
+        // A little sooner than the picture, as encoders do.
+        let clock = (self.clock_of(number) + 2 * PICTURE as i64 - EARLY) * TICKS as i64;
         let stamp = |frame: u64| (frame * 1_024 * 1_000 * TICKS / RATE) as i64 + clock;
         (first..end).map(|frame| (stamp(frame).max(0) as u64, adts(&raw))).collect()
     }
