@@ -8,6 +8,7 @@ use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_util::StreamExt;
 use kinora_native::core::config::Config;
 use kinora_native::core::io::PlaybackStatus;
+use kinora_native::telemetry::{ReportedPlayback, Reporter};
 use kinora_native::transport::{HttpTransport, RequestFilter};
 use kinora_native::{Event, MediaTime, Options, Player, PlayerError, Selection};
 use ratatui::DefaultTerminal;
@@ -45,11 +46,13 @@ pub(crate) struct Showing {
     pub(crate) filter: Option<Arc<dyn RequestFilter>>,
     /// Who wants to know where it is, in whole seconds, as long as it plays.
     pub(crate) position: Option<watch::Sender<u32>>,
+    /// Who tells the service of it, and as what.
+    pub(crate) reported: Option<(Arc<Reporter>, ReportedPlayback)>,
 }
 
 /// Plays something until the viewer has enough. After a fatal error the screen stays until they quit.
 pub(crate) async fn run(terminal: &mut DefaultTerminal, showing: Showing) -> Result<(), AppError> {
-    let Showing { url, start, config, filter, position } = showing;
+    let Showing { url, start, config, filter, position, reported } = showing;
     let transport = HttpTransport::new()?;
     let options = Options {
         config,
@@ -59,6 +62,7 @@ pub(crate) async fn run(terminal: &mut DefaultTerminal, showing: Showing) -> Res
         ..Options::default()
     };
     let player = Player::start(&url, options)?;
+    let watching = reported.map(|(reporter, playback)| reporter.watch(&player, playback));
     player.play().await;
     let mut app = App {
         player,
@@ -70,6 +74,7 @@ pub(crate) async fn run(terminal: &mut DefaultTerminal, showing: Showing) -> Res
     };
     let outcome = app.play(terminal, &transport, &url).await;
     let App { player, error, .. } = app;
+    drop(watching);
     player.stop().await;
     outcome?;
     error.map_or(Ok(()), |error| Err(error.into()))

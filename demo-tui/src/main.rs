@@ -11,6 +11,7 @@ mod title;
 mod view;
 
 use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -75,6 +76,7 @@ async fn main() -> ExitCode {
             service,
             email: arguments.email,
             password: std::env::var("KINORA_PASSWORD").ok(),
+            storage: state_folder(),
         }),
         Err(error) => {
             eprintln!("kinora-tui: {error}");
@@ -94,7 +96,8 @@ async fn main() -> ExitCode {
         (None, Some(url)) => {
             let drm = drm::clear_key(arguments.license_url, arguments.license_headers);
             let (start, config) = (arguments.start, Config { drm, ..Config::default() });
-            let showing = Showing { url, start, config, filter: None, position: None };
+            let showing =
+                Showing { url, start, config, filter: None, position: None, reported: None };
             app::run(&mut terminal, showing).await
         }
         (None, None) => Ok(()),
@@ -107,4 +110,12 @@ async fn main() -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Where programs of this user keep what is to last and matters to nobody else (XDG Base Directory Specification).
+fn state_folder() -> Option<PathBuf> {
+    let named = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let folder = named.filter(|folder| folder.is_absolute());
+    let usual = || std::env::home_dir().map(|home| home.join(".local/state"));
+    folder.or_else(usual).map(|folder| folder.join("kinora"))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinora_native::core::config::AbrConfig;
+use kinora_native::telemetry::{TokenFuture, TokenSource};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -278,6 +279,12 @@ impl Service {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
+    }
+}
+
+impl TokenSource for Service {
+    fn token(&self) -> TokenFuture<'_> {
+        Box::pin(async { Service::token(self).await.ok().flatten() })
     }
 }
 

@@ -7,8 +7,12 @@ mod screen;
 mod tests;
 mod watch;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use futures_util::StreamExt;
+use kinora_native::telemetry::{Interaction, ReportedPlayback, Reporter, ReporterOptions};
 use ratatui::DefaultTerminal;
 
 use crate::app::{self, AppError, Showing};
@@ -22,6 +26,8 @@ pub(crate) struct Start {
     pub(crate) service: Service,
     pub(crate) email: Option<String>,
     pub(crate) password: Option<String>,
+    /// A folder in which waits what the service could not be told yet.
+    pub(crate) storage: Option<PathBuf>,
 }
 
 /// What to do after a key.
@@ -46,28 +52,9 @@ impl Theatre for DefaultTerminal {
 /// Goes from place to place until the viewer has enough.
 pub(crate) async fn run(terminal: &mut DefaultTerminal, start: Start) -> Result<(), AppError> {
     let mut journey = Journey::begin(start, terminal).await?;
-    let mut input = EventStream::new();
-    loop {
-        terminal.draw(|frame| screen::draw(frame, &journey.place, journey.trouble.as_deref()))?;
-        let event = tokio::select! {
-            event = input.next() => event,
-            news = journey.news() => {
-                journey.learn(news).await;
-                continue;
-            }
-        };
-        let Some(event) = event else { return Ok(()) };
-        let Event::Key(key) = event? else { continue };
-        let step = journey.key(key);
-        if matches!(step, Step::Quit) {
-            return Ok(());
-        }
-        if matches!(step, Step::Watch(_)) {
-            // The player reads the keys itself while it plays.
-            drop(std::mem::take(&mut input));
-        }
-        journey.take(step, terminal).await?;
-    }
+    let outcome = journey.go_on(terminal).await;
+    journey.fall_silent().await;
+    outcome
 }
 
 struct Journey {
@@ -77,6 +64,9 @@ struct Journey {
     pairing: Option<Pairing>,
     /// What did not work.
     trouble: Option<String>,
+    /// Tells the service what the profile does.
+    reporter: Option<Arc<Reporter>>,
+    storage: Option<PathBuf>,
 }
 
 impl Journey {
@@ -84,11 +74,43 @@ impl Journey {
         let form = Form::new(start.email.unwrap_or_default(), start.password.unwrap_or_default());
         let known = !form.email.is_empty() && !form.password.is_empty();
         let place = Place::SignIn(form);
-        let mut journey = Self { service: start.service, place, pairing: None, trouble: None };
+        let mut journey = Self {
+            service: start.service,
+            place,
+            pairing: None,
+            trouble: None,
+            reporter: None,
+            storage: start.storage,
+        };
         if known {
             journey.take(Step::SignIn, theatre).await?;
         }
         Ok(journey)
+    }
+
+    async fn go_on(&mut self, terminal: &mut DefaultTerminal) -> Result<(), AppError> {
+        let mut input = EventStream::new();
+        loop {
+            terminal.draw(|frame| screen::draw(frame, &self.place, self.trouble.as_deref()))?;
+            let event = tokio::select! {
+                event = input.next() => event,
+                news = self.news() => {
+                    self.learn(news).await;
+                    continue;
+                }
+            };
+            let Some(event) = event else { return Ok(()) };
+            let Event::Key(key) = event? else { continue };
+            let step = self.key(key);
+            if matches!(step, Step::Quit) {
+                return Ok(());
+            }
+            if matches!(step, Step::Watch(_)) {
+                // The player reads the keys itself while it plays.
+                drop(std::mem::take(&mut input));
+            }
+            self.take(step, terminal).await?;
+        }
     }
 
     /// What comes of being signed in from elsewhere; for ever nothing if nobody waits for it.
@@ -178,7 +200,11 @@ impl Journey {
         let result = match step {
             Step::Watch(item) => match self.service.play(&item).await {
                 Ok(playback) => {
-                    let trouble = watch::watch(&self.service, &playback, theatre).await?;
+                    let reported = self.reporter.clone().map(|reporter| {
+                        let playback_id = playback.playback_id.clone();
+                        (reporter, ReportedPlayback { playback_id, item_id: item })
+                    });
+                    let trouble = watch::watch(&self.service, &playback, reported, theatre).await?;
                     let back = self.browse().await;
                     self.trouble = trouble.or(back.err().map(|error| error.to_string()));
                     return Ok(());
@@ -204,11 +230,15 @@ impl Journey {
                 Ok(())
             }
             Step::Choose(profile) => {
+                // What the one before did is not told as this one.
+                self.fall_silent().await;
                 self.service.choose(&profile).await?;
+                self.reporter = self.reporter_of(profile);
                 self.browse().await
             }
             Step::Open(id) => {
                 let page = self.service.title(&id).await?;
+                self.tell_opened(id);
                 let next = page.items.iter().position(|item| item.playable && !item.finished);
                 self.place = Place::Title { page, at: next.unwrap_or(0) };
                 Ok(())
@@ -224,6 +254,34 @@ impl Journey {
                 _ => Ok(()),
             },
             Step::Stay | Step::Quit | Step::Watch(_) => Ok(()),
+        }
+    }
+
+    fn reporter_of(&self, profile: String) -> Option<Arc<Reporter>> {
+        let url = self.service.url("/v1/events");
+        let options = ReporterOptions {
+            platform: "terminal".to_owned(),
+            storage: self.storage.clone(),
+            ..ReporterOptions::new(url, Arc::new(self.service.clone()), profile)
+        };
+        // A viewer may watch without it.
+        Reporter::new(options).ok().map(Arc::new)
+    }
+
+    fn tell_opened(&self, title_id: String) {
+        let Some(reporter) = &self.reporter else { return };
+        let (row_id, place) = match &self.place {
+            Place::Browse(shelf) => shelf.place().unzip(),
+            _ => (None, None),
+        };
+        let row_id = row_id.map(str::to_owned);
+        reporter.tell(&Interaction::TitleOpened { title_id, row_id, place });
+    }
+
+    /// Tells what is left to tell of the profile.
+    async fn fall_silent(&mut self) {
+        if let Some(reporter) = self.reporter.take().and_then(Arc::into_inner) {
+            reporter.close().await;
         }
     }
 

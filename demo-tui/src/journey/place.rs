@@ -77,6 +77,12 @@ impl Shelf {
         Some((row.titles.get(place)?, row.started.get(place)))
     }
 
+    /// The row in which something is chosen, and the place in it.
+    pub(crate) fn place(&self) -> Option<(&str, u16)> {
+        let place = *self.places.get(self.row)?;
+        Some((&self.rows.get(self.row)?.id, u16::try_from(place).ok()?))
+    }
+
     pub(crate) fn key(&mut self, code: KeyCode) {
         match code {
             KeyCode::Up | KeyCode::Down => self.row = moved(self.row, self.rows.len(), code),

@@ -96,6 +96,7 @@ impl World {
             service: self.service(),
             email: Some(EMAIL.to_owned()),
             password: Some(PASSWORD.to_owned()),
+            storage: None,
         };
         Journey::begin(start, theatre).await.unwrap()
     }
@@ -132,6 +133,8 @@ impl<'a> Stage<'a> {
 impl Theatre for Stage<'_> {
     async fn show(&mut self, showing: Showing) -> Result<(), AppError> {
         self.starts.push(showing.start);
+        let (_, reported) = showing.reported.as_ref().expect("the service is told of it");
+        assert_eq!(reported.item_id, "nosferatu");
         assert_eq!(self.world.playing().await, 1);
         if self.fails {
             // The player says no more of where it is; what went wrong is still on the screen.
@@ -184,7 +187,7 @@ fn shows(journey: &Journey, text: &str) {
 async fn a_code_signs_in_and_a_film_goes_on_where_it_stopped() {
     let world = World::new().await;
     let mut stage = Stage::new(&world);
-    let start = Start { service: world.service(), email: None, password: None };
+    let start = Start { service: world.service(), email: None, password: None, storage: None };
     let mut journey = Journey::begin(start, &mut stage).await.unwrap();
     shows(&journey, "F2");
     press(&mut journey, &mut stage, &[KeyCode::F(2)]).await;
@@ -216,6 +219,13 @@ async fn a_code_signs_in_and_a_film_goes_on_where_it_stopped() {
     // From the row of what was begun it goes on at once.
     press(&mut journey, &mut stage, &[KeyCode::Enter]).await;
     assert_eq!(stage.starts, [0.0, 61.0, 61.0]);
+
+    // The service is told which titles were opened, and as what else.
+    journey.reporter.as_ref().unwrap().flush().await;
+    journey.fall_silent().await;
+    let metrics = world.client.get(format!("{}/metrics", world.base)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("kinora_events_total{verdict=\"accepted\"} 2\n"), "{metrics}");
 }
 
 #[tokio::test]
@@ -237,7 +247,7 @@ async fn what_does_not_play_takes_no_other_devices_place_and_loses_no_position()
 async fn a_code_that_is_refused_is_told_of_and_a_password_still_does() {
     let world = World::new().await;
     let mut stage = Stage::new(&world);
-    let start = Start { service: world.service(), email: None, password: None };
+    let start = Start { service: world.service(), email: None, password: None, storage: None };
     let mut journey = Journey::begin(start, &mut stage).await.unwrap();
     press(&mut journey, &mut stage, &[KeyCode::F(2)]).await;
     let news = journey.news().await;

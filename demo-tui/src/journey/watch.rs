@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinora_native::core::io::Request;
+use kinora_native::telemetry::{ReportedPlayback, Reporter};
 use kinora_native::transport::{FilterFuture, RequestFilter};
 use kinora_native::{Config, drm};
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ pub(crate) trait Theatre {
 pub(super) async fn watch(
     service: &Service,
     playback: &Playback,
+    reported: Option<(Arc<Reporter>, ReportedPlayback)>,
     theatre: &mut impl Theatre,
 ) -> Result<Option<String>, AppError> {
     let (position, mut positions) = watch::channel(playback.resume_seconds);
@@ -33,7 +35,7 @@ pub(super) async fn watch(
     };
     let mut beats = interval(Duration::from_secs(u64::from(playback.heartbeat_interval).max(1)));
     beats.tick().await;
-    let mut played = std::pin::pin!(theatre.show(showing));
+    let mut played = std::pin::pin!(theatre.show(Showing { reported, ..showing }));
     // What has failed may stay on the screen; the household's other devices get its place at once.
     let mut over = None;
     let outcome = loop {
@@ -82,7 +84,7 @@ fn showing(
         config.drm = drm::clear_key(Some(url), Vec::new());
     }
     let start = f64::from(playback.resume_seconds);
-    Some(Showing { url, start, config, filter, position: Some(position) })
+    Some(Showing { url, start, config, filter, position: Some(position), reported: None })
 }
 
 /// Says to the role `license` who asks, and to nobody else.

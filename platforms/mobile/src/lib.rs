@@ -14,6 +14,7 @@
 mod config;
 mod error;
 mod input;
+mod journal;
 mod license;
 mod media;
 mod output;
@@ -27,6 +28,7 @@ mod variants;
 pub use config::default_config;
 pub use error::{ErrorRow, SdkError, error_table};
 pub use input::TimedInput;
+pub use journal::Journal;
 pub use media::{ChunkLayout, boxes_before_mdat, chunk_layout, media_range};
 pub use output::{DecisionCandidate, DecisionReasons, Header};
 pub use player::Player;

@@ -330,7 +330,7 @@ impl Drop for Driver {
 }
 
 /// What the device's clock shows.
-fn wall_clock() -> WallTime {
+pub(crate) fn wall_clock() -> WallTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     WallTime::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

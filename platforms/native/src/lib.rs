@@ -22,7 +22,8 @@
 //! The core decides; this crate carries out. [`Player`] runs the core's loop in a tokio task, a
 //! [`transport::Transport`] makes its requests, and an [`element::MediaElement`] plays what it
 //! appends: by a clock, without a screen, but with every frame of sound decoded. [`headless::play`]
-//! is all of that as one call, which the binary `kinora-headless` wraps.
+//! is all of that as one call, which the binary `kinora-headless` wraps. [`telemetry::Reporter`] tells a service
+//! what was played.
 //!
 //! HTTPS works out of the box: TLS is rustls with ring, trusting the platform's certificates. An app
 //! that has installed another rustls provider as the process's default keeps it.
@@ -35,6 +36,7 @@ pub mod element;
 pub mod headless;
 mod player;
 mod report;
+pub mod telemetry;
 pub mod transport;
 
 pub use kinora_core as core;

@@ -135,6 +135,11 @@ impl Player {
         }
     }
 
+    /// What it does from now on, for somebody who does not keep it alive.
+    pub(crate) fn observer(&self) -> Observer {
+        Observer { commands: self.commands.downgrade(), events: self.subscribe() }
+    }
+
     /// Plays something else.
     pub async fn load(&self, source: Source) {
         self.send(Command::Load(source)).await;
@@ -192,9 +197,7 @@ impl Player {
 
     /// Everything that can be seen of the player now; `None` once it has been stopped.
     pub async fn state(&self) -> Option<Snapshot> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Snapshot(reply)).await;
-        answer.await.ok()
+        snapshot(&self.commands).await
     }
 
     /// The session so far, to be replayed; empty unless the configuration says `record`.
@@ -215,6 +218,25 @@ impl Player {
     async fn send(&self, command: Command) {
         let _ = self.commands.send(command).await;
     }
+}
+
+/// Sees what a player does.
+pub(crate) struct Observer {
+    commands: mpsc::WeakSender<Command>,
+    pub(crate) events: broadcast::Receiver<Event>,
+}
+
+impl Observer {
+    /// Everything that can be seen of the player now; `None` once it has been stopped or dropped.
+    pub(crate) async fn state(&self) -> Option<Snapshot> {
+        snapshot(&self.commands.upgrade()?).await
+    }
+}
+
+async fn snapshot(commands: &mpsc::Sender<Command>) -> Option<Snapshot> {
+    let (reply, answer) = oneshot::channel();
+    commands.send(Command::Snapshot(reply)).await.ok()?;
+    answer.await.ok()
 }
 
 fn element_error(reason: String) -> PlayerError {

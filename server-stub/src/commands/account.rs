@@ -1,27 +1,20 @@
 //! `kinora-server account`.
 
+use super::DataDirectory;
 use clap::{Args, Subcommand};
 use kinora_server::{
     Error, Result,
     storage::{Accounts, sqlite::SqliteAccounts},
     web::text::Slug,
 };
-use std::path::PathBuf;
 
 /// Look after accounts, beside a running service or without one
 #[derive(Args)]
 pub(crate) struct Account {
     #[command(subcommand)]
     action: Action,
-    /// The directory that the service keeps its data in
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "KINORA_DATA",
-        default_value = "kinora-data"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
 }
 
 #[derive(Subcommand)]
@@ -50,7 +43,7 @@ enum Action {
 
 impl Account {
     pub(crate) async fn run(self) -> Result<()> {
-        let accounts = SqliteAccounts::open(&self.data).await?;
+        let accounts = SqliteAccounts::open(&self.data.path).await?;
         let (Action::Admin { email, .. } | Action::Plan { email, .. } | Action::SignOut { email }) =
             &self.action;
         let email = email.to_ascii_lowercase();

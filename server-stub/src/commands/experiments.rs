@@ -1,5 +1,6 @@
 //! `kinora-server experiments`.
 
+use super::DataDirectory;
 use clap::{Args, Subcommand};
 use kinora_server::{
     Error, Result,
@@ -7,22 +8,15 @@ use kinora_server::{
     roles::Data,
     storage::{Experiments as _, sqlite::SqliteExperiments},
 };
-use std::{fmt, io::Write, path::PathBuf};
+use std::{fmt, io::Write};
 
 /// See which way to watch is better
 #[derive(Args)]
 pub(crate) struct Experiments {
     #[command(subcommand)]
     action: Action,
-    /// The directory that the service keeps its data in
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "KINORA_DATA",
-        default_value = "kinora-data"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
     /// Print as JSON
     #[arg(long, global = true)]
     json: bool,
@@ -47,7 +41,7 @@ enum Action {
 
 impl Experiments {
     pub(crate) async fn run(self) -> Result<()> {
-        let experiments = SqliteExperiments::open(&self.data).await?;
+        let experiments = SqliteExperiments::open(&self.data.path).await?;
         match self.action {
             Action::List => {
                 let all = experiments.all().await?;
@@ -76,7 +70,7 @@ impl Experiments {
                         reason: reason.to_owned(),
                     });
                 };
-                let log = Data::new(&self.data).event_log().await?;
+                let log = Data::new(&self.data.path).event_log().await?;
                 let report = report(&log, &found, seed).await?;
                 match self.json {
                     true => print(format_args!("{}", serde_json::json!(report))),

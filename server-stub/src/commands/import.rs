@@ -1,5 +1,6 @@
 //! `kinora-server import`.
 
+use super::DataDirectory;
 use clap::Args;
 use kinora_server::{
     Error, Result,
@@ -18,9 +19,8 @@ pub(crate) struct Import {
     /// A file that ends in .json or .csv
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The directory that the service keeps its data in
-    #[arg(long, value_name = "DIR", env = "KINORA_DATA", default_value = "kinora-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -46,7 +46,7 @@ impl Import {
         };
         let titles = titles.map_err(|error| refuse(error.to_string()))?;
         let count = titles.len();
-        let catalogue = SqliteCatalogue::open(&self.data).await?;
+        let catalogue = SqliteCatalogue::open(&self.data.path).await?;
         let new = match catalogue.put(titles, Clock::default().now()).await? {
             Put::Done { new } => new,
             Put::Taken(id) => {

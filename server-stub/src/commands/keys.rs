@@ -1,5 +1,6 @@
 //! `kinora-server keys`.
 
+use super::DataDirectory;
 use clap::{Args, Subcommand};
 use kinora_server::{
     Error, Result,
@@ -21,15 +22,8 @@ use std::{
 pub(crate) struct Keys {
     #[command(subcommand)]
     action: Action,
-    /// The directory that the service keeps its data in
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "KINORA_DATA",
-        default_value = "kinora-data"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
 }
 
 #[derive(Subcommand)]
@@ -64,12 +58,12 @@ impl Keys {
         match self.action {
             Action::Rotate { stolen } => {
                 let now = Clock::default().now();
-                SigningKeys::rotate(&Data::secret_keys(&self.data), stolen, now)?;
-                let delivery = Data::secret_delivery_keys(&self.data);
+                SigningKeys::rotate(&Data::secret_keys(&self.data.path), stolen, now)?;
+                let delivery = Data::secret_delivery_keys(&self.data.path);
                 Ok(DeliveryKeys::rotate(&delivery, stolen, now)?)
             }
             Action::Export { content, output, protect, drm_systems, content_keks } => {
-                let mut data = Data::new(&self.data);
+                let mut data = Data::new(&self.data.path);
                 data.content_keks =
                     super::secret_text(content_keks.as_deref(), "KINORA_CONTENT_KEKS")?;
                 let keys = data.vault().await?.of_content(&content).await?;

@@ -1,6 +1,6 @@
 //! `kinora-server package`.
 
-use super::signals::stop_requested;
+use super::{DataDirectory, signals::stop_requested};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use kinora_server::{
@@ -44,9 +44,8 @@ pub(crate) struct Package {
     /// is not there is entered
     #[arg(long, value_name = "FILM|SERIES/EPISODE")]
     register: Option<Target>,
-    /// The directory that the service keeps its data in, for --register and --protect
-    #[arg(long, value_name = "DIR", env = "KINORA_DATA", default_value = "kinora-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
     /// Replace OUT if it holds something
     #[arg(long)]
     force: bool,
@@ -170,7 +169,7 @@ impl Package {
         let mut display = Display::new(self.json);
         let output = match (self.output, &self.register) {
             (Some(output), _) => output,
-            (None, Some(target)) => Data::packages(&self.data).join(target.item().as_str()),
+            (None, Some(target)) => Data::packages(&self.data.path).join(target.item().as_str()),
             (None, None) => return Err(Error::Option { flag: "OUT", reason: "is missing".into() }),
         };
         let item = self.register.as_ref().map(Target::item);
@@ -185,7 +184,7 @@ impl Package {
             audio_kbps: self.audio_kbps,
             single_file: self.single_file,
             addressing: self.dash_addressing,
-            protect: self.protection.options(&self.data, item).await?,
+            protect: self.protection.options(&self.data.path, item).await?,
             title: self.title,
             credit: self.credit,
             license: self.license,
@@ -197,8 +196,9 @@ impl Package {
         display.bar.finish_and_clear();
         let presentation = result?;
         if let Some(target) = &self.register {
-            let poster = register::artwork(&output, &Data::artwork(&self.data), target.item())?;
-            let catalogue = SqliteCatalogue::open(&self.data).await?;
+            let poster =
+                register::artwork(&output, &Data::artwork(&self.data.path), target.item())?;
+            let catalogue = SqliteCatalogue::open(&self.data.path).await?;
             let now = Clock::default().now();
             register::register(&catalogue, target, &presentation, poster, now).await?;
         }

@@ -1,5 +1,6 @@
 //! `kinora-server seed`.
 
+use super::DataDirectory;
 use clap::Args;
 use kinora_server::{
     Error, Result,
@@ -9,7 +10,7 @@ use kinora_server::{
     storage::catalogue::Media,
     web::text::{Email, Region},
 };
-use std::{io::Write, path::PathBuf};
+use std::io::Write;
 
 /// Fill a service with something to look at: a household, old films, and an audience that has watched them
 ///
@@ -18,9 +19,8 @@ use std::{io::Write, path::PathBuf};
 /// what is missing.
 #[derive(Args)]
 pub(crate) struct Seed {
-    /// The directory that the service keeps its data in
-    #[arg(long, value_name = "DIR", env = "KINORA_DATA", default_value = "kinora-data")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
     /// What the household signs in with
     #[arg(long, value_name = "EMAIL", default_value = "demo@example.org")]
     email: Email,
@@ -78,7 +78,7 @@ impl Seed {
             media: self.media,
             now: Clock::default().now(),
         };
-        let seeded = seed::seed(&Data::new(&self.data), &options).await?;
+        let seeded = seed::seed(&Data::new(&self.data.path), &options).await?;
         let Seeded { profiles, titles, events, model } = &seeded;
         let email = options.email.as_str();
         let mut stdout = std::io::stdout();

@@ -117,6 +117,7 @@ enum Verdict {
     )),
     responses(
         (status = 200, description = "A verdict for each", body = Verdicts),
+        (status = 400, description = "It is no batch, or there is an access token in the header and in it (RFC 6750, 3.1)", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     ),
 )]

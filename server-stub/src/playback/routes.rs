@@ -126,6 +126,9 @@ async fn begin(
     if device.codecs.len() > 16 {
         return Err(Problem::value("/device/codecs", "at most 16 codings"));
     }
+    if device.max_height == Some(0) {
+        return Err(Problem::value("/device/max_height", "a screen has one line at least"));
+    }
     let (parts, now) = (&playback.0.parts, playback.0.parts.clock.now());
     let view = View { maturity_limit: profile.maturity_limit, region: claims.region.clone(), now };
     let missing = || Problem::not_found("film or episode that plays");

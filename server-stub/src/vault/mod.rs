@@ -87,7 +87,8 @@ impl utoipa::PartialSchema for KeyId {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         utoipa::openapi::ObjectBuilder::new()
             .schema_type(utoipa::openapi::schema::Type::String)
-            .description(Some("A UUID"))
+            .description(Some("A UUID, or its 32 hexadecimal digits"))
+            .pattern(Some("^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"))
             .into()
     }
 }

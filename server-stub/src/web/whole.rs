@@ -5,6 +5,9 @@
 use serde::{Deserializer, de};
 use std::{fmt, marker::PhantomData};
 
+/// Beyond this, not everybody tells whole numbers from their neighbours (RFC 8259, 6).
+const EXACT: u64 = (1 << 53) - 1;
+
 /// For a member that has to be there.
 pub(crate) fn required<'de, T: TryFrom<u64>, D: Deserializer<'de>>(
     deserializer: D,
@@ -39,6 +42,9 @@ impl<T: TryFrom<u64>> de::Visitor<'_> for Whole<T> {
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
         let too_large = || E::invalid_value(de::Unexpected::Unsigned(number), &self);
+        if number > EXACT {
+            return Err(too_large());
+        }
         T::try_from(number).map_err(|_| too_large())
     }
 
@@ -50,9 +56,7 @@ impl<T: TryFrom<u64>> de::Visitor<'_> for Whole<T> {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
-        // Beyond this, whole numbers are not told apart from their neighbours.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if number.trunc() == number && (0.0..EXACT).contains(&number) {
+        if number.trunc() == number && (0.0..=EXACT as f64).contains(&number) {
             return self.visit_u64(number as u64);
         }
         Err(E::invalid_value(de::Unexpected::Float(number), &self))
@@ -91,11 +95,25 @@ mod tests {
         must: u8,
         #[serde(default, deserialize_with = "super::optional")]
         may: Option<u16>,
+        #[serde(default, deserialize_with = "super::optional")]
+        large: Option<u64>,
     }
 
     fn read(text: &str) -> Option<(u8, Option<u16>)> {
         let asked: Asked = serde_json::from_str(text).ok()?;
         Some((asked.must, asked.may))
+    }
+
+    #[test]
+    fn a_number_is_no_larger_than_everybody_can_count() {
+        let read = |number: &str| {
+            let text = format!(r#"{{"must":0,"large":{number}}}"#);
+            serde_json::from_str::<Asked>(&text).ok().and_then(|asked| asked.large)
+        };
+        assert_eq!(read("9007199254740991"), Some((1 << 53) - 1));
+        for number in ["9007199254740992", "9007199254740992.0", "18446744073709551615"] {
+            assert_eq!(read(number), None, "{number}");
+        }
     }
 
     #[test]

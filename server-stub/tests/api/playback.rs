@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 suite! {
     a_film_begins_where_it_stopped
     two_devices_play_and_a_third_does_not
+    a_device_that_makes_no_sense_plays_nothing
     what_may_not_be_seen_does_not_play
     another_accounts_playback_does_not_exist
 }
@@ -47,6 +48,20 @@ async fn a_film_begins_where_it_stopped(world: &World) {
     assert_eq!(episode["title_id"], "show");
     assert_eq!(heartbeat(&device, &episode, 100).await, StatusCode::NO_CONTENT);
     assert_eq!(play(&device, "show-1-2").await["resume_seconds"], 0, "it was at its end");
+}
+
+async fn a_device_that_makes_no_sense_plays_nothing(world: &World) {
+    let device = world.household("ada").await.viewing().await;
+    for (claims, pointer) in [
+        (json!({"max_height": 0}), "/device/max_height"),
+        (json!({"codecs": vec!["avc1"; 17]}), "/device/codecs"),
+    ] {
+        let answer = device.post("/v1/playback/bunny", json!({"device": claims})).await;
+        let problem = answer.is(StatusCode::UNPROCESSABLE_ENTITY).problem("invalid_value");
+        assert_eq!(problem["pointer"], pointer);
+    }
+    let playing = device.get("/v1/playbacks").await.is(StatusCode::OK).json();
+    assert_eq!(playing, json!([]), "and takes nobody's place");
 }
 
 async fn two_devices_play_and_a_third_does_not(world: &World) {

@@ -21,7 +21,7 @@ before(async () => {
   data = await mkdtemp(join(tmpdir(), 'kinora-journey-'));
   const options = ['--ladder', '180:200,270:500', '--preset', 'ultrafast', '--title', 'Test card', '--json'];
   await run(programs.server, ['package', clip, '--register', 'test-card', '--data', data, ...options]);
-  stage = await Stage.open({}, ['--data', data]);
+  stage = await Stage.open({}, ['--data', data, '--verification-uri', '/#/activate']);
   const account = { ...household, region: 'DE', profile_name: 'Ada', language: 'en' };
   const response = await fetch(`${stage.server.url}/v1/accounts`, {
     method: 'POST',
@@ -35,12 +35,46 @@ after(async () => {
   await rm(data, { recursive: true, force: true });
 });
 
-async function signIn(page) {
+async function enter(page) {
   await page.getByLabel('Email').fill(household.email);
   await page.getByLabel('Password').fill(household.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+async function signIn(page) {
+  await enter(page);
   await page.getByRole('button', { name: 'Ada' }).click();
   await page.locator('.shelf').first().waitFor();
+}
+
+/** A television: it shows codes, and asks until there is a decision (RFC 8628). */
+class Television {
+  codes;
+
+  static async begin(name) {
+    const television = new Television();
+    const { answer } = await post('/v1/device/code', { client_id: name });
+    television.codes = answer;
+    return television;
+  }
+
+  /** What was decided: tokens, or an error. */
+  async decided() {
+    const question = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      device_code: this.codes.device_code,
+    };
+    for (;;) {
+      const { status, answer } = await post('/v1/device/token', question);
+      if (answer.error !== 'authorization_pending') return { status, ...answer };
+      await new Promise((resolve) => setTimeout(resolve, this.codes.interval * 1000));
+    }
+  }
+}
+
+async function post(path, form) {
+  const response = await fetch(stage.server.url + path, { method: 'POST', body: new URLSearchParams(form) });
+  return { status: response.status, answer: await response.json() };
 }
 
 const time = (page) => page.evaluate(() => document.querySelector('video').currentTime);
@@ -110,5 +144,44 @@ test('a page that is loaded again is still signed in, and signing out ends that'
   await page.reload();
   await page.getByLabel('Email').waitFor();
   assert.equal(await page.locator('.shelf').count(), 0);
+  await page.context().close();
+});
+
+test('a television is signed in with the code that it shows', async () => {
+  const television = await Television.begin('The television');
+  const decided = television.decided();
+  const page = await stage.page(television.codes.verification_uri);
+  await enter(page);
+  const code = page.getByLabel('The code it shows');
+  await code.fill('BBBB-BBBB');
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByText('No device waits with this code').waitFor();
+  // As people type it.
+  await code.fill(television.codes.user_code.toLowerCase().replace('-', ' '));
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByText('“The television” wants to sign in').waitFor();
+  await page.getByRole('button', { name: 'Sign it in' }).click();
+  await page.getByText('the device goes on by itself').waitFor();
+
+  const { status, access_token } = await decided;
+  assert.equal(status, 200);
+  const profiles = await fetch(`${stage.server.url}/v1/profiles`, {
+    headers: { authorization: `Bearer ${access_token}` },
+  });
+  assert.deepEqual((await profiles.json()).map(({ name }) => name), ['Ada']);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a device that nobody knows is refused, from a link with the code in it', async () => {
+  const stranger = await Television.begin('Your bank');
+  const page = await stage.page(stranger.codes.verification_uri_complete);
+  await enter(page);
+  assert.equal(await page.getByLabel('The code it shows').inputValue(), stranger.codes.user_code);
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Refuse it' }).click();
+  await page.getByText('The device was refused').waitFor();
+  const { status, error } = await stranger.decided();
+  assert.deepEqual([status, error], [400, 'access_denied']);
   await page.context().close();
 });

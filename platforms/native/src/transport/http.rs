@@ -35,6 +35,11 @@ impl HttpTransport {
         Ok(Self { client })
     }
 
+    /// What makes its requests.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// A small resource beside the media, such as a title's description: its body, if the server
     /// has it and it is no larger than `limit` bytes.
     pub async fn small_resource(&self, url: &str, limit: usize) -> Option<Bytes> {

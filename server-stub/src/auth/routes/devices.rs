@@ -90,6 +90,7 @@ pub(super) struct DeviceQuestion {
     request_body(content = DeviceQuestion, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Signed in", body = Tokens),
+        (status = 400, description = "Not yet, or never (RFC 8628, 3.5)", body = Document, content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = Document, content_type = "application/problem+json"),
     ),
 )]

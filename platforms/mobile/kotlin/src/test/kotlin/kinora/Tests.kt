@@ -19,6 +19,7 @@ fun main(filters: Array<String>) {
         collectorTests()
         playbackTests()
         failureTests()
+        reporterTests()
     }
     val failed = tests.run { name -> filters.isEmpty() || filters.any { it in name } }
     exitProcess(if (failed) 1 else 0)
