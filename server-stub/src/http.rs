@@ -9,10 +9,15 @@ use hyper_util::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tower_service::Service;
 
 /// A client that has not sent its request's head by then is not going to.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A client that takes nothing of its answer for so long is not going to: its place is another's. A player that was paused
+/// asks for the rest anew.
+const TAKING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// More connections wait to be accepted until others have ended.
 const MOST_CONNECTIONS: usize = 4096;
@@ -60,12 +65,15 @@ pub async fn serve(
         };
         // Small answers should not wait for an acknowledgement; without it they only come later.
         let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(TAKING_TIMEOUT));
         let router = router.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             router.clone().call(request)
         });
-        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection =
+            server.serve_connection(TokioIo::new(Box::pin(stream)), service).into_owned();
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             let _place = place;
@@ -76,4 +84,61 @@ pub async fn serve(
     }
     drop(listener);
     tokio::time::timeout(grace, connections.shutdown()).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{body::Body, routing::get};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        time::{Instant, timeout},
+    };
+
+    /// More than lies in the buffers of a connection.
+    const LONG: usize = 64 << 20;
+
+    async fn served() -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(async || Body::from(vec![b'x'; LONG])));
+        tokio::spawn(serve(listener, router, std::future::pending(), Duration::ZERO));
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    /// All that comes, and after how long it was over; the clock is the test's own, and jumps.
+    async fn taken(mut stream: TcpStream) -> (usize, Duration) {
+        let (begun, mut bytes) = (Instant::now(), Vec::new());
+        // A connection that is broken off is over, too.
+        let over = timeout(Duration::from_secs(3600), stream.read_to_end(&mut bytes)).await;
+        assert!(over.is_ok(), "it is still open after an hour");
+        (bytes.len(), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_never_ends_is_not_waited_for() {
+        let mut stream = served().await;
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").await.unwrap();
+        let (bytes, after) = taken(stream).await;
+        assert!(bytes < 1000 && after <= 2 * HEAD_TIMEOUT, "{bytes} bytes, {after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_takes_is_not_kept_for_ever() {
+        let mut stream = served().await;
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tokio::time::sleep(2 * TAKING_TIMEOUT).await;
+        let (bytes, _) = taken(stream).await;
+        assert!(bytes < LONG, "{bytes} bytes of an answer that was given up");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_taken_is_whole() {
+        let mut stream = served().await;
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let (bytes, _) = taken(stream).await;
+        assert!(bytes > LONG, "{bytes}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What an attacker tries.
 
-use crate::world::{Answer, PASSWORD, World};
+use crate::world::{Answer, Device, PASSWORD, World};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use kinora_server::{
     auth::Config,
@@ -89,6 +89,72 @@ async fn no_route_takes_a_token_that_is_not_one() {
         let answer = request.json(&json!({})).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path}: expired");
     }
+}
+
+/// What an account has, as it sees it.
+async fn belongings(device: &Device<'_>) -> Vec<Value> {
+    let mut all = Vec::new();
+    for path in [
+        "/v1/account",
+        "/v1/profiles",
+        "/v1/playbacks",
+        "/v1/my-list",
+        "/v1/ratings",
+        "/v1/continue-watching",
+    ] {
+        all.push(device.get(path).await.is(StatusCode::OK).json());
+    }
+    all
+}
+
+/// Whatever routes there are: those that name something of an account's answer another one as if it were not there.
+#[tokio::test]
+async fn another_accounts_ids_open_nothing_on_any_route() {
+    let world = World::inside(Config::default()).await;
+    world.import();
+    let ada = world.household("ada").await.viewing().await;
+    ada.put("/v1/my-list/bunny", json!({})).await;
+    ada.put("/v1/ratings/bunny", json!({"rating": "love"})).await;
+    ada.put("/v1/positions/bunny", json!({"seconds": 100})).await.is(StatusCode::NO_CONTENT);
+    let playback = ada.post("/v1/playback/bunny", json!({})).await.is(StatusCode::CREATED).json();
+    let ids = [
+        ("{profile}", ada.profiles().await[0].clone()),
+        ("{playback}", playback["playback_id"].as_str().unwrap().to_owned()),
+    ];
+    let before = belongings(&ada).await;
+
+    let bob = world.household("bob").await.viewing().await;
+    let document = world.get("/openapi.json").await.json();
+    let mut tried = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some((name, id)) = ids.iter().find(|(name, _)| path.contains(name)) else { continue };
+        let url = path.replace(name, id).replace("{system}", "widevine");
+        for (method, operation) in item.as_object().unwrap() {
+            // What needs no token knows no accounts.
+            if operation.get("security").is_none() {
+                continue;
+            }
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let body = operation.get("requestBody").map(|_| match path.as_str() {
+                "/v1/profiles/{profile}" => json!({"name": "mine"}),
+                "/v1/playbacks/{playback}/heartbeat" => json!({"position_seconds": 7}),
+                _ => json!({"kids": ["AAAAAAAAAAAAAAAAAAAAAA"], "type": "temporary"}),
+            });
+            let answer = bob.ask(method.clone(), &url, body).await;
+            let status = answer.status;
+            assert!(
+                matches!(status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN),
+                "{method} {path}: {status} {}",
+                answer.body
+            );
+            assert!(!answer.body.contains("ada"), "{method} {path}: {}", answer.body);
+            tried.push(path.as_str());
+        }
+    }
+    assert!(tried.len() >= 8, "{tried:?}");
+    assert_eq!(belongings(&ada).await, before);
+    let nothing = bob.get("/v1/continue-watching").await.json();
+    assert_eq!(nothing, json!([]));
 }
 
 #[tokio::test]
