@@ -38,6 +38,8 @@ pub(crate) struct Clock {
     asking: Option<Asking>,
     due: Option<Timestamp>,
     improvements: u32,
+    /// How often in a row nobody answered.
+    failures: u32,
 }
 
 /// What is known by `Date` header fields: the offset lies between.
@@ -170,8 +172,10 @@ impl Clock {
             self.asking = Some(Asking { ticket, method, asked: cx.now });
             return;
         }
-        // None of them answered.
-        self.due = (!self.methods.is_empty()).then(|| cx.now + REPEAT_AFTER / 10);
+        // None of them answered; without them the device's clock may be minutes off.
+        let pause = IMPROVE_AFTER.saturating_mul(1 << self.failures.min(4)).min(REPEAT_AFTER / 10);
+        self.failures = self.failures.saturating_add(1);
+        self.due = (!self.methods.is_empty()).then(|| cx.now + pause);
     }
 
     /// Whether a request is one of these.
@@ -232,6 +236,7 @@ impl Clock {
         let better = self.measured.is_none_or(|held| uncertainty <= held.uncertainty_at(came));
         if better {
             self.measured = Some(Measured { offset, uncertainty, at: came });
+            self.failures = 0;
         }
     }
 

@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// itself.
 const FAIR_SHARE: f64 = 1.0 / 16.0;
 
+/// The pace of a transfer is not judged by less than this.
+const SOONEST_LOOK: Duration = Duration::from_secs(1);
+
 /// One HTTP request under way.
 #[derive(Debug)]
 pub(super) struct Attempt {
@@ -40,6 +43,8 @@ pub(super) struct Attempt {
     pub(super) told: Option<Vec<u8>>,
     /// When its pace was looked at, and what had been received by then.
     looked: (Timestamp, u64),
+    /// What the network was known to carry when it began, bits per second.
+    expected_bps: f64,
     /// Unless something is heard of it by then, it is on a connection that is no more.
     pub(super) prove_alive_by: Option<Timestamp>,
 }
@@ -58,7 +63,7 @@ impl Attempt {
         trial: Trial,
         place: usize,
         elsewhere: bool,
-        now: Timestamp,
+        (now, expected_bps): (Timestamp, f64),
     ) -> Self {
         Self {
             id,
@@ -76,6 +81,7 @@ impl Attempt {
             head: Vec::new(),
             told: None,
             looked: (now, 0),
+            expected_bps,
             prove_alive_by: None,
         }
     }
@@ -204,7 +210,7 @@ impl Attempt {
             (self.last_heard + patience, TimerReason::StallTimeout)
         };
         if self.first_byte.is_some() {
-            let look = self.looked.0 + pace_interval(budget.stall_timeout);
+            let look = self.looked.0 + self.pace_interval(budget.stall_timeout);
             if look < first.0 {
                 first = (look, TimerReason::SlowTransfer);
             }
@@ -231,17 +237,35 @@ impl Attempt {
         let bytes = self.received - before;
         let seconds = now.since(since).as_secs_f64().max(0.001);
         let pace = bytes as f64 / seconds;
-        let slow = pace * 8.0 < cx.abr.estimate().throughput_bps * FAIR_SHARE;
+        // By now the estimate may have followed this very transfer down.
+        let first = self.trial.attempts == 0;
+        let known =
+            cx.abr.estimate().throughput_bps.max(if first { self.expected_bps } else { 0.0 });
+        let slow = pace * 8.0 < known * FAIR_SHARE;
         let left = self.transferred().total.map(|total| total.saturating_sub(self.received));
         let budget = cx.config.retry.budget(self.wish.kind);
-        // It may take until it is missed, and then as long as anything of its kind.
-        let time = (self.wish.missed_from(now) + budget.time).since(now).as_secs_f64();
+        // It may take until it is missed, and then as long as anything of its kind. But a connection that drips while the
+        // network flows is given up once, before the viewer notices.
+        let missed = self.wish.missed_from(now);
+        let by = if slow && first && bytes > 0 { missed } else { missed + budget.time };
+        let time = by.since(now).as_secs_f64();
         let too_late = left.is_none_or(|left| left as f64 > pace * time);
         let bits_per_second = (pace * 8.0) as u64;
         // A whole network that is slow is nobody's fault, unless another place was never tried.
         let at_its_own_pace = !self.wish.hold.is_zero();
         ((slow || self.elsewhere) && too_late && !at_its_own_pace)
             .then(|| Error::TooSlow { url: self.url().to_owned(), bits_per_second })
+    }
+
+    /// How often its pace is looked at: the first time while something can still be done about it.
+    fn pace_interval(&self, stall_timeout: Duration) -> Duration {
+        let usual = stall_timeout / 2;
+        match self.wish.needed_by {
+            Some(by) if self.trial.attempts == 0 => {
+                usual.min((by.since(self.started) / 2).max(SOONEST_LOOK))
+            }
+            _ => usual,
+        }
     }
 
     fn patience(&self, usual: Duration) -> Duration {
@@ -271,11 +295,6 @@ impl Attempt {
             attempt: self.trial.attempts + 1,
         }
     }
-}
-
-/// How often the pace of a transfer is looked at.
-fn pace_interval(stall_timeout: Duration) -> Duration {
-    stall_timeout / 2
 }
 
 /// Whether a server that answers so may answer otherwise soon (RFC 9110 §15).

@@ -133,7 +133,8 @@ impl Requests {
             post: wish.post.clone(),
         });
         let elsewhere = self.origins.another(&wish, now);
-        self.active.push(Attempt::new(id, ticket, wish, trial, pick.place, elsewhere, now));
+        let expected = (now, cx.abr.estimate().throughput_bps);
+        self.active.push(Attempt::new(id, ticket, wish, trial, pick.place, elsewhere, expected));
     }
 
     /// Gives a wish up, wherever it stands.

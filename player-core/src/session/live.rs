@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::io::{Event, MediaCommand, PlaybackStatus, Warning};
 use crate::live::{Timing, Told, Viewing};
 use crate::requests::Outcome;
-use crate::stream::TOLERANCE;
 use crate::stream::moved::Identity;
+use crate::stream::{Stream, TOLERANCE};
 use crate::time::{MediaTime, TimeRange, Timestamp};
 
 /// Where the viewer may go moves with the clock, and is told anew so often.
@@ -73,6 +73,9 @@ impl Session {
         };
         let duration = presentation.duration;
         if let Some(duration) = duration.filter(|_| self.attached) {
+            // Frames may not lie beyond the end (MSE §3.15.2, duration change).
+            let held = self.streams.iter().map(Stream::buffered_end).max();
+            let duration = held.map_or(duration, |held| held.max(duration));
             self.operations.push(cx.out.media(MediaCommand::SetDuration(duration)));
         }
         self.set_live_rate(cx, 1.0);

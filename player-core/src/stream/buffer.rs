@@ -36,6 +36,17 @@ impl Buffer {
         self.held.retain(|held| covered(ranges, &held.range));
     }
 
+    /// What lies there is on its way out: nobody is to count on it.
+    pub(crate) fn leave(&mut self, range: TimeRange) {
+        let mut left = Vec::with_capacity(self.ranges.len());
+        for held in &self.ranges {
+            let before = TimeRange { end: held.end.min(range.start), ..*held };
+            let after = TimeRange { start: held.start.max(range.end), ..*held };
+            left.extend([before, after].into_iter().filter(|part| part.start < part.end));
+        }
+        self.update(left);
+    }
+
     /// Notes a segment that was appended, over whatever lay there before.
     pub(crate) fn hold(&mut self, segment: Held) {
         let middle = |range: &TimeRange| {
@@ -164,6 +175,17 @@ mod tests {
         assert!(buffer.held_at(MediaTime::from_secs(1)).is_none());
         assert!(buffer.held_at(MediaTime::from_millis(3500)).is_none());
         assert!(buffer.held_at(MediaTime::from_secs(5)).is_some());
+    }
+
+    #[test]
+    fn what_is_on_its_way_out_is_not_counted_on() {
+        let mut buffer = three_segments();
+        buffer.leave(range(2, 4));
+        assert_eq!(buffer.ranges(), [range(0, 2), range(4, 6)]);
+        assert!(buffer.held_at(MediaTime::from_secs(3)).is_none());
+        assert!(buffer.held_at(MediaTime::from_secs(5)).is_some());
+        buffer.leave(range(0, 100));
+        assert_eq!((buffer.ranges().len(), buffer.held().len()), (0, 0));
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Stream {
             return Ok(());
         }
         if let Some(range) = self.due_for_removal(world) {
-            self.operate(world, Operation::Remove, MediaCommand::Remove { kind: self.kind, range });
+            self.remove(world, range);
             return Ok(());
         }
         if self.full_until.is_some_and(|until| world.playhead < until) {

@@ -340,15 +340,23 @@ impl Stream {
 
     /// End of the known media of this stream.
     pub(crate) fn known_end(&self, presentation: &Presentation) -> Option<MediaTime> {
-        let (period, set) =
-            self.sets.iter().enumerate().rev().find_map(|(p, s)| Some((p, (*s)?)))?;
-        let set = presentation.periods.get(period)?.sets.get(set)?;
-        let ends = set.representations.iter().filter_map(|one| match &one.segments {
-            Segments::Known(index) => Some(index.end()),
-            _ => None,
-        });
-        // Of what was live, those that do not play may be known as they were long ago.
-        ends.max()
+        let ends_in = |(period, set): (usize, &Option<usize>)| {
+            let set = presentation.periods.get(period)?.sets.get((*set)?)?;
+            let ends = set.representations.iter().filter_map(|one| match &one.segments {
+                Segments::Known(index) if !index.is_empty() => Some(index.end()),
+                _ => None,
+            });
+            // Of what was live, those that do not play may be known as they were long ago.
+            ends.max()
+        };
+        self.sets.iter().enumerate().rev().find_map(ends_in)
+    }
+
+    /// Where the media ends that the platform has been given, or is about to be.
+    pub(crate) fn buffered_end(&self) -> MediaTime {
+        let held = self.buffer.ranges().last().map(|range| range.end);
+        let waiting = self.queue.iter().map(|fetched| fetched.chosen.segment.end());
+        waiting.chain(held).max().unwrap_or_default()
     }
 
     /// The playhead moves to `time`: keeps what is of use there and turns to what is missing.

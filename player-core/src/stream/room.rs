@@ -77,6 +77,11 @@ impl Stream {
         None
     }
 
+    pub(super) fn remove(&mut self, world: &mut World<'_, '_>, range: TimeRange) {
+        self.buffer.leave(range);
+        self.operate(world, Operation::Remove, MediaCommand::Remove { kind: self.kind, range });
+    }
+
     /// The platform's buffer is full. What is behind goes first, then what a seek
     /// left behind far ahead; less is kept ahead from now on. If nothing can go, waits until something can.
     pub(super) fn make_room(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
@@ -95,7 +100,11 @@ impl Stream {
         self.full_since = Some(world.cx.now);
         let spare = self.buffer.droppable(world.playhead);
         if let Some(range) = spare.or_else(|| self.buffer.detached(world.playhead)) {
-            self.operate(world, Operation::Remove, MediaCommand::Remove { kind: self.kind, range });
+            // What was counted on there has to be fetched again.
+            if range.start > world.playhead && range.start < self.next {
+                self.turn_back(world, range.start);
+            }
+            self.remove(world, range);
             return Ok(());
         }
         if ahead <= TOLERANCE {

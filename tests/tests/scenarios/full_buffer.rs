@@ -9,6 +9,7 @@ use kinora_core::time::MediaTime;
 use kinora_tests::world::World;
 use kinora_tests::world::content::Film;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 
 use super::{BASE, hls, warnings, world};
 
@@ -90,4 +91,23 @@ fn a_goal_that_was_lowered_recovers() {
     world.run_for(Duration::from_secs(310));
     assert!(goal(&world) > lowered, "{} after {lowered}", goal(&world));
     assert_eq!(world.player.state().totals.stalls, 0);
+}
+
+/// Back by a little from where there was media already: that goes, to make room for what comes before it.
+#[test]
+fn what_a_full_buffer_drops_ahead_is_fetched_again() {
+    let film = Film { seconds: 120, rungs: vec![(800, 480)], audio_kbps: None, ..Film::default() };
+    let film = Film { segment_seconds: 4, variation: 0, ..film };
+    let mut config = Config::default();
+    config.buffer.forward = Duration::from_secs(10);
+    let mut world = World::new(config, film.publish(BASE), Network::constant(8_000));
+    // Six segments.
+    world.element.quota = 2_400_000;
+    world.load(&hls());
+    for (at, time) in [(60, 6), (25, 2), (18, 1), (9, 20)] {
+        world.act(&Action::Seek(MediaTime::from_secs(at)));
+        world.run_for(Duration::from_secs(time));
+    }
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert!(world.element.position > MediaTime::from_secs(28), "{:?}", world.element.position);
 }

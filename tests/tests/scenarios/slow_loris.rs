@@ -26,6 +26,21 @@ fn a_drip_is_given_up_and_asked_for_again() {
 }
 
 #[test]
+fn a_connection_that_is_slow_by_itself_is_given_up_before_it_is_missed() {
+    // There is nothing smaller to turn to, and at this pace it would come 7 seconds late.
+    let film = Film { rungs: vec![(800, 480)], segment_seconds: 4, ..Film::default() };
+    let mut origin = film.publish(BASE);
+    origin.fail("v480/9.m4s", 1, FaultKind::Trickle(86));
+    let mut world = world_of(origin, Network::constant(8_000));
+    // Nor is there much time to wait and see.
+    world.element.quota = 1_200_000;
+    world.load(&dash());
+    world.run_to_end(Duration::from_secs(120));
+    assert_eq!(fatal(&world), None);
+    assert_eq!(world.player.state().totals.stalls, 0);
+}
+
+#[test]
 fn another_host_is_asked_instead() {
     let mut origin = Hosts::default().publish();
     origin.fail("a.example", u32::MAX, FaultKind::Trickle(1));

@@ -34,7 +34,9 @@ impl Stream {
             },
         };
         let key = chosen.key;
-        let set = &world.presentation.periods[key.period].sets[key.set];
+        // What a manifest does not list any more may still be on its way.
+        let period = world.presentation.periods.get(key.period);
+        let Some(set) = period.and_then(|period| period.sets.get(key.set)) else { return Ok(()) };
         let goal = self.goal(world.cx);
         let mut moment =
             self.moment(world.decoders, (world.playhead, world.phase, world.rate), goal, set);

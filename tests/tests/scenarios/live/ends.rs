@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kinora_core::io::{Event, Input, MediaCommand};
 use kinora_core::time::MediaTime;
-use kinora_tests::world::live::Broadcast;
+use kinora_tests::world::live::{Addressing, Broadcast};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 
@@ -81,4 +81,28 @@ fn a_device_that_slept_past_the_end_plays_what_is_left() {
         world.run_to_end(Duration::from_secs(90));
         assert!(errors(&world).is_empty(), "{dated} {rungs}: {:?}", errors(&world));
     }
+}
+
+/// The last period was announced, and nothing of it was made.
+#[test]
+fn a_broadcast_may_end_where_a_period_begins() {
+    // A period begins with every 46th segment, and segment 276 would be the first of the seventh.
+    let broadcast = Broadcast {
+        segment_ms: 4_000,
+        addressing: Addressing::Timeline,
+        break_every: Some(46),
+        ends_ms: Some(504_986),
+        window_s: 300,
+        ..Broadcast::default()
+    };
+    let url = broadcast.dash();
+    let mut world = world(broadcast, Network::constant(8_000));
+    start(&mut world, &url);
+    world.run_to_end(Duration::from_secs(530));
+    assert!(errors(&world).is_empty());
+    let ended = world.events.iter().find_map(|(_, event)| match event {
+        Event::LiveEnded { duration } => *duration,
+        _ => None,
+    });
+    assert_eq!(ended, Some(MediaTime::from_secs(1_104)));
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use kinora_core::io::Event;
 use kinora_core::telemetry::ClockSource;
+use kinora_tests::world::content::FaultKind;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
 
@@ -33,4 +35,22 @@ fn an_hour_wrong_makes_no_difference() {
             }
         }
     }
+}
+
+#[test]
+fn a_server_that_does_not_tell_the_time_at_once_is_soon_asked_again() {
+    let way = Way::Timeline;
+    let broadcast = Broadcast { utc_timing: true, date_header: false, ..way.broadcast() };
+    let url = way.url(&broadcast);
+    let mut world = world(broadcast, Network::constant(8_000));
+    world.skew_us = 5 * HOUR_US / 60;
+    // Both attempts at it.
+    world.origin.fail("/time", 2, FaultKind::Silence);
+    world.load(&url);
+    world.run_until("playback", Duration::from_secs(25), |world| {
+        world.events.iter().any(|(_, event)| *event == Event::Playing)
+    });
+    let behind = latency(&world, zero(&world, way));
+    assert!(behind < 8.6, "{behind} s behind");
+    assert_eq!(live(&world).clock, Some(ClockSource::UtcTiming));
 }

@@ -258,8 +258,10 @@ impl<'a, 'w> Resolver<'a, 'w> {
         let whole = self.mpd.duration(Name::MediaPresentationDuration);
         self.mpd.source.check()?;
         if let (Some(last), Some(whole)) = (spans.last_mut(), whole) {
-            // A duration of the whole that ends before the last period begins says nothing of it.
-            if last.end.is_none() && whole > last.start {
+            // A duration of the whole that ends before the last period begins says nothing of it; one that ends
+            // just there is that of a broadcast that was over before anything of the period was made.
+            let empty = whole == last.start && whole > MediaTime::ZERO;
+            if last.end.is_none() && (whole > last.start || empty) {
                 last.end = Some(whole);
             }
         }

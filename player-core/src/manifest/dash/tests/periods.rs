@@ -59,6 +59,16 @@ fn the_end_of_the_last_may_be_that_of_its_segments() {
 }
 
 #[test]
+fn a_last_period_that_begins_at_the_end_of_all_is_left_out() {
+    let periods = "<Period start='PT4S'/><Period start='PT9S'/>";
+    let (found, whole, warnings) = spans(periods, "mediaPresentationDuration='PT9S'");
+    assert_eq!(found, [span("4.000", "5.000")]);
+    assert_eq!((whole.as_deref(), warnings), (Some("9.000"), 1));
+    let (found, ..) = spans(periods, "mediaPresentationDuration='PT8S'");
+    assert_eq!(found.len(), 2, "that says nothing");
+}
+
+#[test]
 fn segments_are_placed_in_their_period() {
     let set = video(
         "<Representation id='v' bandwidth='1'><SegmentTemplate timescale='10' presentationTimeOffset='70' duration='40' media='$Number$'/></Representation>",
