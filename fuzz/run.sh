@@ -15,6 +15,7 @@ case $target in
     hls) cp tests/corpus/hls/*.m3u8 "$seeds" ;;
     dash) cp tests/corpus/dash/*.mpd "$seeds" ;;
     patch) cp tests/corpus/patch/* "$seeds" ;;
+    ts) cp platforms/native/tests/media/*.ts "$seeds" ;;
     sidx) cp tests/corpus/media/* "$seeds" ;;
     protection) cp platforms/native/tests/media/*-init.mp4 "$seeds" ;;
 esac

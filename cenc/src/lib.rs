@@ -1,5 +1,6 @@
 //! The ciphers that protect media: Common Encryption of samples (ISO/IEC 23001-7) in its schemes `cenc` and
-//! `cbcs`, and HLS encryption of whole segments (`AES-128`, RFC 8216bis §4.4.4.4).
+//! `cbcs`, and HLS encryption of whole segments (`AES-128`, RFC 8216bis §4.4.4.4) and of samples in transport streams
+//! (`SAMPLE-AES`).
 //!
 //! It knows bytes and keys, no boxes and no manifests: what is encrypted of a sample comes in as a
 //! [`Layout`]. The ciphers are RustCrypto's, with AES instructions where the processor has them and
@@ -27,9 +28,11 @@
 mod key;
 mod sample;
 pub mod segment;
+mod transport;
 
 pub use key::ContentKey;
 pub use sample::{Layout, Pattern, SampleCipher, Scheme, Subsample, widen};
+pub use transport::TransportCipher;
 
 /// Bytes of an AES block.
 pub const BLOCK: usize = 16;

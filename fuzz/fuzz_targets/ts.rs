@@ -1,7 +1,8 @@
 //! Transport streams and packed audio: what they are turned into is a whole fragment, and holds what its boxes say.
 #![no_main]
 
-use kinora_core::media::ts::{Remuxed, Remuxer, Wanted};
+use kinora_cenc::{ContentKey, TransportCipher};
+use kinora_core::media::ts::{Options, Remuxed, Remuxer, Wanted};
 use kinora_core::media::{Boxes, boxes_before_mdat, fragment, init};
 use kinora_core::time::MediaTime;
 use kinora_fuzz::bounded_by;
@@ -12,15 +13,18 @@ fuzz_target!(|data: &[u8]| {
     let (one, other) = data.split_at(data.len() / 2 / 188 * 188);
     for wanted in [Wanted::All, Wanted::Picture, Wanted::Sound] {
         let mut remuxer = Remuxer::default();
-        check(&mut remuxer, data, wanted, None);
-        check(&mut remuxer, one, wanted, Some(MediaTime::from_secs(95_000)));
-        check(&mut remuxer, other, wanted, Some(MediaTime::MIN));
+        let options = |near| Options { wanted, near, cipher: None };
+        check(&mut remuxer, data, &options(None));
+        check(&mut remuxer, one, &options(Some(MediaTime::from_secs(95_000))));
+        check(&mut remuxer, other, &options(Some(MediaTime::MIN)));
     }
+    let cipher = Some(TransportCipher::new(&ContentKey::from([7; 16]), [1; 16]));
+    check(&mut Remuxer::default(), data, &Options { wanted: Wanted::All, near: None, cipher });
 });
 
-fn check(remuxer: &mut Remuxer, segment: &[u8], wanted: Wanted, near: Option<MediaTime>) {
+fn check(remuxer: &mut Remuxer, segment: &[u8], options: &Options) {
     let most = (1 << 16) + segment.len() * 16;
-    let Ok(Remuxed { init, media }) = bounded_by(most, || remuxer.remux(segment, wanted, near))
+    let Ok(Remuxed { init, media }) = bounded_by(most, || remuxer.remux(segment, options))
     else {
         return;
     };

@@ -9,6 +9,8 @@ const MAP_PID: u16 = 0x1000;
 pub const AVC: u8 = 0x1b;
 /// `stream_type` of AAC in ADTS.
 pub const AAC: u8 = 0x0f;
+/// The same of what `SAMPLE-AES` encrypts.
+pub const ENCRYPTED: [(u8, u8); 2] = [(AVC, 0xdb), (AAC, 0xcf)];
 /// Parameter sets of High 1280x720, as x264 writes them.
 pub const SPS: &[u8] = &[
     0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00,
@@ -140,6 +142,25 @@ fn checksum(bytes: &[u8]) -> u32 {
 /// NAL units as a byte stream has them (ISO/IEC 14496-10 annex B).
 pub fn annex_b(units: &[&[u8]]) -> Vec<u8> {
     units.iter().flat_map(|unit| [&[0, 0, 0, 1], *unit].concat()).collect()
+}
+
+/// A NAL unit with what keeps start codes from arising in it (ISO/IEC 14496-10 §7.4.1.1).
+pub fn escaped(unit: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(unit.len());
+    let mut zeros = 0;
+    for byte in unit {
+        if zeros == 2 && *byte <= 3 {
+            out.push(3);
+            zeros = 0;
+        }
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        out.push(*byte);
+    }
+    // A zero at the end would be taken for one of the start code after it.
+    if out.last() == Some(&0) {
+        out.push(3);
+    }
+    out
 }
 
 /// An ADTS frame of AAC-LC in stereo at 48 kHz.

@@ -49,6 +49,19 @@ async fn the_film_plays_to_its_end_and_every_second_is_accounted_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_transport_stream_of_picture_and_sound_plays_to_its_end() {
+    let options = HeadlessOptions { player: options(&film()), play_for: None };
+    let url = format!("{BASE}transport.m3u8");
+    let report = play(&url, options, pending(), |_| {}).await.expect("the player starts").report;
+    assert_eq!(report.status.0, PlaybackStatus::Ended, "{report:#?}");
+    assert_eq!((report.stalls, report.errors.len()), (0, 0), "{report:#?}");
+    assert_eq!(report.video_frames, 192);
+    assert!((report.decoded_audio_s - 8.0).abs() < 3.0 * AAC, "{report:#?}");
+    assert!(report.missing_audio_s < 2.0 * AAC && report.silent_audio_s < 0.1, "{report:#?}");
+    assert!((report.audio_rms - 0.088).abs() < 0.01, "{report:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_height_limit_is_kept() {
     let report = report(options_up_to(&film(), 36)).await;
     let heights: Vec<_> = report.video_sizes.iter().map(|size| size.height).collect();

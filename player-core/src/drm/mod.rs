@@ -16,6 +16,8 @@ pub(crate) use segments::Decrypted;
 
 use core::time::Duration;
 
+use kinora_cenc::{TransportCipher, segment};
+
 use self::segments::SegmentKeys;
 use self::system::{Family, decryptable};
 use crate::context::Context;
@@ -211,10 +213,38 @@ impl Keys {
         }
     }
 
+    /// Asks for the key of samples in a transport stream, which the player decrypts; of what it cannot, as
+    /// [`need`](Self::need).
+    pub(crate) fn need_in_transport(
+        &mut self,
+        cx: &mut Context<'_>,
+        requests: &mut Requests,
+        protection: &Protection,
+    ) {
+        match segments::sample_key_url(protection) {
+            Some(url) => self.segments.need(cx, requests, url),
+            None => self.need(cx, requests, protection),
+        }
+    }
+
+    /// What decrypts samples in a transport stream, `number` being the media sequence number of the segment.
+    pub(crate) fn cipher(&self, protection: &Protection, number: u64) -> Option<TransportCipher> {
+        let key = self.segments.key(segments::sample_key_url(protection)?)?;
+        Some(TransportCipher::new(key, protection.iv.unwrap_or(segment::iv_of_sequence(number))))
+    }
+
+    /// Where a key is that the player itself decrypts with.
+    fn own_key_url<'p>(&self, protection: &'p Protection) -> Option<&'p str> {
+        // Of samples it does where the key was asked for.
+        let of_samples = || segments::sample_key_url(protection);
+        let known = |url: &&str| self.segments.knows(url);
+        segments::key_url(protection).or_else(|| of_samples().filter(known))
+    }
+
     /// What may be done with content that is so protected.
     pub(crate) fn access(&self, protection: Option<&Protection>) -> Access {
         let Some(protection) = protection else { return Access::Granted };
-        if let Some(url) = segments::key_url(protection) {
+        if let Some(url) = self.own_key_url(protection) {
             return self.segments.access(url);
         }
         if !decryptable(protection) || matches!(self.system, System::Failed(_)) {
@@ -229,7 +259,7 @@ impl Keys {
 
     /// Why content that is so protected cannot be played.
     pub(crate) fn reason(&self, protection: &Protection) -> Error {
-        if let Some(error) = segments::key_url(protection).and_then(|url| self.segments.reason(url))
+        if let Some(error) = self.own_key_url(protection).and_then(|url| self.segments.reason(url))
         {
             return error.clone();
         }
@@ -254,7 +284,7 @@ impl Keys {
 
     /// A key fits, or does not: what it made of a segment is no media.
     pub(crate) fn judge(&mut self, protection: &Protection, fits: bool) {
-        if let Some(url) = segments::key_url(protection) {
+        if let Some(url) = self.own_key_url(protection) {
             self.segments.judge(url, fits);
         }
     }

@@ -1,5 +1,5 @@
-//! HLS encryption of whole segments (`AES-128`, RFC 8216bis §4.4.4.4 and §5.2): a URL gives the key, and the player
-//! itself decrypts.
+//! HLS encryption of whole segments (`AES-128`, RFC 8216bis §4.4.4.4 and §5.2), and of samples in transport streams
+//! (`SAMPLE-AES`): a URL gives the key, and the player itself decrypts.
 
 use kinora_cenc::{ContentKey, segment};
 
@@ -48,9 +48,16 @@ enum State {
 
 /// Where the key of whole segments is; none if they are not encrypted so, or a key of another format is needed.
 pub(super) fn key_url(protection: &Protection) -> Option<&str> {
-    if protection.method != ProtectionMethod::Aes128 {
-        return None;
-    }
+    identity_url(protection).filter(|_| protection.method == ProtectionMethod::Aes128)
+}
+
+/// Where the key of samples is, if the URL gives the key itself. In transport streams the player decrypts them, in
+/// fragmented MP4 a key system does.
+pub(super) fn sample_key_url(protection: &Protection) -> Option<&str> {
+    identity_url(protection).filter(|_| protection.method == ProtectionMethod::SampleAes)
+}
+
+fn identity_url(protection: &Protection) -> Option<&str> {
     let identity = protection.systems.iter().find(|system| {
         system.scheme == IDENTITY && (system.versions.is_empty() || system.versions.contains(&1))
     });
@@ -101,6 +108,19 @@ impl SegmentKeys {
         };
         entry.state = State::denied(cx, error);
         None
+    }
+
+    /// Whether a key was asked for.
+    pub(super) fn knows(&self, url: &str) -> bool {
+        self.state(url).is_some()
+    }
+
+    /// A key that is here.
+    pub(super) fn key(&self, url: &str) -> Option<&ContentKey> {
+        match self.state(url) {
+            Some(State::Here(key)) => Some(key),
+            _ => None,
+        }
     }
 
     pub(super) fn access(&self, url: &str) -> Access {

@@ -53,7 +53,10 @@ impl Stream {
         let protection = owner.and_then(|owner| owner.protection_of(segment));
         if let (Some(protection), Some(Sealed { open: false, .. })) = (protection, &fetched.sealed)
         {
-            world.keys.need(world.cx, world.requests, protection);
+            match fetched.chosen.remux {
+                true => world.keys.need_in_transport(world.cx, world.requests, protection),
+                false => world.keys.need(world.cx, world.requests, protection),
+            }
         }
         // A decoder that was given what it has no key for would wait for one, or show what is none.
         match world.keys.access(protection) {

@@ -8,7 +8,7 @@
 use super::init::InitKey;
 use super::timeline::Sequence;
 use super::{Fetched, Stream, World, representation};
-use crate::drm::{Access, Decrypted};
+use crate::drm::{self, Access, Decrypted};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaKind, RequestId};
 use crate::media::ts::{TransportFault, Wanted};
@@ -80,7 +80,7 @@ impl Stream {
                     world.keys.judge(protection, !told.is_empty());
                 }
             }
-            (None, Some(protection), AppendBody::Bytes(bytes)) => {
+            (None, Some(protection), AppendBody::Bytes(bytes)) if drm::is_whole(protection) => {
                 let body = (Some(segment.number), &mut *bytes);
                 match world.keys.decrypt(world.cx, world.requests, protection, body) {
                     Decrypted::Done => {}
@@ -129,7 +129,10 @@ impl Stream {
         let sequence =
             Sequence { period: chosen.key.period, discontinuity: chosen.segment.discontinuity };
         let near = world.timeline.known(sequence).map(|offset| chosen.segment.start - offset);
-        match remuxer.remux(bytes, wanted, near) {
+        let owner = representation(world.presentation, chosen.key);
+        let protection = owner.and_then(|owner| owner.protection_of(&chosen.segment));
+        let cipher = protection.and_then(|by| world.keys.cipher(by, chosen.segment.number));
+        match remuxer.remux(bytes, &media::ts::Options { wanted, near, cipher }) {
             Ok(media::ts::Remuxed { init, media }) => {
                 found = init;
                 let length = media::boxes_before_mdat(&media).unwrap_or(0);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kinora_core::error::ErrorCode;
-use kinora_core::io::{BodyHandling, Input, MediaCommand, MediaKind, RequestKind};
+use kinora_core::io::{
+    AppendBody, BodyHandling, Input, MediaCommand, MediaKind, Output, RequestKind,
+};
 use kinora_core::time::MediaTime;
 use kinora_tests::mpegts::{Muxer, Stream, Unit, annex_b};
 use kinora_tests::world::World;
@@ -17,7 +19,8 @@ use super::{
     world_of,
 };
 
-const MUXED: Carriage = Carriage { muxed: true, packed: false, sealing: None, codecs: true };
+const MUXED: Carriage =
+    Carriage { muxed: true, packed: false, sealing: None, samples: false, codecs: true };
 const APART: Carriage = Carriage { muxed: false, ..MUXED };
 
 fn film() -> Film {
@@ -187,6 +190,72 @@ fn what_is_encrypted_as_a_whole_is_decrypted_first() {
     assert_eq!(fatal(&world).expect("an error").code, ErrorCode::DecryptionFailed);
     assert!(world.element.chunks(MediaKind::Video).is_empty());
     assert_replays(&world);
+}
+
+/// What was appended, but for what the initialisation segments are.
+fn appended(world: &World) -> Vec<(MediaKind, &[u8])> {
+    let bytes = |command| match command {
+        &MediaCommand::Append { kind, body: AppendBody::Bytes(ref bytes), .. } => {
+            Some((kind, bytes.as_slice()))
+        }
+        _ => None,
+    };
+    world.element.commands.iter().filter_map(bytes).collect()
+}
+
+#[test]
+fn samples_that_are_encrypted_become_what_they_were() {
+    let film = Film { rungs: vec![(300, 360)], ..film() };
+    let sealing = Some(Sealing { rotation: 5, one_file: false });
+    for carriage in [MUXED, APART, Carriage { packed: true, ..APART }] {
+        let clear = played(&film, carriage);
+        let world = played(&film, Carriage { sealing, samples: true, ..carriage });
+        assert_eq!(world.requests_for("key-"), 3, "each key once");
+        let licences = world.outputs.iter().filter(|(_, one)| matches!(one, Output::License(_)));
+        assert_eq!(licences.count(), 0, "no key system has to do with it");
+        for kind in [MediaKind::Video, MediaKind::Audio] {
+            let of_kind = |world| {
+                let all: Vec<(MediaKind, &[u8])> = appended(world);
+                all.into_iter().filter(|(of, _)| *of == kind).collect::<Vec<_>>()
+            };
+            assert!(of_kind(&clear) == of_kind(&world), "{kind:?} differs");
+        }
+    }
+}
+
+#[test]
+fn samples_of_which_there_is_no_key_are_told_of() {
+    let sealing = Some(Sealing { rotation: 100, one_file: false });
+    let encrypted = || film().publish_transport(BASE, Carriage { sealing, samples: true, ..MUXED });
+    let until_it_fails = |origin| {
+        let mut world = world_of(origin, Network::constant(4_000));
+        // The servers do nothing wrong.
+        world.strict = false;
+        world.load(&hls());
+        world.run_until("error", Duration::from_secs(120), |world| fatal(world).is_some());
+        assert!(world.element.chunks(MediaKind::Video).is_empty());
+        assert_replays(&world);
+        fatal(&world).expect("an error").clone()
+    };
+    let mut origin = encrypted();
+    origin.fail("key-0.bin", u32::MAX, FaultKind::Status(403));
+    assert_eq!(until_it_fails(origin).code, ErrorCode::LicenseRefused);
+
+    // A playlist that says nothing of it, and one that names a key system which knows no transport streams.
+    let other = "METHOD=SAMPLE-AES,KEYFORMAT=\"com.apple.streamingkeydelivery\",URI=\"skd://1\"";
+    for (tag, says) in [("", "SAMPLE-AES"), (other, "com.apple.streamingkeydelivery")] {
+        let mut origin = encrypted();
+        let playlist = origin.body(&format!("{BASE}/v240/media.m3u8")).expect("a playlist");
+        let playlist = String::from_utf8(playlist.to_vec()).expect("text");
+        let key = "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"../key-0.bin\"";
+        let instead = if tag.is_empty() { String::new() } else { format!("#EXT-X-KEY:{tag}") };
+        assert!(playlist.contains(key));
+        let bytes = playlist.replace(key, &instead).into_bytes();
+        let replaced = FaultKind::Replace("application/vnd.apple.mpegurl", bytes);
+        origin.fail("media.m3u8", u32::MAX, replaced);
+        let error = until_it_fails(origin);
+        assert!(error.message.contains(says), "{error:?}");
+    }
 }
 
 #[test]

@@ -24,6 +24,14 @@ const TONE: [&[u8]; 5] = [
     include_bytes!("../../tests/media/tone-4.m4s"),
 ];
 
+/// The frames of `LOW` and of `TONE`, in transport streams.
+const TRANSPORT: [&[u8]; 4] = [
+    include_bytes!("../../tests/media/transport-0.ts"),
+    include_bytes!("../../tests/media/transport-1.ts"),
+    include_bytes!("../../tests/media/transport-2.ts"),
+    include_bytes!("../../tests/media/transport-3.ts"),
+];
+
 /// One frame of the picture, and one of the sound.
 const PICTURE: f64 = 1.0 / 24.0;
 const AAC: f64 = 1024.0 / 44_100.0;
@@ -341,4 +349,44 @@ fn broken_sound_is_an_error_of_the_element() {
     rig.run(2000);
     let error = rig.element.state().error.clone().expect("the decoder gave up");
     assert!(error.contains("AAC frame at"), "{error}");
+}
+
+/// The samples of one kind: their times from the first picture or frame on, whether they are key frames, and their bytes.
+fn samples_of(segments: &[Bytes], audio: bool) -> Vec<(MediaTime, MediaTime, bool, Bytes)> {
+    let mut tracks = Vec::new();
+    let mut samples = Vec::new();
+    for segment in segments {
+        let parsed = mp4::parse(segment, &tracks, &KeyRing::default()).expect("media");
+        tracks = parsed.init.unwrap_or(tracks);
+        let of_kind = parsed.samples.into_iter().filter(|one| one.track.codec.is_audio() == audio);
+        samples.extend(of_kind);
+    }
+    let first = samples.iter().map(|sample| sample.pts).min().expect("samples");
+    let facts = |one: mp4::Sample| (one.pts - first, one.dts - first, one.sync, one.data);
+    samples.into_iter().map(facts).collect()
+}
+
+#[test]
+fn a_transport_stream_becomes_the_samples_it_was_made_of() {
+    use kinora_core::media::ts::{Options, Remuxer, Wanted};
+
+    let mut remuxer = Remuxer::default();
+    let mut segments: Vec<Bytes> = Vec::new();
+    for segment in TRANSPORT {
+        let options = Options { wanted: Wanted::All, near: None, cipher: None };
+        let turned = remuxer.remux(segment, &options).expect("H.264 and AAC");
+        segments.extend([turned.init.into(), turned.media.into()]);
+    }
+    assert!(segments.iter().step_by(2).all(|init| *init == segments[0]), "it stays the same");
+    let whole = |init, rest: &[&'static [u8]]| {
+        let parts = std::iter::once(init).chain(rest.iter().copied());
+        parts.map(Bytes::from_static).collect::<Vec<_>>()
+    };
+    for (original, audio) in [(whole(LOW_INIT, &LOW), false), (whole(TONE_INIT, &TONE), true)] {
+        let (made, original) = (samples_of(&segments, audio), samples_of(&original, audio));
+        assert_eq!(made.len(), original.len());
+        for (number, (made, original)) in made.iter().zip(&original).enumerate() {
+            assert_eq!(made, original, "sample {number}, sound: {audio}");
+        }
+    }
 }

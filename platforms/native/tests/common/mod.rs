@@ -24,6 +24,7 @@ pub(crate) fn film() -> MemoryTransport {
         let content_type = match path.extension().and_then(|extension| extension.to_str()) {
             Some("m3u8") => "application/vnd.apple.mpegurl",
             Some("m4s" | "mp4") => "video/mp4",
+            Some("ts") => "video/mp2t",
             _ => continue,
         };
         let body = std::fs::read(&path).expect("a readable file");

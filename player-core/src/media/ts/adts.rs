@@ -1,5 +1,7 @@
 //! AAC in ADTS frames (ISO/IEC 14496-3 §1.A.2), and audio without a container (RFC 8216bis §3.4).
 
+use kinora_cenc::TransportCipher;
+
 use super::pes::Elementary;
 use super::tables::stream_type;
 use super::{Sample, Times, TransportFault};
@@ -81,7 +83,7 @@ pub(super) struct Sound {
 /// so many samples in a second, goes on exactly there: timestamps are coarser than samples.
 pub(super) fn write(
     stream: &Elementary,
-    after: Option<(u32, i64)>,
+    (after, cipher): (Option<(u32, i64)>, Option<&TransportCipher>),
     times: &Times,
     out: &mut Vec<u8>,
 ) -> Result<Option<Sound>, TransportFault> {
@@ -136,7 +138,11 @@ pub(super) fn write(
             before.duration = before.duration.saturating_add(gap.min(i64::from(i32::MAX)) as u32);
             sound.end += gap;
         }
+        let begins = out.len();
         out.extend_from_slice(raw);
+        if let (Some(cipher), Some(frame)) = (cipher, out.get_mut(begins..)) {
+            cipher.decrypt_frame(frame);
+        }
         let (size, duration) = (raw.len() as u32, FRAME as u32);
         sound.samples.push(Sample { size, duration, composition: 0, sync: true });
         sound.end += FRAME;
@@ -204,7 +210,7 @@ mod tests {
 
     fn written(stream: &Elementary, after: Option<(u32, i64)>) -> (Sound, Vec<u8>) {
         let mut out = Vec::new();
-        let sound = write(stream, after, &Times::around(None, 0), &mut out);
+        let sound = write(stream, (after, None), &Times::around(None, 0), &mut out);
         (sound.expect("AAC").expect("frames"), out)
     }
 
@@ -261,7 +267,11 @@ mod tests {
         let (_, out) = written(&stream(&[(0, data)]), None);
         assert_eq!(out, b"two");
         let silence = stream(&[(0, vec![0; 500])]);
-        assert!(write(&silence, None, &Times::around(None, 0), &mut Vec::new()).unwrap().is_none());
+        assert!(
+            write(&silence, (None, None), &Times::around(None, 0), &mut Vec::new())
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! What a PES packet brings is one sample: an access unit, or the two fields of a frame.
 
+use kinora_cenc::TransportCipher;
+
 use super::bits::Bits;
 use super::pes::{Elementary, Unit};
 use super::sps::{Sps, unescaped};
@@ -70,10 +72,11 @@ pub(super) struct Pictures {
     pub(super) samples: Vec<Sample>,
 }
 
-/// Writes the samples of a stream; nothing if it has none. `earlier` is what the segments before it were decoded with.
+/// Writes the samples of a stream; nothing if it has none. `earlier` is what the segments before it were decoded with,
+/// `cipher` what its slices are encrypted with.
 pub(super) fn write(
     stream: &Elementary,
-    earlier: Option<&Parameters>,
+    (earlier, cipher): (Option<&Parameters>, Option<&TransportCipher>),
     times: &Times,
     out: &mut Vec<u8>,
 ) -> Result<Option<Pictures>, TransportFault> {
@@ -85,7 +88,7 @@ pub(super) fn write(
         let end = stream.units.get(position + 1).map_or(stream.data.len(), |next| next.start);
         let data = stream.data.get(unit.start..end).unwrap_or_default();
         let begins = out.len();
-        let Some(sync) = write_sample(data, &mut parameters, out) else {
+        let Some(sync) = write_sample(data, &mut parameters, cipher, out) else {
             out.truncate(begins);
             continue;
         };
@@ -131,7 +134,12 @@ fn times_of(unit: &Unit, times: &Times) -> (i64, i64) {
 
 /// Writes the NAL units of a sample, each after its length. Whether it can be decoded alone; nothing if there is no
 /// picture in it.
-fn write_sample(data: &[u8], parameters: &mut Parameters, out: &mut Vec<u8>) -> Option<bool> {
+fn write_sample(
+    data: &[u8],
+    parameters: &mut Parameters,
+    cipher: Option<&TransportCipher>,
+    out: &mut Vec<u8>,
+) -> Option<bool> {
     let (mut picture, mut sync, mut sets, mut recovers) = (false, false, false, false);
     let mut units = Nals::new(data);
     while let Some(unit) = units.next_unit() {
@@ -153,10 +161,22 @@ fn write_sample(data: &[u8], parameters: &mut Parameters, out: &mut Vec<u8>) -> 
             }
             _ => {}
         }
-        out.extend_from_slice(&(unit.len() as u32).to_be_bytes());
-        out.extend_from_slice(unit);
+        let slice = matches!(kind, nal::SLICE | nal::IDR);
+        if let Some(cipher) = cipher.filter(|_| slice) {
+            // What was put in after it was encrypted comes out before it is decrypted.
+            let mut unit = unescaped(unit, unit.len());
+            cipher.decrypt_nal(&mut unit);
+            push(&unit, out);
+        } else {
+            push(unit, out);
+        }
     }
     picture.then_some(sync)
+}
+
+fn push(unit: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(unit.len() as u32).to_be_bytes());
+    out.extend_from_slice(unit);
 }
 
 /// Whether every macroblock of the picture's slices is coded by itself (`slice_type`, table 7-6).
@@ -245,7 +265,7 @@ mod tests {
     fn written(stream: &Elementary) -> (Pictures, Vec<u8>) {
         let mut out = Vec::new();
         let times = Times::around(None, 0);
-        let pictures = write(stream, None, &times, &mut out).expect("parameter sets");
+        let pictures = write(stream, (None, None), &times, &mut out).expect("parameter sets");
         (pictures.expect("pictures"), out)
     }
 
@@ -273,7 +293,7 @@ mod tests {
     fn parameter_sets_of_earlier_segments_hold_on_and_changed_ones_stay_where_they_are() {
         let bare = stream(&[(0, 0, annex_b(&[&[0x41, 0x9a, 3]]))]);
         let times = Times::around(None, 0);
-        let fault = write(&bare, None, &times, &mut Vec::new()).map(|_| ());
+        let fault = write(&bare, (None, None), &times, &mut Vec::new()).map(|_| ());
         assert_eq!(fault, Err(TransportFault::NoParameterSets));
 
         let mut other = PPS.to_vec();
@@ -285,7 +305,7 @@ mod tests {
         let (pictures, _) = written(&changes);
         assert_eq!(pictures.parameters.pps.len(), 1);
         assert_eq!(pictures.samples[1].size as usize, 4 + other.len() + 6);
-        let after = write(&bare, Some(&pictures.parameters), &times, &mut Vec::new());
+        let after = write(&bare, (Some(&pictures.parameters), None), &times, &mut Vec::new());
         let after = after.expect("parameter sets").expect("pictures");
         assert_eq!(after.parameters, pictures.parameters);
     }
@@ -295,7 +315,7 @@ mod tests {
         // slice_type 7 (I) and 5 (P), after first_mb_in_slice 0.
         let (intra, predicted) = ([0x41, 0b1000_1000], [0x41, 0b1001_1000]);
         let sync = |units: &[&[u8]]| {
-            write_sample(&annex_b(units), &mut Parameters::default(), &mut Vec::new())
+            write_sample(&annex_b(units), &mut Parameters::default(), None, &mut Vec::new())
         };
         assert_eq!(sync(&[SPS, PPS, &intra]), Some(true));
         assert_eq!(sync(&[&intra]), Some(false));

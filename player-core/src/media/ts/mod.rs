@@ -16,6 +16,7 @@ mod tables;
 
 use core::fmt;
 
+use kinora_cenc::TransportCipher;
 use serde::{Deserialize, Serialize};
 
 use self::adts::{Config, Sound};
@@ -100,6 +101,17 @@ pub enum Wanted {
     Sound,
 }
 
+/// How a segment is turned.
+#[derive(Debug)]
+pub struct Options {
+    /// What of it.
+    pub wanted: Wanted,
+    /// About when it begins, by timestamps that have been unwrapped before; none, if nothing is known of them.
+    pub near: Option<MediaTime>,
+    /// What its samples are encrypted with (HLS `SAMPLE-AES`).
+    pub cipher: Option<TransportCipher>,
+}
+
 /// What became of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remuxed {
@@ -162,32 +174,30 @@ impl Remuxer {
         *self = Self::default();
     }
 
-    /// Turns a segment. `near` is about when it begins, by timestamps that have been unwrapped before; none, if
-    /// nothing is known of them.
+    /// Turns a segment.
     ///
     /// # Errors
     /// If it is not what it should be, nothing of what is wanted is in it, or it is coded in another way than H.264
     /// and AAC.
-    pub fn remux(
-        &mut self,
-        segment: &[u8],
-        wanted: Wanted,
-        near: Option<MediaTime>,
-    ) -> Result<Remuxed, TransportFault> {
+    pub fn remux(&mut self, segment: &[u8], options: &Options) -> Result<Remuxed, TransportFault> {
+        let Options { wanted, near, cipher } = options;
+        let cipher = cipher.as_ref();
         let (picture, sound) = match adts::unpack(segment)? {
             Some(sound) => (None, Some(sound)),
-            None => demultiplex(segment, wanted)?,
+            None => demultiplex(segment, *wanted, cipher.is_some())?,
         };
         let first = |stream: &Option<Elementary>| Some(stream.as_ref()?.units.first()?.pts);
         let first = first(&picture).or(first(&sound)).ok_or(TransportFault::NoMedia)?;
         let times = Times::around(near.map(|near| near.scaled(TIMESCALE)), first);
         let mut data = Vec::with_capacity(segment.len());
         let pictures = match &picture {
-            Some(stream) => avc::write(stream, self.parameters.as_ref(), &times, &mut data)?,
+            Some(stream) => {
+                avc::write(stream, (self.parameters.as_ref(), cipher), &times, &mut data)?
+            }
             None => None,
         };
         let frames = match &sound {
-            Some(stream) => adts::write(stream, self.sound_end, &times, &mut data)?,
+            Some(stream) => adts::write(stream, (self.sound_end, cipher), &times, &mut data)?,
             None => None,
         };
         let (is_picture, is_sound) = (picture.is_some(), sound.is_some());
@@ -220,6 +230,7 @@ impl Remuxer {
 fn demultiplex(
     segment: &[u8],
     wanted: Wanted,
+    decrypts: bool,
 ) -> Result<(Option<Elementary>, Option<Elementary>), TransportFault> {
     if !packets::look_like_packets(segment) {
         return Err(TransportFault::NotTransport);
@@ -231,7 +242,7 @@ fn demultiplex(
     while let Some(packet) = packets.next_packet() {
         if tables.take(&packet) {
             if let (None, Some(streams)) = (chosen, &tables.streams) {
-                chosen = Some(choose(streams, wanted)?);
+                chosen = Some(choose(streams, wanted, decrypts)?);
             }
             continue;
         }
@@ -251,14 +262,18 @@ fn demultiplex(
 }
 
 /// The packets of picture and of sound that are wanted: of several, the first that can be turned.
-fn choose(streams: &[tables::Stream], wanted: Wanted) -> Result<[Option<u16>; 2], TransportFault> {
-    let find = |turned: u8, others: &[u8]| {
+fn choose(
+    streams: &[tables::Stream],
+    wanted: Wanted,
+    decrypts: bool,
+) -> Result<[Option<u16>; 2], TransportFault> {
+    let find = |[turned, encrypted]: [u8; 2], others: &[u8]| {
         let mut other = None;
         for tables::Stream { pid, stream_type } in streams {
-            if *stream_type == turned {
+            if *stream_type == turned || decrypts && *stream_type == encrypted {
                 return Ok(Some(*pid));
             }
-            if others.contains(stream_type) {
+            if *stream_type == encrypted || others.contains(stream_type) {
                 other = other.or(Some(*stream_type));
             }
         }
@@ -269,11 +284,11 @@ fn choose(streams: &[tables::Stream], wanted: Wanted) -> Result<[Option<u16>; 2]
     };
     let picture = match wanted {
         Wanted::Sound => None,
-        _ => find(stream_type::AVC, &[0x01, 0x02, 0x10, 0x24, 0x33, 0xdb])?,
+        _ => find(stream_type::AVC, &[0x01, 0x02, 0x10, 0x24, 0x33])?,
     };
     let sound = match wanted {
         Wanted::Picture => None,
-        _ => find(stream_type::AAC, &[0x03, 0x04, 0x11, 0x81, 0x87, 0xc1, 0xc2, 0xcf])?,
+        _ => find(stream_type::AAC, &[0x03, 0x04, 0x11, 0x81, 0x87, 0xc1, 0xc2])?,
     };
     Ok([picture, sound])
 }

@@ -7,8 +7,9 @@ const MOST: usize = 1024;
 
 /// `stream_type`s (§2.4.4.9, table 2-34, and those of other standards).
 pub(super) mod stream_type {
-    pub(in super::super) const AAC: u8 = 0x0f;
-    pub(in super::super) const AVC: u8 = 0x1b;
+    /// In the clear, and with encrypted samples.
+    pub(in super::super) const AAC: [u8; 2] = [0x0f, 0xcf];
+    pub(in super::super) const AVC: [u8; 2] = [0x1b, 0xdb];
     pub(in super::super) const MP3: u8 = 0x03;
     pub(in super::super) const AC3: u8 = 0x81;
     pub(in super::super) const EC3: u8 = 0x87;

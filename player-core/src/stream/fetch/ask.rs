@@ -114,6 +114,7 @@ impl Stream {
             self.seam = true;
             return Ok(true);
         }
+        let remux = representation.is_transport() && segment.init.is_none();
         let protection = representation.protection_of(&segment);
         if let Some(protection) = protection {
             if !drm::supported(protection) {
@@ -121,9 +122,11 @@ impl Stream {
                 self.fail(world, key, Error::Unsupported { url, feature })?;
                 return Ok(true);
             }
-            world.keys.need(world.cx, world.requests, protection);
+            match remux {
+                true => world.keys.need_in_transport(world.cx, world.requests, protection),
+                false => world.keys.need(world.cx, world.requests, protection),
+            }
         }
-        let remux = representation.is_transport() && segment.init.is_none();
         let sealed = remux || protection.is_some_and(drm::is_whole);
         let quality = choice::quality(representation);
         let media_offset = index.media_offset();

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use kinora_cenc::{ContentKey, segment};
+use kinora_cenc::{ContentKey, TransportCipher, segment};
 
 use super::super::content::{Origin, Resource};
 use super::{Film, Rendition, Sealing};
-use crate::mpegts::{AAC, AVC, Muxer, PPS, SPS, Stream, Unit, adts, annex_b};
+use crate::mpegts::{AAC, AVC, ENCRYPTED, Muxer, PPS, SPS, Stream, Unit, adts, annex_b, escaped};
 
 /// How a film is carried.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +15,10 @@ pub struct Carriage {
     pub muxed: bool,
     /// Sound that has segments of its own is in no container (RFC 8216bis §3.4).
     pub packed: bool,
-    /// Segments are encrypted as a whole.
+    /// Segments are encrypted, as a whole.
     pub sealing: Option<Sealing>,
+    /// It is not all of them that is, but their samples (`SAMPLE-AES`).
+    pub samples: bool,
     /// The multivariant playlist names codecs.
     pub codecs: bool,
 }
@@ -80,20 +82,25 @@ impl Film {
             if number > 0 && self.part_of(number) != self.part_of(number - 1) {
                 text += "#EXT-X-DISCONTINUITY\n";
             }
+            let sealing = carriage.sealing.map(|sealing| {
+                let key = number / sealing.rotation;
+                if number % sealing.rotation == 0 {
+                    let method = if carriage.samples { "SAMPLE-AES" } else { "AES-128" };
+                    let _ = writeln!(text, "#EXT-X-KEY:METHOD={method},URI=\"../key-{key}.bin\"");
+                }
+                (ContentKey::from(Sealing::key(key)), segment::iv_of_sequence(number.into()))
+            });
+            let of_samples = sealing.as_ref().filter(|_| carriage.samples);
+            let cipher = of_samples.map(|(key, iv)| TransportCipher::new(key, *iv));
             let (mut bytes, name) = match carriage.packed && !rendition.video {
-                true => (self.packed(number, rendition), format!("{number}.aac")),
+                true => (self.packed(number, rendition, cipher.as_ref()), format!("{number}.aac")),
                 false => {
-                    let streams = self.streams(number, rendition, carriage.muxed);
+                    let streams = self.streams(number, rendition, carriage.muxed, cipher.as_ref());
                     (muxer.segment(&streams), format!("{number}.ts"))
                 }
             };
-            if let Some(sealing) = carriage.sealing {
-                let key = number / sealing.rotation;
-                if number % sealing.rotation == 0 {
-                    let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"../key-{key}.bin\"");
-                }
-                let (key, iv) = (Sealing::key(key), segment::iv_of_sequence(number.into()));
-                segment::encrypt(&ContentKey::from(key), &iv, &mut bytes);
+            if let Some((key, iv)) = sealing.filter(|_| !carriage.samples) {
+                segment::encrypt(&key, &iv, &mut bytes);
             }
             let url = format!("{folder}/{name}");
             origin.know(&url, 0, bytes.len() as u64, self.truth(number, rendition));
@@ -112,22 +119,38 @@ impl Film {
         self.clock(part) as i64 - i64::from(first)
     }
 
-    fn streams(&self, number: u32, rendition: &Rendition, muxed: bool) -> Vec<Stream> {
+    fn streams(
+        &self,
+        number: u32,
+        rendition: &Rendition,
+        muxed: bool,
+        cipher: Option<&TransportCipher>,
+    ) -> Vec<Stream> {
+        let named = |clear: u8| match (cipher, ENCRYPTED.iter().find(|(known, _)| *known == clear))
+        {
+            (Some(_), Some((_, encrypted))) => *encrypted,
+            _ => clear,
+        };
         let mut streams = Vec::new();
         if rendition.video {
-            let units = self.pictures(number, rendition);
-            streams.push(Stream { pid: 256, stream_type: AVC, units });
+            let units = self.pictures(number, rendition, cipher);
+            streams.push(Stream { pid: 256, stream_type: named(AVC), units });
         }
         if let Some(kbps) = self.audio_kbps.filter(|_| muxed || !rendition.video) {
-            let units = self.sound(number, kbps);
+            let units = self.sound(number, kbps, cipher);
             let units = units.into_iter().map(|(pts, data)| Unit { pts, dts: pts, data }).collect();
-            streams.push(Stream { pid: 257, stream_type: AAC, units });
+            streams.push(Stream { pid: 257, stream_type: named(AAC), units });
         }
         streams
     }
 
     /// Pictures, each shown two after it is decoded, the first a key frame.
-    fn pictures(&self, number: u32, rendition: &Rendition) -> Vec<Unit> {
+    fn pictures(
+        &self,
+        number: u32,
+        rendition: &Rendition,
+        cipher: Option<&TransportCipher>,
+    ) -> Vec<Unit> {
         let (start, duration) = self.segment(number, true);
         let count = u64::from(duration).div_ceil(PICTURE).max(1);
         let size = self.size(number, rendition) / count;
@@ -135,6 +158,10 @@ impl Film {
         for position in 0..count {
             let mut unit = vec![if position == 0 { 0x65 } else { 0x41 }, 0x9a];
             unit.resize((size as usize).saturating_sub(60).max(8), 0x55);
+            if let Some(cipher) = cipher {
+                cipher.encrypt_nal(&mut unit);
+                unit = escaped(&unit);
+            }
             let data = match position {
                 0 => annex_b(&[&[9, 0xf0], SPS, PPS, &unit]),
                 _ => annex_b(&[&[9, 0xf0], &unit]),
@@ -148,10 +175,18 @@ impl Film {
 
     /// Frames of sound that begin in a segment, of a stream that knows nothing of segments: with their times. It keeps
     /// to the pictures, which are shown late.
-    fn sound(&self, number: u32, kbps: u32) -> Vec<(u64, Vec<u8>)> {
+    fn sound(
+        &self,
+        number: u32,
+        kbps: u32,
+        cipher: Option<&TransportCipher>,
+    ) -> Vec<(u64, Vec<u8>)> {
         let (start, duration) = self.segment(number, false);
         let size = u64::from(kbps) * 125 * 1_024 / RATE;
-        let raw = vec![0x21; (size as usize).saturating_sub(7).max(4)];
+        let mut raw = vec![0x21; (size as usize).saturating_sub(7).max(4)];
+        if let Some(cipher) = cipher {
+            cipher.encrypt_frame(&mut raw);
+        }
         let first = (u64::from(start) * RATE).div_ceil(1_024_000);
         let end = (u64::from(start + duration) * RATE).div_ceil(1_024_000);
         // A little sooner than the picture, as encoders do.
@@ -161,8 +196,13 @@ impl Film {
     }
 
     /// Sound in no container: a tag says when it begins.
-    fn packed(&self, number: u32, rendition: &Rendition) -> Vec<u8> {
-        let frames = self.sound(number, rendition.kbps);
+    fn packed(
+        &self,
+        number: u32,
+        rendition: &Rendition,
+        cipher: Option<&TransportCipher>,
+    ) -> Vec<u8> {
+        let frames = self.sound(number, rendition.kbps, cipher);
         let mut bytes = b"ID3\x04\0\0\0\0\0\x3fPRIV\0\0\0\x35\0\0".to_vec();
         bytes.extend(b"com.apple.streaming.transportStreamTimestamp\0");
         let first = frames.first().map_or(0, |(pts, _)| pts & ((1 << 33) - 1));
