@@ -11,6 +11,7 @@ const WAYS = [
   { name: 'picture and sound in one', options: {} },
   { name: 'picture and sound apart', options: { apart: true } },
   { name: 'encrypted as a whole', options: { sealed: true } },
+  { name: 'its samples encrypted', options: { samples: true } },
 ];
 
 let clip;
@@ -42,12 +43,14 @@ for (const { name, options } of WAYS) {
         duration: film.video.duration,
         frames: film.video.getVideoPlaybackQuality().totalVideoFrames,
         sound: film.video.webkitAudioDecodedByteCount,
+        keySystem: film.video.mediaKeys !== null,
         heights: film.events
           .filter(({ name, detail }) => name === 'qualitychange' && detail.kind === 'video')
           .map(({ detail }) => detail.to.height),
       }));
       assert.deepEqual(seen.wrong, []);
       assert.equal(seen.stalls, 0);
+      assert.equal(seen.keySystem, false);
       assert.ok(Math.abs(seen.duration - SECONDS) < 0.2, `duration ${seen.duration}`);
       assert.ok(seen.frames >= SECONDS * FRAME_RATE * 0.95, `${seen.frames} frames`);
       assert.ok(seen.sound > 50_000, `${seen.sound} bytes of sound`);

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { made } from './film.js';
+import { encryptSamples } from './sample-aes.js';
 
 const run = promisify(execFile);
 
@@ -12,9 +13,9 @@ export class Transport {
 
   /**
    * Cuts a clip: two qualities with pictures that refer to later ones, and sound; `apart`: the sound in streams of its
-   * own; `sealed`: encrypted as a whole.
+   * own; `sealed`: encrypted as a whole; `samples`: its samples encrypted.
    */
-  static async cut(clip, { apart = false, sealed = false } = {}) {
+  static async cut(clip, { apart = false, sealed = false, samples = false } = {}) {
     const film = new Transport();
     await mkdir(made, { recursive: true });
     film.folder = await mkdtemp(`${made}transport-`);
@@ -35,7 +36,21 @@ export class Transport {
       '-master_pl_name', 'master.m3u8', '-hls_segment_filename', `${film.folder}/%v/seg-%d.ts`,
       `${film.folder}/%v/media.m3u8`,
     ]);
+    if (samples) await film.#encrypt();
     return film;
+  }
+
+  async #encrypt() {
+    const [key, iv] = [randomBytes(16), randomBytes(16)];
+    await writeFile(`${this.folder}/key.bin`, key);
+    const tag = `#EXT-X-KEY:METHOD=SAMPLE-AES,URI="../key.bin",IV=0x${iv.toString('hex')}`;
+    for (const entry of await readdir(this.folder, { recursive: true })) {
+      const path = `${this.folder}/${entry}`;
+      if (entry.endsWith('.ts')) await writeFile(path, encryptSamples(await readFile(path), key, iv));
+      if (!entry.endsWith('media.m3u8')) continue;
+      const text = await readFile(path, 'utf8');
+      await writeFile(path, text.replace('#EXTINF', `${tag}\n#EXTINF`));
+    }
   }
 
   async remove() {
