@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaKind, Quality, RequestId};
 use crate::live::Live;
 use crate::media::FileIndex;
-use crate::media::ts::Remuxer;
+use crate::media::ts::{self, Remuxer};
 use crate::presentation::{Presentation, Representation, Segment, Segments};
 use crate::requests::{OriginId, Requests, Ticket};
 use crate::telemetry::{Masked, StreamState, TimerState};
@@ -260,8 +260,9 @@ impl Stream {
                 break;
             }
         }
-        // Only what is in a segment tells what buffer it goes into.
-        if !world.attached && self.queue.first().is_some_and(|first| first.chosen.remux) {
+        // Only what is in a segment tells what buffer it goes into; sound is always the same.
+        let tells = |first: &Fetched| first.chosen.remux && self.kind != MediaKind::Audio;
+        if !world.attached && self.queue.first().is_some_and(tells) {
             self.make_ready(world)?;
         }
         self.feed(world)
@@ -310,9 +311,9 @@ impl Stream {
 
     /// The type to ask a platform buffer of, once the first representation chosen tells it.
     pub(crate) fn initial_mime_type(&self, presentation: &Presentation) -> Option<String> {
-        let key = match (&self.fetch, self.queue.first()) {
-            (_, Some(fetched)) => fetched.chosen.key,
-            (Fetch::Segment { chosen, .. }, None) => chosen.key,
+        let (key, remux) = match (&self.fetch, self.queue.first()) {
+            (_, Some(fetched)) => (fetched.chosen.key, fetched.chosen.remux),
+            (Fetch::Segment { chosen, .. }, None) => (chosen.key, chosen.remux),
             _ => return None,
         };
         let first = self.inits.first(key);
@@ -322,6 +323,9 @@ impl Stream {
         };
         let representation = representation(presentation, key)?;
         if representation.codecs.is_empty() {
+            if remux && self.kind == MediaKind::Audio {
+                return Some(ts::SOUND.to_owned());
+            }
             return found.or(first).map(|loaded| loaded.mime_type.clone());
         }
         let declared = representation.mime_type();

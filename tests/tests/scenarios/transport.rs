@@ -9,7 +9,7 @@ use kinora_core::io::{
 use kinora_core::time::MediaTime;
 use kinora_tests::mpegts::{Muxer, Stream, Unit, annex_b};
 use kinora_tests::world::World;
-use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::content::{FaultKind, Film, Origin};
 use kinora_tests::world::film::{Carriage, Codec, Part, Sealing};
 use kinora_tests::world::network::Network;
 
@@ -82,8 +82,8 @@ fn picture_and_sound_in_one_stream_play_from_one_buffer() {
 
 #[test]
 fn what_has_a_stream_of_its_own_is_in_no_other_buffer() {
-    for packed in [false, true] {
-        let world = played(&film(), Carriage { packed, ..APART });
+    for (packed, codecs) in [(false, true), (true, true), (false, false), (true, false)] {
+        let world = played(&film(), Carriage { packed, codecs, ..APART });
         let [(MediaKind::Video, picture), (MediaKind::Audio, sound)] = buffers(&world)[..] else {
             panic!("{:?}", buffers(&world));
         };
@@ -118,6 +118,32 @@ fn the_picture_says_where_a_clock_begins_however_late_it_comes() {
     let begins = MediaTime::from_scaled(-(1 << 33) - 7_200, 90_000);
     for kind in [MediaKind::Video, MediaKind::Audio] {
         assert_eq!(offset(kind), Some(begins), "{kind:?}");
+    }
+    assert_replays(&world);
+}
+
+#[test]
+fn packed_sound_goes_with_a_picture_in_fragments_though_nothing_names_a_codec() {
+    let packed = Carriage { packed: true, codecs: false, ..APART };
+    let transport = film().publish_transport(BASE, packed);
+    let mut origin = film().publish(BASE);
+    let take = |origin: &mut Origin, name: &str, content_type| {
+        let url = format!("{BASE}/{name}");
+        origin.add(&url, content_type, transport.body(&url).expect("it is there"));
+    };
+    for name in ["master.m3u8", "audio/media.m3u8"] {
+        take(&mut origin, name, "application/vnd.apple.mpegurl");
+    }
+    for number in 0..film().segments() {
+        take(&mut origin, &format!("audio/{number}.aac"), "audio/aac");
+    }
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(60));
+    assert!(fatal(&world).is_none(), "{:?}", fatal(&world));
+    for kind in [MediaKind::Video, MediaKind::Audio] {
+        let [range] = world.element.buffered(kind).try_into().expect("no hole");
+        assert!(range.duration() > seconds(23.5), "{kind:?}");
     }
     assert_replays(&world);
 }

@@ -27,6 +27,9 @@ use self::pes::Elementary;
 use self::tables::{Tables, stream_type};
 use crate::time::MediaTime;
 
+/// The type of what sound alone is turned into, whatever is said of it.
+pub(crate) const SOUND: &str = "audio/mp4; codecs=\"mp4a.40.2\"";
+
 /// Why a segment cannot be turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -78,13 +81,13 @@ impl fmt::Display for TransportFault {
 const fn name(kind: u8) -> &'static str {
     match kind {
         0x01 | 0x02 => "MPEG-2 video in a transport stream",
-        0x03 | 0x04 => "MPEG audio (MP3) in a transport stream",
+        0x03 | 0x04 => "MPEG audio (MP3) in a transport stream or packed",
         0x10 => "MPEG-4 Visual in a transport stream",
         0x11 => "AAC in LATM in a transport stream",
         0x24 => "HEVC in a transport stream",
         0x33 => "VVC in a transport stream",
-        0x81 | 0xc1 => "AC-3 in a transport stream",
-        0x87 | 0xc2 => "Enhanced AC-3 in a transport stream",
+        0x81 | 0xc1 => "AC-3 in a transport stream or packed",
+        0x87 | 0xc2 => "Enhanced AC-3 in a transport stream or packed",
         0xcf | 0xdb => "SAMPLE-AES in a transport stream",
         _ => "an unknown codec in a transport stream",
     }
