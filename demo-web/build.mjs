@@ -23,6 +23,7 @@ await build({
       name: 'kinora beside the page',
       setup({ onResolve }) {
         onResolve({ filter: /^kinora$/ }, () => ({ path: './kinora/index.js', external: true }));
+        onResolve({ filter: /^kinora\/telemetry$/ }, () => ({ path: './kinora/telemetry.js', external: true }));
       },
     },
   ],

@@ -5,6 +5,7 @@ import { profilesPage } from './pages/profiles.js';
 import { signInPage } from './pages/sign-in.js';
 import { titlePage } from './pages/title.js';
 import { Screening } from './pages/watch.js';
+import { Reporting } from './reporting.js';
 import { Problem, type Service } from './service.js';
 
 /** Where somebody is: the part of the address after `#`. */
@@ -15,13 +16,15 @@ export class Journey {
   readonly #service: Service;
   readonly #app = element('app');
   readonly #screening: Screening;
+  readonly #reporting: Reporting;
   #signedIn = false;
   /** Counts the pages, so that one that was left does not show up late. */
   #turn = 0;
 
   constructor(service: Service) {
     this.#service = service;
-    this.#screening = new Screening(service);
+    this.#reporting = new Reporting(service);
+    this.#screening = new Screening(service, this.#reporting);
   }
 
   async begin(): Promise<void> {
@@ -46,6 +49,7 @@ export class Journey {
 
   async #signOut(): Promise<void> {
     await this.#screening.leave();
+    await this.#reporting.flush();
     await this.#service.signOut();
     this.#signedIn = false;
     this.#go('');
@@ -90,7 +94,10 @@ export class Journey {
     }
     if (name === 'activate') return activatePage(this.#service, query.get('user_code') ?? '');
     if (this.#service.profile === null || name === 'profiles') return profilesPage(this.#service, this.#go);
-    if (name === 'title') return titlePage(this.#service, subject, this.#go);
+    if (name === 'title') {
+      this.#reporting.reporter?.tell({ type: 'title_opened', title_id: subject });
+      return titlePage(this.#service, subject, this.#go);
+    }
     if (name === 'search') return searchPage(this.#service, subject);
     return browsePage(this.#service);
   }

@@ -1,4 +1,5 @@
 import { type Config, type Filters, Player, PlayerError } from 'kinora';
+import type { ReportedPlayback, Reporter } from 'kinora/telemetry';
 import { element } from './dom.js';
 import { Inspector } from './inspector.js';
 import { installShortcuts } from './shortcuts.js';
@@ -44,6 +45,11 @@ export class Theatre {
       filters,
     });
     return new Theatre(player);
+  }
+
+  /** Has a playback told of, until what this returns is called. */
+  report(reporter: Reporter, playback: ReportedPlayback): () => void {
+    return reporter.watch(this.#player, playback);
   }
 
   private constructor(player: Player) {

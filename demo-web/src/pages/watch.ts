@@ -1,5 +1,6 @@
 import type { Config, Filters } from 'kinora';
 import { element } from '../dom.js';
+import type { Reporting } from '../reporting.js';
 import type { Playback, Service } from '../service.js';
 import { type Format, Theatre } from '../theatre.js';
 
@@ -14,15 +15,19 @@ const CODINGS: Record<string, string> = {
 /** A playback: begun where the viewer stopped, kept alive while they watch, and ended when they leave. */
 export class Screening {
   readonly #service: Service;
+  readonly #reporting: Reporting;
   #theatre: Theatre | undefined;
   #playback: Playback | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
+  /** Ends what is told of the playback. */
+  #told: (() => void) | undefined;
   #format: Format = 'hls';
   /** Counts the playbacks, so that one that comes late does not begin. */
   #turn = 0;
 
-  constructor(service: Service) {
+  constructor(service: Service, reporting: Reporting) {
     this.#service = service;
+    this.#reporting = reporting;
   }
 
   async show(item: string, at?: number): Promise<void> {
@@ -66,6 +71,11 @@ export class Screening {
   /** Says where the viewer is, again and again. */
   #begin(theatre: Theatre, playback: Playback, item: string): void {
     this.#playback = playback;
+    this.#told?.();
+    const { reporter } = this.#reporting;
+    this.#told = reporter
+      ? theatre.report(reporter, { playbackId: playback.playback_id, itemId: item })
+      : undefined;
     const tell = () => {
       this.#service.heartbeat(playback.playback_id, theatre.at).catch(() => undefined);
     };
@@ -85,6 +95,8 @@ export class Screening {
   async #end(theatre: Theatre): Promise<void> {
     clearInterval(this.#beat);
     theatre.video.onpause = null;
+    this.#told?.();
+    this.#told = undefined;
     const playback = this.#playback;
     this.#playback = undefined;
     if (playback) await this.#service.leave(playback.playback_id, theatre.at);

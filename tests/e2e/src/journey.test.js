@@ -77,6 +77,21 @@ async function post(path, form) {
   return { status: response.status, answer: await response.json() };
 }
 
+/** So many events have had a verdict. */
+async function count(verdict) {
+  const metrics = await (await fetch(`${stage.server.url}/metrics`)).text();
+  return Number(metrics.match(new RegExp(`kinora_events_total\\{verdict="${verdict}"\\} (\\d+)`))?.[1] ?? 0);
+}
+
+/** Waits until so many have. */
+async function events(verdict, least) {
+  const deadline = Date.now() + 60_000;
+  while ((await count(verdict)) < least) {
+    assert.ok(Date.now() < deadline, `${await count(verdict)} ${verdict} events`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 const time = (page) => page.evaluate(() => document.querySelector('video').currentTime);
 
 test('a wrong password is told of, and nothing else is shown', async () => {
@@ -110,6 +125,8 @@ test('sign in, choose a profile, find the film, watch, leave, and go on where it
   });
   await page.getByRole('link', { name: 'Kinora' }).click();
   await page.getByRole('heading', { name: 'Continue watching' }).waitFor();
+  // The title was opened, the film began, and it was left.
+  await events('accepted', 3);
 
   await page.locator('.shelf').first().getByRole('link', { name: /Test card/ }).click();
   await page.waitForFunction(() => document.querySelector('video').currentTime > 29.5);
@@ -129,6 +146,7 @@ test('sign in, choose a profile, find the film, watch, leave, and go on where it
   const requests = await stage.server.requests();
   const tokens = requests.filter(({ path }) => path.endsWith('/manifest.mpd'));
   assert.equal(tokens.length, 1);
+  assert.equal(await count('rejected'), 0);
   assert.ok(requests.some(({ path, status }) => /^\/t\/[^/]+\/library\/test-card\/.*\.m4s$/.test(path) && status < 300));
   assert.deepEqual(page.faults, []);
   await page.context().close();
