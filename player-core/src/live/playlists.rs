@@ -7,7 +7,8 @@ use crate::context::Context;
 use crate::drm;
 use crate::io::{MediaKind, RequestKind, Warning};
 use crate::manifest::hls::{
-    Deviation, HintKind, MediaPlaylist, PlaylistType, Reload, SegmentFormat, plain,
+    AlignedBy, Alignment, Deviation, HintKind, MediaPlaylist, PlaylistType, Reload, SegmentFormat,
+    plain,
 };
 use crate::presentation::{Presentation, Representation, Segment, SegmentIndex, Segments};
 use crate::requests::{Requests, Ticket, Wish};
@@ -85,8 +86,8 @@ impl Playlists {
         now: Timestamp,
     ) {
         playlist.requested(asked);
-        if let Some(by) = self.misplacement(presentation, &playlist) {
-            playlist.shift(by);
+        if let Some(alignment) = self.misplacement(presentation, &playlist) {
+            playlist.shift(alignment.shift);
         }
         let mut followed = Followed {
             key,
@@ -119,15 +120,19 @@ impl Playlists {
         }
     }
 
-    /// By how much a playlist is off from the others, if there are any.
+    /// By how much a playlist is off from the others, if there are any: by what they have in common, or else as if all
+    /// ended now.
     fn misplacement(
         &mut self,
         presentation: &mut Presentation,
         playlist: &MediaPlaylist,
-    ) -> Option<MediaTime> {
-        let (mut order, others): (Vec<usize>, Vec<usize>) =
-            (0..self.list.len()).partition(|&position| self.list[position].active);
-        order.extend(others);
+    ) -> Option<Alignment> {
+        let mut by_edge = None;
+        let mut order: Vec<usize> = (0..self.list.len()).collect();
+        order.sort_by_key(|&position| {
+            let one = &self.list[position];
+            core::cmp::Reverse((one.active, one.changed))
+        });
         for position in order {
             let other = &mut self.list[position];
             let (key, parked) = (other.key, !other.playlist.index.is_empty());
@@ -139,11 +144,13 @@ impl Playlists {
             if let Some(index) = &mut index {
                 core::mem::swap(*index, &mut other.playlist.index);
             }
-            if let Some(alignment) = alignment {
-                return Some(alignment.shift);
+            match alignment {
+                Some(Alignment { by: AlignedBy::Edge, .. }) => by_edge = by_edge.or(alignment),
+                Some(_) => return alignment,
+                None => {}
             }
         }
-        None
+        by_edge
     }
 
     /// A stream plays this one from now on, and no other of its kind. Whether it is kept up to date
@@ -341,14 +348,15 @@ impl Playlists {
         let index = index_mut(presentation, key)?;
         core::mem::swap(index, &mut one.playlist.index);
         let refreshed = answer.map(|(body, url)| one.playlist.refresh(body, url, asked));
-        let (mut changed, mut astray, mut incomplete) = (false, false, false);
+        let (mut changed, mut astray, mut incomplete) = (false, None, false);
         match refreshed {
             Some(Ok(refreshed)) => {
                 changed = refreshed.changed;
-                astray = matches!(
-                    refreshed.deviation,
-                    Some(Deviation::Missed { .. } | Deviation::Restarted { .. })
-                );
+                astray = match refreshed.deviation {
+                    Some(Deviation::Missed { from, to }) => Some(to.saturating_sub(from) + 1),
+                    Some(Deviation::Restarted { .. }) => Some(0),
+                    _ => None,
+                };
                 incomplete = matches!(refreshed.deviation, Some(Deviation::Incomplete { .. }));
                 cx.tell(&one.url, refreshed.warnings);
             }
@@ -362,7 +370,9 @@ impl Playlists {
                 // What was known of the edge is of before the break.
                 one.edges.clear();
             }
-            one.note_edge(cx.now);
+            if astray.is_none() {
+                one.note_edge(cx.now);
+            }
         }
         match &mut one.next {
             // There is news, only not in what was answered: the whole is asked for.
@@ -371,21 +381,37 @@ impl Playlists {
         }
         let index = index_mut(presentation, key)?;
         core::mem::swap(index, &mut one.playlist.index);
-        if astray {
-            self.realign(presentation, position);
+        if let Some(missed) = astray {
+            self.realign(presentation, position, missed, cx.now);
         }
         Some(key)
     }
 
-    /// What came after a break is put where the other playlists have it.
-    fn realign(&mut self, presentation: &mut Presentation, position: usize) {
+    /// What came after a break, in which so many segments came and went, is put where the other playlists have it; or
+    /// where it belongs by the clock.
+    fn realign(
+        &mut self,
+        presentation: &mut Presentation,
+        position: usize,
+        missed: u64,
+        now: Timestamp,
+    ) {
         let mut own = self.list.remove(position);
         if let Some(index) = index_mut(presentation, own.key) {
             core::mem::swap(index, &mut own.playlist.index);
         }
-        if let Some(by) = self.misplacement(presentation, &own.playlist) {
+        let alignment = self.misplacement(presentation, &own.playlist);
+        let sure = alignment.filter(|alignment| alignment.by != AlignedBy::Edge);
+        let shift = match (sure, own.edge(now)) {
+            (Some(alignment), _) => Some(alignment.shift),
+            // What has ended since did not go on with the clock.
+            (None, Some(edge)) if own.playlist.live => Some(own.past_break(edge, missed)),
+            (None, _) => alignment.map(|alignment| alignment.shift),
+        };
+        if let Some(by) = shift {
             own.playlist.shift(by);
         }
+        own.note_edge(now);
         if let Some(index) = index_mut(presentation, own.key) {
             core::mem::swap(index, &mut own.playlist.index);
         }
@@ -395,9 +421,7 @@ impl Playlists {
     /// Where the live edge is: where the playlist that is least far ends, going on with the clock.
     pub(super) fn edge(&self, now: Timestamp) -> Option<MediaTime> {
         let active = self.list.iter().filter(|one| one.active);
-        let offset = active.filter_map(|one| one.edges.iter().max().copied()).min()?;
-        let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);
-        Some(MediaTime::from_micros(now.saturating_add(offset)))
+        active.filter_map(|one| one.edge(now)).min()
     }
 
     /// From where to where media is there in every playlist that is played.
@@ -468,6 +492,24 @@ impl Playlists {
 }
 
 impl Followed {
+    /// Where its live edge is, going on with the clock.
+    fn edge(&self, now: Timestamp) -> Option<MediaTime> {
+        let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);
+        Some(MediaTime::from_micros(now.saturating_add(self.edges.iter().max().copied()?)))
+    }
+
+    /// By how much to shift it after a break: the segments that were missed are as long as the longest, unless the
+    /// clock says otherwise.
+    fn past_break(&self, edge: MediaTime, missed: u64) -> MediaTime {
+        let by_clock = edge - self.playlist.end();
+        let longest = self.playlist.target_duration;
+        let by_count = longest.times(i64::try_from(missed).unwrap_or(i64::MAX));
+        match (by_count - by_clock).abs() <= longest.times(2) {
+            true => by_count,
+            false => by_clock,
+        }
+    }
+
     fn note_edge(&mut self, now: Timestamp) {
         let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);
         if self.edges.len() == EDGES {

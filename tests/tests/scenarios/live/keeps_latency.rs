@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use kinora_core::io::{Event, LatencyStanding, MediaCommand, Warning};
+use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 
-use super::{Way, assert_nothing_twice, latency, live, playing, stalls, start, world, zero};
+use super::{
+    Way, assert_nothing_twice, errors, latency, live, playing, stalls, start, world, zero,
+};
 
 const LOW: [Way; 2] = [Way::LowLatencyHls, Way::Chunked];
 
@@ -122,4 +126,26 @@ fn each_reload_waits_for_the_part_that_comes_next() {
     // Two parts a second.
     assert!((50..75).contains(&reloads.len()), "{reloads:?}");
     assert!(reloads[0].0 > 250 && reloads.is_sorted(), "{reloads:?}");
+}
+
+/// Its playlist was last loaded when others were played; nothing that it lists now was listed then.
+#[test]
+fn a_quality_that_comes_back_is_where_the_others_are() {
+    for dated in [false, true] {
+        let broadcast = Broadcast { dated, audio_kbps: None, ..Way::Hls.broadcast() };
+        let url = broadcast.hls();
+        let mut world = world(broadcast, Network::constant(8_000));
+        world.act(&Action::Cap(Some(240)));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(10));
+        world.act(&Action::Cap(None));
+        world.run_for(Duration::from_secs(120));
+        let before = latency(&world, zero(&world, Way::Hls));
+        world.act(&Action::Cap(Some(240)));
+        world.run_for(Duration::from_secs(30));
+        let behind = latency(&world, zero(&world, Way::Hls));
+        assert!((behind - before).abs() < 2.0, "{dated}: {before}, then {behind} s behind");
+        assert_eq!(stalls(&world), 0, "{dated}");
+        assert!(errors(&world).is_empty(), "{dated}");
+    }
 }
