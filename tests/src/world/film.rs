@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 pub use sealed::Sealing;
 pub use transport::Carriage;
+pub(super) use transport::live_segment;
 
 use kinora_core::io::MediaKind;
 use kinora_core::time::{MediaTime, TimeRange};

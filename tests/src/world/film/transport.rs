@@ -1,6 +1,7 @@
 //! Films in MPEG-2 transport streams, as most of HLS once was: real packets, and frames that are only a size.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use kinora_cenc::{ContentKey, TransportCipher, segment};
 
@@ -133,7 +134,9 @@ impl Film {
         };
         let mut streams = Vec::new();
         if rendition.video {
-            let units = self.pictures(number, rendition, cipher);
+            let (start, duration) = self.segment(number, true);
+            let at = i64::from(start) + self.clock_of(number);
+            let units = pictures(at, duration.into(), self.size(number, rendition), cipher);
             streams.push(Stream { pid: 256, stream_type: named(AVC), units });
         }
         if let Some(kbps) = self.audio_kbps.filter(|_| muxed || !rendition.video) {
@@ -144,37 +147,6 @@ impl Film {
         streams
     }
 
-    /// Pictures, each shown two after it is decoded, the first a key frame.
-    fn pictures(
-        &self,
-        number: u32,
-        rendition: &Rendition,
-        cipher: Option<&TransportCipher>,
-    ) -> Vec<Unit> {
-        let (start, duration) = self.segment(number, true);
-        let count = u64::from(duration).div_ceil(PICTURE).max(1);
-        let size = self.size(number, rendition) / count;
-        let mut units = Vec::new();
-        for position in 0..count {
-            let mut unit = vec![if position == 0 { 0x65 } else { 0x41 }, 0x9a];
-            unit.resize((size as usize).saturating_sub(60).max(8), 0x55);
-            if let Some(cipher) = cipher {
-                cipher.encrypt_nal(&mut unit);
-                unit = escaped(&unit);
-            }
-            let data = match position {
-                0 => annex_b(&[&[9, 0xf0], SPS, PPS, &unit]),
-                _ => annex_b(&[&[9, 0xf0], &unit]),
-            };
-            let at = i64::from(start) + (position * PICTURE) as i64 + self.clock_of(number);
-            let pts = at.max(0) as u64 * TICKS + 2 * PICTURE * TICKS;
-            units.push(Unit { pts, dts: pts - 2 * PICTURE * TICKS, data });
-        }
-        units
-    }
-
-    /// Frames of sound that begin in a segment, of a stream that knows nothing of segments: with their times. It keeps
-    /// to the pictures, which are shown late.
     fn sound(
         &self,
         number: u32,
@@ -182,17 +154,8 @@ impl Film {
         cipher: Option<&TransportCipher>,
     ) -> Vec<(u64, Vec<u8>)> {
         let (start, duration) = self.segment(number, false);
-        let size = u64::from(kbps) * 125 * 1_024 / RATE;
-        let mut raw = vec![0x21; (size as usize).saturating_sub(7).max(4)];
-        if let Some(cipher) = cipher {
-            cipher.encrypt_frame(&mut raw);
-        }
-        let first = (u64::from(start) * RATE).div_ceil(1_024_000);
-        let end = (u64::from(start + duration) * RATE).div_ceil(1_024_000);
-        // A little sooner than the picture, as encoders do.
-        let clock = (self.clock_of(number) + 2 * PICTURE as i64 - EARLY) * TICKS as i64;
-        let stamp = |frame: u64| (frame * 1_024 * 1_000 * TICKS / RATE) as i64 + clock;
-        (first..end).map(|frame| (stamp(frame).max(0) as u64, adts(&raw))).collect()
+        let span = u64::from(start)..u64::from(start + duration);
+        sound(span, self.clock_of(number), kbps, cipher)
     }
 
     /// Sound in no container: a tag says when it begins.
@@ -210,4 +173,66 @@ impl Film {
         frames.iter().for_each(|(_, frame)| bytes.extend(frame));
         bytes
     }
+}
+
+/// A segment of a broadcast whose media time begins at so many milliseconds.
+pub(in crate::world) fn live_segment(
+    begins: u64,
+    duration: u64,
+    video: bool,
+    kbps: u32,
+) -> Vec<u8> {
+    let stream = if video {
+        let units = pictures(begins as i64, duration, u64::from(kbps) * duration / 8, None);
+        Stream { pid: 256, stream_type: AVC, units }
+    } else {
+        let frames = sound(begins..begins + duration, 0, kbps, None).into_iter();
+        let units = frames.map(|(pts, data)| Unit { pts, dts: pts, data }).collect();
+        Stream { pid: 257, stream_type: AAC, units }
+    };
+    Muxer::default().segment(&[stream])
+}
+
+/// Pictures from `at` on, in milliseconds, of so many bytes in all: each shown two after it is decoded, the first a key
+/// frame.
+fn pictures(at: i64, duration: u64, bytes: u64, cipher: Option<&TransportCipher>) -> Vec<Unit> {
+    let count = duration.div_ceil(PICTURE).max(1);
+    let size = bytes / count;
+    let mut units = Vec::new();
+    for position in 0..count {
+        let mut unit = vec![if position == 0 { 0x65 } else { 0x41 }, 0x9a];
+        unit.resize((size as usize).saturating_sub(60).max(8), 0x55);
+        if let Some(cipher) = cipher {
+            cipher.encrypt_nal(&mut unit);
+            unit = escaped(&unit);
+        }
+        let data = match position {
+            0 => annex_b(&[&[9, 0xf0], SPS, PPS, &unit]),
+            _ => annex_b(&[&[9, 0xf0], &unit]),
+        };
+        let dts = (at + (position * PICTURE) as i64).max(0) as u64 * TICKS;
+        units.push(Unit { pts: dts + 2 * PICTURE * TICKS, dts, data });
+    }
+    units
+}
+
+/// Frames of sound that begin in a span of milliseconds, of a stream that knows nothing of segments: with their times on
+/// a clock that shows so much more. It keeps to the pictures, which are shown late.
+fn sound(
+    span: Range<u64>,
+    clock: i64,
+    kbps: u32,
+    cipher: Option<&TransportCipher>,
+) -> Vec<(u64, Vec<u8>)> {
+    let size = u64::from(kbps) * 125 * 1_024 / RATE;
+    let mut raw = vec![0x21; (size as usize).saturating_sub(7).max(4)];
+    if let Some(cipher) = cipher {
+        cipher.encrypt_frame(&mut raw);
+    }
+    let first = (span.start * RATE).div_ceil(1_024_000);
+    let end = (span.end * RATE).div_ceil(1_024_000);
+    // A little sooner than the picture, as encoders do.
+    let clock = (clock + 2 * PICTURE as i64 - EARLY) * TICKS as i64;
+    let stamp = |frame: u64| (frame * 1_024 * 1_000 * TICKS / RATE) as i64 + clock;
+    (first..end).map(|frame| (stamp(frame).max(0) as u64, adts(&raw))).collect()
 }

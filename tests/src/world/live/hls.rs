@@ -86,9 +86,10 @@ impl Broadcast {
         let from = if skip && skipped > 0 { first + skipped } else { first };
         if from > first {
             let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
-        } else {
+        } else if !self.transport {
             text += "#EXT-X-MAP:URI=\"init.mp4\"\n";
         }
+        let extension = if self.transport { "ts" } else { "m4s" };
         for segment in from..complete + u64::from(self.part_ms.is_some() && !over) {
             if self.break_every.is_some_and(|every| segment % every == 0 && segment > 0) {
                 text += "#EXT-X-DISCONTINUITY\n";
@@ -112,7 +113,8 @@ impl Broadcast {
                 }
             }
             if segment < complete {
-                let _ = write!(text, "#EXTINF:{},\n{segment}.m4s\n", seconds(self.segment_ms));
+                let length = seconds(self.segment_ms);
+                let _ = write!(text, "#EXTINF:{length},\n{segment}.{extension}\n");
             }
         }
         if over {

@@ -14,6 +14,7 @@ use kinora_core::time::{Timestamp, WallTime};
 
 use super::boxes::{Track, init_segment, media_segment};
 use super::content::Resource;
+use super::film::live_segment;
 
 pub use dash::Addressing;
 
@@ -58,6 +59,8 @@ pub struct Broadcast {
     pub stale: Option<(u64, u64)>,
     /// When it ends, in milliseconds of the world.
     pub ends_ms: Option<u64>,
+    /// HLS is in transport streams; it has no parts then.
+    pub transport: bool,
     /// HLS playlists say that they only grow.
     pub event: bool,
     /// How often each URL was answered with media, for tests that count.
@@ -83,6 +86,7 @@ impl Default for Broadcast {
             patches: false,
             stale: None,
             ends_ms: None,
+            transport: false,
             event: false,
             served: BTreeMap::new(),
         }
@@ -215,7 +219,10 @@ impl Broadcast {
                         }))
                     }
                     file => {
-                        let reply = self.media(file, kbps, moment);
+                        let reply = match file.strip_suffix(".ts") {
+                            Some(number) => self.transport(number, kbps, video, moment),
+                            None => self.media(file, kbps, moment),
+                        };
                         if reply.status == 200 {
                             *self.served.entry(request.url.clone()).or_default() += 1;
                         }
@@ -262,6 +269,18 @@ impl Broadcast {
             }
             _ => missing(),
         }
+    }
+
+    /// A segment in a transport stream.
+    fn transport(&self, number: &str, kbps: u32, video: bool, moment: u64) -> Reply {
+        let Ok(segment) = number.parse::<u64>() else { return missing() };
+        // There when the other is.
+        if self.media(number, kbps, moment).status != 200 {
+            return missing();
+        }
+        let (_, begins) = self.timestamps(segment);
+        let bytes = live_segment(begins, self.segment_ms, video, kbps);
+        reply(200, Resource::new("video/mp2t", bytes))
     }
 
     /// A segment of chunks, each there when it is made.
