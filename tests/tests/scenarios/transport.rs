@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kinora_core::error::ErrorCode;
 use kinora_core::io::{
-    AppendBody, BodyHandling, Input, MediaCommand, MediaKind, Output, RequestKind,
+    AppendBody, BodyHandling, Input, MediaCommand, MediaKind, Output, RequestKind, Source,
 };
 use kinora_core::time::MediaTime;
 use kinora_tests::mpegts::{Muxer, Stream, Unit, annex_b};
@@ -12,6 +12,7 @@ use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film, Origin};
 use kinora_tests::world::film::{Carriage, Codec, Part, Sealing};
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 
 use super::sealed::assert_replays;
 use super::{
@@ -195,6 +196,24 @@ fn a_viewer_may_go_anywhere() {
         }
         world.run_to_end(Duration::from_secs(60));
         assert!(fatal(&world).is_none());
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn a_viewer_may_go_back_to_before_the_clock_turned_over() {
+    let film = Film { media_start: 95_438, ..film() };
+    for carriage in [MUXED, APART] {
+        let origin = film.publish_transport(BASE, carriage);
+        let mut world = world_of(origin, Network::constant(4_000));
+        let start = Some(seconds(16.0));
+        world.act(&Action::Load(Source { url: hls(), format: None, start }));
+        world.run_for(Duration::from_secs(4));
+        world.input(Input::Seek(seconds(1.0)));
+        world.run_to_end(Duration::from_secs(60));
+        assert!(fatal(&world).is_none(), "{:?}", fatal(&world));
+        let [range] = world.element.buffered(MediaKind::Video).try_into().expect("no hole");
+        assert!(range.start <= seconds(1.0) && range.end > seconds(23.9));
         assert_replays(&world);
     }
 }
