@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kinora_core::Config;
 use kinora_core::error::ErrorCode;
-use kinora_core::io::{Event, MediaKind, Warning};
+use kinora_core::io::{Event, MediaCommand, MediaKind, Warning};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::World;
 use kinora_tests::world::content::Film;
@@ -110,4 +110,27 @@ fn what_a_full_buffer_drops_ahead_is_fetched_again() {
     }
     assert_eq!(world.player.state().totals.stalls, 0);
     assert!(world.element.position > MediaTime::from_secs(28), "{:?}", world.element.position);
+}
+
+#[test]
+fn a_seek_to_what_is_being_removed_fetches_it_again() {
+    let film = Film { seconds: 120, ..Film::default() };
+    let mut config = Config::default();
+    config.buffer.back = Duration::from_secs(5);
+    let mut world = World::new(config, film.publish(BASE), Network::constant(8_000));
+    world.element.remember = true;
+    world.load(&hls());
+    let removed = |world: &World| {
+        world.element.commands.iter().find_map(|command| match command {
+            MediaCommand::Remove { range, .. } => Some(*range),
+            _ => None,
+        })
+    };
+    world.run_until("a removal", Duration::from_secs(60), |world| removed(world).is_some());
+    let range = removed(&world).expect("a removal");
+    let middle = range.start + MediaTime::from_flicks(range.duration().flicks() / 2);
+    world.act(&Action::Seek(middle));
+    world.run_for(Duration::from_secs(15));
+    let moved = world.element.position - middle;
+    assert!(moved > MediaTime::from_secs(12), "{moved} s");
 }
