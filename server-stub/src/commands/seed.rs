@@ -8,7 +8,7 @@ use kinora_server::{
     roles::Data,
     seed::{self, Options, Seeded},
     storage::catalogue::Media,
-    web::text::{Email, Region},
+    web::text::{Email, Region, Slug},
 };
 use std::io::Write;
 
@@ -49,6 +49,9 @@ pub(crate) struct Seed {
     /// {"duration_seconds": 596, "package": "big-buck-bunny"}
     #[arg(long, value_name = "JSON", value_parser = media)]
     media: Option<Media>,
+    /// A title of the catalogue that the household has on its lists besides; repeatable
+    #[arg(long = "list", value_name = "TITLE")]
+    listed: Vec<Slug>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -76,6 +79,7 @@ impl Seed {
             viewers: self.viewers,
             seed: self.seed,
             media: self.media,
+            listed: self.listed,
             now: Clock::default().now(),
         };
         let seeded = seed::seed(&Data::new(&self.data.path), &options).await?;

@@ -21,7 +21,7 @@ use crate::{
         history::{Position, Rating},
         sqlite::{SqliteAccounts, SqliteCatalogue, SqliteHistory},
     },
-    web::text::Email,
+    web::text::{Email, Slug},
 };
 
 /// What to seed with.
@@ -41,6 +41,8 @@ pub struct Options {
     pub seed: u64,
     /// What every title plays that has nothing of its own to play.
     pub media: Option<Media>,
+    /// Titles of the catalogue that the household has on its lists besides; the last one comes first.
+    pub listed: Vec<Slug>,
     /// The time.
     pub now: UnixTime,
 }
@@ -85,6 +87,15 @@ pub async fn seed(data: &Data, options: &Options) -> Result<Seeded> {
     let profiles = household(&accounts, options).await?;
     let history = SqliteHistory::open(directory).await?;
     remember(&history, &titles, &profiles, options.now).await?;
+    for title in &options.listed {
+        if catalogue.draft(title.as_str()).await?.is_none() {
+            let reason = format!("there is no title {:?}", title.as_str());
+            return Err(Error::Option { flag: "--list", reason });
+        }
+        for (_, profile) in &profiles {
+            history.list(profile, title.as_str(), 500).await?;
+        }
+    }
     let log = data.event_log().await?;
     let mut events = 0;
     for batch in audience::watched(&titles, options).chunks(1000) {
@@ -251,17 +262,22 @@ mod tests {
             viewers: 60,
             seed: 7,
             media: Some(serde_json::from_value(media).unwrap()),
+            listed: vec!["metropolis".parse().unwrap(), "the-kid".parse().unwrap()],
             now: UnixTime(2_000_000_000),
         };
         let first = seed(&data, &options).await.unwrap();
         assert!(first.events > 300, "{first:?}");
         let history = SqliteHistory::open(directory.path()).await.unwrap();
         let grown_up = &first.profiles[0].1;
+        let listed = history.listed(grown_up).await.unwrap();
+        assert_eq!(listed[..2], ["the-kid", "metropolis"]);
         let mut watched = history.position(grown_up, "the-gold-rush").await.unwrap().unwrap();
         assert_eq!((watched.seconds, watched.finished), (360, false));
         (watched.seconds, watched.at) = (500, options.now.plus(10));
         history.set_position(grown_up, &watched).await.unwrap();
         let later = Options { now: options.now.plus(1000), ..options };
+        let nonsense = Options { listed: vec!["nothing".parse().unwrap()], ..later.clone() };
+        assert!(matches!(seed(&data, &nonsense).await, Err(Error::Option { flag: "--list", .. })));
         let again = seed(&data, &later).await.unwrap();
         assert_eq!((again.events, &again.profiles), (0, &first.profiles));
         let stays = history.position(grown_up, "the-gold-rush").await.unwrap().unwrap();

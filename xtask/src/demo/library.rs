@@ -67,7 +67,8 @@ impl Library {
             if own {
                 library.scenes(workspace, film, again)?;
             }
-            library.seed(workspace, item)?;
+            let listed: &[&str] = if own { &[SERIES, item] } else { &[item] };
+            library.seed(workspace, item, listed)?;
         }
         Ok(library)
     }
@@ -117,7 +118,8 @@ impl Library {
         Ok(())
     }
 
-    fn seed(&self, workspace: &Workspace, item: &str) -> Result<()> {
+    /// A household that has what this is about on its list, among films that all play the same.
+    fn seed(&self, workspace: &Workspace, item: &str, listed: &[&str]) -> Result<()> {
         let summary = fs::read_to_string(self.film.join("package.json"))?;
         let summary: serde_json::Value = serde_json::from_str(&summary)?;
         let seconds = summary.get("duration").and_then(serde_json::Value::as_f64).unwrap_or(1.0);
@@ -127,6 +129,9 @@ impl Library {
         let mut command = workspace.command(workspace.binary(SERVER));
         command.arg("seed").arg("--data").arg(&self.data);
         command.args(["--email", EMAIL, "--password", PASSWORD, "--media", &media.to_string()]);
+        for title in listed {
+            command.args(["--list", title]);
+        }
         process::run(workspace, "seed a household and an audience", &mut command)
     }
 }
