@@ -344,16 +344,21 @@ impl Stream {
 
     /// End of the known media of this stream.
     pub(crate) fn known_end(&self, presentation: &Presentation) -> Option<MediaTime> {
-        let ends_in = |(period, set): (usize, &Option<usize>)| {
-            let set = presentation.periods.get(period)?.sets.get((*set)?)?;
-            let ends = set.representations.iter().filter_map(|one| match &one.segments {
-                Segments::Known(index) if !index.is_empty() => Some(index.end()),
+        for (period, set) in self.sets.iter().enumerate().rev() {
+            let Some(set) = *set else { continue };
+            let set = presentation.periods.get(period)?.sets.get(set)?;
+            let known = set.representations.iter().filter_map(|one| match &one.segments {
+                Segments::Known(index) => Some(index),
                 _ => None,
             });
-            // Of what was live, those that do not play may be known as they were long ago.
-            ends.max()
-        };
-        self.sets.iter().enumerate().rev().find_map(ends_in)
+            // Of what was live, those that do not play may be known as they were long ago. What was announced, and has no
+            // segments, ends where the period before does.
+            match known.max_by_key(|index| index.end()) {
+                Some(index) if index.is_empty() => {}
+                index => return index.map(|index| index.end()),
+            }
+        }
+        None
     }
 
     /// Where the media ends that the platform has been given, or is about to be.

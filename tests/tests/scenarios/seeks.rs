@@ -5,7 +5,9 @@ use std::time::Duration;
 use kinora_core::io::{Event, Input, MediaKind};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::content::Film;
+use kinora_tests::world::film::{Addressing, Codec, Part};
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
 
 use super::{dash, hls, world};
@@ -110,4 +112,18 @@ fn before_the_manifest_has_come() {
     assert_eq!(world.requests_for("/0.m4s"), 0);
     let first = world.element.buffered(MediaKind::Video).first().map(|range| range.start);
     assert_eq!(first, Some(seconds(120)));
+}
+
+/// What a later period holds is not known before its index is there.
+#[test]
+fn a_seek_into_a_period_whose_index_is_yet_to_come_goes_there() {
+    let parts = vec![Part { segment: 30, media_start: 0, codec: Codec::Avc }];
+    let film = Film { seconds: 180, parts, addressing: Addressing::OneFile, ..Film::default() };
+    let mut world = world(&film, Network::constant(8_000));
+    world.load(&dash());
+    world.run_for(Duration::from_secs(5));
+    let at = MediaTime::from_secs(150);
+    world.act(&Action::Seek(at));
+    world.run_for(Duration::from_secs(10));
+    assert!(world.element.position > at + MediaTime::from_secs(8), "{:?}", world.element.position);
 }
