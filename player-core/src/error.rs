@@ -207,6 +207,18 @@ impl Error {
         }
     }
 
+    /// Whether the same request may be answered otherwise soon.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Network { .. }
+            | Self::Interrupted { .. }
+            | Self::Stalled { .. }
+            | Self::TooSlow { .. } => true,
+            Self::HttpStatus { status, .. } => is_passing(*status),
+            _ => false,
+        }
+    }
+
     /// As apps see it: `Fatal` ends playback, `Recoverable` was survived.
     pub fn to_player_error(&self, severity: Severity) -> PlayerError {
         let code = self.code();
@@ -442,6 +454,11 @@ codes! {
     InvalidArgument = "INVALID_ARGUMENT", Player;
     /// The player itself failed, or could not be started on this platform.
     Internal = "INTERNAL", Player;
+}
+
+/// Whether a server that answers so may answer otherwise soon (RFC 9110 §15).
+pub(crate) const fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599)
 }
 
 #[cfg(test)]

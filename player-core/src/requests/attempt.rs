@@ -8,7 +8,7 @@ use super::origins::{OriginId, Trial};
 use super::wish::{Outcome, Ticket, Transferred, Wish};
 use crate::config::RetryConfig;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, is_passing};
 use crate::io::{BodyHandling, RequestId, RequestKind, ResponseHead};
 use crate::media;
 use crate::telemetry::{RequestState, TimerReason};
@@ -295,11 +295,6 @@ impl Attempt {
             attempt: self.trial.attempts + 1,
         }
     }
-}
-
-/// Whether a server that answers so may answer otherwise soon (RFC 9110 §15).
-const fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500..=599)
 }
 
 /// The most a delivered body may hold. Media bodies stay with the host, which bounds them.

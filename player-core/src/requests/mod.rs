@@ -332,6 +332,7 @@ impl Requests {
         let places = wish.places.len() as u32;
         let spent = trial.attempts >= budget.attempts.saturating_add(places - 1);
         let pick = self.origins.pick(&wish, &mut trial, now);
+        let untried = pick.as_ref().is_some_and(|pick| pick.fresh);
         let due = pick.map(|pick| {
             let mut due = now;
             if !pick.fresh {
@@ -342,7 +343,7 @@ impl Requests {
         });
         let detour = wish.detour && self.origins.all_penalised(&wish, now);
         let due = match due {
-            _ if detour => return Some(Outcome::Failed { ticket, error }),
+            _ if detour || wish.once && !untried => return Some(Outcome::Failed { ticket, error }),
             // While the playhead has not got there, it is not too late.
             Some(due)
                 if (!spent || !wish.alternative && (wish.patient || now < missed_from))

@@ -33,6 +33,8 @@ pub(crate) struct Wish {
     pub(crate) facts: Option<Box<Facts>>,
     /// Whoever wishes knows another place, and turns to it if all of these are penalised.
     pub(crate) detour: bool,
+    /// It was insisted on before: one attempt at each place is enough.
+    pub(crate) once: bool,
     /// It is encrypted as a whole: the player decrypts it, and the session log holds what that gave in its place.
     pub(crate) sealed: bool,
     /// Header fields of its own.
@@ -66,6 +68,7 @@ impl Wish {
             alternative: false,
             facts: None,
             detour: false,
+            once: false,
             sealed: false,
             headers: Vec::new(),
             post: None,

@@ -164,10 +164,15 @@ impl Stream {
             self.setbacks = Setbacks::default();
             return Ok(());
         }
+        // What is late is there in a moment; a network that is gone has been insisted on already.
+        let pause = match error.is_passing() {
+            true => MISSING_PAUSE.max(segment.duration.to_duration() / 2),
+            false => MISSING_PAUSE,
+        };
         if self.missing > 1 && self.fail(world, key, error).is_err() {
             self.setbacks = Setbacks::default();
         }
-        let at = world.cx.now + MISSING_PAUSE * self.missing;
+        let at = world.cx.now + pause * self.missing;
         self.wait = Some(TimerState { reason: TimerReason::Availability, at });
         Ok(())
     }

@@ -156,6 +156,7 @@ impl Stream {
             alternative: target != Target::Next || self.has_alternative(world.presentation, key),
             facts: self.facts(world, key, index, &segment),
             detour,
+            once: self.missing > 0,
             hold: growing,
             ..Wish::new(RequestKind::Segment(self.kind), places)
         };
