@@ -26,8 +26,7 @@ fn published_rules_give_their_known_figures() {
                 let outcome = play(&movie, &set.trace(file), player, &options).outcome(&movie);
                 let known: Outcome = serde_json::from_value(figures.clone()).unwrap();
                 let worst = difference(&outcome, &known);
-                // Start-up was reconstructed from figures rounded to six places.
-                if worst > 2e-6 {
+                if worst > 1e-6 {
                     let entry = deviations.entry((set.name, rule.name)).or_default();
                     entry.0 += 1;
                     entry.1 = entry.1.max(worst);
