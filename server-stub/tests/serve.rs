@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 /// A server over a directory with a manifest, a segment of 100 000 bytes, and a page.
 struct Server {
-    _directory: TempDir,
+    directory: TempDir,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     done: JoinHandle<bool>,
@@ -68,7 +68,7 @@ impl Server {
             let _ = stopped.await;
         };
         let done = tokio::spawn(http::serve(listener, router, stopped, Duration::from_secs(20)));
-        Self { _directory: directory, address, stop, done, client: client().build().unwrap() }
+        Self { directory, address, stop, done, client: client().build().unwrap() }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -174,6 +174,15 @@ async fn a_range_of_what_has_changed_is_the_whole_of_what_it_is_now() {
     let again = again.send().await.unwrap();
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
     assert_eq!(header_of(&again, header::ETAG), etag);
+
+    std::fs::write(server.directory.path().join("video/seg-1.m4s"), "another").unwrap();
+    let request = server
+        .get("/video/seg-1.m4s")
+        .header(header::RANGE, "bytes=0-9")
+        .header(header::IF_RANGE, &etag);
+    let changed = request.send().await.unwrap();
+    assert_eq!(changed.status(), StatusCode::OK);
+    assert_eq!(changed.text().await.unwrap(), "another");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Which paths may be asked for at all.
 
 use axum::http::StatusCode;
+use std::path::{Component, Path, PathBuf};
 
 /// Longer paths name nothing that is served.
 const MAX_LENGTH: usize = 2048;
@@ -61,6 +62,19 @@ pub fn check(path: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The file in a directory that a request's path names, if it passes [`check`].
+pub(super) fn within(directory: &Path, path: &str) -> Option<PathBuf> {
+    check(path).ok()?;
+    let mut file = directory.to_owned();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        let part = String::from_utf8(decode(part).ok()?).ok()?;
+        // Some platforms have names that lead elsewhere, such as those of drives.
+        let plain = Path::new(&part).components().all(|one| matches!(one, Component::Normal(_)));
+        file.push(Some(part).filter(|_| plain)?);
+    }
+    Some(file)
+}
+
 fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
     let mut bytes = part.bytes();
     let mut decoded = Vec::with_capacity(part.len());
@@ -106,5 +120,14 @@ mod tests {
             assert_eq!(check(path), Err(refusal), "{path}");
         }
         assert_eq!(check(&"/a".repeat(2000)), Err(Refusal::TooLong));
+    }
+
+    #[test]
+    fn a_path_names_a_file_in_the_directory_and_nowhere_else() {
+        let file = |path| within(Path::new("/films"), path);
+        assert_eq!(file("/na%C3%AFve%20film//1.m4s"), Some("/films/naïve film/1.m4s".into()));
+        assert_eq!(file("/"), Some("/films/".into()));
+        assert_eq!(file("/%2e%2e/etc/passwd"), None);
+        assert_eq!(file("/a%2fb"), None);
     }
 }
