@@ -13,7 +13,7 @@ use std::time::Duration;
 use kinora_native::telemetry::{
     Interaction, ReportedPlayback, Reporter, ReporterOptions, StaticToken,
 };
-use kinora_native::{MediaTime, Player};
+use kinora_native::{Event, MediaTime, Options, Player};
 use kinora_server::auth;
 use kinora_server::clock::{Clock, UnixTime};
 use kinora_server::roles::{Data, Role};
@@ -23,8 +23,9 @@ use kinora_server::web::{Limits, Service, metrics::Metrics};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 const NOW: UnixTime = UnixTime(2_000_000_000);
 const EMAIL: &str = "ada@example.org";
@@ -126,6 +127,8 @@ enum State {
 struct Way {
     address: String,
     state: Arc<AtomicU8>,
+    /// Changes whenever something of an answer has come by.
+    answered: watch::Sender<()>,
 }
 
 impl Way {
@@ -134,21 +137,35 @@ impl Way {
         let address = listener.local_addr().unwrap().to_string();
         let state = Arc::new(AtomicU8::new(State::Open as u8));
         let now = Arc::clone(&state);
+        let answered = watch::Sender::new(());
+        let tell = answered.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (server, now) = (server.clone(), now.load(Ordering::SeqCst));
-                tokio::spawn(pass(client, server, now));
+                tokio::spawn(pass(client, server, now, tell.clone()));
             }
         });
-        Self { address, state }
+        Self { address, state, answered }
     }
 
     fn becomes(&self, state: State) {
         self.state.store(state as u8, Ordering::SeqCst);
     }
+
+    /// Waits for an answer after which that many events of a verdict have been counted.
+    async fn until(&self, world: &World, verdict: &str, count: u64) {
+        let mut answered = self.answered.subscribe();
+        let patience = async {
+            while world.counted(verdict).await < count {
+                answered.changed().await.unwrap();
+            }
+        };
+        let patience = tokio::time::timeout(Duration::from_secs(60), patience).await;
+        assert!(patience.is_ok(), "{count} {verdict} events did not come in time");
+    }
 }
 
-async fn pass(mut client: TcpStream, server: String, state: u8) {
+async fn pass(mut client: TcpStream, server: String, state: u8, answered: watch::Sender<()>) {
     if state == State::Down as u8 {
         return;
     }
@@ -168,30 +185,22 @@ async fn pass(mut client: TcpStream, server: String, state: u8) {
             }
         }
     }
-    // Whoever hangs up first has had enough.
-    let _ = copy_bidirectional(&mut client, &mut server).await;
-}
-
-/// Waits for what is about to be.
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let patience = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    let (mut from, mut to) = server.split();
+    let (mut asks, mut hears) = client.split();
+    let answers = async {
+        let mut answer = vec![0; 64 << 10];
+        while let Ok(read @ 1..) = from.read(&mut answer).await {
+            if hears.write_all(&answer[..read]).await.is_err() {
+                return;
+            }
+            answered.send_replace(());
         }
     };
-    let patience = tokio::time::timeout(Duration::from_secs(60), patience).await;
-    assert!(patience.is_ok(), "{what}: it did not come in time");
-}
-
-/// Plays the test film.
-async fn plays() -> Player {
-    let player = Player::start(common::url(), common::options(&common::film())).unwrap();
-    player.play().await;
-    player
-}
-
-async fn is_past(player: &Player, position: MediaTime) -> bool {
-    player.state().await.is_some_and(|snapshot| snapshot.state.position >= position)
+    // Whoever hangs up first has had enough.
+    tokio::select! {
+        _ = tokio::io::copy(&mut asks, &mut to) => {}
+        () = answers => {}
+    }
 }
 
 fn playback() -> ReportedPlayback {
@@ -202,18 +211,21 @@ fn playback() -> ReportedPlayback {
 async fn a_playback_is_told_of_and_moves_what_is_watched_on() {
     let world = World::new().await;
     let reporter = world.reporter("ada", None);
-    let player = plays().await;
+    let start = Some(MediaTime::from_secs(4));
+    let options = Options { start, ..common::options(&common::film()) };
+    let mut player = Player::start(common::url(), options).unwrap();
     let watching = reporter.watch(&player, playback());
-    until("it plays", || is_past(&player, MediaTime::from_millis(1600))).await;
+    player.play().await;
+    while player.next_event().await.expect("it plays") != Event::Playing {}
     drop(watching);
+    // Started, perhaps other qualities, left: nothing of it refused.
+    world.way.until(&world, "accepted", 2).await;
     player.stop().await;
-    // Started, perhaps other qualities, ended: nothing of it refused.
-    until("it is told of", async || world.counted("accepted").await >= 2).await;
     reporter.close().await;
     assert_eq!((world.counted("rejected").await, world.counted("duplicate").await), (0, 0));
     let begun = world.ask(Method::GET, "/v1/continue-watching", None).await;
     assert_eq!(begun[0]["item_id"], "film");
-    assert!((1..8).contains(&begun[0]["position_seconds"].as_u64().unwrap()), "{begun}");
+    assert_eq!(begun[0]["position_seconds"], 4, "{begun}");
     let metrics = format!("{}/metrics", world.base);
     let metrics = world.client.get(metrics).send().await.unwrap().text().await.unwrap();
     let started = "kinora_playback_startup_seconds_count{platform=\"terminal\"} 1";
@@ -232,7 +244,7 @@ async fn what_happens_while_the_service_is_away_arrives_when_it_is_back() {
     assert_eq!(world.counted("accepted").await, 0);
     world.way.becomes(State::Open);
     // Nobody asks for it: it tries again by itself.
-    until("they arrive", async || world.counted("accepted").await == 3).await;
+    world.way.until(&world, "accepted", 3).await;
     reporter.close().await;
     assert_eq!((world.counted("accepted").await, world.counted("duplicate").await), (3, 0));
 }
@@ -246,7 +258,7 @@ async fn what_arrived_without_an_answer_is_sent_again_and_counted_once() {
     reporter.flush().await;
     assert_eq!(world.counted("accepted").await, 1);
     world.way.becomes(State::Open);
-    until("it is sent again", async || world.counted("duplicate").await == 1).await;
+    world.way.until(&world, "duplicate", 1).await;
     reporter.close().await;
     assert_eq!((world.counted("accepted").await, world.counted("duplicate").await), (1, 1));
 }

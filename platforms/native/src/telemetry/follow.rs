@@ -62,14 +62,23 @@ impl Follow {
                     Err(RecvError::Closed) => return,
                 },
                 _ = looks.tick() => {
-                    let Some(snapshot) = self.observer.state().await else { return };
-                    let (status, position) = (snapshot.state.status, snapshot.state.position);
-                    self.shared.with(|journal, at| journal.look(self.id, status, position, at));
+                    if self.look().await.is_none() {
+                        return;
+                    }
                 }
-                _ = &mut stopped => return,
-                _ = closing.changed() => return,
+                _ = &mut stopped => break,
+                _ = closing.changed() => break,
             }
         }
+        // Where it is left is where it is resumed.
+        self.look().await;
+    }
+
+    /// None once the player is gone.
+    async fn look(&self) -> Option<()> {
+        let state = self.observer.state().await?.state;
+        self.shared.with(|journal, at| journal.look(self.id, state.status, state.position, at));
+        Some(())
     }
 
     /// What has been told by now was told before the end.
