@@ -7,18 +7,21 @@
 mod found;
 mod json;
 mod segments;
+mod session;
 mod system;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use found::in_init;
+pub(crate) use found::{in_fragment, in_init};
 pub(crate) use segments::Decrypted;
+pub(crate) use session::Access;
 
 use core::time::Duration;
 
 use kinora_cenc::{TransportCipher, segment};
 
 use self::segments::SegmentKeys;
+use self::session::{Session, Stage, needed};
 use self::system::{Family, decryptable};
 use crate::context::Context;
 use crate::error::{Error, Severity};
@@ -27,27 +30,16 @@ use crate::io::{
     Warning,
 };
 use crate::presentation::{KeyId, Presentation, Protection, Segments};
-use crate::requests::{Outcome, Requests, Ticket, Wish};
+use crate::requests::{Outcome, Requests, Wish};
 use crate::telemetry::{TimerReason, TimerState};
-use crate::time::Timestamp;
 
 /// Types that a key system is asked about, of each kind.
 const MOST_TYPES: usize = 4;
-/// Key sessions at once: what one presentation needs many times over.
-const MOST_SESSIONS: usize = 256;
+/// Key sessions at once: what one presentation needs many times over. Where keys change for ever, that which was
+/// needed longest ago is closed for the next.
+const MOST_SESSIONS: usize = 64;
 /// A renewal that failed is tried again after so long, as long as the keys may be used.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
-
-/// What may be done with content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// It can be played.
-    Granted,
-    /// It is not known yet.
-    Pending,
-    /// It cannot be played.
-    Denied,
-}
 
 /// The keys of one presentation.
 #[derive(Debug, Default)]
@@ -70,38 +62,6 @@ enum System {
         family: Family,
     },
     Failed(Error),
-}
-
-/// A key set, and the session that is to hold it.
-#[derive(Debug)]
-struct Session {
-    id: KeySessionId,
-    ids: Vec<KeyId>,
-    protection: Protection,
-    /// The same, and what its media said of it.
-    known: Protection,
-    stage: Stage,
-    /// What the key system asked with last.
-    message: Vec<u8>,
-    license: Option<Ticket>,
-    /// It is no licence that was asked for, but the key itself.
-    bare: bool,
-    statuses: Vec<KeyState>,
-    denied: Option<Error>,
-    renew_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// For an initialisation segment to name the keys.
-    Unnamed,
-    /// For the key system to be open, or to ask.
-    Waiting,
-    /// For a licence, the first or a later one.
-    Licensing,
-    /// For the key system to take it.
-    Updating,
-    Licensed,
 }
 
 impl Keys {
@@ -132,10 +92,17 @@ impl Keys {
             self.need(cx, requests, protection);
         }
         for representation in sets().flat_map(|set| &set.representations) {
-            if let Some(protection) = &representation.protection {
-                self.need_session(cx, protection);
-            } else if let Segments::Known(index) = &representation.segments {
-                index.keys().iter().for_each(|protection| self.need_session(cx, protection));
+            let named = match (&representation.protection, &representation.segments) {
+                (Some(protection), _) => core::slice::from_ref(&**protection),
+                (None, Segments::Known(index)) => index.keys(),
+                _ => &[],
+            };
+            for protection in named {
+                let new = decryptable(protection) && self.position(protection).is_none();
+                // What comes later is asked for then.
+                if new && self.sessions.len() < MOST_SESSIONS {
+                    self.add_session(cx, protection);
+                }
             }
         }
     }
@@ -149,17 +116,43 @@ impl Keys {
     ) {
         match segments::key_url(protection) {
             Some(url) => self.segments.need(cx, requests, url),
-            None => self.need_session(cx, protection),
+            None if decryptable(protection) => self.need_session(cx, requests, protection),
+            None => {}
         }
     }
 
-    fn need_session(&mut self, cx: &mut Context<'_>, protection: &Protection) {
-        if !decryptable(protection) || self.session(protection).is_some() {
+    fn need_session(
+        &mut self,
+        cx: &mut Context<'_>,
+        requests: &mut Requests,
+        protection: &Protection,
+    ) {
+        if let Some(position) = self.position(protection) {
+            self.sessions[position].needed_at = cx.now;
+            self.inform(cx, position, protection);
             return;
         }
         if self.sessions.len() >= MOST_SESSIONS {
-            return;
+            self.let_go(cx, requests);
         }
+        self.add_session(cx, protection);
+    }
+
+    /// Closes the session whose keys were needed longest ago.
+    fn let_go(&mut self, cx: &mut Context<'_>, requests: &mut Requests) {
+        let sessions = self.sessions.iter().enumerate();
+        let oldest = sessions.min_by_key(|(_, session)| session.needed_at);
+        let Some(position) = oldest.map(|(position, _)| position) else { return };
+        let session = self.sessions.remove(position);
+        if let Some(license) = session.license {
+            requests.cancel(cx, license);
+        }
+        if session.data.is_some() {
+            cx.out.license(LicenseCommand::Close { session: session.id });
+        }
+    }
+
+    fn add_session(&mut self, cx: &mut Context<'_>, protection: &Protection) {
         self.last_session += 1;
         let ids = system::key_ids(protection);
         let named = system::is_named(protection, &ids);
@@ -169,6 +162,8 @@ impl Keys {
             protection: protection.clone(),
             known: protection.clone(),
             stage: if named { Stage::Waiting } else { Stage::Unnamed },
+            data: None,
+            needed_at: cx.now,
             message: Vec::new(),
             license: None,
             bare: false,
@@ -191,13 +186,11 @@ impl Keys {
         let unnamed = |session: &Session| {
             session.stage == Stage::Unnamed && session.protection.systems == protection.systems
         };
-        let Some(position) = self.sessions.iter().position(unnamed) else { return };
-        let session = &mut self.sessions[position];
-        let Some(found) = found else {
-            let reason = "neither manifest nor initialisation segment names a key".to_owned();
-            session.deny(cx, Error::KeySession { reason });
+        // A fragment may yet name what is not named here.
+        let (Some(position), Some(found)) = (self.sessions.iter().position(unnamed), found) else {
             return;
         };
+        let session = &mut self.sessions[position];
         session.known.key_ids.clone_from(&found.key_ids);
         session.known.systems.extend_from_slice(&found.systems);
         session.ids = system::key_ids(&session.known);
@@ -205,10 +198,58 @@ impl Keys {
         self.begin(cx, position);
     }
 
+    /// Asks for the keys that a fragment names itself; `known` is what was known of its protection before. What no
+    /// fragment names either cannot be asked for.
+    pub(crate) fn learn_of_fragment(
+        &mut self,
+        cx: &mut Context<'_>,
+        requests: &mut Requests,
+        known: Option<&Protection>,
+        own: Option<&Protection>,
+    ) {
+        if let Some(own) = own.filter(|own| decryptable(own)) {
+            self.need_session(cx, requests, own);
+            return;
+        }
+        let position = known.and_then(|known| self.position(known));
+        if let Some(session) = position.and_then(|position| self.sessions.get_mut(position))
+            && session.stage == Stage::Unnamed
+        {
+            let reason = "neither manifest nor media name a key to ask for".to_owned();
+            session.deny(cx, Error::KeySession { reason });
+        }
+    }
+
+    /// Goes on with a session for which there was nothing to ask the key system with, if there is now.
+    fn inform(&mut self, cx: &mut Context<'_>, position: usize, protection: &Protection) {
+        let session = &mut self.sessions[position];
+        if session.stage != Stage::Unnamed {
+            return;
+        }
+        let held = session.known.systems.len();
+        for system in &protection.systems {
+            if system.pssh.is_some() && !session.known.systems.contains(system) {
+                session.known.systems.push(system.clone());
+            }
+        }
+        if session.known.systems.len() > held {
+            for id in system::key_ids(&session.known) {
+                if !session.ids.contains(&id) {
+                    session.ids.push(id);
+                }
+            }
+            session.denied = None;
+            session.stage = Stage::Waiting;
+            self.begin(cx, position);
+        }
+    }
+
     fn begin(&mut self, cx: &mut Context<'_>, session: usize) {
         match &self.system {
             System::Unneeded => self.open(cx, session),
-            System::Open { .. } => self.create(cx, session),
+            System::Open { .. } => {
+                self.create(cx, session);
+            }
             System::Opening(_) | System::Failed(_) => {}
         }
     }
@@ -252,7 +293,6 @@ impl Keys {
         }
         match self.session(protection) {
             Some(session) => session.access(&needed(protection, session)),
-            None if self.sessions.len() >= MOST_SESSIONS => Access::Denied,
             None => Access::Pending,
         }
     }
@@ -291,8 +331,12 @@ impl Keys {
 
     /// The session that holds these keys or is to.
     fn session(&self, protection: &Protection) -> Option<&Session> {
+        self.sessions.get(self.position(protection)?)
+    }
+
+    fn position(&self, protection: &Protection) -> Option<usize> {
         let ids = &protection.key_ids;
-        self.sessions.iter().find(|session| match ids.is_empty() {
+        self.sessions.iter().position(|session| match ids.is_empty() {
             true => session.protection.systems == protection.systems,
             false => ids.iter().all(|id| session.ids.contains(id)),
         })
@@ -329,8 +373,9 @@ impl Keys {
         match (name, family) {
             (Some(name), Some(family)) => {
                 self.system = System::Open { name, family };
-                for session in 0..self.sessions.len() {
-                    self.create(cx, session);
+                let mut session = 0;
+                while session < self.sessions.len() {
+                    session += usize::from(self.create(cx, session));
                 }
             }
             _ => {
@@ -344,17 +389,33 @@ impl Keys {
         }
     }
 
-    fn create(&mut self, cx: &mut Context<'_>, session: usize) {
-        let System::Open { name, family } = &self.system else { return };
-        let Some(session) = self.sessions.get_mut(session) else { return };
+    /// Creates a session, unless another was created with the same, and stands for both then. Whether it is there.
+    fn create(&mut self, cx: &mut Context<'_>, position: usize) -> bool {
+        let System::Open { name, family } = &self.system else { return true };
+        let session = &mut self.sessions[position];
         if session.stage == Stage::Unnamed {
-            return;
+            return true;
         }
         let Some((kind, data)) = family.init_data(&session.known, &session.ids) else {
-            let reason = "the manifest has nothing for the key system that is open".to_owned();
-            session.deny(cx, Error::KeySession { reason });
-            return;
+            // The media may have something for the key system that is open.
+            session.stage = Stage::Unnamed;
+            return true;
         };
+        let same = |other: &Session| other.data.as_ref() == Some(&data);
+        if !session.ids.is_empty()
+            && let Some(other) = self.sessions.iter().position(same)
+        {
+            let merged = self.sessions.remove(position);
+            let other = &mut self.sessions[if other > position { other - 1 } else { other }];
+            for id in merged.ids {
+                if !other.ids.contains(&id) {
+                    other.ids.push(id);
+                }
+            }
+            return false;
+        }
+        let session = &mut self.sessions[position];
+        session.data = Some(data.clone());
         let own = cx.config.drm.key_systems.iter().find(|own| own.key_system == *name);
         let persistent = own.is_some_and(|own| own.persistent);
         cx.out.license(LicenseCommand::Create {
@@ -363,6 +424,7 @@ impl Keys {
             init_data: data,
             persistent,
         });
+        true
     }
 
     /// The key system asks for a licence.
@@ -483,7 +545,12 @@ impl Keys {
             self.ask(cx, requests, position);
             return;
         }
-        if session.access(&session.ids) == Access::Denied && session.denied.is_none() {
+        let access = session.access(&session.ids);
+        if access == Access::Granted {
+            // Should that end, it is news.
+            session.denied = None;
+        }
+        if access == Access::Denied && session.denied.is_none() {
             let unusable = |id: &KeyId| match session.status(id) {
                 Some(status) if status.decrypts() => None,
                 status => Some(status.map_or("missing", KeyStatus::name)),
@@ -531,62 +598,4 @@ pub(crate) fn supported(protection: &Protection) -> bool {
 /// Whether the player itself decrypts it, as a whole.
 pub(crate) fn is_whole(protection: &Protection) -> bool {
     segments::key_url(protection).is_some()
-}
-
-/// The keys of a session that content needs.
-fn needed(protection: &Protection, session: &Session) -> Vec<KeyId> {
-    // Where a key is named, others in the same initialisation data are those of other times.
-    let named = &protection.key_ids;
-    if named.is_empty() { session.ids.clone() } else { named.clone() }
-}
-
-impl Session {
-    fn status(&self, id: &KeyId) -> Option<KeyStatus> {
-        self.statuses.iter().find(|state| state.id == id).map(|state| state.status)
-    }
-
-    fn access(&self, ids: &[KeyId]) -> Access {
-        let mut all = Access::Granted;
-        let mut with = |status: Option<KeyStatus>| match status {
-            Some(status) if status.decrypts() => {}
-            Some(KeyStatus::Pending | KeyStatus::UsableInFuture) => all = all.max(Access::Pending),
-            // A later licence may have what the first had not, or has no more.
-            _ if self.denied.is_none() && self.stage != Stage::Licensed => {
-                all = all.max(Access::Pending);
-            }
-            _ => all = Access::Denied,
-        };
-        if ids.is_empty() {
-            // Keys without names: the session stands for them.
-            let worst = self.statuses.iter().map(|state| Some(state.status));
-            worst.chain(self.statuses.is_empty().then_some(None)).for_each(&mut with);
-        } else {
-            ids.iter().map(|id| self.status(id)).for_each(&mut with);
-        }
-        all
-    }
-
-    /// Its keys are not to be had. Said once.
-    fn deny(&mut self, cx: &mut Context<'_>, error: Error) {
-        if self.denied.is_none() {
-            cx.out.warn(Warning::Key { error: error.to_player_error(Severity::Recoverable) });
-        }
-        self.denied = Some(error);
-    }
-}
-
-impl KeyStatus {
-    const fn decrypts(self) -> bool {
-        matches!(self, Self::Usable | Self::OutputDownscaled)
-    }
-}
-
-impl Access {
-    fn max(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Denied, _) | (_, Self::Denied) => Self::Denied,
-            (Self::Pending, _) | (_, Self::Pending) => Self::Pending,
-            _ => Self::Granted,
-        }
-    }
 }

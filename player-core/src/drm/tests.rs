@@ -73,12 +73,16 @@ struct Rig {
 impl Rig {
     /// Loads the film; its manifest has arrived.
     fn new(config: Config) -> Self {
+        Self::with(config, &mpd())
+    }
+
+    fn with(config: Config, mpd: &str) -> Self {
         let now = Timestamp::default();
         let mut rig = Self { player: Player::new(config, now), now, outputs: Vec::new() };
         let url = "https://cdn.example/film.mpd".to_owned();
         rig.input(Input::Load(Source { url, format: None, start: None }));
         let manifest = rig.request(|kind| kind == RequestKind::Manifest);
-        rig.answer(manifest.id, 200, mpd().as_bytes());
+        rig.answer(manifest.id, 200, mpd.as_bytes());
         // This host says nothing of its decoders, which is waited for a moment.
         rig.now = rig.now + Duration::from_secs(2);
         rig.input(Input::Timeout);
@@ -247,6 +251,39 @@ fn every_key_is_asked_for_once_from_the_manifest() {
     assert!(rig.try_request(|kind| kind == RequestKind::License).is_none());
     rig.input(Input::Unload);
     assert_eq!(rig.commands(), [LicenseCommand::Shut]);
+}
+
+#[test]
+fn keys_with_the_same_initialisation_data_share_a_session() {
+    // Of version 0, which says nothing of keys to those that are not meant.
+    let widevine = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+    let pssh = "AAAAJHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAQBAgME";
+    let system = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e'>";
+    let mpd = mpd().replace(system, &format!("{widevine}'><cenc:pssh>{pssh}</cenc:pssh>"));
+    let mut rig = Rig::with(Config::default(), &mpd);
+    let commands = rig.commands();
+    assert!(matches!(commands.as_slice(), [LicenseCommand::Open { .. }]), "{commands:?}");
+    let opened = Some("com.widevine.alpha".to_owned());
+    rig.input(Input::KeySystem { opened, reason: String::new() });
+    let commands = rig.commands();
+    let [LicenseCommand::Create { session, init_data_type, init_data, .. }] = commands.as_slice()
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!((init_data_type.as_str(), init_data.len()), ("cenc", 36));
+    rig.input(Input::KeyMessage { session: *session, message: b"challenge".to_vec() });
+    let request = rig.request(|kind| kind == RequestKind::License);
+    rig.answer(request.id, 200, b"licence");
+    let state = |id: [u8; 16], status| KeyState { id: id.to_vec(), status };
+    let statuses = vec![
+        state(SD, KeyStatus::Usable),
+        state(AUDIO, KeyStatus::Usable),
+        state(HD, KeyStatus::OutputRestricted),
+    ];
+    rig.input(Input::KeyStatuses { session: *session, statuses });
+    assert_eq!(rig.locked(), ["hd"], "each key for itself");
+    assert_eq!(rig.warnings().len(), 1);
+    assert!(rig.try_request(|kind| kind == RequestKind::License).is_none());
 }
 
 #[test]

@@ -6,6 +6,8 @@ use super::reader::Reader;
 use super::{BoxError, FourCc, Mp4Box};
 use crate::presentation::KeyId;
 
+/// More descriptions than this do not belong to one fragment.
+const MOST_GROUPS: usize = 64;
 /// More samples than any sane fragment has.
 const MOST_SAMPLES: u32 = 1 << 20;
 
@@ -91,10 +93,29 @@ pub fn of_fragment(
     traf: &Mp4Box<'_>,
     track: &TrackEncryption,
 ) -> Result<Option<TrackEncryption>, BoxError> {
-    group(traf, track).map_err(|fault| *fault)
+    let first = groups(traf, track, 1).map_err(|fault| *fault)?;
+    Ok(first.into_iter().next())
 }
 
-fn group(traf: &Mp4Box<'_>, track: &TrackEncryption) -> Result<Option<TrackEncryption>, Fault> {
+/// The keys of the samples of a track fragment, where it has descriptions of `seig` of its own: those of all of them
+/// that are encrypted.
+///
+/// # Errors
+/// If the box is damaged.
+pub fn keys_of_fragment(
+    traf: &Mp4Box<'_>,
+    track: &TrackEncryption,
+) -> Result<Vec<KeyId>, BoxError> {
+    let groups = groups(traf, track, MOST_GROUPS).map_err(|fault| *fault)?;
+    Ok(groups.into_iter().filter(|group| group.protected).map(|group| group.key_id).collect())
+}
+
+fn groups(
+    traf: &Mp4Box<'_>,
+    track: &TrackEncryption,
+    most: usize,
+) -> Result<Vec<TrackEncryption>, Fault> {
+    let mut groups = Vec::new();
     let mut children = traf.children();
     while let Some(found) = children.next_box()? {
         if !found.is(b"sgpd") {
@@ -110,15 +131,22 @@ fn group(traf: &Mp4Box<'_>, track: &TrackEncryption) -> Result<Option<TrackEncry
             reader.skip(4);
         }
         let count = reader.u32();
-        if version > 0 && length == 0 {
-            reader.skip(4);
-        }
         reader.check()?;
-        if count > 0 {
-            return fields(&mut reader, &found, track.scheme).map(Some);
+        for _ in 0..count {
+            if groups.len() >= most {
+                return Ok(groups);
+            }
+            let own = if version > 0 && length == 0 { reader.u32() } else { length };
+            let mut entry = reader.clone();
+            groups.push(fields(&mut entry, &found, track.scheme)?);
+            match version {
+                // Its fields alone say how long it is.
+                0 => reader = entry,
+                _ => reader.skip(own as usize),
+            }
         }
     }
-    Ok(None)
+    Ok(groups)
 }
 
 /// What is noted of each sample of a track fragment (`senc`); empty where nothing is.

@@ -34,6 +34,9 @@ impl Session {
         self.live.take(cx, &mut self.requests, presentation, outcome);
         if let Some(identity) = identity {
             let moves = identity.moves(presentation);
+            identity.keep_protection(&moves, presentation);
+            // What plays next may need keys that were not named before.
+            self.keys.survey(cx, &mut self.requests, presentation);
             for stream in &mut self.streams {
                 let wanted = self.preferred.iter().find(|(kind, _)| *kind == stream.kind);
                 let sets = choose_sets(presentation, stream.kind, |set| match wanted {

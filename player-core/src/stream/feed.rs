@@ -5,7 +5,7 @@ use super::init::InitKey;
 use super::sealed::{Opened, Sealed, failure};
 use super::timeline::Sequence;
 use super::{Fetch, Fetched, Operation, Stream, Target, World, representation};
-use crate::drm::Access;
+use crate::drm::{self, Access};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
@@ -43,6 +43,7 @@ impl Stream {
 
     /// Sees to it that the first segment that waits can be appended. Whether it can, now.
     pub(super) fn make_ready(&mut self, world: &mut World<'_, '_>) -> Result<bool, Error> {
+        self.look_for_keys(world, 0);
         let Some(fetched) = self.queue.first() else { return Ok(false) };
         let (segment, owner) = (&fetched.chosen.segment, fetched.chosen.key);
         let from = segment.start;
@@ -58,18 +59,60 @@ impl Stream {
                 false => world.keys.need(world.cx, world.requests, protection),
             }
         }
+        let own = fetched.own.as_ref().and_then(|own| own.as_deref());
         // A decoder that was given what it has no key for would wait for one, or show what is none.
-        match world.keys.access(protection) {
+        match world.keys.access(own.or(protection)) {
             Access::Granted => match self.open_segment(world) {
                 Opened::Done => Ok(true),
                 Opened::Again => Ok(false),
                 Opened::Failed(error) => self.reject_segment(world, error).map(|()| false),
             },
             Access::Pending => Ok(false),
+            Access::Denied if own.is_some() => self.pass_over(world).map(|()| false),
             Access::Denied => {
                 self.restart(world, from);
                 self.pump(world).map(|()| false)
             }
+        }
+    }
+
+    /// Looks into a segment that waits for keys that only it names, and asks for them.
+    pub(super) fn look_for_keys(&mut self, world: &mut World<'_, '_>, position: usize) {
+        let Some(fetched) = self.queue.get_mut(position) else { return };
+        if fetched.own.is_some() || fetched.sealed.is_some() {
+            return;
+        }
+        let Some(init) = fetched.chosen.init.and_then(|init| self.inits.get(init)) else { return };
+        let encrypted = init.info.tracks.iter().any(|track| track.encryption.is_some());
+        let owner = representation(world.presentation, fetched.chosen.key);
+        let known = owner.and_then(|owner| owner.protection_of(&fetched.chosen.segment));
+        let own = match encrypted {
+            true => drm::in_fragment(&fetched.head, &init.info, known).map(Box::new),
+            false => None,
+        };
+        if encrypted {
+            world.keys.learn_of_fragment(world.cx, world.requests, known, own.as_deref());
+        }
+        fetched.own = Some(own);
+    }
+
+    /// The first segment that waits cannot be decrypted, which nothing but itself could tell: plays another quality.
+    fn pass_over(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
+        if self.retract_replacement(world) {
+            return self.pump(world);
+        }
+        let Some(fetched) = self.queue.first_mut() else { return Ok(()) };
+        let (key, start) = (fetched.chosen.key, fetched.chosen.segment.start);
+        let before = core::mem::take(&mut fetched.before);
+        let own = fetched.own.take().flatten();
+        let error = own.map(|own| world.keys.reason(&own));
+        self.restart(world, start);
+        self.setbacks = before;
+        self.avoid(key);
+        self.set_aside(key, world.cx.now);
+        match error {
+            Some(error) if !self.has_alternative(world.presentation, key) => Err(error),
+            _ => self.pump(world),
         }
     }
 

@@ -196,6 +196,7 @@ impl Stream {
             body,
             head,
             sealed: None,
+            own: None,
             origin,
             arrived,
             before,

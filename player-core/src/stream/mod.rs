@@ -28,7 +28,7 @@ use crate::io::{AppendBody, MediaCommand, MediaKind, Quality, RequestId};
 use crate::live::Live;
 use crate::media::FileIndex;
 use crate::media::ts::{self, Remuxer};
-use crate::presentation::{Presentation, Representation, Segment, Segments};
+use crate::presentation::{Presentation, Protection, Representation, Segment, Segments};
 use crate::requests::{OriginId, Requests, Ticket};
 use crate::telemetry::{Masked, StreamState, TimerState};
 use crate::time::{MediaTime, TimeRange, Timestamp};
@@ -190,6 +190,8 @@ struct Fetched {
     head: Vec<u8>,
     /// It is changed before it is appended, or was: it is encrypted as a whole, or in another container.
     sealed: Option<Sealed>,
+    /// What it needs to be decrypted, where that is not what its representation says; none while it is not known.
+    own: Option<Option<Box<Protection>>>,
     /// Size of the body.
     bytes: u64,
     /// Where it came from, and when.

@@ -1,9 +1,11 @@
 //! A manifest that is loaded again may have lost periods at its front and gained some at its end:
 //! where what was known by its position is now.
 
+use std::sync::Arc;
+
 use super::Key;
 use crate::io::MediaKind;
-use crate::presentation::Presentation;
+use crate::presentation::{Presentation, Protection, Representation};
 use crate::time::MediaTime;
 
 /// What tells periods, sets and representations apart from load to load.
@@ -21,7 +23,20 @@ struct PeriodIdentity {
 struct SetIdentity {
     id: Option<String>,
     kind: MediaKind,
-    representations: Vec<String>,
+    representations: Vec<RepresentationIdentity>,
+}
+
+#[derive(Debug)]
+struct RepresentationIdentity {
+    id: String,
+    /// What the manifest said of it, or its media.
+    protection: Option<Arc<Protection>>,
+}
+
+impl RepresentationIdentity {
+    fn of(one: &Representation) -> Self {
+        Self { id: one.id.clone(), protection: one.protection.clone() }
+    }
 }
 
 /// Where everything is now.
@@ -40,7 +55,7 @@ impl Identity {
             let mut sets = Vec::with_capacity(period.sets.len());
             for set in &period.sets {
                 let representations =
-                    set.representations.iter().map(|one| one.id.clone()).collect();
+                    set.representations.iter().map(RepresentationIdentity::of).collect();
                 sets.push(SetIdentity { id: set.id.clone(), kind: set.kind, representations });
             }
             periods.push(PeriodIdentity { id: period.id.clone(), start: period.start, sets });
@@ -59,7 +74,9 @@ impl Identity {
             let Some(new_period) = now else { continue };
             let sets = &presentation.periods[new_period].sets;
             for (old_set, set) in before.sets.iter().enumerate() {
-                for (old, id) in set.representations.iter().enumerate() {
+                for (old, RepresentationIdentity { id, .. }) in
+                    set.representations.iter().enumerate()
+                {
                     let fits = |(new_set, new): &(usize, &crate::presentation::SwitchingSet)| {
                         let same = new.kind == set.kind && new.id == set.id;
                         let place = new.representations.iter().position(|one| one.id == *id);
@@ -76,6 +93,19 @@ impl Identity {
             }
         }
         moves
+    }
+
+    /// What the media told of its protection is told once: keeps it, where the manifest still says nothing.
+    pub(crate) fn keep_protection(&self, moves: &Moves, presentation: &mut Presentation) {
+        for (old, new) in &moves.keys {
+            let before = &self.0[old.period].sets[old.set].representations[old.representation];
+            let Some(protection) = &before.protection else { continue };
+            let set = &mut presentation.periods[new.period].sets[new.set];
+            let now = &mut set.representations[new.representation];
+            if now.protection.is_none() {
+                now.protection = Some(protection.clone());
+            }
+        }
     }
 }
 

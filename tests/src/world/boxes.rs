@@ -68,22 +68,55 @@ fn protection(entry: &[u8; 4], key_id: [u8; 16]) -> Vec<u8> {
     boxed(b"sinf", &sinf)
 }
 
+/// A key that the samples of one fragment have, in place of their track's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnKey {
+    pub(crate) id: [u8; 16],
+    /// A `pssh` box in the fragment names it, too.
+    pub(crate) announced: bool,
+}
+
 /// The head of a segment of `size` bytes and the header of its `mdat`; times in the track's units.
-pub(crate) fn media_segment(start: u64, duration: u32, size: u64) -> Vec<u8> {
-    const BEFORE_DATA: u64 = 104;
-    let data = size.saturating_sub(BEFORE_DATA).max(1) as u32;
+pub(crate) fn media_segment(start: u64, duration: u32, size: u64, key: Option<OwnKey>) -> Vec<u8> {
+    let (pssh, group) = key.map_or_else(Default::default, own_key);
+    let before_data = 104 + pssh.len() as u64 + group.len() as u64;
+    let data = size.saturating_sub(before_data).max(1) as u32;
     // One sample as long as the segment: the player never looks at frames.
     let mut traf = full(b"tfhd", 0, 0x02_0008, &[1, duration]);
     traf.extend(full(b"tfdt", 1, 0, &[(start >> 32) as u32, start as u32]));
     // The sample's size, and where its bytes are: behind the header of the `mdat`.
-    traf.extend(full(b"trun", 0, 0x201, &[1, BEFORE_DATA as u32, data]));
+    traf.extend(full(b"trun", 0, 0x201, &[1, before_data as u32, data]));
+    traf.extend(group);
     let mut moof = full(b"mfhd", 0, 0, &[1]);
+    moof.extend(pssh);
     moof.extend(boxed(b"traf", &traf));
     let mut whole = boxed(b"moof", &moof);
     whole.extend((data + 8).to_be_bytes());
     whole.extend(b"mdat");
-    debug_assert_eq!(whole.len() as u64, BEFORE_DATA);
+    debug_assert_eq!(whole.len() as u64, before_data);
     whole
+}
+
+/// The boxes that tell of a fragment's own key: `pssh`, and `sgpd` with a description of `seig` (ISO/IEC 23001-7 §6).
+fn own_key(key: OwnKey) -> (Vec<u8>, Vec<u8>) {
+    let mut pssh = Vec::new();
+    if key.announced {
+        let mut body = vec![1, 0, 0, 0];
+        body.extend(0x1077_efec_c0b2_4d02_ace3_3c1e_52e2_fb4b_u128.to_be_bytes());
+        body.extend(1_u32.to_be_bytes());
+        body.extend(key.id);
+        body.extend([0; 4]);
+        pssh = boxed(b"pssh", &body);
+    }
+    let mut sgpd = vec![1, 0, 0, 0];
+    sgpd.extend(b"seig");
+    sgpd.extend(37_u32.to_be_bytes());
+    sgpd.extend(1_u32.to_be_bytes());
+    sgpd.extend([0, 0x19, 1, 0]);
+    sgpd.extend(key.id);
+    sgpd.push(16);
+    sgpd.extend([7; 16]);
+    (pssh, boxed(b"sgpd", &sgpd))
 }
 
 /// A segment index: bytes and duration of each segment, in the track's units.

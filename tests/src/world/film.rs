@@ -13,7 +13,7 @@ pub(super) use transport::live_segment;
 use kinora_core::io::MediaKind;
 use kinora_core::time::{MediaTime, TimeRange};
 
-use super::boxes::{self, Track};
+use super::boxes::{self, OwnKey, Track};
 use super::content::{Origin, Resource};
 use super::invariants::Truth;
 
@@ -50,10 +50,46 @@ pub struct Film {
 pub struct Protection {
     /// The key of everything.
     pub key_id: [u8; 16],
-    /// Lines of a media playlist that tell of it.
+    /// From so many lines on, pictures have a key of their own.
+    pub better: Option<(u32, [u8; 16])>,
+    /// Lines of a media playlist that tell of it; `$KID$` stands for the key's id in hexadecimal digits.
     pub hls: String,
-    /// Elements of an adaptation set that tell of it.
+    /// Elements of a representation that tell of it; `$UUID$` stands for the key's id.
     pub dash: String,
+    /// Other keys from time to time, that only fragments name.
+    pub rotation: Option<Rotation>,
+}
+
+/// Keys that change, and that only fragments name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// For so many segments there is one.
+    pub every: u32,
+    /// By `pssh` boxes, too.
+    pub announced: bool,
+}
+
+impl Rotation {
+    /// The key of a segment.
+    pub fn key(self, number: u32) -> [u8; 16] {
+        [0x80 + (number / self.every) as u8; 16]
+    }
+}
+
+impl Protection {
+    fn key_of(&self, rendition: &Rendition) -> [u8; 16] {
+        let lines = rendition.name.strip_prefix('v').and_then(|lines| lines.parse::<u32>().ok());
+        match (self.better, lines) {
+            (Some((from, key)), Some(lines)) if lines >= from => key,
+            _ => self.key_id,
+        }
+    }
+
+    fn told(&self, text: &str, rendition: &Rendition) -> String {
+        let digits = format!("{:032x}", u128::from_be_bytes(self.key_of(rendition)));
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+        text.replace("$KID$", &digits).replace("$UUID$", &parts.join("-"))
+    }
 }
 
 /// Where a film goes on with another clock, and maybe another codec.
@@ -240,7 +276,7 @@ impl Film {
     fn track(&self, part: usize, rendition: &Rendition) -> Track {
         let codec = if part == 0 { Codec::Avc } else { self.parts[part - 1].codec };
         let entry = if rendition.video { codec.entry() } else { b"mp4a" };
-        let key_id = self.protection.as_ref().map(|protection| protection.key_id);
+        let key_id = self.protection.as_ref().map(|protection| protection.key_of(rendition));
         Track { video: rendition.video, entry, timescale: TIMESCALE, key_id }
     }
 
@@ -263,7 +299,10 @@ impl Film {
         let (first, _) = self.segment(self.part_segments(part).start, true);
         let media_time = self.clock(part) + u64::from(start - first);
         let size = self.size(number, rendition);
-        (boxes::media_segment(media_time, duration, size), size)
+        let rotation = self.protection.as_ref().and_then(|protection| protection.rotation);
+        let own = rotation
+            .map(|rotation| OwnKey { id: rotation.key(number), announced: rotation.announced });
+        (boxes::media_segment(media_time, duration, size, own), size)
     }
 
     fn multivariant(&self) -> String {
@@ -301,7 +340,9 @@ impl Film {
             "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{}\n#EXT-X-PLAYLIST-TYPE:VOD\n",
             self.segment_seconds
         );
-        text += self.protection.as_ref().map_or("", |protection| &protection.hls);
+        if let Some(protection) = &self.protection {
+            text += &protection.told(&protection.hls, rendition);
+        }
         for part in 0..=self.parts.len() {
             if part > 0 {
                 text += "#EXT-X-DISCONTINUITY\n";
@@ -361,16 +402,19 @@ impl Film {
         let sound = renditions.split_off(self.rungs.len());
         let codec = if part == 0 { Codec::Avc } else { self.parts[part - 1].codec };
         *text += "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\">\n";
-        let protection = self.protection.as_ref().map_or("", |protection| &protection.dash);
-        *text += protection;
+        let protection = |rendition: &Rendition| {
+            let protection = self.protection.as_ref();
+            protection.map_or_else(String::new, |one| one.told(&one.dash, rendition))
+        };
         for (rendition, (kbps, height)) in renditions.iter().zip(&self.rungs) {
             let _ = write!(
                 text,
                 "<Representation id=\"v{height}\" bandwidth=\"{}\" codecs=\"{}\" width=\"{}\" \
-                 height=\"{height}\">\n{}</Representation>\n",
+                 height=\"{height}\">\n{}{}</Representation>\n",
                 kbps * 1_000,
                 codec.name(),
                 height * 16 / 9,
+                protection(rendition),
                 self.mpd_segments(part, rendition),
             );
         }
@@ -378,12 +422,13 @@ impl Film {
         for (language, rendition) in sound.iter().enumerate() {
             let _ = write!(
                 text,
-                "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"{}\">\n{protection}\
-                 <Representation id=\"{}\" bandwidth=\"{}\" codecs=\"mp4a.40.2\">\n{}\
+                "<AdaptationSet contentType=\"audio\" mimeType=\"audio/mp4\" lang=\"{}\">\n\
+                 <Representation id=\"{}\" bandwidth=\"{}\" codecs=\"mp4a.40.2\">\n{}{}\
                  </Representation>\n</AdaptationSet>\n",
                 LANGUAGES[language % LANGUAGES.len()],
                 rendition.name,
                 rendition.kbps * 1_000,
+                protection(rendition),
                 self.mpd_segments(part, rendition),
             );
         }

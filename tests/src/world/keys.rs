@@ -15,6 +15,10 @@ pub struct KeySystem {
     pub lasts: Option<Duration>,
     /// Licences it was given, with the instant.
     pub licences: Vec<(Timestamp, Vec<u8>)>,
+    /// Sessions that were created: the ids of their keys.
+    pub created: Vec<Vec<Vec<u8>>>,
+    /// What may be done with keys, once a licence has them: they are usable if it is not said.
+    statuses: Vec<(Vec<u8>, KeyStatus)>,
     sessions: Vec<Session>,
     answers: Vec<(Timestamp, Input)>,
 }
@@ -24,13 +28,30 @@ struct Session {
     id: KeySessionId,
     keys: Vec<Vec<u8>>,
     licensed: bool,
+    expired: bool,
     expires: Option<Timestamp>,
 }
 
 impl KeySystem {
-    /// Whether the decoder waits for keys: some that were asked for may not be used.
+    /// Whether the decoder waits for keys: there are none yet, or some may not be used any more.
     pub fn starves(&self) -> bool {
-        self.sessions.iter().any(|session| !session.licensed)
+        let none = self.sessions.iter().all(|session| !session.licensed);
+        none && !self.sessions.is_empty() || self.sessions.iter().any(|session| session.expired)
+    }
+
+    /// How many sessions there are.
+    pub fn held(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Says what may be done with a key, from now on.
+    pub fn set_status(&mut self, now: Timestamp, key: [u8; 16], status: KeyStatus) {
+        self.statuses.retain(|(other, _)| *other != key);
+        self.statuses.push((key.to_vec(), status));
+        let holds = |session: &&Session| session.licensed && session.keys.iter().any(|k| *k == key);
+        let told: Vec<Input> =
+            self.sessions.iter().filter(holds).map(|one| one.statuses(&self.statuses)).collect();
+        self.answers.extend(told.into_iter().map(|input| (now + THINKS, input)));
     }
 
     pub(crate) fn execute(&mut self, now: Timestamp, command: LicenseCommand) {
@@ -44,8 +65,9 @@ impl KeySystem {
             }
             LicenseCommand::Create { session, init_data, .. } => {
                 let keys = key_ids(&init_data);
-                let (licensed, expires) = (false, None);
-                self.sessions.push(Session { id: session, keys, licensed, expires });
+                self.created.push(keys.clone());
+                let (licensed, expired, expires) = (false, false, None);
+                self.sessions.push(Session { id: session, keys, licensed, expired, expires });
                 answer(Input::KeyMessage { session, message: init_data });
             }
             LicenseCommand::Update { session, response } => {
@@ -53,9 +75,9 @@ impl KeySystem {
                 let lasts = self.lasts;
                 let known = self.sessions.iter_mut().find(|known| known.id == session);
                 let known = known.expect("an update is of a session that was created");
-                known.licensed = true;
+                (known.licensed, known.expired) = (true, false);
                 known.expires = lasts.map(|lasts| now + lasts);
-                let input = known.statuses(KeyStatus::Usable);
+                let input = known.statuses(&self.statuses);
                 self.answers.push((now + THINKS, input));
             }
             LicenseCommand::Close { session } => self.sessions.retain(|one| one.id != session),
@@ -80,14 +102,19 @@ impl KeySystem {
         }
         let due = |session: &&mut Session| session.expires.is_some_and(|at| at <= now);
         let session = self.sessions.iter_mut().find(due)?;
-        (session.expires, session.licensed) = (None, false);
-        Some(session.statuses(KeyStatus::Expired))
+        (session.expires, session.licensed, session.expired) = (None, false, true);
+        Some(session.statuses(&[]))
     }
 }
 
 impl Session {
-    fn statuses(&self, status: KeyStatus) -> Input {
-        let state = |id: &Vec<u8>| KeyState { id: id.clone(), status };
+    fn statuses(&self, said: &[(Vec<u8>, KeyStatus)]) -> Input {
+        let state = |id: &Vec<u8>| {
+            let said = said.iter().find(|(key, _)| key == id).map(|(_, status)| *status);
+            let status =
+                if self.expired { KeyStatus::Expired } else { said.unwrap_or(KeyStatus::Usable) };
+            KeyState { id: id.clone(), status }
+        };
         Input::KeyStatuses { session: self.id, statuses: self.keys.iter().map(state).collect() }
     }
 }

@@ -8,16 +8,19 @@ use kinora_core::error::ErrorCode;
 use kinora_core::io::{MediaKind, RequestKind};
 use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film, Origin};
-use kinora_tests::world::film::Protection;
+use kinora_tests::world::film::{Codec, Part, Protection};
 use kinora_tests::world::network::Network;
 
 use super::{BASE, dash, fatal, hls, seconds, warnings};
 
+mod of_fragments;
+mod statuses;
+
 const KEY: [u8; 16] = [0x22; 16];
-const LICENSE: &str = "https://license.example/clearkey";
+pub(super) const LICENSE: &str = "https://license.example/clearkey";
 
 /// What a manifest says of the film's protection.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Told {
     /// All there is to say.
     Everything,
@@ -29,10 +32,10 @@ enum Told {
 fn film(told: Told) -> Film {
     let (hls, dash) = match told {
         Told::Everything => (
-            format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{BASE}/key.bin\",KEYID=0x{}\n", "22".repeat(16)),
+            format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{BASE}/key.bin\",KEYID=0x$KID$\n"),
             "<ContentProtection schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"cbcs\" \
-             xmlns:cenc=\"urn:mpeg:cenc:2013\" \
-             cenc:default_KID=\"22222222-2222-2222-2222-222222222222\"/>\n".to_owned(),
+             xmlns:cenc=\"urn:mpeg:cenc:2013\" cenc:default_KID=\"$UUID$\"/>\n"
+                .to_owned(),
         ),
         Told::Little => (
             format!("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{BASE}/key.bin\"\n"),
@@ -44,26 +47,35 @@ fn film(told: Told) -> Film {
     Film {
         seconds: 40,
         rungs: vec![(150, 240), (300, 360)],
-        protection: Some(Protection { key_id: KEY, hls, dash }),
+        protection: Some(Protection { key_id: KEY, better: None, hls, dash, rotation: None }),
         ..Film::default()
     }
 }
 
 fn origin(told: Told, licence: &str) -> Origin {
-    let mut origin = film(told).publish(BASE);
+    published(&film(told), licence)
+}
+
+fn published(film: &Film, licence: &str) -> Origin {
+    let mut origin = film.publish(BASE);
     origin.add(LICENSE, "application/json", licence);
     origin
 }
 
 /// A world whose app names the licence server.
 fn world(origin: Origin) -> World {
+    World::new(config(), origin, Network::constant(4_000))
+}
+
+/// Names the licence server.
+pub(super) fn config() -> Config {
     let system = KeySystemConfig {
         key_system: "org.w3.clearkey".into(),
         license_url: Some(LICENSE.into()),
         ..KeySystemConfig::default()
     };
     let drm = DrmConfig { key_systems: vec![system] };
-    World::new(Config { drm, ..Config::default() }, origin, Network::constant(4_000))
+    Config { drm, ..Config::default() }
 }
 
 fn asked(world: &World) -> usize {
@@ -128,6 +140,19 @@ fn the_key_of_a_playlist_becomes_a_licence() {
         assert!(licence.contains("\"k\":\"MzMzMzMzMzMzMzMzMzMzMw\""), "{licence}");
         let log = world.player.session_log();
         assert!(!log.windows(16).any(|window| window == [0x33; 16]), "a key in the log");
+    }
+}
+
+#[test]
+fn a_session_lasts_from_period_to_period() {
+    let part = |segment| Part { segment, media_start: 7 * segment, codec: Codec::Avc };
+    let film = Film { parts: vec![part(5), part(11)], ..film(Told::Everything) };
+    for url in [hls(), dash()] {
+        let mut world = world(published(&film, "{}"));
+        world.load(&url);
+        ends_well(&mut world);
+        assert_eq!((asked(&world), world.keys.created.len()), (1, 1), "of three periods");
+        assert!(warnings(&world).is_empty());
     }
 }
 

@@ -242,6 +242,7 @@ impl Stream {
             body,
             head,
             sealed,
+            own: None,
             bytes,
             origin,
             arrived: world.cx.now,
@@ -267,6 +268,7 @@ impl Stream {
             return;
         }
         self.queue.push(Fetched { before, ..fetched });
+        self.look_for_keys(world, self.queue.len() - 1);
     }
 
     /// Where the replacement goes that is being fetched.

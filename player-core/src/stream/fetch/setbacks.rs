@@ -36,7 +36,7 @@ impl Stream {
     }
 
     /// Whether, should this representation fail, another is asked for.
-    pub(super) fn has_alternative(&self, presentation: &Presentation, key: Key) -> bool {
+    pub(in crate::stream) fn has_alternative(&self, presentation: &Presentation, key: Key) -> bool {
         let period = presentation.periods.get(key.period);
         let set = period.and_then(|period| period.sets.get(key.set));
         let count = set.map_or(0, |set| set.representations.len());
@@ -91,7 +91,7 @@ impl Stream {
 
     /// Not even the beginning of a representation could be had: asks for none of its segments for a
     /// while, or each would have to wait for the same failure.
-    pub(super) fn set_aside(&mut self, key: Key, now: Timestamp) {
+    pub(in crate::stream) fn set_aside(&mut self, key: Key, now: Timestamp) {
         self.aside.retain(|(other, _)| *other != key);
         self.aside.push((key, now + ASIDE));
     }

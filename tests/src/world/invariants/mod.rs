@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use kinora_core::config::RetryBudget;
-use kinora_core::io::{Input, MediaKind, Request, Selection};
+use kinora_core::io::{Input, KeyStatus, MediaKind, Request, Selection};
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
 use super::content::Origin;
@@ -170,6 +170,12 @@ impl Invariants {
                 self.playback.unload();
             }
             Input::Seek(_) => self.seeked(),
+            // What is held may not be shown any more: as good as another choice.
+            Input::KeyStatuses { statuses, .. }
+                if statuses.iter().any(|state| state.status != KeyStatus::Usable) =>
+            {
+                self.viewer.chose = Some(self.now);
+            }
             Input::SetRate(_) => self.acted(),
             Input::Configure(config) => {
                 self.configure(config);

@@ -61,6 +61,8 @@ pub struct Broadcast {
     pub ends_ms: Option<u64>,
     /// HLS is in transport streams; it has no parts then.
     pub transport: bool,
+    /// The key of everything, of which only initialisation segments tell.
+    pub key_id: Option<[u8; 16]>,
     /// HLS playlists say that they only grow.
     pub event: bool,
     /// How often each URL was answered with media, for tests that count.
@@ -87,6 +89,7 @@ impl Default for Broadcast {
             stale: None,
             ends_ms: None,
             transport: false,
+            key_id: None,
             event: false,
             served: BTreeMap::new(),
         }
@@ -215,7 +218,7 @@ impl Broadcast {
                             video,
                             entry,
                             timescale: TIMESCALE,
-                            key_id: None,
+                            key_id: self.key_id,
                         }))
                     }
                     file => {
@@ -291,7 +294,7 @@ impl Broadcast {
         while from < self.segment_ms {
             let duration = length.min(self.segment_ms - from);
             let bytes = bytes_of(kbps, duration);
-            pieces.push((size, media_segment(offset + from, duration as u32, bytes)));
+            pieces.push((size, media_segment(offset + from, duration as u32, bytes, None)));
             size += bytes;
             from += duration;
             made.push((self.instant(begins + from + self.encoding_ms), size));
@@ -307,7 +310,7 @@ fn bytes_of(kbps: u32, duration_ms: u64) -> u64 {
 
 fn one(start: u64, duration: u64, kbps: u32) -> Reply {
     let size = bytes_of(kbps, duration);
-    let head = media_segment(start, duration as u32, size);
+    let head = media_segment(start, duration as u32, size, None);
     reply(200, Resource::sparse("video/iso.segment", size, vec![(0, head)]))
 }
 

@@ -3,6 +3,7 @@
 mod ends;
 mod falls_behind;
 mod joins;
+mod keeps_its_keys;
 mod keeps_latency;
 mod knows_the_time;
 mod lasts;
