@@ -127,7 +127,7 @@ impl Journal {
     /// This is how the player is; to be told a few times a second.
     pub fn look(&mut self, id: WatchId, status: PlaybackStatus, position: MediaTime, at: Moment) {
         let Some(watch) = self.watches.get_mut(&id) else { return };
-        watch.look(status, position, at.now);
+        watch.look(status, position, at, &mut self.outbox);
         // While something is played there is something to tell.
         if self.outbox.wanted().is_none() && self.sending.is_none() {
             self.outbox.rest(at.now, true);

@@ -70,15 +70,25 @@ impl Observation {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Playhead {
+    Moves,
+    /// It stands still for want of data.
+    Stalls,
+    /// It is not meant to move, or has not moved yet.
+    Rests,
+}
+
 pub(crate) struct Watch {
     of: ReportedPlayback,
     began: Timestamp,
     started: bool,
     over: bool,
-    /// When it was last known whether it plays, and whether it did.
-    last: Option<(Timestamp, bool)>,
+    /// When it was last known what the playhead does, and what it did.
+    last: Option<(Timestamp, Playhead)>,
     position: u32,
-    stalled_since: Option<Timestamp>,
+    /// Of a stall that lasts: so many microseconds until now.
+    stalled: Option<u64>,
     /// Of what is shown of the picture and heard of the sound, in bit/s.
     rates: [u64; 2],
     /// Since it was told: microseconds that were played, and bits in them times a million.
@@ -95,7 +105,7 @@ impl Watch {
             over: false,
             last: None,
             position: 0,
-            stalled_since: None,
+            stalled: None,
             rates: [0; 2],
             watched: 0,
             bits: 0,
@@ -115,18 +125,20 @@ impl Watch {
                 outbox.add(&Happening::PlaybackStarted { of: &self.of, startup_ms }, at);
             }
             Observation::Playing => {
-                self.pass(true, at.now);
+                self.pass(Playhead::Moves, at);
                 self.resumed(at, outbox);
             }
-            Observation::Buffering { seeking } => {
-                self.pass(false, at.now);
-                if self.started && !seeking {
-                    self.stalled_since.get_or_insert(at.now);
-                }
+            Observation::Buffering { seeking } if seeking || !self.started => {
+                self.pass(Playhead::Rests, at);
+                self.resumed(at, outbox);
+            }
+            Observation::Buffering { .. } => {
+                self.pass(Playhead::Stalls, at);
+                self.stalled.get_or_insert(0);
             }
             Observation::QualityChanged { kind, from_bps, to_bps } => {
                 // What was played until now was of the quality before.
-                self.pass(self.last.is_some_and(|(_, playing)| playing), at.now);
+                self.pass(self.last.map_or(Playhead::Rests, |(_, playhead)| playhead), at);
                 let to_bps = to_bps.min(FASTEST);
                 match kind {
                     MediaKind::Video => self.rates[0] = to_bps,
@@ -148,8 +160,23 @@ impl Watch {
         }
     }
 
-    pub(crate) fn look(&mut self, status: PlaybackStatus, position: MediaTime, now: Timestamp) {
-        self.pass(status == PlaybackStatus::Playing, now);
+    pub(crate) fn look(
+        &mut self,
+        status: PlaybackStatus,
+        position: MediaTime,
+        at: Moment,
+        outbox: &mut Outbox,
+    ) {
+        let playhead = match status {
+            PlaybackStatus::Playing => Playhead::Moves,
+            PlaybackStatus::Buffering if self.stalled.is_some() => Playhead::Stalls,
+            _ => Playhead::Rests,
+        };
+        self.pass(playhead, at);
+        // Whoever pauses does not wait any more, and no event says so.
+        if playhead == Playhead::Rests {
+            self.resumed(at, outbox);
+        }
         self.position = (position.seconds().max(0.0) as u32).min(LAST_SECOND);
     }
 
@@ -168,6 +195,9 @@ impl Watch {
             return;
         }
         self.over = true;
+        if self.stalled.is_some() {
+            self.pass(Playhead::Rests, at);
+        }
         self.resumed(at, outbox);
         let watched = self.sums();
         outbox.add(&Happening::PlaybackEnded { watched, reason }, at);
@@ -175,24 +205,30 @@ impl Watch {
     }
 
     fn resumed(&mut self, at: Moment, outbox: &mut Outbox) {
-        let Some(since) = self.stalled_since.take() else { return };
+        let Some(micros) = self.stalled.take() else { return };
         let happening = Happening::PlaybackStalled {
             of: &self.of,
             position_seconds: self.position,
-            duration_ms: milliseconds(at.now.since(since)),
+            duration_ms: (micros / 1000).min(LONGEST_MS),
         };
         outbox.add(&happening, at);
     }
 
-    /// Counts the time since it was last known whether it plays.
-    fn pass(&mut self, playing: bool, now: Timestamp) {
-        if let Some((at, true)) = self.last {
-            let micros = now.since(at).min(LONGEST_LOOK).as_micros() as u64;
-            let rate: u64 = self.rates.iter().sum();
-            self.watched += micros;
-            self.bits += u128::from(rate) * u128::from(micros);
+    /// Counts the time since it was last known what the playhead does.
+    fn pass(&mut self, playhead: Playhead, at: Moment) {
+        if let Some((since, before)) = self.last {
+            let micros = at.now.since(since).min(LONGEST_LOOK).as_micros() as u64;
+            match (before, &mut self.stalled) {
+                (Playhead::Moves, _) => {
+                    let rate: u64 = self.rates.iter().sum();
+                    self.watched += micros;
+                    self.bits += u128::from(rate) * u128::from(micros);
+                }
+                (Playhead::Stalls, Some(stalled)) => *stalled += micros,
+                _ => {}
+            }
         }
-        self.last = Some((now, playing));
+        self.last = Some((at.now, playhead));
     }
 
     fn sums(&self) -> Watched<'_> {

@@ -210,10 +210,28 @@ impl Played {
     /// Looks four times a second for so many seconds.
     fn plays(&mut self, seconds: u64, from: i64) {
         for quarter in 1..=seconds as i64 * 4 {
-            self.now += 250;
             let position = MediaTime::from_millis(from * 1000 + quarter * 250);
-            self.journal.look(self.id, PlaybackStatus::Playing, position, at(self.now));
+            self.is(PlaybackStatus::Playing, position);
         }
+    }
+
+    /// Looks four times a second, and sees the same all the time.
+    fn stays(&mut self, status: PlaybackStatus, seconds: u64, position: i64) {
+        for _ in 0..seconds * 4 {
+            self.is(status, MediaTime::from_secs(position));
+        }
+    }
+
+    fn is(&mut self, status: PlaybackStatus, position: MediaTime) {
+        self.now += 250;
+        self.journal.look(self.id, status, position, at(self.now));
+    }
+
+    /// How long each stall was that is told of, in milliseconds.
+    fn stalls(&mut self) -> Vec<u64> {
+        let told = self.told().into_iter();
+        let stalls = told.filter(|event| event["type"] == "playback_stalled");
+        stalls.map(|event| event["duration_ms"].as_u64().unwrap()).collect()
     }
 
     /// Everything that is told until now, without names and times.
@@ -277,6 +295,44 @@ fn a_playback_is_told_as_it_went() {
 }
 
 #[test]
+fn a_stall_lasts_as_long_as_somebody_waits() {
+    let begin = || {
+        let mut played = Played::begin();
+        played.hears(Event::Ready);
+        played.hears(Event::Playing);
+        played.plays(1, 0);
+        played.hears(Event::Buffering { seeking: false });
+        played.stays(PlaybackStatus::Buffering, 2, 1);
+        played
+    };
+    let mut paused = begin();
+    paused.stays(PlaybackStatus::Paused, 3600, 1);
+    paused.hears(Event::Playing);
+    assert_eq!(paused.stalls(), [2250], "whoever pauses does not wait");
+
+    let mut sought = begin();
+    sought.hears(Event::Buffering { seeking: true });
+    sought.stays(PlaybackStatus::Buffering, 60, 900);
+    sought.hears(Event::Playing);
+    assert_eq!(sought.stalls(), [2000], "whoever goes elsewhere does not wait here any more");
+
+    let mut slept = begin();
+    slept.now += 36_000_000;
+    slept.stays(PlaybackStatus::Buffering, 1, 1);
+    slept.hears(Event::Playing);
+    assert_eq!(slept.stalls(), [7750], "a device that sleeps does not wait");
+
+    let mut left = begin();
+    left.journal.end(left.id, at(left.now));
+    assert_eq!(left.stalls(), [2000]);
+
+    let mut waits = begin();
+    waits.stays(PlaybackStatus::Buffering, 120, 1);
+    waits.hears(Event::Playing);
+    assert_eq!(waits.stalls(), [122_000]);
+}
+
+#[test]
 fn what_plays_is_told_while_it_plays() {
     let mut played = Played::begin();
     played.hears(Event::Playing);
@@ -330,6 +386,8 @@ proptest! {
                 3 => status(413),
                 _ => status(200),
             };
+            let waits = journal.kept().map_or(0, |kept| serde_json::from_str::<Vec<Value>>(&kept).unwrap().len());
+            prop_assert!(waits <= 2000, "{waits}");
             let Some(body) = journal.batch(at(now)) else { continue };
             let sent = found(&body);
             prop_assert!(sent.iter().all(|found| !settled.contains(found)), "{sent:?}");

@@ -39,8 +39,14 @@ const MOST_WAITING = 2000;
 /** Events of a batch, and its bytes: the service takes 200 in 64 KiB. */
 const MOST_AT_ONCE = 150;
 const MOST_BYTES = 48 * 1024;
+/** Titles of a row: the service takes no more. */
+const MOST_TITLES = 50;
 /** So many are sent before their time. */
 const ENOUGH = 50;
+/** The longest that something takes, for the service: a day. */
+const LONGEST_MS = 86_400_000;
+/** A player is heard of several times a second. */
+const LONGEST_LOOK_MS = 5000;
 const PREFIX = 'kinora-events/';
 /** Pauses after failures, in milliseconds: doubled each time, with jitter. */
 const FIRST_PAUSE = 1000;
@@ -74,6 +80,8 @@ export class Reporter {
     // What earlier pages left. Another page may be about to send it too: the service counts it once.
     this.#waiting = taken(this.#storage, mine);
     this.#keep();
+    // A page may be left before anything is sent, and there is no time to ask then.
+    void this.#refresh().catch(() => undefined);
     if (this.#waiting.length > 0) this.#schedule(0);
     const { signal } = this.#leaving;
     globalThis.addEventListener?.('pagehide', () => this.#leave(), { signal });
@@ -98,8 +106,10 @@ export class Reporter {
   }
 
   /** Tells what the viewer looks at. */
-  tell({ type, ...detail }: Interaction): void {
-    this.#add(type, detail);
+  tell(interaction: Interaction): void {
+    const { type, ...detail } = interaction;
+    const titles = interaction.type === 'row_shown' && { title_ids: interaction.title_ids.slice(0, MOST_TITLES) };
+    this.#add(type, { ...detail, ...titles });
   }
 
   /** Sends what has gathered, as far as it can be sent now. */
@@ -149,13 +159,18 @@ export class Reporter {
     return this.#sending;
   }
 
+  /** Asks for the token as it is now; the latest is at hand when the page is left. */
+  async #refresh(): Promise<string | null> {
+    return (this.#token = await this.#options.token());
+  }
+
   async #sendAll(): Promise<void> {
     let most = MOST_AT_ONCE;
+    if (this.#waiting.length === 0) await this.#refresh().catch(() => undefined);
     while (this.#waiting.length > 0 && Date.now() >= this.#pausedUntil) {
-      const events = this.#batch(most);
+      const events = this.#waiting.slice(0, fitting(this.#waiting.slice(0, most)));
       try {
-        this.#token = await this.#options.token();
-        if (this.#token === null) return;
+        if ((await this.#refresh()) === null) return;
         const response = await fetch(this.#options.url, {
           method: 'POST',
           headers: { 'content-type': 'application/json', authorization: `Bearer ${this.#token}` },
@@ -180,16 +195,6 @@ export class Reporter {
     }
   }
 
-  /** What comes first, as much as goes at once. */
-  #batch(most: number): Waiting[] {
-    let bytes = 0;
-    const fits = this.#waiting.slice(0, most).findIndex((event) => {
-      bytes += new Blob([JSON.stringify(event)]).size + 1;
-      return bytes > MOST_BYTES;
-    });
-    return this.#waiting.slice(0, fits < 0 ? most : Math.max(fits, 1));
-  }
-
   #body(events: Waiting[], more: Record<string, unknown> = {}): string {
     return JSON.stringify({ sent_at_ms: Date.now(), platform: this.#options.platform, events, ...more });
   }
@@ -209,8 +214,9 @@ export class Reporter {
   #leave(): void {
     this.#watched.forEach((watch) => watch.progress());
     if (this.#token === null || this.#waiting.length === 0) return;
-    // The latest of them: what waited before waits on.
-    const events = this.#waiting.slice(-MOST_AT_ONCE / 3);
+    // The latest of them, as a beacon is small: what waited before waits on.
+    const latest = this.#waiting.slice(-MOST_AT_ONCE).reverse();
+    const events = latest.slice(0, fitting(latest)).reverse();
     const body = this.#body(events, { access_token: this.#token });
     // This type needs no preflight, for which there is no time.
     globalThis.navigator?.sendBeacon?.(
@@ -235,13 +241,15 @@ class Watch {
   readonly #tell: (type: string, detail: Record<string, unknown>) => void;
   readonly #listening = new AbortController();
   readonly #began = performance.now();
-  #last: { at: number; playing: boolean } | undefined;
+  /** When it was last known what the playhead does, and what it did. */
+  #last: { at: number; playhead: 'moves' | 'stalls' | 'rests' } | undefined;
   #position = 0;
   #watchedMs = 0;
   #bits = 0;
   /** Of what is shown, in bit/s. */
   #rate = 0;
-  #stalledSince: number | undefined;
+  /** Of a stall that lasts: so many milliseconds until now. */
+  #stalledMs: number | undefined;
   #started = false;
 
   constructor(
@@ -260,15 +268,17 @@ class Watch {
       if (this.#started) return;
       this.#started = true;
       const startup = Math.round(performance.now() - this.#began);
-      this.#tell('playback_started', { ...this.#about, startup_ms: startup });
+      this.#tell('playback_started', { ...this.#about, startup_ms: Math.min(startup, LONGEST_MS) });
     });
     on('stats', (stats: Stats) => this.#look(stats));
     on('buffering', ({ seeking }: { seeking: boolean }) => {
-      this.#pass(false);
-      if (this.#started && !seeking) this.#stalledSince ??= performance.now();
+      const stalls = this.#started && !seeking;
+      this.#pass(stalls ? 'stalls' : 'rests');
+      if (stalls) this.#stalledMs ??= 0;
+      else this.#resumed();
     });
     on('playing', () => {
-      this.#pass(true);
+      this.#pass('moves');
       this.#resumed();
     });
     on('qualitychange', (change: { kind: string; from: { bandwidth: number } | null; to: { bandwidth: number } }) => {
@@ -291,34 +301,41 @@ class Watch {
 
   end(reason: 'finished' | 'left' | 'failed'): void {
     if (this.#listening.signal.aborted) return;
+    if (this.#stalledMs !== undefined) this.#pass('rests');
     this.#resumed();
     this.#tell('playback_ended', { ...this.#sums(), reason });
     this.#listening.abort();
   }
 
   #resumed(): void {
-    if (this.#stalledSince === undefined) return;
-    const duration_ms = Math.round(performance.now() - this.#stalledSince);
-    this.#stalledSince = undefined;
+    if (this.#stalledMs === undefined) return;
+    const duration_ms = Math.min(Math.round(this.#stalledMs), LONGEST_MS);
+    this.#stalledMs = undefined;
     this.#tell('playback_stalled', { ...this.#about, position_seconds: this.#position, duration_ms });
   }
 
   #look(stats: Stats): void {
-    this.#pass(stats.status === 'playing');
+    const waits = stats.status === 'buffering' && this.#stalledMs !== undefined;
+    this.#pass(stats.status === 'playing' ? 'moves' : waits ? 'stalls' : 'rests');
+    // Whoever pauses does not wait any more, and no event says so.
+    if (this.#last?.playhead === 'rests') this.#resumed();
     this.#rate = stats.streams.reduce((sum, stream) => sum + (stream.shown?.bandwidth ?? 0), 0);
     this.#position = Math.max(0, Math.floor(stats.position));
   }
 
-  /** Counts the time since it was last known whether it plays. */
-  #pass(playing: boolean): void {
+  /** Counts the time since it was last known what the playhead does. */
+  #pass(playhead: 'moves' | 'stalls' | 'rests'): void {
     const at = performance.now();
-    if (this.#last?.playing) {
-      // A page in the background hears of its player more seldom; one that slept did not play meanwhile.
-      const passed = Math.min(at - this.#last.at, 5000);
+    const { at: since = at, playhead: before } = this.#last ?? {};
+    // A page in the background hears of its player more seldom; one that slept did not play, or wait, meanwhile.
+    const passed = Math.min(at - since, LONGEST_LOOK_MS);
+    if (before === 'moves') {
       this.#watchedMs += passed;
       this.#bits += (this.#rate * passed) / 1000;
+    } else if (before === 'stalls' && this.#stalledMs !== undefined) {
+      this.#stalledMs += passed;
     }
-    this.#last = { at, playing };
+    this.#last = { at, playhead };
   }
 
   #sums(): Record<string, unknown> {
@@ -332,6 +349,16 @@ class Watch {
       ...(bandwidth > 0 && { bandwidth_bps: bandwidth }),
     };
   }
+}
+
+/** So many of these go at once, in their order: one at least. */
+function fitting(events: Waiting[]): number {
+  let bytes = 0;
+  const first = events.findIndex((event) => {
+    bytes += new Blob([JSON.stringify(event)]).size + 1;
+    return bytes > MOST_BYTES;
+  });
+  return first < 0 ? events.length : Math.max(first, 1);
 }
 
 function randomName(): string {
@@ -350,17 +377,25 @@ function usualStorage(): Storage | null {
 /** What waits under keys that begin so, taken away from there. */
 function taken(storage: Storage | null, prefix: string): Waiting[] {
   const waiting: Waiting[] = [];
-  try {
-    const keys = Array.from({ length: storage?.length ?? 0 }, (_, at) => storage?.key(at) ?? '');
-    for (const key of keys.filter((key) => key.startsWith(prefix))) {
-      const kept: unknown = JSON.parse(storage?.getItem(key) ?? '[]');
+  for (const key of keysOf(storage).filter((key) => key.startsWith(prefix))) {
+    try {
+      const text = storage?.getItem(key) ?? '[]';
       storage?.removeItem(key);
+      const kept: unknown = JSON.parse(text);
       if (Array.isArray(kept)) {
         waiting.push(...kept.filter((event) => typeof event?.event_id === 'string'));
       }
+    } catch {
+      // Somebody else wrote there.
     }
-  } catch {
-    // Somebody else wrote there, or it is forbidden.
   }
   return waiting.slice(-MOST_WAITING);
+}
+
+function keysOf(storage: Storage | null): string[] {
+  try {
+    return Array.from({ length: storage?.length ?? 0 }, (_, at) => storage?.key(at) ?? '');
+  } catch {
+    return []; // Forbidden here.
+  }
 }

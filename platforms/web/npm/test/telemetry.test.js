@@ -32,14 +32,17 @@ class FakePlayer extends EventTarget {
   /** Looks four times a second for so many seconds. */
   plays(seconds, position, bandwidth = 2_000_000) {
     for (let quarter = 1; quarter <= seconds * 4; quarter++) {
-      now += 250;
-      mock.timers.tick(250);
-      this.does('stats', {
-        status: 'playing',
-        position: position + quarter / 4,
-        streams: [{ shown: { bandwidth } }],
-      });
+      this.is('playing', position + quarter / 4, bandwidth);
     }
+  }
+  /** Looks four times a second for so many seconds, and sees the same all the time. */
+  stays(status, seconds) {
+    for (let quarter = 1; quarter <= seconds * 4; quarter++) this.is(status, 1, 2_000_000);
+  }
+  is(status, position, bandwidth) {
+    now += 250;
+    mock.timers.tick(250);
+    this.does('stats', { status, position, streams: [{ shown: { bandwidth } }] });
   }
 }
 
@@ -185,6 +188,70 @@ test('a page that is left sends a beacon, and the next page sends what nobody co
   assert.equal(told()[0].event_id, beacon.events[0].event_id, 'the same name: it is counted once');
 });
 
+test('a page that is left before anything was sent sends a beacon, too', async () => {
+  const report = reporter();
+  report.tell({ type: 'searched', found: 1 });
+  await settle();
+  leave.dispatchEvent(new Event('pagehide'));
+  assert.deepEqual(asked, []);
+  const beacon = JSON.parse(await beacons[0].blob.text());
+  assert.deepEqual([beacon.access_token, beacon.events[0].found], ['T', 1]);
+});
+
+test('a beacon has the token of today, and the latest events that fit into it', async () => {
+  let token = 'old';
+  const report = reporter({ token: () => token });
+  report.watch(new FakePlayer(), { playbackId: 'pb', itemId: 'film' });
+  await report.flush();
+  token = 'new';
+  mock.timers.tick(30_000);
+  await settle();
+  answers = Array.from({ length: 9 }, () => ({ fails: true }));
+  const title_ids = Array.from({ length: 60 }, (_, at) => String(at).padStart(60, 'x'));
+  for (let row = 0; row < 40; row++) report.tell({ type: 'row_shown', row_id: String(row), title_ids });
+  report.tell({ type: 'searched', found: 7 });
+  leave.dispatchEvent(new Event('pagehide'));
+  const { blob } = beacons[0];
+  assert.ok(blob.size < 64 * 1024 && blob.size > 32 * 1024, String(blob.size));
+  const { access_token, events } = JSON.parse(await blob.text());
+  assert.equal(access_token, 'new');
+  assert.equal(events.at(-1).found, 7);
+  assert.deepEqual([events.at(-2).row_id, events[0].title_ids.length], ['39', 50], 'the service takes no more titles');
+});
+
+test('a stall lasts as long as somebody waits', async () => {
+  const stalls = async (then) => {
+    asked = [];
+    const report = reporter({ interval: 36_000 });
+    const player = new FakePlayer();
+    const stop = report.watch(player, { playbackId: 'pb', itemId: 'film' });
+    player.does('ready');
+    player.does('playing');
+    player.plays(1, 0);
+    player.does('buffering', { seeking: false });
+    player.stays('buffering', 2);
+    then(player, stop);
+    player.does('playing');
+    stop();
+    await report.flush();
+    report.close();
+    return told().filter((event) => event.type === 'playback_stalled').map((event) => event.duration_ms);
+  };
+  assert.deepEqual(await stalls((player) => player.stays('paused', 60)), [2250], 'whoever pauses does not wait');
+  const seeks = (player) => {
+    player.does('buffering', { seeking: true });
+    player.stays('buffering', 60);
+  };
+  assert.deepEqual(await stalls(seeks), [2000], 'whoever goes elsewhere does not wait here any more');
+  const sleeps = (player) => {
+    now += 36_000_000;
+    player.stays('buffering', 1);
+  };
+  assert.deepEqual(await stalls(sleeps), [7750], 'a device that sleeps does not wait');
+  assert.deepEqual(await stalls((_, stop) => stop()), [2000]);
+  assert.deepEqual(await stalls((player) => player.stays('buffering', 120)), [122_000]);
+});
+
 test('a playback is told as it went', async () => {
   const report = reporter({ interval: 3600 });
   const player = new FakePlayer();
@@ -245,11 +312,12 @@ test('an error and the end are told once', async () => {
 
 test('storage that is full or spoilt does no harm', async () => {
   memory.setItem('kinora-events/p/x', 'nonsense');
+  memory.setItem('kinora-events/p/y', JSON.stringify([{ event_id: 'kept', at_ms: 1, type: 'searched', found: 2 }]));
   const report = reporter();
   memory.setItem = () => {
     throw new DOMException('full', 'QuotaExceededError');
   };
   report.tell({ type: 'searched', found: 1 });
   await report.flush();
-  assert.equal(told().length, 1);
+  assert.deepEqual(told().map((event) => event.found), [2, 1], 'what is beside something spoilt is not lost');
 });
