@@ -3,8 +3,15 @@
 import { hue, make } from './dom.js';
 import type { Artwork, Started, Summary } from './service.js';
 
-export function card(title: Summary, started?: Started): HTMLElement {
-  const href = started ? `#/watch/${started.item_id}` : `#/title/${title.id}`;
+/** Where a card stands. */
+export interface Place {
+  row: string;
+  place: number;
+}
+
+export function card(title: Summary, started?: Started, at?: Place): HTMLElement {
+  const from = at ? `?${new URLSearchParams({ row: at.row, place: String(at.place) })}` : '';
+  const href = started ? `#/watch/${started.item_id}` : `#/title/${title.id}${from}`;
   const facts = [title.year, title.kind === 'series' ? 'Series' : null].filter(Boolean).join(' · ');
   const link = make('a', { className: 'title-card', href }, [
     picture(title),

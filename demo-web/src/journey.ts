@@ -1,5 +1,6 @@
 import { element } from './dom.js';
 import { activatePage } from './pages/activate.js';
+import type { Interaction } from 'kinora/telemetry';
 import { browsePage, searchPage } from './pages/browse.js';
 import { profilesPage } from './pages/profiles.js';
 import { signInPage } from './pages/sign-in.js';
@@ -94,12 +95,15 @@ export class Journey {
     }
     if (name === 'activate') return activatePage(this.#service, query.get('user_code') ?? '');
     if (this.#service.profile === null || name === 'profiles') return profilesPage(this.#service, this.#go);
+    const tell = (interaction: Interaction) => this.#reporting.reporter?.tell(interaction);
     if (name === 'title') {
-      this.#reporting.reporter?.tell({ type: 'title_opened', title_id: subject });
+      const [row, place] = [query.get('row'), query.get('place')];
+      const from = row !== null && place !== null ? { row_id: row, place: Number(place) } : {};
+      tell({ type: 'title_opened', title_id: subject, ...from });
       return titlePage(this.#service, subject, this.#go);
     }
-    if (name === 'search') return searchPage(this.#service, subject);
-    return browsePage(this.#service);
+    if (name === 'search') return searchPage(this.#service, subject, tell);
+    return browsePage(this.#service, tell);
   }
 
   #failed(error: unknown): void {

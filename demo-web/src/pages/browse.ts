@@ -1,5 +1,7 @@
+import type { Interaction } from 'kinora/telemetry';
 import { card } from '../cards.js';
 import { make } from '../dom.js';
+import { inView, whenSeen } from '../seen.js';
 import type { Row, Service, Summary } from '../service.js';
 
 const NAMES: Record<string, string> = {
@@ -11,17 +13,28 @@ const NAMES: Record<string, string> = {
   trending: 'Watched by many',
 };
 
+/** Hears what the viewer looks at. */
+type Tell = (interaction: Interaction) => void;
+
 /** Everything, in rows. */
-export async function browsePage(service: Service): Promise<HTMLElement> {
+export async function browsePage(service: Service, tell: Tell): Promise<HTMLElement> {
   const rows = await service.rows();
   const sections = rows.map((row, index) => rowSection(row, index));
+  whenSeen(sections, (section) => {
+    const row = rows[sections.indexOf(section)];
+    const shelf = section.querySelector<HTMLElement>('.shelf');
+    if (!row || !shelf) return;
+    const title_ids = inView(shelf).flatMap((place) => row.titles[place]?.id ?? []);
+    tell({ type: 'row_shown', row_id: row.id, title_ids });
+  });
   if (sections.length === 0) sections.push(make('p', { textContent: 'There is nothing to watch here yet.' }));
   return make('div', { className: 'rows' }, sections);
 }
 
 /** What a search finds. */
-export async function searchPage(service: Service, text: string): Promise<HTMLElement> {
+export async function searchPage(service: Service, text: string, tell: Tell): Promise<HTMLElement> {
   const titles: Summary[] = await service.search(text);
+  tell({ type: 'searched', found: titles.length });
   const heading = titles.length > 0 ? `Found for “${text}”` : `Nothing found for “${text}”`;
   return make('section', { className: 'found' }, [
     make('h2', { textContent: heading, tabIndex: -1 }),
@@ -32,7 +45,7 @@ export async function searchPage(service: Service, text: string): Promise<HTMLEl
 function rowSection(row: Row, index: number): HTMLElement {
   const id = `row-${index}`;
   const heading = make('h2', { id, textContent: nameOf(row) });
-  const cards = row.titles.map((title, place) => make('li', {}, [card(title, row.started?.[place])]));
+  const cards = row.titles.map((title, place) => make('li', {}, [card(title, row.started?.[place], { row: row.id, place })]));
   const list = make('ul', { className: 'shelf' }, cards);
   // So that a keyboard can scroll it.
   list.tabIndex = 0;

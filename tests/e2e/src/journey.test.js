@@ -77,17 +77,27 @@ async function post(path, form) {
   return { status: response.status, answer: await response.json() };
 }
 
+/** What a page tells the service from now on. */
+function toldBy(page) {
+  const told = [];
+  page.on('request', (request) => {
+    if (new URL(request.url()).pathname === '/v1/events') told.push(...JSON.parse(request.postData()).events);
+  });
+  return told;
+}
+
 /** So many events have had a verdict. */
 async function count(verdict) {
   const metrics = await (await fetch(`${stage.server.url}/metrics`)).text();
   return Number(metrics.match(new RegExp(`kinora_events_total\\{verdict="${verdict}"\\} (\\d+)`))?.[1] ?? 0);
 }
 
-/** Waits until so many have. */
-async function events(verdict, least) {
+/** Waits until all that was told was taken, and the last of it was that. */
+async function taken(told, last) {
   const deadline = Date.now() + 60_000;
-  while ((await count(verdict)) < least) {
-    assert.ok(Date.now() < deadline, `${await count(verdict)} ${verdict} events`);
+  const all = () => new Set(told.map((event) => event.event_id)).size;
+  while (!told.some(({ type }) => type === last) || (await count('accepted')) < all()) {
+    assert.ok(Date.now() < deadline, `${await count('accepted')} of ${JSON.stringify(told)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -107,6 +117,7 @@ test('a wrong password is told of, and nothing else is shown', async () => {
 
 test('sign in, choose a profile, find the film, watch, leave, and go on where it stopped', async () => {
   const page = await stage.page('/');
+  const told = toldBy(page);
   await signIn(page);
   await page.getByRole('link', { name: /Test card/ }).first().click();
   assert.equal(await page.getByRole('heading', { name: 'Test card' }).innerText(), 'Test card');
@@ -125,8 +136,12 @@ test('sign in, choose a profile, find the film, watch, leave, and go on where it
   });
   await page.getByRole('link', { name: 'Kinora' }).click();
   await page.getByRole('heading', { name: 'Continue watching' }).waitFor();
-  // The title was opened, the film began, and it was left.
-  await events('accepted', 3);
+  await taken(told, 'playback_ended');
+  const of = (type) => told.find((event) => event.type === type);
+  assert.deepEqual(of('row_shown').title_ids, ['test-card']);
+  const { title_id, row_id, place } = of('title_opened');
+  assert.deepEqual({ title_id, row_id, place }, { title_id: 'test-card', row_id: of('row_shown').row_id, place: 0 });
+  assert.ok(of('playback_started') && of('playback_ended').position_seconds >= 30);
 
   await page.locator('.shelf').first().getByRole('link', { name: /Test card/ }).click();
   await page.waitForFunction(() => document.querySelector('video').currentTime > 29.5);
