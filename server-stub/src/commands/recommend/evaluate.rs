@@ -54,6 +54,9 @@ pub(crate) struct Evaluate {
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
+    /// Write the figures as JSON into this file besides
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -82,6 +85,9 @@ impl Evaluate {
         let report = evaluate(&dataset, &options, &peers, |what| bar.set_message(what.to_owned()));
         bar.finish_and_clear();
         let report = report?;
+        if let Some(path) = &self.report {
+            report.write(path)?;
+        }
         if self.json {
             print(format_args!("{}", serde_json::json!(report)));
         } else {

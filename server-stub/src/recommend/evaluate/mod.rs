@@ -15,7 +15,7 @@ use super::{
 };
 use peer::Peer;
 use serde::Serialize;
-use std::{collections::HashSet, time::Instant};
+use std::{collections::HashSet, fs, path::Path, time::Instant};
 
 /// As deep as any measure looks.
 const DEPTH: usize = 20;
@@ -48,6 +48,16 @@ pub struct Report {
     pub splits: Vec<SplitReport>,
     /// Over all splits: this model's NDCG@10 less that of each other.
     pub pooled: Vec<Difference>,
+}
+
+impl Report {
+    /// Writes it as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        fs::write(path, serde_json::json!(self).to_string()).map_err(Error::io("write", path))
+    }
 }
 
 /// What was measured on one split.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::workspace::Workspace;
 use crate::{install, process};
-use stage::Stage;
+use stage::{Stage, TITLE};
 use wrk::{Load, Measured};
 
 pub(crate) const TOOLS: &[&str] = &["rustc", "c++", "wrk", "nginx"];
@@ -64,9 +64,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 
     let mut answers = Vec::new();
     for (name, method, path, body, signed) in [
-        ("sign-in", "POST", "/v1/sessions", stage.credentials(), false),
-        ("rows", "GET", "/v1/catalog/rows", String::new(), true),
-        ("playback start", "POST", "/v1/playback/film", String::new(), true),
+        ("sign-in", "POST", "/v1/sessions".to_owned(), stage.credentials.clone(), false),
+        ("catalogue rows", "GET", "/v1/catalog/rows".to_owned(), String::new(), true),
+        ("rows for a profile", "GET", "/v1/rows".to_owned(), String::new(), true),
+        ("playback start", "POST", format!("/v1/playback/{TITLE}"), String::new(), true),
     ] {
         let token = if signed { stage.token.as_str() } else { "" };
         let url = format!("{}{path}", stage.kinora);
@@ -74,7 +75,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
             .push((name, load.requests(workspace, &stage.scratch(), method, &url, &body, token)?));
     }
     print(options, &segments, nginx, &answers);
-    let reached = segments.iter().all(|(_, measured)| measured.per_second >= GOAL * nginx);
+    // An answer that is none is quickly given.
+    let whole = segments.iter().chain(&answers).all(|(_, measured)| measured.errors == 0);
+    let reached = segments.iter().all(|(_, measured)| measured.per_second >= GOAL * nginx) && whole;
     Ok(if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

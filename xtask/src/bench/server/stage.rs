@@ -16,8 +16,8 @@ use crate::workspace::Workspace;
 /// Segments, and bytes of each: two seconds at two megabits.
 pub(super) const SEGMENTS: usize = 64;
 const BYTES: usize = 500_000;
-const EMAIL: &str = "bench@example.org";
-const PASSWORD: &str = "correct horse battery";
+/// The title that is played.
+pub(super) const TITLE: &str = "the-general";
 
 /// What is measured; it ends when this is dropped.
 pub(super) struct Stage {
@@ -30,6 +30,8 @@ pub(super) struct Stage {
     pub(super) media: String,
     /// The viewer's access token.
     pub(super) token: String,
+    /// What the viewer signs in with.
+    pub(super) credentials: String,
     _processes: [Group; 2],
 }
 
@@ -42,13 +44,14 @@ impl Stage {
         let data = folder.join("data");
         let directory = write_package(&data.join("packages/film"))?;
         let server = workspace.target().join("release/kinora-server");
-        let catalogue = folder.join("catalogue.json");
-        let title = json!({"id": "film", "kind": "film", "name": "A film", "maturity": 0,
-            "genres": ["drama"], "media": {"duration_seconds": 600, "package": "film"}});
-        fs::write(&catalogue, json!({ "titles": [title] }).to_string())?;
+        let media = json!({"duration_seconds": 600, "package": "film"}).to_string();
         let mut command = workspace.command(&server);
-        command.arg("import").arg(&catalogue).arg("--data").arg(&data);
-        process::run(workspace, "enter a film into the catalogue", &mut command)?;
+        command.args(["seed", "--json", "--media", &media, "--data"]).arg(&data);
+        let seeded = json_of(&process::output(&mut command)?)?;
+        let text = |pointer| seeded.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let credentials = json!({"email": text("/email"), "password": text("/password")});
+        let profile = text("/profiles/Robin").context("nobody was entered")?;
+        let model = text("/model").context("no model was trained")?;
 
         let (nginx, nginx_url) = start_nginx(workspace, &folder, &directory)?;
         let mut command = workspace.command(&server);
@@ -62,26 +65,26 @@ impl Stage {
         let url = line.trim().strip_prefix("listening on ").context("the server did not start")?;
         let url = url.to_owned();
 
-        let account = json!({"email": EMAIL, "password": PASSWORD, "region": "DE",
-            "profile_name": "Ada", "language": "en"});
-        ask(&url, "POST", "/v1/accounts", Some(&account), "")?;
-        let credentials = json!({"email": EMAIL, "password": PASSWORD});
         let token = access_token(&ask(&url, "POST", "/v1/sessions", Some(&credentials), "")?)?;
-        let profiles = json_of(&ask(&url, "GET", "/v1/profiles", None, &token)?)?;
-        let profile = profiles.pointer("/0/id").and_then(Value::as_str).context("no profile")?;
         let path = format!("/v1/profiles/{profile}/select");
         let token = access_token(&ask(&url, "POST", &path, None, &token)?)?;
-        let playback = json_of(&ask(&url, "POST", "/v1/playback/film", None, &token)?)?;
+        let playback =
+            json_of(&ask(&url, "POST", &format!("/v1/playback/{TITLE}"), None, &token)?)?;
         let manifest = playback.get("hls").and_then(Value::as_str).context("nothing plays")?;
         let manifest = ask(&url, "GET", manifest, None, "")?;
         let media = manifest.lines().find(|line| line.starts_with("/t/")).context("no media")?;
         let media = media.rsplit_once('/').map_or(media, |(directory, _)| directory).to_owned();
+        until("the model is not taken over", || {
+            let rows = json_of(&ask(&url, "GET", "/v1/rows", None, &token)?)?;
+            Ok(rows.get("model").and_then(Value::as_str) == Some(&model))
+        })?;
         Ok(Self {
             folder,
             nginx: nginx_url,
             kinora: url,
             media,
             token,
+            credentials: credentials.to_string(),
             _processes: [nginx, kinora],
         })
     }
@@ -89,11 +92,6 @@ impl Stage {
     /// Where files may be put.
     pub(super) fn scratch(&self) -> PathBuf {
         self.folder.clone()
-    }
-
-    /// What the viewer signs in with.
-    pub(super) fn credentials(&self) -> String {
-        json!({"email": EMAIL, "password": PASSWORD}).to_string()
     }
 }
 
@@ -141,13 +139,20 @@ fn start_nginx(workspace: &Workspace, folder: &Path, files: &Path) -> Result<(Gr
     command.arg("-p").arg(folder).arg("-c").arg(&file).stdin(Stdio::null());
     let group = Group::spawn(&mut command)?;
     let url = format!("http://127.0.0.1:{port}");
-    for _ in 0..100 {
-        if ask(&url, "GET", "/m/seg-00001.m4s", None, "").is_ok() {
-            return Ok((group, url));
+    let silent = format!("nginx does not answer; see {}/nginx.log", folder.display());
+    until(&silent, || Ok(ask(&url, "GET", "/m/seg-00001.m4s", None, "").is_ok()))?;
+    Ok((group, url))
+}
+
+/// Waits for what another process is about to do.
+fn until(otherwise: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
+    for _ in 0..200 {
+        if holds()? {
+            return Ok(());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    bail!("nginx does not answer; see {}/nginx.log", folder.display())
+    bail!("{otherwise}")
 }
 
 /// One request, on a connection of its own, and the body of a good answer.
