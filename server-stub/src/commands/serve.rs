@@ -31,8 +31,8 @@ use tokio::net::TcpListener;
 
 /// Serve packaged films and pages, accounts and the catalogue, over HTTP/1.1 and HTTP/2
 ///
-/// Prints one line, `listening on http://ADDRESS`, to standard output when it is ready, and logs requests to
-/// standard error (RUST_LOG sets how much). Stops on SIGINT or SIGTERM when the running requests are done.
+/// Prints one line, `listening on http://ADDRESS`, to standard output when it is ready (and with --admin-listen another,
+/// `admin on http://ADDRESS`), and logs requests to standard error (RUST_LOG sets how much). Stops on SIGINT or SIGTERM when the running requests are done.
 ///
 /// Plays the role `delivery` if there is something to deliver, and the others if there is a directory for
 /// their data; --roles chooses among them. Processes that share the directory share the data.
@@ -54,6 +54,12 @@ pub(crate) struct Serve {
     /// The address; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Tell what the service counts (/metrics) at this address and not at the other; /healthz and /readyz are at both
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<SocketAddr>,
+    /// How long a request may take to arrive and to be answered
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..))]
+    request_time: u16,
     /// How long running requests may take to finish after a stop
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     grace: u64,
@@ -109,7 +115,8 @@ pub(crate) struct Serve {
     /// Where another process plays a role, for the role gateway; repeatable, also for one role
     #[arg(long = "upstream", value_name = "ROLE=URL", value_parser = upstream)]
     upstreams: Vec<(Role, String)>,
-    /// The address of a gateway in front of this process: believe it when it says whom it speaks for; repeatable
+    /// The address of a gateway in front of this process: believe it when it says whom it speaks for, and let it have as
+    /// many connections as it wants; repeatable
     #[arg(long = "behind", value_name = "IP")]
     behind: Vec<IpAddr>,
     /// Requests to the API that are answered at once; more wait half a second and are then told to come back
@@ -131,8 +138,8 @@ pub(crate) struct Serve {
     /// Devices of an account that may play at once, of one without a plan
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     streams: u8,
-    /// Let each client do this many times what the rate limits usually allow: for many behind one address, or
-    /// a gateway in front that limits by itself
+    /// Let each client do this many times what the limits on rates, and on what one address has at once, usually allow:
+    /// for many behind one address, or a gateway in front that limits by itself
     #[arg(long, value_name = "FACTOR", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate_limit_factor: u32,
 }
@@ -146,8 +153,9 @@ impl Serve {
         let roles = self.roles(!mounts.is_empty())?;
         let data = self.data()?;
         let metrics = Metrics::default();
-        let mut service = Service::new(metrics.clone(), Limits::default());
-        service = service.behind(std::mem::take(&mut self.behind));
+        let limits = Limits { time: self.request_time(), ..Limits::default() };
+        let mut service = Service::new(metrics.clone(), limits);
+        service = service.behind(self.behind.clone());
         if roles.contains(&Role::Gateway) {
             let config = self.gateway();
             service = service.gateway(match &data {
@@ -175,7 +183,17 @@ impl Serve {
             let auth = auth.limits_times(self.rate_limit_factor);
             service = data.add(service, &roles, auth, &metrics).await?;
         }
-        self.serve(service.router()).await
+        match self.admin_listen {
+            Some(admin) => {
+                let (router, apart) = service.routers();
+                self.serve(router, Some((admin, apart))).await
+            }
+            None => self.serve(service.router(), None).await,
+        }
+    }
+
+    fn request_time(&self) -> Duration {
+        Duration::from_secs(self.request_time.into())
     }
 
     async fn edge(&self, data: Option<&Data>, memory: Memory) -> Result<edge::Edge> {
@@ -204,9 +222,17 @@ impl Serve {
         gateway::Config {
             upstreams: self.upstreams.clone(),
             at_once: self.at_once.into(),
+            at_once_by_address: self.so_many(default.at_once_by_address),
+            files_at_once_by_address: self.so_many(default.files_at_once_by_address),
+            upload_time: self.request_time(),
             by_address: Rate { burst, seconds_each },
             ..default
         }
+    }
+
+    /// What one address has at once.
+    fn so_many(&self, usually: usize) -> usize {
+        usually.saturating_mul(self.rate_limit_factor as usize)
     }
 
     /// The roles that are asked for, or all that there is something for.
@@ -326,19 +352,40 @@ impl Serve {
         self.license_proxies.iter().map(proxy).collect()
     }
 
-    async fn serve(self, router: Router) -> Result<()> {
+    async fn serve(self, router: Router, admin: Option<(SocketAddr, Router)>) -> Result<()> {
         let listener = listen(self.listen).await?;
-        let address = listener.local_addr().map_err(|error| cannot_listen(self.listen, &error))?;
-        // Whoever started this may be waiting for the line behind a pipe; if nobody reads it, so be it.
-        let mut stdout = std::io::stdout();
-        let _ = writeln!(stdout, "listening on http://{address}").and_then(|()| stdout.flush());
-
+        let mut lines = format!("listening on http://{}\n", address_of(&listener, self.listen)?);
         let grace = Duration::from_secs(self.grace);
-        if !http::serve(listener, router, stop_requested(), grace).await {
+        let mut looked_after = None;
+        if let Some((address, router)) = admin {
+            let listener = listen(address).await?;
+            lines += &format!("admin on http://{}\n", address_of(&listener, address)?);
+            looked_after = Some(http::serve(listener, router, stop_requested(), grace));
+        }
+        // Whoever started this may be waiting for the lines behind a pipe; if nobody reads them, so be it.
+        let mut stdout = std::io::stdout();
+        let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+
+        let default = http::Options::default();
+        let connections_by_address = self.so_many(default.connections_by_address);
+        let options =
+            http::Options { grace, connections_by_address, gateways: self.behind, ..default };
+        let served = http::serve_with(listener, router, stop_requested(), options);
+        let (done, _) = tokio::join!(served, async {
+            match looked_after {
+                Some(looked_after) => looked_after.await,
+                None => true,
+            }
+        });
+        if !done {
             tracing::warn!("stopped with requests still running");
         }
         Ok(())
     }
+}
+
+fn address_of(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr> {
+    listener.local_addr().map_err(|error| cannot_listen(asked, &error))
 }
 
 /// Logs what is asked for; slows it down, and lets tests make it worse, if that is wanted.

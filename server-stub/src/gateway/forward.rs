@@ -1,25 +1,20 @@
 //! Sending a request on to the process of the role that answers it.
 
-use super::{
-    Gateway, Try,
-    table::role_of,
-    upstream::{Peer, Upstream},
-};
+use super::{Gateway, Try, table::role_of, upstream::Peer};
 use crate::{
     roles::Role,
     web::{
-        self, RequestId, TraceParent, client,
+        self, Onward, client,
         problem::{Code, Problem},
     },
 };
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use http_body::Body as _;
-use std::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Headers that are between two neighbours (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -36,11 +31,6 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// Bodies larger than any role takes are not even sent on.
-const LARGEST_BODY: u64 = 2 << 20;
 
 /// Why there is no answer.
 enum Failure {
@@ -57,29 +47,30 @@ impl Gateway {
         let Some(upstream) = self.0.upstreams.get(&role) else {
             return Problem::not_found("path").into_response();
         };
-        if request.body().size_hint().lower() > LARGEST_BODY {
-            return Problem::new(Code::BodyTooLarge, "no role takes as much").into_response();
-        }
-        upstream.came();
         let (mut parts, body) = request.into_parts();
+        let upload = match self.0.uploads.take(body).await {
+            Ok(upload) => upload,
+            Err(problem) => return problem.into_response(),
+        };
+        upstream.came();
         prepare(&mut parts);
-        // What can be asked again: it changes nothing, and has nothing that is gone once it was sent.
+        // What can be asked again: it changes nothing.
         let repeatable = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
-            && body.is_end_stream();
-        let mut body = Some(body);
+            && upload.bytes.is_empty();
+        let deadline = Instant::now() + self.0.config.time;
         let mut failed: Option<String> = None;
         loop {
-            let now = Instant::now();
-            let Some(peer) = upstream.pick(failed.as_deref(), now) else {
+            let Some(peer) = upstream.pick(failed.as_deref(), Instant::now().into_std()) else {
                 self.count(role, "open_circuit");
                 return unavailable(role);
             };
-            let sent = body.take().unwrap_or_else(Body::empty);
-            let answer = self.ask(peer, &parts, sent).await;
-            let well = matches!(&answer, Ok(answer) if !is_trouble(answer.status()));
-            peer.ended(well, Instant::now());
+            let answer = self.ask(peer, &parts, upload.bytes.clone(), deadline).await;
+            let well = matches!(&answer, Ok(answer) if !is_trouble(answer));
+            peer.ended(well, Instant::now().into_std());
             self.count(role, if well { "answered" } else { "failed" });
-            if !well && failed.is_none() && repeatable && upstream.may_retry() {
+            // There is one time for both tries: when the first took it all, nobody waits for a second.
+            let time_is_up = matches!(answer, Err(Failure::Time));
+            if !well && !time_is_up && failed.is_none() && repeatable && upstream.may_retry() {
                 failed = Some(peer.base.clone());
                 continue;
             }
@@ -94,17 +85,18 @@ impl Gateway {
         &self,
         peer: &Peer,
         parts: &Parts,
-        body: Body,
+        body: Bytes,
+        deadline: Instant,
     ) -> Result<client::Response, Failure> {
         let rest = parts.uri.path_and_query().map_or("/", |rest| rest.as_str());
-        let mut request = Request::new(body);
+        let mut request = Request::new(Body::from(body));
         *request.method_mut() = parts.method.clone();
         *request.headers_mut() = parts.headers.clone();
         // A base that was checked, and a path that came in a request, make a URL.
         if let Ok(uri) = format!("{}{rest}", peer.base).parse::<Uri>() {
             *request.uri_mut() = uri;
         }
-        match tokio::time::timeout(self.0.config.time, client::send(request)).await {
+        match timeout_at(deadline, client::send(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Failure::Connection(error)),
             Err(_) => Err(Failure::Time),
@@ -116,12 +108,13 @@ impl Gateway {
     }
 }
 
-/// Whether a status says that the process could not do it, rather than would not.
-fn is_trouble(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
-    )
+/// Whether an answer says that the process could not do it, rather than would not. One that says when to come again has
+/// more to do than it can, or lacks something else: it is there, and nothing is better for asking it less than it wants.
+fn is_trouble(answer: &client::Response) -> bool {
+    match answer.status() {
+        StatusCode::SERVICE_UNAVAILABLE => !answer.headers().contains_key(header::RETRY_AFTER),
+        status => matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT),
+    }
 }
 
 fn unavailable(role: Role) -> Response {
@@ -155,20 +148,12 @@ fn prepare(parts: &mut Parts) {
     if let Some(host) = host {
         parts.headers.insert(&FORWARDED_HOST, host);
     }
-    let mut set = |name: &HeaderName, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            parts.headers.insert(name, value);
-        }
-    };
-    if let Some(web::Peer(address)) = parts.extensions.get::<web::Peer>() {
-        set(&FORWARDED_FOR, address.ip().to_string());
+    if let Some(web::Peer(address)) = parts.extensions.get::<web::Peer>()
+        && let Ok(address) = HeaderValue::from_str(&address.ip().to_string())
+    {
+        parts.headers.insert(&FORWARDED_FOR, address);
     }
-    if let Some(RequestId(id)) = parts.extensions.get::<RequestId>() {
-        set(&REQUEST_ID, id.clone());
-    }
-    if let Some(TraceParent(parent)) = parts.extensions.get::<TraceParent>() {
-        set(&TRACEPARENT, parent.clone());
-    }
+    Onward::of(&parts.extensions).tell(&mut parts.headers);
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -192,14 +177,10 @@ fn received(answer: client::Response) -> Response {
     answer
 }
 
-/// The process of a role that is asked how it is, and what it can do.
-pub(super) fn first(upstream: &Upstream) -> Option<&str> {
-    upstream.peers().first().map(|peer| peer.base.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::{RequestId, TraceParent};
 
     #[test]
     fn a_client_cannot_speak_for_a_gateway_nor_to_the_role_alone() {

@@ -1,12 +1,13 @@
 //! What every request goes through first: a bound on how many there are, on what one address asks, and a look at the
 //! token.
 
-use super::{Gateway, Shed, table::role_of};
+use super::{Gateway, Inner, Shed, table::role_of};
 use crate::{
     roles::Role,
     token::{Seen, bearer},
     web::{
         Peer, Source,
+        at_once::Place,
         problem::{Code, Problem},
     },
 };
@@ -35,18 +36,29 @@ pub(crate) async fn guard(gateway: Gateway, mut request: Request, next: Next) ->
         return next.run(request).await;
     }
     let inner = &gateway.0;
+    let source = Source::of(request.extensions().get::<Peer>().copied());
     // Files of another process take their time, and are asked for again and again.
     let file = gateway.forwards() && role_of(path) == Some(Role::Delivery);
-    let Some(permit) = gateway.turn(if file { &inner.files } else { &inner.api }).await else {
+    let (by_address, all) = match file {
+        true => (&inner.files_by_address, &inner.files),
+        false => (&inner.api_by_address, &inner.api),
+    };
+    // First, so that one address does not keep others waiting for their turn.
+    let Some(own) = by_address.take(&source.0) else {
+        inner.count_shed("address");
+        return Problem::new(Code::TooManyRequests, "too many of this address at once")
+            .retry_after(1)
+            .into_response();
+    };
+    let Some(turn) = gateway.turn(all).await else {
         return gateway.turned_away();
     };
+    let place = (own, turn);
     if file {
-        return next.run(request).await.map(|body| held(body, permit));
+        return next.run(request).await.map(|body| held(body, place));
     }
-    let address = request.extensions().get::<Peer>().copied();
-    let source = Source::of(address);
     if let Err(seconds) = inner.by_address.take(&source.0, inner.clock.now()) {
-        inner.counts.shed.get_or_create(&Shed { reason: "rate" }).inc();
+        inner.count_shed("rate");
         let detail = "too often; `Retry-After` says when to try again";
         return Problem::new(Code::TooManyRequests, detail).retry_after(seconds).into_response();
     }
@@ -64,21 +76,37 @@ pub(crate) async fn guard(gateway: Gateway, mut request: Request, next: Next) ->
         // A role of this process need not look again.
         request.extensions_mut().insert(Seen(claims));
     }
-    next.run(request).await.map(|body| held(body, permit))
+    next.run(request).await.map(|body| held(body, place))
 }
 
 /// Bounds how many files are sent at once.
 pub(crate) async fn shed(gateway: Gateway, request: Request, next: Next) -> Response {
-    let Some(permit) = gateway.turn(&gateway.0.files).await else {
-        gateway.0.counts.shed.get_or_create(&Shed { reason: "files" }).inc();
-        let headers = [
-            (header::RETRY_AFTER, "1"),
-            (header::CACHE_CONTROL, "no-store"),
-            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        ];
-        return (StatusCode::SERVICE_UNAVAILABLE, headers, "too many at once\n").into_response();
+    let inner = &gateway.0;
+    let source = Source::of(request.extensions().get::<Peer>().copied());
+    let Some(own) = inner.files_by_address.take(&source.0) else {
+        inner.count_shed("address");
+        return no_file(StatusCode::TOO_MANY_REQUESTS);
     };
-    next.run(request).await.map(|body| held(body, permit))
+    let Some(turn) = gateway.turn(&inner.files).await else {
+        inner.count_shed("files");
+        return no_file(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    next.run(request).await.map(|body| held(body, (own, turn)))
+}
+
+fn no_file(status: StatusCode) -> Response {
+    let headers = [
+        (header::RETRY_AFTER, "1"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (status, headers, "too many at once\n").into_response()
+}
+
+impl Inner {
+    fn count_shed(&self, reason: &'static str) {
+        self.counts.shed.get_or_create(&Shed { reason }).inc();
+    }
 }
 
 impl Gateway {
@@ -92,26 +120,29 @@ impl Gateway {
     }
 
     fn turned_away(&self) -> Response {
-        self.0.counts.shed.get_or_create(&Shed { reason: "load" }).inc();
+        self.0.count_shed("load");
         Problem::new(Code::Unavailable, "too many requests are being answered")
             .retry_after(1)
             .into_response()
     }
 }
 
+/// A place among those of an address, and among all.
+type Taken = (Place, OwnedSemaphorePermit);
+
 /// A body whose place is taken until it has been sent.
-fn held(body: Body, permit: OwnedSemaphorePermit) -> Body {
+fn held(body: Body, place: Taken) -> Body {
     use http_body::Body as _;
     // What is all there already, as most answers are, needs its place no longer.
     if body.is_end_stream() || body.size_hint().exact().is_some_and(|size| size < 64 * 1024) {
         return body;
     }
-    Body::new(Held { body, _permit: permit })
+    Body::new(Held { body, _place: place })
 }
 
 struct Held {
     body: Body,
-    _permit: OwnedSemaphorePermit,
+    _place: Taken,
 }
 
 impl http_body::Body for Held {

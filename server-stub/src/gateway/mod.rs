@@ -1,13 +1,15 @@
 //! The role `gateway`: the one entry, in front of roles in the same process or in others.
 //!
 //! It knows who asks ([`guard`]), sends each request to the role that answers it ([`table`]), and takes care that one
-//! role in trouble does not drag the others along: so many requests at once and no more, a time for each answer, a
-//! second try where that is safe, and none at all where a role has failed again and again ([`upstream`]).
+//! role in trouble, or one client, does not drag the others along: so many requests at once and no more, of all and of
+//! one address, a time for each body to arrive ([`upload`]) and for each answer, a second try where that is safe, and
+//! none at all where a role has failed again and again ([`upstream`]).
 
 mod forward;
 mod guard;
 mod survey;
 pub mod table;
+mod upload;
 pub mod upstream;
 
 pub(crate) use guard::{guard, shed};
@@ -17,6 +19,7 @@ use crate::{
     roles::Role,
     token::Verifier,
     web::{
+        at_once::AtOnce,
         limit::{Rate, RateLimit},
         metrics::Metrics,
     },
@@ -27,6 +30,7 @@ use prometheus_client::{
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
+use upload::Uploads;
 use upstream::Upstream;
 
 /// How the role behaves.
@@ -38,9 +42,15 @@ pub struct Config {
     pub at_once: usize,
     /// Files that are sent at once.
     pub files_at_once: usize,
+    /// Requests to the API of one address that are answered at once.
+    pub at_once_by_address: usize,
+    /// Files that are sent to one address at once.
+    pub files_at_once_by_address: usize,
     /// How long a request waits for its turn.
     pub patience: Duration,
-    /// How long a role may take to begin its answer.
+    /// How long the body of a request that is sent on may take to arrive.
+    pub upload_time: Duration,
+    /// How long a role may take to begin its answer, second try included.
     pub time: Duration,
     /// Requests from one address.
     pub by_address: Rate,
@@ -52,7 +62,10 @@ impl Default for Config {
             upstreams: Vec::new(),
             at_once: 256,
             files_at_once: 2048,
+            at_once_by_address: 64,
+            files_at_once_by_address: 256,
             patience: Duration::from_millis(500),
+            upload_time: Duration::from_secs(15),
             time: Duration::from_secs(10),
             by_address: Rate { burst: 1200, seconds_each: 1 },
         }
@@ -70,6 +83,9 @@ struct Inner {
     by_address: RateLimit,
     api: Arc<Semaphore>,
     files: Arc<Semaphore>,
+    api_by_address: AtOnce,
+    files_by_address: AtOnce,
+    uploads: Uploads,
     upstreams: BTreeMap<Role, Upstream>,
     counts: Counts,
 }
@@ -110,6 +126,9 @@ impl Gateway {
             by_address: RateLimit::new(config.by_address),
             api: Arc::new(Semaphore::new(config.at_once)),
             files: Arc::new(Semaphore::new(config.files_at_once)),
+            api_by_address: AtOnce::new(config.at_once_by_address),
+            files_by_address: AtOnce::new(config.files_at_once_by_address),
+            uploads: Uploads::new(config.upload_time),
             upstreams: upstreams.collect(),
             counts: Counts::default(),
             config,

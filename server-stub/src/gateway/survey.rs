@@ -1,7 +1,7 @@
 //! What the roles of other processes say of themselves, put together.
 
-use super::{Gateway, forward::first};
-use crate::web::client;
+use super::Gateway;
+use crate::{roles::Role, web::client};
 use axum::{body::Body, extract::Request, http::Uri};
 use futures_util::{StreamExt, future::join_all};
 use serde_json::{Map, Value};
@@ -26,10 +26,21 @@ impl Gateway {
         .await
     }
 
-    /// Adds the paths and types of the roles of other processes to an OpenAPI document.
-    pub(crate) async fn describe(&self, document: &mut Value) {
-        let asked = self.0.upstreams.values().filter_map(first);
-        for other in join_all(asked.map(fetch)).await.into_iter().flatten() {
+    /// Adds the paths and types of the roles of other processes to an OpenAPI document; fails with a role of which no
+    /// process says them.
+    pub(crate) async fn describe(&self, document: &mut Value) -> Result<(), Role> {
+        // Files are in no document.
+        let roles = self.0.upstreams.iter().filter(|(role, _)| **role != Role::Delivery);
+        let asked = roles.map(async |(role, upstream)| {
+            for peer in upstream.peers() {
+                if let Some(found) = fetch(&peer.base).await {
+                    return Ok(found);
+                }
+            }
+            Err(*role)
+        });
+        for other in join_all(asked).await {
+            let other = other?;
             for pointer in ["/paths", "/components/schemas", "/components/securitySchemes"] {
                 let Some(Value::Object(found)) = other.pointer(pointer) else { continue };
                 if let Some(object) = object_at(document, pointer) {
@@ -39,6 +50,7 @@ impl Gateway {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -56,6 +68,9 @@ async fn fetch(base: &str) -> Option<Value> {
     *request.uri_mut() = format!("{base}/openapi.json").parse::<Uri>().ok()?;
     let read = async {
         let answer = client::send(request).await.ok()?;
+        if !answer.status().is_success() {
+            return None;
+        }
         let mut stream = Body::new(answer.into_body()).into_data_stream();
         let mut text = Vec::new();
         while let Some(bytes) = stream.next().await {

@@ -4,31 +4,35 @@
 //! and traces, limits on size and time, a log without secrets, `/healthz`, `/readyz`, `/metrics`, and the
 //! OpenAPI document of just these roles at `/openapi.json`.
 
+pub mod at_once;
 pub(crate) mod client;
 mod drain;
 pub mod extract;
+mod fresh;
 pub mod limit;
 pub mod metrics;
 mod openapi;
+mod own;
 pub mod problem;
 pub mod text;
 mod trace;
 pub(crate) mod whole;
 
 pub(crate) use trace::Names;
-pub use trace::{RequestId, TraceParent};
+pub use trace::{Onward, RequestId, TraceParent};
 
 use crate::{gateway::Gateway, storage};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRequestParts, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderName, HeaderValue, Method, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::any,
 };
-use futures_util::future::BoxFuture;
+use fresh::Fresh;
 use metrics::Metrics;
+use own::{Check, Own};
 use problem::{Code, Problem};
 use std::{
     any::Any,
@@ -86,8 +90,6 @@ impl Source {
         })
     }
 }
-
-type Check = Arc<dyn Fn() -> BoxFuture<'static, storage::Result<()>> + Send + Sync>;
 
 /// Roles put together into one router.
 pub struct Service {
@@ -167,22 +169,36 @@ impl Service {
 
     /// The router: the roles, and what every service answers.
     pub fn router(self) -> Router {
+        self.assemble(false).0
+    }
+
+    /// The router for everybody, and one for those who look after the service: what it counts is told there alone.
+    pub fn routers(self) -> (Router, Router) {
+        self.assemble(true)
+    }
+
+    fn assemble(self, apart: bool) -> (Router, Router) {
         let Self { metrics, limits, api, checks, files, gateway, behind, catch_all } = self;
         let (api, document) = api.split_for_parts();
-        let document = Arc::new(openapi::finish(document));
-        let shown = metrics.clone();
         let forwards = gateway.clone().filter(Gateway::forwards);
-        let (surveyed, described) = (forwards.clone(), forwards.clone());
-        let own = Router::new()
-            .route("/healthz", get(async || "ok\n"))
-            .route("/readyz", get(async move || ready(&checks, surveyed.as_ref()).await))
-            .route("/metrics", get(async move || shown.respond()))
-            .route("/openapi.json", get(async move || describe(&document, described).await));
+        let own = Arc::new(Own {
+            metrics: metrics.clone(),
+            checks,
+            document: openapi::finish(document),
+            gateway: forwards.clone(),
+            ready: Fresh::default(),
+            described: Fresh::default(),
+        });
+        let state = own.state().layer(middleware::from_fn(protect));
+        let shown = if apart { own.state_in_public() } else { own.state() };
         let time = limits.time;
         let nothing = async || Problem::not_found("path");
-        let mut api = api.merge(own);
+        let mut api = api.merge(shown).merge(own.description()).layer(middleware::from_fn(
+            move |request: Request, next: Next| in_time(time, request, next),
+        ));
         api = match forwards {
-            // A role here may answer some methods of a path and one elsewhere others: none does.
+            // A role here may answer some methods of a path and one elsewhere others: none does. What is sent on has
+            // times of its own: one for the client, one for the role.
             Some(gateway) => {
                 let rest = gateway.clone();
                 let forward = async move |request: Request| gateway.forward(request).await;
@@ -203,9 +219,6 @@ impl Service {
                 )
             })
             .layer(DefaultBodyLimit::max(limits.body))
-            .layer(middleware::from_fn(move |request: Request, next: Next| {
-                in_time(time, request, next)
-            }))
             .layer(middleware::from_fn(drain::drain))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn(protect));
@@ -231,12 +244,13 @@ impl Service {
             None => api,
         };
         if behind.is_empty() {
-            return all;
+            return (all, state);
         }
         let behind: Arc<[IpAddr]> = behind.into();
-        all.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let all = all.layer(middleware::from_fn(move |request: Request, next: Next| {
             forwarded(behind.clone(), request, next)
-        }))
+        }));
+        (all, state)
     }
 }
 
@@ -255,14 +269,6 @@ async fn forwarded(gateways: Arc<[IpAddr]>, mut request: Request, next: Next) ->
     next.run(request).await
 }
 
-/// The OpenAPI document of the roles here, and of those behind the gateway.
-async fn describe(document: &utoipa::openapi::OpenApi, gateway: Option<Gateway>) -> Response {
-    let Some(gateway) = gateway else { return axum::Json(document).into_response() };
-    let mut document = serde_json::to_value(document).unwrap_or_default();
-    gateway.describe(&mut document).await;
-    axum::Json(document).into_response()
-}
-
 async fn in_time(time: Duration, request: Request, next: Next) -> Response {
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
@@ -271,30 +277,6 @@ async fn in_time(time: Duration, request: Request, next: Next) -> Response {
             Problem::new(Code::RequestTimeout, detail).into_response()
         }
     }
-}
-
-/// Ready means that everything needed answers; each is named with how it is.
-async fn ready(checks: &[(&'static str, Check)], gateway: Option<&Gateway>) -> Response {
-    let mut status = StatusCode::OK;
-    let mut report = serde_json::Map::new();
-    for (name, check) in checks {
-        let answer = tokio::time::timeout(Duration::from_secs(3), check()).await;
-        let good = matches!(answer, Ok(Ok(())));
-        if !good {
-            status = StatusCode::SERVICE_UNAVAILABLE;
-            tracing::warn!(name, ?answer, "not ready");
-        }
-        report.insert((*name).to_owned(), if good { "ok" } else { "unavailable" }.into());
-    }
-    if let Some(gateway) = gateway {
-        for (role, good) in gateway.ready().await {
-            if !good {
-                status = StatusCode::SERVICE_UNAVAILABLE;
-            }
-            report.insert(role, if good { "ok" } else { "unavailable" }.into());
-        }
-    }
-    (status, axum::Json(report)).into_response()
 }
 
 /// A fault of the program ends one request, not its connection.

@@ -3,12 +3,12 @@
 use super::{metrics::Metrics, problem::Problem};
 use crate::id::{hex, random};
 use axum::{
-    extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    extract::{FromRequestParts, MatchedPath, Request},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts},
     middleware::Next,
     response::Response,
 };
-use std::time::Instant;
+use std::{convert::Infallible, time::Instant};
 use tracing::Instrument;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -87,9 +87,48 @@ impl Names {
         Self { id: request_id(headers), parent: trace.header(), trace_id: trace.trace_id }
     }
 
+    /// Remembers them with the request, for what is asked of others for it.
+    pub(crate) fn remember(&self, extensions: &mut Extensions) {
+        extensions.insert(RequestId(self.id.clone()));
+        extensions.insert(TraceParent(self.parent.clone()));
+    }
+
     /// Says them in the answer.
     pub(crate) fn answer(&self, headers: &mut HeaderMap) {
         for (name, value) in [(&REQUEST_ID, &self.id), (&TRACEPARENT, &self.parent)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// The names of a request, for another process that something is asked of on its behalf.
+#[derive(Debug, Clone, Default)]
+pub struct Onward {
+    id: Option<RequestId>,
+    parent: Option<TraceParent>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Onward {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+impl Onward {
+    /// Those that the request was given here, by its extensions.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self { id: extensions.get().cloned(), parent: extensions.get().cloned() }
+    }
+
+    /// Says them to that process.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        let id = self.id.as_ref().map(|RequestId(id)| (&REQUEST_ID, id));
+        let parent = self.parent.as_ref().map(|TraceParent(parent)| (&TRACEPARENT, parent));
+        for (name, value) in id.into_iter().chain(parent) {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(name, value);
             }

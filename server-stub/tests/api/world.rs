@@ -12,6 +12,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read},
+    net::IpAddr,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -34,6 +35,9 @@ pub(crate) struct World {
     edges: Vec<(String, String, Mutex<Process>)>,
     origin: Option<(Process, String)>,
     log_level: &'static str,
+    /// What each process is told besides: arguments, and variables of its environment.
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     /// Moves the clock of a service inside the test.
     pub(crate) clock: Clock,
     client: Client,
@@ -42,6 +46,8 @@ pub(crate) struct World {
 /// A process of the service; it ends when this is dropped.
 struct Process {
     child: Child,
+    /// Where it answers.
+    base: String,
     log: Arc<Mutex<String>>,
 }
 
@@ -54,15 +60,38 @@ impl Drop for Process {
 
 impl World {
     pub(crate) async fn in_one_process() -> Self {
-        let roles = [&Role::WITH_DATA[..], &[Role::Delivery, Role::Gateway]].concat();
-        Self::started(&[roles])
+        Self::in_one_process_with(&[], &[])
     }
 
     /// A process for each role, and a gateway in front of them.
     pub(crate) async fn each_role_in_its_own() -> Self {
+        Self::each_role_in_its_own_with(&[], &[])
+    }
+
+    /// The same with more arguments, and variables of the environment.
+    pub(crate) fn in_one_process_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let roles = [&Role::WITH_DATA[..], &[Role::Delivery, Role::Gateway]].concat();
+        Self::told(arguments, environment).start(&[roles])
+    }
+
+    /// The same with more arguments, and variables of the environment.
+    pub(crate) fn each_role_in_its_own_with(
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let roles = [&Role::WITH_DATA[..], &[Role::Delivery, Role::Gateway]].concat();
         let each: Vec<_> = roles.into_iter().map(|role| vec![role]).collect();
-        Self::started(&each)
+        Self::told(arguments, environment).start(&each)
+    }
+
+    fn told(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let text = |text: &&str| (*text).to_owned();
+        let pair = |(name, value): &(&str, &str)| (text(name), text(value));
+        Self {
+            arguments: arguments.iter().map(text).collect(),
+            environment: environment.iter().map(pair).collect(),
+            ..Self::empty()
+        }
     }
 
     /// All roles in one process that logs nothing but faults.
@@ -77,10 +106,10 @@ impl World {
         let mut world = Self::empty();
         let data = world.data.path().to_owned();
         let more = ["--control".to_owned()];
-        let origin = Process::start(&data, &[Role::Delivery], &more, world.log_level);
+        let origin = Process::start(&data, &[Role::Delivery], &more, &[], world.log_level);
         for name in names {
             let more = ["--origin".to_owned(), origin.1.clone()];
-            let (process, base) = Process::start(&data, &[Role::Edge], &more, world.log_level);
+            let (process, base) = Process::start(&data, &[Role::Edge], &more, &[], world.log_level);
             world.edges.push(((*name).to_owned(), base, Mutex::new(process)));
         }
         world.origin = Some(origin);
@@ -108,10 +137,6 @@ impl World {
         requests.filter(|request| request["path"].as_str().unwrap().contains(part)).count()
     }
 
-    fn started(groups: &[Vec<Role>]) -> Self {
-        Self::empty().start(groups)
-    }
-
     fn empty() -> Self {
         Self {
             data: tempfile::tempdir().unwrap(),
@@ -121,6 +146,8 @@ impl World {
             edges: Vec::new(),
             origin: None,
             log_level: "trace",
+            arguments: Vec::new(),
+            environment: Vec::new(),
             clock: Clock::default(),
             client: client(),
         }
@@ -129,7 +156,7 @@ impl World {
     /// Starts a process for each of the groups, in turn; a gateway by itself comes last and knows the others.
     fn start(mut self, groups: &[Vec<Role>]) -> Self {
         for roles in groups {
-            let mut more: Vec<String> = Vec::new();
+            let mut more = self.arguments.clone();
             for (name, base, _) in &self.edges {
                 more.extend(["--edge".to_owned(), format!("{name}={base}")]);
             }
@@ -140,7 +167,8 @@ impl World {
             } else if groups.len() > 1 {
                 more.extend(["--behind", "127.0.0.1"].map(str::to_owned));
             }
-            let (process, base) = Process::start(self.data.path(), roles, &more, self.log_level);
+            let (data, environment) = (self.data.path(), &self.environment);
+            let (process, base) = Process::start(data, roles, &more, environment, self.log_level);
             self.bases.extend(roles.iter().map(|role| (*role, base.clone())));
             self.processes.push(process);
             self.entry = base;
@@ -169,7 +197,9 @@ impl World {
         let mut data = Data { clock: clock.clone(), ..Data::new(directory.path()) };
         change(&mut data);
         let metrics = Metrics::default();
-        let service = Service::new(metrics.clone(), limits);
+        // Who asks may be said in `X-Forwarded-For`.
+        let service =
+            Service::new(metrics.clone(), limits).behind(vec![IpAddr::from([127, 0, 0, 1])]);
         let service = data.add(service, &Role::WITH_DATA, config, &metrics).await.unwrap();
         let library = data.library(Memory::new(1 << 24, &metrics)).await.unwrap();
         let service =
@@ -215,12 +245,37 @@ impl World {
         self.processes.iter().map(|process| process.log.lock().unwrap().clone()).collect()
     }
 
+    /// What the process at a place has logged so far.
+    pub(crate) fn log_of(&self, base: &str) -> String {
+        let edges = self.edges.iter().map(|(_, base, process)| (base.as_str(), process));
+        for (edge, process) in edges {
+            if edge == base {
+                return process.lock().unwrap().log.lock().unwrap().clone();
+            }
+        }
+        let origin = self.origin.iter().map(|(process, _)| process);
+        let mut processes = self.processes.iter().chain(origin);
+        let process = processes.find(|process| process.base == base).unwrap();
+        process.log.lock().unwrap().clone()
+    }
+
+    /// Where edges have media from.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin.as_ref().unwrap().1
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         Answer::of(self.request(Method::POST, path).json(&body).send().await.unwrap()).await
+    }
+
+    /// The same from another address, of a service inside the test.
+    pub(crate) async fn post_from(&self, address: &str, path: &str, body: Value) -> Answer {
+        let request = self.request(Method::POST, path).header("x-forwarded-for", address);
+        Answer::of(request.json(&body).send().await.unwrap()).await
     }
 
     pub(crate) async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
@@ -297,7 +352,13 @@ impl World {
 }
 
 impl Process {
-    fn start(data: &Path, roles: &[Role], more: &[String], log_level: &str) -> (Self, String) {
+    fn start(
+        data: &Path,
+        roles: &[Role],
+        more: &[String],
+        environment: &[(String, String)],
+        log_level: &str,
+    ) -> (Self, String) {
         let roles: Vec<String> = roles.iter().map(|role| role.name()).collect();
         let mut child = Command::new(env!("CARGO_BIN_EXE_kinora-server"))
             .args(["serve", "--log-format", "json", "--listen", "127.0.0.1:0"])
@@ -305,6 +366,7 @@ impl Process {
             .arg(data)
             .args(more)
             .env("RUST_LOG", log_level)
+            .envs(environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -322,7 +384,8 @@ impl Process {
         });
         let base = line.trim().strip_prefix("listening on ");
         let base = base.unwrap_or_else(|| panic!("no address: {}", log.lock().unwrap()));
-        (Self { child, log }, base.to_owned())
+        let base = base.to_owned();
+        (Self { child, base: base.clone(), log }, base)
     }
 }
 
