@@ -46,7 +46,7 @@ pub struct Access {
 pub fn observe(router: Router, record: impl Fn(Access) + Send + Sync + 'static) -> Router {
     let start = Instant::now();
     let record: Record = Arc::new(record);
-    router.layer(middleware::from_fn(move |request: Request, next: Next| {
+    router.layer(middleware::from_fn(move |mut request: Request, next: Next| {
         let record = record.clone();
         async move {
             let came = Instant::now();
@@ -66,6 +66,7 @@ pub fn observe(router: Router, record: impl Fn(Access) + Send + Sync + 'static) 
                 request_id: names.id.clone(),
                 trace_id: names.trace_id.clone(),
             };
+            names.remember(request.extensions_mut());
             let mut response = next.run(request).await;
             names.answer(response.headers_mut());
             access.status = response.status().as_u16();

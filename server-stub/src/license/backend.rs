@@ -3,6 +3,7 @@
 use crate::{
     id::{AccountId, PlaybackId, SessionId},
     vault::Key,
+    web::Onward,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -67,6 +68,8 @@ pub struct Request {
     pub body: Bytes,
     /// The media type of that, if it is stated.
     pub content_type: Option<String>,
+    /// The names of the request here.
+    pub onward: Onward,
 }
 
 /// A licence. It does not print.

@@ -76,9 +76,10 @@ impl Proxy {
             asked = asked.header(name, value);
         }
         let unavailable = BackendError::Unavailable;
-        let asked = asked
+        let mut asked = asked
             .body(Body::from(request.body.clone()))
             .map_err(|_| unavailable("cannot be asked with these headers"))?;
+        request.onward.tell(asked.headers_mut());
         let answer = client::send(asked).await.map_err(|_| unavailable("cannot be reached"))?;
         let status = answer.status();
         if status.is_client_error() {

@@ -11,6 +11,7 @@ use crate::{
     token::{Caller, Claims},
     vault::{Key, KeyId, Tier},
     web::{
+        Onward,
         extract::Path,
         problem::{Code, Document, Problem},
     },
@@ -46,10 +47,12 @@ async fn clearkey(
     State(license): State<License>,
     Caller(claims): Caller,
     Path(playback): Path<PlaybackId>,
+    onward: Onward,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    issue(&license, System::Clearkey, &claims, &playback, &headers, body).await
+    let asked = Asked { onward, headers, body };
+    issue(&license, System::Clearkey, &claims, &playback, asked).await
 }
 
 /// A licence of Widevine, PlayReady or FairPlay
@@ -72,10 +75,19 @@ async fn vendor(
     State(license): State<License>,
     Caller(claims): Caller,
     Path((playback, system)): Path<(PlaybackId, System)>,
+    onward: Onward,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    issue(&license, system, &claims, &playback, &headers, body).await
+    let asked = Asked { onward, headers, body };
+    issue(&license, system, &claims, &playback, asked).await
+}
+
+/// What a key system sent.
+struct Asked {
+    onward: Onward,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 async fn issue(
@@ -83,8 +95,7 @@ async fn issue(
     system: System,
     claims: &Claims,
     playback: &PlaybackId,
-    headers: &HeaderMap,
-    body: Bytes,
+    Asked { onward, headers, body }: Asked,
 ) -> Result<Response, Problem> {
     license.limit(claims)?;
     let parts = &license.0.parts;
@@ -112,6 +123,7 @@ async fn issue(
         keys,
         body,
         content_type: content_type.map(str::to_owned),
+        onward,
     };
     match backend.license(&request).await {
         Ok(given) => Ok(([(header::CONTENT_TYPE, given.content_type)], given.body).into_response()),

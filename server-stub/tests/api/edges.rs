@@ -292,12 +292,22 @@ async fn an_edge_that_dies_is_left_and_the_film_goes_on() {
             format!("{}/seg-00001.m4s", of_edge.rsplit_once('/').unwrap().0)
         };
         assert!(playlists[0].starts_with(world.edge(&first)), "the best comes first");
-        for _ in 0..3 {
-            let answer = reqwest::get(segment(&first)).await.unwrap();
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for number in 0..3 {
+            let request = Client::new()
+                .get(segment(&first))
+                .header("x-request-id", format!("mine-{number}"))
+                .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+            let answer = request.send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::OK);
             assert_eq!(answer.bytes().await.unwrap(), delivery::SEGMENT);
         }
         assert_eq!(world.asked_of_origin("seg-00001.m4s").await, 1, "once, however often");
+        // Whoever looks for what became of the request finds it there, too.
+        let told = |line: &str| line.contains("mine-0") && line.contains(trace);
+        while !world.log_of(world.origin()).lines().any(told) {
+            tokio::task::yield_now().await;
+        }
         world.kill_edge(&first);
         assert!(reqwest::get(segment(&first)).await.is_err());
         let answer = reqwest::get(segment(&second)).await.unwrap();

@@ -243,6 +243,8 @@ async fn vendor(answer: Option<StatusCode>) -> (String, Arc<Mutex<Option<(Header
     (url, seen)
 }
 
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 async fn through_a_vendor(answer: Option<StatusCode>) -> (Answer, Option<(HeaderMap, Bytes)>, Key) {
     let (url, seen) = vendor(answer).await;
     let proxy = Proxy::new(&url, [("x-vendor-token", "canary-of-a-credential")]).unwrap();
@@ -260,7 +262,11 @@ async fn through_a_vendor(answer: Option<StatusCode>) -> (Answer, Option<(Header
     let device = world.household("ada").await.viewing().await;
     let playback = play(&device, "bunny").await;
     let path = format!("/v1/license/{playback}/vendor/widevine");
-    let request = world.request(Method::POST, &path).bearer_auth(&device.access);
+    let request = world
+        .request(Method::POST, &path)
+        .bearer_auth(&device.access)
+        .header("x-request-id", "mine-1")
+        .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
     let answer = Answer::of(request.body("a challenge").send().await.unwrap()).await;
     let seen = seen.lock().unwrap().take();
     (answer, seen, key)
@@ -273,6 +279,10 @@ async fn a_vendors_server_is_told_what_the_playback_may_have_and_not_who_asks() 
     let (headers, body) = seen.unwrap();
     assert_eq!(body, "a challenge");
     assert_eq!(headers["x-vendor-token"], "canary-of-a-credential");
+    assert_eq!(headers["x-request-id"], "mine-1");
+    let parent = headers["traceparent"].to_str().unwrap();
+    assert!(parent.starts_with(&format!("00-{TRACE}-")), "{parent}");
+    assert_eq!(answer.headers["traceparent"], parent, "the step that is done here");
     assert!(!headers.contains_key(header::AUTHORIZATION), "the viewer's token stays here");
     let entitlement = BASE64URL.decode(headers["kinora-entitlement"].as_bytes()).unwrap();
     let entitlement: Value = serde_json::from_slice(&entitlement).unwrap();

@@ -13,7 +13,7 @@ mod source;
 pub(crate) use source::Source;
 
 use super::granted::Denied;
-use crate::web::metrics::Metrics;
+use crate::web::{Onward, metrics::Metrics};
 use axum::{
     http::{HeaderMap, HeaderValue, header, request::Parts},
     response::Response,
@@ -39,12 +39,14 @@ pub(crate) struct File {
     path: Arc<str>,
     /// What it is known by here: the same for everyone.
     name: Arc<str>,
+    /// The request that it is read for, if it is not here yet.
+    request: Onward,
 }
 
 impl File {
     /// The file at a path of a source; `name` is the same for every viewer and every path to it.
     pub(crate) fn new(source: Source, path: &str, name: &str) -> Self {
-        Self { source, path: path.into(), name: name.into() }
+        Self { source, path: path.into(), name: name.into(), request: Onward::default() }
     }
 }
 
@@ -104,7 +106,10 @@ impl Memory {
     }
 
     /// Answers a request for a file.
-    pub(crate) async fn answer(&self, file: File, asked: &Parts) -> Result<Response, Denied> {
+    pub(crate) async fn answer(&self, mut file: File, asked: &Parts) -> Result<Response, Denied> {
+        if matches!(file.source, Source::There(_)) {
+            file.request = Onward::of(&asked.extensions);
+        }
         answer::answer(self, file, &asked.method, &asked.headers).await
     }
 
@@ -119,7 +124,7 @@ impl Memory {
     async fn get(&self, file: &File, number: u64) -> Result<(Arc<Slice>, bool), Denied> {
         let Inner { kept, looked_up, fetched, held } = &*self.0;
         let read = async {
-            let slice = file.source.slice(&file.path, number).await?;
+            let slice = file.source.slice(&file.path, number, &file.request).await?;
             fetched.inc_by(slice.bytes.len() as u64);
             Ok(Arc::new(slice))
         };

@@ -1,7 +1,10 @@
 //! Where slices come from.
 
 use super::{Facts, SLICE, Slice};
-use crate::{delivery::granted::Denied, web::client};
+use crate::{
+    delivery::granted::Denied,
+    web::{Onward, client},
+};
 use axum::{
     body::Body,
     extract::Request,
@@ -26,8 +29,13 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Reads a slice of the file at a path.
-    pub(super) async fn slice(&self, path: &str, number: u64) -> Result<Slice, Denied> {
+    /// Reads a slice of the file at a path, for a request.
+    pub(super) async fn slice(
+        &self,
+        path: &str,
+        number: u64,
+        asked_for: &Onward,
+    ) -> Result<Slice, Denied> {
         let first = number.checked_mul(SLICE).ok_or(Denied::Missing)?;
         let range = format!("bytes={first}-{}", first.saturating_add(SLICE - 1));
         let mut request = Request::new(Body::empty());
@@ -42,6 +50,7 @@ impl Source {
                 }
                 Self::There(base) => {
                     *request.uri_mut() = uri(&format!("{base}{path}"))?;
+                    asked_for.tell(request.headers_mut());
                     let answer = client::send(request).await.map_err(|error| {
                         tracing::warn!(%error, "the origin cannot be reached");
                         Denied::Unreachable
