@@ -269,11 +269,12 @@ async fn heartbeat(
         return Err(Problem::value("/edges", "at most 16, with names of at most 64 characters"));
     }
     let (parts, now) = (&playback.0.parts, playback.0.parts.clock.now());
-    let lease = playback.0.streams.renew(&claims.sub, &claims.sid, &id, now).await?;
-    let lease = lease.ok_or_else(ended)?;
+    let (streams, account, device) = (&playback.0.streams, &claims.sub, &claims.sid);
+    let lease = streams.find(account, device, &id, now).await?.ok_or_else(ended)?;
     let view = View { maturity_limit: profile.maturity_limit, region: claims.region.clone(), now };
-    // What may not be seen any more does not go on: the title was taken away, or the profile changed.
+    // What may not be seen any more does not go on, nor keep its place: the title was taken away, or the profile changed.
     let title = parts.catalogue.title_of(&lease.item, &view).await?.ok_or_else(ended)?;
+    streams.renew(account, device, &id, now).await?.ok_or_else(ended)?;
     if let Some(position) = Position::of(&title, &lease.item, position_seconds, now) {
         parts.history.set_position(&profile.id, &position).await?;
     }

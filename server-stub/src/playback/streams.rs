@@ -73,6 +73,21 @@ impl Streams {
         Ok(taken.await?.then_some(lease))
     }
 
+    /// A device's lease; none when it has ended, or the device plays something else since.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn find(
+        &self,
+        account: &AccountId,
+        session: &SessionId,
+        id: &PlaybackId,
+        now: UnixTime,
+    ) -> storage::Result<Option<Lease>> {
+        let leases = self.all(account, now).await?;
+        Ok(leases.into_iter().find(|lease| lease.id == *id && lease.session == *session))
+    }
+
     /// Renews a device's lease; none when it has ended, or the device plays something else since.
     ///
     /// # Errors

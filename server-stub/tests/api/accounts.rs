@@ -12,6 +12,7 @@ suite! {
     opening_an_account_does_not_tell_whether_there_is_one
     a_new_password_signs_every_device_out
     a_closed_account_is_gone
+    a_password_that_is_too_short_is_named
 }
 
 async fn an_account_is_opened_and_signed_in_to(world: &World) {
@@ -75,4 +76,18 @@ async fn a_closed_account_is_gone(world: &World) {
     world.refresh(&device.refresh).await.is(StatusCode::UNAUTHORIZED);
     world.try_sign_in("ada", PASSWORD).await.is(StatusCode::UNAUTHORIZED);
     world.household("ada").await;
+}
+
+async fn a_password_that_is_too_short_is_named(world: &World) {
+    let device = world.household("ada").await;
+    let change = json!({"current": PASSWORD, "new": "short"});
+    let refused = device.post("/v1/account/password", change).await;
+    let refused = refused.is(StatusCode::UNPROCESSABLE_ENTITY).problem("invalid_value");
+    assert_eq!(refused["pointer"], "/new");
+    let open = json!({
+        "email": "bob@example.org", "password": "short", "region": "DE",
+        "profile_name": "Bob", "language": "de",
+    });
+    let refused = world.post("/v1/accounts", open).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused.problem("invalid_value")["pointer"], "/password");
 }

@@ -138,6 +138,21 @@ async fn a_device_that_falls_silent_gives_its_place_up() {
     assert_eq!(heartbeat(&devices[0], &first, 90).await, StatusCode::NO_CONTENT);
 }
 
+/// What is refused keeps nobody else from playing.
+#[tokio::test]
+async fn a_heartbeat_that_is_refused_keeps_no_place() {
+    let world = World::inside(Config::default()).await;
+    world.import();
+    let parent = world.household("ada").await.viewing().await;
+    let child = parent.child().await;
+    let playback = play(&parent, "sintel").await;
+    for _ in 0..3 {
+        world.clock.advance(30);
+        assert_eq!(heartbeat(&child, &playback, 9).await, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(parent.get("/v1/playbacks").await.is(StatusCode::OK).json(), json!([]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_devices_that_start_at_once_two_play() {
     let world = World::inside(Config::default()).await;

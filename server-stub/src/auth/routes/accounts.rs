@@ -48,7 +48,7 @@ pub(super) async fn sign_up(
     Json(request): Json<SignUp>,
 ) -> Result<StatusCode, Problem> {
     let parts = &auth.0.parts;
-    acceptable(&request.password)?;
+    acceptable(&request.password, "/password")?;
     limited(&auth.0.limits.sign_ups_by_address, &source.0, &parts.clock)?;
     // Hashed before anything is looked up: it takes as long for an address that is taken.
     let password_hash = auth.0.passwords.hash(request.password.expose()).await?;
@@ -129,7 +129,7 @@ pub(super) async fn change_password(
     Json(request): Json<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let (account, _) = auth.0.live(&claims).await?;
-    acceptable(&request.new)?;
+    acceptable(&request.new, "/new")?;
     confirm(&auth, &account, &request.current).await?;
     let hash = auth.0.passwords.hash(request.new.expose()).await?;
     auth.0.parts.accounts.set_password(&account.id, &hash).await?;
@@ -179,9 +179,10 @@ async fn confirm(auth: &Auth, account: &Account, password: &Password) -> Result<
     Ok(())
 }
 
-fn acceptable(password: &Password) -> Result<(), Problem> {
+/// Whether a password may be chosen; `pointer` is where it is in the body.
+fn acceptable(password: &Password, pointer: &str) -> Result<(), Problem> {
     if password.is_acceptable() {
         return Ok(());
     }
-    Err(Problem::value("/password", "a password has 8 to 128 characters"))
+    Err(Problem::value(pointer, "a password has 8 to 128 characters"))
 }
