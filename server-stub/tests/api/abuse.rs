@@ -1,11 +1,11 @@
 //! What an attacker tries.
 
-use crate::world::{Answer, Device, PASSWORD, World};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
-use kinora_server::{
-    auth::Config,
-    web::{Limits, limit::Rate},
+use crate::{
+    suite,
+    world::{Answer, Device, PASSWORD, World},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use kinora_server::{auth::Config, gateway::table::role_of};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::{
@@ -13,6 +13,16 @@ use std::{
     net::TcpStream,
     time::{Duration, Instant},
 };
+
+suite! {
+    no_route_takes_a_token_that_is_not_one
+    another_accounts_ids_open_nothing_on_any_route
+    hostile_bodies_are_refused_for_what_they_are
+    a_client_hears_that_its_body_is_too_large
+    a_body_without_a_length_is_bounded_too
+    hostile_paths_reach_nothing
+    a_head_without_end_is_cut_off
+}
 
 /// Every route that needs a token, by method and path.
 fn guarded(document: &Value) -> Vec<(Method, String)> {
@@ -32,9 +42,16 @@ fn guarded(document: &Value) -> Vec<(Method, String)> {
     routes
 }
 
-#[tokio::test]
-async fn no_route_takes_a_token_that_is_not_one() {
-    let world = World::inside(Config::default()).await;
+/// Where a path is answered: at the entry, and by the process of its role itself.
+fn places(world: &World, path: &str) -> Vec<String> {
+    let own = world.roles().iter().find(|(role, _)| role_of(path) == Some(*role));
+    let own = own.map(|(_, base)| format!("{base}{path}"));
+    let mut places = vec![world.url(path)];
+    places.extend(own.filter(|own| !places.contains(own)));
+    places
+}
+
+async fn no_route_takes_a_token_that_is_not_one(world: &World) {
     let device = world.household("ada").await;
     let parts: Vec<&str> = device.access.split('.').collect();
     let with_header = |header: Value| {
@@ -46,7 +63,6 @@ async fn no_route_takes_a_token_that_is_not_one() {
     let admin = BASE64URL.encode(admin.to_string());
     let other = World::inside(Config::default()).await;
     let foreign = other.household("ada").await.access;
-    let expired = device.access.clone();
     let forged = [
         String::new(),
         "null".to_owned(),
@@ -65,29 +81,40 @@ async fn no_route_takes_a_token_that_is_not_one() {
     let document = world.get("/openapi.json").await.json();
     let routes = guarded(&document);
     assert!(routes.len() > 10, "{routes:?}");
+    let client = reqwest::Client::new();
     for (method, path) in &routes {
-        let bare = world.request(method.clone(), path).send().await.unwrap();
-        let bare = Answer::of(bare).await.is(StatusCode::UNAUTHORIZED);
-        bare.problem("unauthenticated");
-        let challenge = bare.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
-        assert!(challenge.starts_with("Bearer"), "{challenge}");
-        for token in &forged {
-            let request = world.request(method.clone(), path).bearer_auth(token);
-            let answer = Answer::of(request.json(&json!({})).send().await.unwrap()).await;
-            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} {token}");
+        for place in places(world, path) {
+            let bare = client.request(method.clone(), &place).send().await.unwrap();
+            let bare = Answer::of(bare).await.is(StatusCode::UNAUTHORIZED);
+            bare.problem("unauthenticated");
+            let challenge = bare.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+            assert!(challenge.starts_with("Bearer"), "{challenge}");
+            for token in &forged {
+                let request = client.request(method.clone(), &place).bearer_auth(token);
+                let answer = request.json(&json!({})).send().await.unwrap();
+                assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {place} {token}");
+            }
         }
     }
-    let twice = world
-        .request(Method::GET, "/v1/account")
-        .header(header::AUTHORIZATION, format!("Bearer {}", device.access))
-        .header(header::AUTHORIZATION, format!("Bearer {}", device.access));
-    assert_eq!(twice.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    for place in places(world, "/v1/account") {
+        let twice = client
+            .get(place)
+            .header(header::AUTHORIZATION, format!("Bearer {}", device.access))
+            .header(header::AUTHORIZATION, format!("Bearer {}", device.access));
+        assert_eq!(twice.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+    device.get("/v1/account").await.is(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_route_takes_a_token_that_has_expired() {
+    let world = World::inside(Config::default()).await;
+    let device = world.household("ada").await;
     device.get("/v1/account").await.is(StatusCode::OK);
     world.clock.advance(606);
-    for (method, path) in &routes {
-        let request = world.request(method.clone(), path).bearer_auth(&expired);
-        let answer = request.json(&json!({})).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path}: expired");
+    for (method, path) in guarded(&world.get("/openapi.json").await.json()) {
+        let answer = device.ask(method.clone(), &path, Some(json!({}))).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
     }
 }
 
@@ -108,9 +135,7 @@ async fn belongings(device: &Device<'_>) -> Vec<Value> {
 }
 
 /// Whatever routes there are: those that name something of an account's answer another one as if it were not there.
-#[tokio::test]
-async fn another_accounts_ids_open_nothing_on_any_route() {
-    let world = World::inside(Config::default()).await;
+async fn another_accounts_ids_open_nothing_on_any_route(world: &World) {
     world.import();
     let ada = world.household("ada").await.viewing().await;
     ada.put("/v1/my-list/bunny", json!({})).await;
@@ -157,13 +182,7 @@ async fn another_accounts_ids_open_nothing_on_any_route() {
     assert_eq!(nothing, json!([]));
 }
 
-#[tokio::test]
-async fn hostile_bodies_are_refused_for_what_they_are() {
-    let world = World::inside(Config {
-        sign_ins_by_address: Rate { burst: 1000, seconds_each: 1 },
-        ..Config::default()
-    })
-    .await;
+async fn hostile_bodies_are_refused_for_what_they_are(world: &World) {
     let send = async |content_type: &str, body: Vec<u8>| {
         let request = world
             .request(Method::POST, "/v1/sessions")
@@ -210,33 +229,46 @@ async fn hostile_bodies_are_refused_for_what_they_are() {
     }
 }
 
-/// The refusal comes before the body has: a client that listens only when it has sent all has to hear it.
-#[tokio::test]
-async fn a_client_hears_that_its_body_is_too_large() {
-    let world = World::inside(Config::default()).await;
+/// Sends bytes as they are, all of them, and returns what is answered to them.
+async fn raw(world: &World, pieces: Vec<Vec<u8>>) -> String {
     let address = world.url("").trim_start_matches("http://").to_owned();
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let head = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-             content-length: 4000000\r\n\r\n";
-        stream.write_all(head.as_bytes()).unwrap();
-        for _ in 0..40 {
-            stream.write_all(&[b' '; 100_000]).unwrap();
-            // The service has answered long before the last of it is sent.
-            std::thread::yield_now();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        for piece in pieces {
+            stream.write_all(&piece).unwrap();
         }
         let mut answer = vec![0; 4096];
         let read = stream.read(&mut answer).unwrap();
         String::from_utf8_lossy(&answer[..read]).into_owned()
     });
-    let answer = answer.await.unwrap();
+    answer.await.unwrap()
+}
+
+const POST: &str = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+
+/// The refusal comes before the body has: a client that listens only when it has sent all has to hear it.
+async fn a_client_hears_that_its_body_is_too_large(world: &World) {
+    let mut pieces = vec![format!("{POST}content-length: 4000000\r\n\r\n").into_bytes()];
+    // The service has answered long before the last of it is sent.
+    pieces.extend(std::iter::repeat_n(vec![b' '; 100_000], 40));
+    let answer = raw(world, pieces).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
-#[tokio::test]
-async fn hostile_paths_reach_nothing() {
-    let world = World::inside(Config::default()).await;
+/// Nothing tells beforehand how large it will be: more than the role takes, and more than any role does.
+async fn a_body_without_a_length_is_bounded_too(world: &World) {
+    for chunks in [1, 35] {
+        let mut pieces = vec![format!("{POST}transfer-encoding: chunked\r\n\r\n").into_bytes()];
+        let chunk = [b"18000\r\n".to_vec(), vec![b' '; 0x18000], b"\r\n".to_vec()].concat();
+        pieces.extend(std::iter::repeat_n(chunk, chunks));
+        pieces.push(b"0\r\n\r\n".to_vec());
+        let answer = raw(world, pieces).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{chunks}: {answer}");
+    }
+}
+
+async fn hostile_paths_reach_nothing(world: &World) {
     let device = world.household("ada").await;
     for id in [
         "1",
@@ -255,9 +287,7 @@ async fn hostile_paths_reach_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_head_without_end_is_cut_off() {
-    let world = World::inside(Config::default()).await;
+async fn a_head_without_end_is_cut_off(world: &World) {
     let address = world.url("").trim_start_matches("http://").to_owned();
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -275,24 +305,27 @@ async fn a_head_without_end_is_cut_off() {
     world.get("/healthz").await.is(StatusCode::OK);
 }
 
+/// Those who send slowly are told so; nobody else notices, not even when there are more than it takes for a role to be
+/// left alone.
+async fn slow_clients_harm_themselves(world: World) {
+    let half = || raw(&world, vec![format!("{POST}content-length: 100\r\n\r\n{{").into_bytes()]);
+    for answer in futures_util::future::join_all((0..12).map(|_| half())).await {
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert!(answer.contains("request_timeout"), "{answer}");
+        // It is the role that says who it is not.
+        world.get("/v1/account").await.is(StatusCode::UNAUTHORIZED).problem("unauthenticated");
+    }
+}
+
 #[tokio::test]
-async fn a_slow_client_is_not_waited_for() {
-    let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
-    let world = World::inside_with(Config::default(), limits).await;
-    let address = world.url("").trim_start_matches("http://").to_owned();
-    let answer = tokio::task::spawn_blocking(move || {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let head = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-             content-length: 100\r\n\r\n{";
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = vec![0; 4096];
-        let read = stream.read(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer[..read]).into_owned()
-    });
-    let answer = answer.await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(answer.contains("request_timeout"), "{answer}");
+async fn slow_clients_harm_themselves_in_one_process() {
+    slow_clients_harm_themselves(World::in_one_process_with(&["--request-time", "2"], &[])).await;
+}
+
+#[tokio::test]
+async fn slow_clients_harm_themselves_with_each_role_in_its_own() {
+    let world = World::each_role_in_its_own_with(&["--request-time", "2"], &[]);
+    slow_clients_harm_themselves(world).await;
 }
 
 /// Tries wrong passwords, of one account and of none in turn; says how many were refused unheard.

@@ -17,9 +17,11 @@ mod experiments;
 mod gateway;
 mod ground;
 mod license;
+mod limits;
 mod playback;
 mod profiles;
 mod rows;
+mod secrets;
 mod sessions;
 mod world;
 

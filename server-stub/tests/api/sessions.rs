@@ -82,6 +82,16 @@ async fn no_secret_is_in_the_log(world: &World) {
     let malformed = json!({"email": "ada@example.org", "password": ["wrong-password-2"]});
     world.post("/v1/sessions", malformed).await.is(StatusCode::UNPROCESSABLE_ENTITY);
     let next = Device::of(world, world.refresh(&device.refresh).await);
+    let codes = world.form("/v1/device/code", &[("client_id", "Television")]).await.json();
+    let code = |name: &str| codes[name].as_str().unwrap().to_owned();
+    let (device_code, user_code) = (code("device_code"), code("user_code"));
+    next.get(&format!("/v1/device/codes/{user_code}")).await.is(StatusCode::OK);
+    next.post(&format!("/v1/device/codes/{user_code}"), json!({"approve": true})).await;
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let question = [("grant_type", grant), ("device_code", device_code.as_str())];
+    let television = Device::of(world, world.form("/v1/device/token", &question).await);
+    let keys = std::fs::read(world.data.path().join("secrets/access-keys.json")).unwrap();
+    let keys: Value = serde_json::from_slice(&keys).unwrap();
     let marked = next.get("/v1/account?marked=in-the-query").await.is(StatusCode::OK);
     let id = marked.headers["x-request-id"].to_str().unwrap().to_owned();
     while !world.log().contains(&id) {
@@ -100,6 +110,12 @@ async fn no_secret_is_in_the_log(world: &World) {
         &next.refresh,
         "ada@example.org",
         "argon2id",
+        &device_code,
+        &user_code,
+        &user_code.replace('-', ""),
+        &television.access,
+        &television.refresh,
+        keys["keys"][0]["seed"].as_str().unwrap(),
     ] {
         assert!(!log.contains(secret), "{secret}");
     }
