@@ -37,7 +37,7 @@ pub fn resolve(base: &str, reference: &str) -> String {
             let root = if base.authority.is_some() { "/" } else { "" };
             push_without_dots(&mut out, root, reference.path);
         } else {
-            let folder = base.path.rfind('/').and_then(|last| base.path.get(..=last)).unwrap_or("");
+            let folder = base.path.get(..folder_length(base.path)).unwrap_or("");
             push_without_dots(&mut out, folder, reference.path);
         }
     }
@@ -56,7 +56,7 @@ pub(crate) fn moved(url: &str, from: &str, to: &str) -> Option<String> {
     // Folders that both paths begin with.
     let (path, base) = (parts.path, base.path);
     let same = path.bytes().zip(base.bytes()).take_while(|(one, other)| one == other).count();
-    let common = path.get(..same).and_then(|same| same.rfind('/')).map_or(0, |slash| slash + 1);
+    let common = path.get(..same).map_or(0, folder_length);
     let (rest, above) = (path.get(common..)?, base.get(common..)?);
     let mut reference = String::with_capacity(rest.len() + 8);
     for _ in above.bytes().filter(|&byte| byte == b'/') {
@@ -170,7 +170,7 @@ pub(crate) fn relative_path(from: &str, to: &str) -> Option<String> {
         return None;
     }
     let same = here.path.bytes().zip(there.path.bytes()).take_while(|(a, b)| a == b).count();
-    let common = here.path.get(..same).and_then(|same| same.rfind('/')).map_or(0, |at| at + 1);
+    let common = here.path.get(..same).map_or(0, folder_length);
     let above = here.path.get(common..)?.bytes().filter(|byte| *byte == b'/').count();
     Some(["../".repeat(above).as_str(), there.path.get(common..)?].concat())
 }
@@ -188,6 +188,25 @@ pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
 pub(crate) fn cut_word<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
     let at = text.as_bytes().windows(word.len()).position(|here| here == word.as_bytes())?;
     Some((text.get(..at)?, text.get(at + word.len()..)?))
+}
+
+/// How long a path is up to and with its last slash.
+#[inline(never)]
+fn folder_length(path: &str) -> usize {
+    path.bytes().rposition(|byte| byte == b'/').map_or(0, |last| last + 1)
+}
+
+/// Without white space and control characters around it.
+#[inline(never)]
+fn trimmed(text: &str) -> &str {
+    let (bytes, mut start, mut end) = (text.as_bytes(), 0, text.len());
+    while start < end && bytes.get(end - 1).is_some_and(|&byte| byte <= b' ') {
+        end -= 1;
+    }
+    while start < end && bytes.get(start).is_some_and(|&byte| byte <= b' ') {
+        start += 1;
+    }
+    text.get(start..end).unwrap_or("")
 }
 
 /// The path of a URL, without scheme, host, query and fragment.
@@ -229,7 +248,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Self {
-        let text = text.trim_matches(|c: char| c <= ' ');
+        let text = trimmed(text);
         let text = cut(text, b'#').map_or(text, |(before, _)| before);
         let (scheme, rest) = match cut(text, b':') {
             Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
@@ -241,9 +260,8 @@ impl<'a> Parts<'a> {
         };
         let (authority, path) = match rest.strip_prefix("//") {
             Some(rest) => {
-                let end = rest.find('/').unwrap_or(rest.len());
-                let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-                (Some(authority), path)
+                let authority = cut(rest, b'/').map_or(rest, |(authority, _)| authority);
+                (Some(authority), rest.get(authority.len()..).unwrap_or(""))
             }
             None => (None, rest),
         };

@@ -8,9 +8,9 @@ mod runs;
 
 pub use list::Difference;
 pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting, same_eight};
-pub(crate) use pattern::{PatternPart, UrlPattern};
+pub(crate) use pattern::{Place, UrlPattern};
 pub(crate) use queue::Queue;
-pub(crate) use runs::{Run, Timeline};
+pub(crate) use runs::{PlainRun, Run, Timeline};
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! URL templates (ISO/IEC 23009-1 §5.3.9.4.4).
 
 use crate::manifest::ManifestErrorKind;
-use crate::presentation::index::{PatternPart, UrlPattern};
+use crate::presentation::index::{Place, UrlPattern};
 use crate::url::{self, cut};
 
 /// What the identifiers of a template stand for that are the same in every segment.
@@ -15,58 +15,17 @@ pub(super) struct Context<'a> {
 }
 
 /// Turns a template into a pattern of absolute URLs.
+#[inline(never)]
 pub(super) fn compile(
     template: &str,
     context: &Context<'_>,
 ) -> Result<UrlPattern, ManifestErrorKind> {
-    let (absolute, variables) = resolve(template, context)?;
-    let mut parts = Vec::with_capacity(2 * variables.len() + 1);
-    let mut literal = absolute.as_str();
-    while let Some((before, after)) = cut(literal, PLACE as u8) {
-        push_literal(&mut parts, before);
-        let mut rest = after.chars();
-        let place = rest.next().and_then(|index| u32::from(index).checked_sub(FIRST_INDEX));
-        if let Some(variable) = place.and_then(|place| variables.get(place as usize)) {
-            parts.push(variable.clone());
-        }
-        literal = rest.as_str();
-    }
-    push_literal(&mut parts, literal);
-    Ok(UrlPattern::new(parts))
-}
-
-/// The one URL that a template stands for, as that of an initialisation segment does.
-pub(super) fn url(
-    template: &str,
-    context: &Context<'_>,
-    number: u64,
-    time: u64,
-) -> Result<String, ManifestErrorKind> {
-    let (absolute, variables) = resolve(template, context)?;
-    if variables.is_empty() {
-        return Ok(absolute);
-    }
-    Ok(compile(template, context)?.expand(number, time, 1))
-}
-
-fn push_literal(parts: &mut Vec<PatternPart>, literal: &str) {
-    if !literal.is_empty() {
-        parts.push(PatternPart::Literal(literal.to_owned()));
-    }
-}
-
-/// The absolute URL of a template, with places held for its variables, and these.
-#[inline(never)]
-fn resolve(
-    template: &str,
-    context: &Context<'_>,
-) -> Result<(String, Vec<PatternPart>), ManifestErrorKind> {
     let invalid = || ManifestErrorKind::invalid("SegmentTemplate", template);
     let mut reference = String::with_capacity(template.len() + context.id.len());
-    let mut variables = Vec::new();
+    let mut variables = 0;
     let mut rest = template;
     while let Some((before, after)) = cut(rest, b'$') {
-        push_text(&mut reference, before);
+        UrlPattern::push_text(&mut reference, before);
         let (identifier, after) = cut(after, b'$').ok_or_else(invalid)?;
         rest = after;
         let (name, format) = match cut(identifier, b'%') {
@@ -77,51 +36,47 @@ fn resolve(
             None => 1,
             Some(format) => width(format).ok_or_else(invalid)?,
         };
-        match name {
-            "" if format.is_none() => reference.push('$'),
-            "RepresentationID" if format.is_none() => push_text(&mut reference, context.id),
+        let place = match name {
+            "" if format.is_none() => {
+                reference.push('$');
+                continue;
+            }
+            "RepresentationID" if format.is_none() => {
+                UrlPattern::push_text(&mut reference, context.id);
+                continue;
+            }
             "Bandwidth" => {
                 let digits = context.bandwidth.to_string();
                 let zeroes = usize::from(width).saturating_sub(digits.len());
                 reference.extend(core::iter::repeat_n('0', zeroes));
                 reference.push_str(&digits);
+                continue;
             }
-            "Number" | "Time" | "SubNumber" => {
-                if variables.len() >= MOST_VARIABLES {
-                    return Err(ManifestErrorKind::limit(
-                        "variables in a template",
-                        MOST_VARIABLES,
-                    ));
-                }
-                let index = char::from_u32(FIRST_INDEX + variables.len() as u32);
-                reference.extend([Some(PLACE), index].into_iter().flatten());
-                variables.push(match name {
-                    "Number" => PatternPart::Number { width },
-                    "Time" => PatternPart::Time { width },
-                    _ => PatternPart::SubNumber { width },
-                });
-            }
+            "Number" => Place::Number,
+            "Time" => Place::Time,
+            "SubNumber" => Place::SubNumber,
             _ => return Err(invalid()),
+        };
+        if variables >= MOST_VARIABLES {
+            return Err(ManifestErrorKind::limit("variables in a template", MOST_VARIABLES));
         }
+        variables += 1;
+        place.push(&mut reference, width);
     }
-    push_text(&mut reference, rest);
+    UrlPattern::push_text(&mut reference, rest);
 
     // Digits never change how a reference resolves, so resolving once serves every segment.
-    Ok((url::resolve(context.base, &reference), variables))
+    Ok(UrlPattern::new(url::resolve(context.base, &reference)))
 }
 
-/// Holds the place of a variable, whose index follows as a character: dots in the reference may
-/// take some of them away. No URL has this character.
-const PLACE: char = '\u{7f}';
-/// The character of index 0, which means nothing in a URL, nor do those after it.
-const FIRST_INDEX: u32 = 0xe000;
-
-fn push_text(out: &mut String, mut text: &str) {
-    while let Some((before, after)) = cut(text, PLACE as u8) {
-        out.push_str(before);
-        text = after;
-    }
-    out.push_str(text);
+/// The one URL that a template stands for, as that of an initialisation segment does.
+pub(super) fn url(
+    template: &str,
+    context: &Context<'_>,
+    number: u64,
+    time: u64,
+) -> Result<String, ManifestErrorKind> {
+    Ok(compile(template, context)?.expand(number, time, 1))
 }
 
 /// The width in `%0[width]d`.

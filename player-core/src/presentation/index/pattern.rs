@@ -1,69 +1,96 @@
 //! URLs that differ between segments only in a number.
 
-/// An absolute URL with places for a segment's number or time.
+use crate::url::cut;
+
+/// An absolute URL with places for a segment's number or time. All in one text, in which a
+/// [`Place`] is two characters that no URL has: representations are many, and pieces of text of
+/// their own would cost more than all else that is kept of most.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct UrlPattern {
-    parts: Vec<PatternPart>,
+    text: String,
 }
 
-/// A stretch of a [`UrlPattern`].
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum PatternPart {
-    /// The same in every URL.
-    Literal(String),
-    /// The segment's number, in at least so many digits.
-    Number {
-        /// Least count of digits; leading zeroes fill it.
-        width: u8,
-    },
+/// What stands in the place of a variable, in at least so many digits, which leading zeroes fill.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// The segment's number.
+    Number,
     /// The segment's earliest presentation time in units of the timescale.
-    Time {
-        /// Least count of digits; leading zeroes fill it.
-        width: u8,
-    },
+    Time,
     /// The number of a segment within its sequence.
-    SubNumber {
-        /// Least count of digits; leading zeroes fill it.
-        width: u8,
-    },
+    SubNumber,
+}
+
+/// Begins a place. The character after it is one of those for private use, which mean nothing in a
+/// URL: it tells what stands there, and in how many digits.
+const MARK: char = '\u{7f}';
+const FIRST: u32 = 0xe000;
+const WIDTHS: u32 = 64;
+
+impl Place {
+    /// Appends it to a text that becomes a pattern. `width`: least count of digits, below 64.
+    pub(crate) fn push(self, out: &mut String, width: u8) {
+        out.push(MARK);
+        let code = FIRST + self as u32 * WIDTHS + u32::from(width) % WIDTHS;
+        out.extend(char::from_u32(code));
+    }
 }
 
 impl UrlPattern {
-    pub(crate) fn new(parts: Vec<PatternPart>) -> Self {
-        Self { parts }
+    /// A text with [places](Place::push) in it.
+    pub(crate) fn new(text: String) -> Self {
+        Self { text }
+    }
+
+    /// Appends text that has no places.
+    pub(crate) fn push_text(out: &mut String, mut text: &str) {
+        while let Some((before, after)) = cut(text, MARK as u8) {
+            out.push_str(before);
+            text = after;
+        }
+        out.push_str(text);
     }
 
     /// URLs differ by number alone.
     pub(crate) fn is_numbered(&self) -> bool {
-        !self.parts.iter().any(|part| matches!(part, PatternPart::Time { .. }))
+        let mut rest = self.text.as_str();
+        while let Some((_, (place, _), after)) = next(rest) {
+            if place == Place::Time as u32 {
+                return false;
+            }
+            rest = after;
+        }
+        true
     }
 
     /// The URL of one segment.
     pub(crate) fn expand(&self, number: u64, time: u64, part: u64) -> String {
         // Most numbers are far shorter than the longest.
-        let length = |part: &PatternPart| match part {
-            PatternPart::Literal(text) => text.len(),
-            _ => 12,
-        };
-        let mut url = String::with_capacity(self.parts.iter().map(length).sum());
-        for piece in &self.parts {
-            let (value, width) = match piece {
-                PatternPart::Literal(text) => {
-                    url.push_str(text);
-                    continue;
-                }
-                PatternPart::Number { width } => (number, *width),
-                PatternPart::Time { width } => (time, *width),
-                PatternPart::SubNumber { width } => (part, *width),
-            };
-            push_padded(&mut url, value, width);
+        let mut url = String::with_capacity(self.text.len() + 12);
+        let mut rest = self.text.as_str();
+        while let Some((before, (place, width), after)) = next(rest) {
+            url.push_str(before);
+            // The document's own URL may have anything in it.
+            if let Some(&value) = [number, time, part].get(place as usize) {
+                push_padded(&mut url, value, width);
+            }
+            rest = after;
         }
+        url.push_str(rest);
         url
     }
 }
 
+/// What lies before the next place, what that is and in how many digits, and what lies after it.
+fn next(text: &str) -> Option<(&str, (u32, usize), &str)> {
+    let (before, after) = cut(text, MARK as u8)?;
+    let mut rest = after.chars();
+    let code = u32::from(rest.next()?).wrapping_sub(FIRST);
+    Some((before, (code / WIDTHS, (code % WIDTHS) as usize), rest.as_str()))
+}
+
 /// Decimal digits without the formatting machinery, which dominates the cost of long timelines.
-fn push_padded(out: &mut String, mut value: u64, width: u8) {
+fn push_padded(out: &mut String, mut value: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut first = digits.len();
     for (place, digit) in digits.iter_mut().enumerate().rev() {
@@ -75,7 +102,7 @@ fn push_padded(out: &mut String, mut value: u64, width: u8) {
         }
     }
     let significant = digits.len() - first;
-    for _ in significant..usize::from(width) {
+    for _ in significant..width {
         out.push('0');
     }
     // ASCII is always text.
@@ -103,13 +130,33 @@ mod tests {
 
     #[test]
     fn number_and_time_take_their_places() {
-        let pattern = UrlPattern::new(vec![
-            PatternPart::Literal("https://a/v-".into()),
-            PatternPart::Number { width: 3 },
-            PatternPart::Literal("-".into()),
-            PatternPart::Time { width: 1 },
-            PatternPart::Literal(".m4s".into()),
-        ]);
+        let mut text = "https://a/v-".to_owned();
+        Place::Number.push(&mut text, 3);
+        text.push('-');
+        Place::Time.push(&mut text, 1);
+        text.push_str(".m4s");
+        let pattern = UrlPattern::new(text);
         assert_eq!(pattern.expand(12, 96_000, 1), "https://a/v-012-96000.m4s");
+    }
+    #[test]
+    fn only_numbers_differ_where_there_is_no_time() {
+        let numbered = |places: &[Place]| {
+            let mut text = String::new();
+            places.iter().for_each(|place| place.push(&mut text, 63));
+            UrlPattern::new(text).is_numbered()
+        };
+        assert!(numbered(&[]));
+        assert!(numbered(&[Place::Number, Place::SubNumber]));
+        assert!(!numbered(&[Place::Number, Place::Time]));
+    }
+
+    #[test]
+    fn what_looks_like_a_place_and_is_none_does_no_harm() {
+        let expand = |text: &str| UrlPattern::new(text.to_owned()).expand(1, 2, 3);
+        assert_eq!(expand("a\u{7f}"), "a\u{7f}");
+        assert_eq!(expand("a\u{7f}b\u{7f}\u{f000}c"), "ac");
+        let mut text = String::new();
+        UrlPattern::push_text(&mut text, "\u{7f}x\u{7f}\u{e001}");
+        assert_eq!(expand(&text), "x\u{e001}");
     }
 }
