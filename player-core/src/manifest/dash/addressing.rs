@@ -235,13 +235,15 @@ impl Resolver<'_, '_> {
             }
         }
         let most = times.end_number.unwrap_or(u64::MAX);
-        timeline::runs(list, times.start_number, end, at, self.warnings, |mut run| {
-            if run.number <= most {
-                run.count = run.count.min((most - run.number).saturating_add(1));
-                timeline.push(run);
-                spent += 1;
-            }
-        });
+        if most < u64::MAX || !timeline.push_plain(&list.s, times.start_number, timeline::plain) {
+            timeline::runs(list, times.start_number, end, at, self.warnings, |mut run| {
+                if run.number <= most {
+                    run.count = run.count.min((most - run.number).saturating_add(1));
+                    timeline.push(run);
+                    spent += 1;
+                }
+            });
+        }
         let more = spent.saturating_sub(list.s.len());
         self.spend(more.saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
         let timeline = Arc::new(timeline);

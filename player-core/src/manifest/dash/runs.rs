@@ -5,6 +5,8 @@
 //! time. Whatever is not plain it leaves to the reader of all elements, so that what is understood
 //! and what is refused stays the same.
 
+use crate::presentation::index::PlainRun;
+
 /// An `S` element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct S {
@@ -22,7 +24,7 @@ pub(super) struct S {
 
 impl S {
     /// No `@t`.
-    pub(super) const CONTINUED: u64 = u64::MAX;
+    pub(super) const CONTINUED: u64 = PlainRun::CONTINUED;
 }
 
 /// Rare attributes of an `S`.
@@ -148,18 +150,28 @@ struct Shape {
 #[inline(never)]
 pub(super) fn read(text: &[u8], mut at: usize, out: &mut Vec<S>, most: usize) -> usize {
     let most = out.len().saturating_add(most);
+    let mut block = [S { time: 0, duration: 0, repeat: 0, end: 0, rare: 0 }; BLOCK];
     while out.len() < most {
         let Some((shape, s)) = learn(text, at) else { break };
         at = s.end as usize;
         out.push(s);
-        while out.len() < most {
-            let Some(s) = follow(text, at, &shape) else { break };
-            at = s.end as usize;
-            out.push(s);
+        // Those like it come a block at a time: growing a vector is a call.
+        let mut count = BLOCK;
+        while count == BLOCK {
+            count = 0;
+            for place in block.iter_mut().take(most - out.len()) {
+                let Some(s) = follow(text, at, &shape) else { break };
+                at = s.end as usize;
+                *place = s;
+                count += 1;
+            }
+            out.extend_from_slice(block.get(..count).unwrap_or_default());
         }
     }
     at
 }
+
+const BLOCK: usize = 32;
 
 /// How many bytes are the same in two texts, from an offset of each on.
 #[inline(never)]

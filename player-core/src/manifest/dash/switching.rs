@@ -43,14 +43,15 @@ fn names(one: &SwitchingSet, other: &SwitchingSet) -> bool {
     names(one, other) || names(other, one)
 }
 
+/// The codecs of a set, whose representations all have those of one family.
+pub(super) fn coded(set: &SwitchingSet) -> &str {
+    set.representations.first().map_or("", |first| &first.codecs)
+}
+
 fn is_alike(one: &SwitchingSet, other: &SwitchingSet) -> bool {
-    let family = |set: &SwitchingSet| {
-        let codecs = set.representations.first().map_or("", |first| &first.codecs);
-        codecs::list(codecs).map(codecs::family).map(str::to_owned).collect::<Vec<_>>()
-    };
     one.kind == other.kind
         && one.purpose == other.purpose
         && one.language == other.language
         && one.roles == other.roles
-        && family(one) == family(other)
+        && codecs::are_alike(coded(one), coded(other))
 }

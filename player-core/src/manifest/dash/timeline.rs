@@ -2,7 +2,7 @@
 
 use super::runs::{List, S};
 use crate::manifest::{WarningCode, Warnings};
-use crate::presentation::index::{Run, Timeline};
+use crate::presentation::index::{PlainRun, Run, Timeline};
 
 /// Adds the runs that a timeline stands for, rising and without overlaps. `end` is the media time
 /// that the period ends with, if it is known.
@@ -33,6 +33,13 @@ pub(super) fn runs(
         return;
     }
     cursor.plain(list, 0..list.s.len(), end, at, warnings, &mut push);
+}
+
+/// The run of an element whose length does not depend on others.
+#[inline(always)]
+pub(super) fn plain(s: &S) -> Option<PlainRun> {
+    let S { time, duration, repeat, rare, .. } = *s;
+    (rare == 0 && repeat >= 0).then(|| PlainRun { time, duration, count: repeat as u64 + 1 })
 }
 
 /// As [`runs`], where an earlier state of the timeline ended with some of them, which are taken

@@ -17,6 +17,8 @@ pub(crate) struct Timeline {
     /// The manifest lists the segments; else they are there when the clock says so.
     listed: bool,
     runs: Vec<Placed>,
+    /// How many segments there are.
+    length: usize,
 }
 
 /// `count` segments of `duration` each, in units of the timescale; or as many sequences of that
@@ -46,6 +48,21 @@ impl Run {
     }
 }
 
+/// A run for [`Timeline::push_plain`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PlainRun {
+    /// Media time; [`CONTINUED`](Self::CONTINUED): where the one before ends.
+    pub(crate) time: u64,
+    /// Not 0.
+    pub(crate) duration: u64,
+    /// Not 0.
+    pub(crate) count: u64,
+}
+
+impl PlainRun {
+    pub(crate) const CONTINUED: u64 = u64::MAX;
+}
+
 /// One segment of a [`Timeline`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moment {
@@ -59,20 +76,22 @@ pub(crate) struct Moment {
     pub(crate) end: MediaTime,
 }
 
+/// A [`Run`] in its place. How many segments it has is told by where the next begins: a long timeline
+/// is little else than these.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Placed {
+    number: u64,
+    time: u64,
+    duration: u64,
     /// Position of the run's first segment in the index.
     position: usize,
-    run: Run,
+    parts: u32,
 }
 
 impl Placed {
-    fn len(&self) -> usize {
-        self.run.count as usize * self.run.parts as usize
-    }
-
-    fn contains(&self, position: usize) -> bool {
-        self.position <= position && position - self.position < self.len()
+    fn new(position: usize, run: Run) -> Self {
+        let Run { number, time, duration, parts, .. } = run;
+        Self { number, time, duration, position, parts }
     }
 }
 
@@ -85,9 +104,16 @@ impl Timeline {
         period_end: MediaTime,
     ) -> Self {
         let timescale = timescale.max(1);
-        let (listed, runs) = (false, Vec::new());
-        let mut timeline =
-            Self { timescale, origin, period_start, period_end, end: 0, listed, runs };
+        let mut timeline = Self {
+            timescale,
+            origin,
+            period_start,
+            period_end,
+            end: 0,
+            listed: false,
+            runs: Vec::new(),
+            length: 0,
+        };
         timeline.end = timeline.media_ticks(period_end);
         timeline
     }
@@ -110,20 +136,34 @@ impl Timeline {
 
     /// The media time that the last segment ends with.
     pub(crate) fn end(&self) -> Option<u64> {
-        self.runs.last().map(|placed| placed.run.end())
+        self.last().map(|run| run.end())
+    }
+
+    fn last(&self) -> Option<Run> {
+        self.run(self.runs.len().wrapping_sub(1))
+    }
+
+    /// A run with all it says.
+    #[inline(never)]
+    fn run(&self, index: usize) -> Option<Run> {
+        let Placed { number, time, duration, position, parts } = *self.runs.get(index)?;
+        let next = self.runs.get(index.wrapping_add(1));
+        let next = next.map_or(self.length, |next| next.position);
+        let count = (next.wrapping_sub(position)).checked_div(parts as usize)?;
+        Some(Run { number, time, duration, count: count as u64, parts })
     }
 
     /// Number and duration of the segment that begins at a media time.
     pub(crate) fn at(&self, time: u64) -> Option<(u64, u64)> {
-        let run = self.runs.get(self.run_at(time)?)?.run;
+        let run = self.run(self.run_at(time)?)?;
         Some((run.number.wrapping_add((time - run.time) / run.duration), run.duration))
     }
 
     /// The run in which a segment begins at a media time.
     fn run_at(&self, time: u64) -> Option<usize> {
-        let following = self.runs.partition_point(|placed| placed.run.time <= time);
+        let following = self.runs.partition_point(|placed| placed.time <= time);
         let index = following.checked_sub(1)?;
-        let run = self.runs.get(index)?.run;
+        let run = self.run(index)?;
         (time < run.end() && (time - run.time).is_multiple_of(run.duration)).then_some(index)
     }
 
@@ -131,34 +171,43 @@ impl Timeline {
     /// added to their numbers. Gives the last.
     pub(crate) fn splice(&mut self, other: &Self, time: u64, numbers: u64) -> Option<Run> {
         let index = other.run_at(time)?;
-        let mut first = other.runs.get(index)?.run;
+        let mut first = other.run(index)?;
         let passed = (time - first.time) / first.duration;
         first.time = time;
         first.count -= passed;
         first.number = first.number.wrapping_add(passed).wrapping_add(numbers);
         self.add(first);
         let rest = other.runs.get(index + 1..)?;
-        let position = self.len();
-        let moved = rest.first().map_or(0, |placed| position.wrapping_sub(placed.position));
-        self.runs.extend(rest.iter().map(|placed| {
-            let number = placed.run.number.wrapping_add(numbers);
-            let run = Run { number, ..placed.run };
-            Placed { position: placed.position.wrapping_add(moved), run }
-        }));
-        self.runs.last().map(|placed| placed.run)
+        let more = rest.first().map_or(0, |next| other.length - next.position);
+        let length = self.length.checked_add(more);
+        if let (Some(next), Some(length)) = (rest.first(), length) {
+            let moved = self.length.wrapping_sub(next.position);
+            self.length = length;
+            self.runs.extend(rest.iter().map(|placed| Placed {
+                number: placed.number.wrapping_add(numbers),
+                position: placed.position.wrapping_add(moved),
+                ..*placed
+            }));
+        }
+        self.last()
     }
 
     /// Where segments begin or end otherwise than in an earlier state, as far as both tell of a
     /// time; their numbers count if they are `numbered`.
     pub(crate) fn difference(&self, before: &Self, numbered: bool) -> Option<MediaTime> {
-        let (mut ours, mut theirs) = (self.runs.iter().peekable(), before.runs.iter().peekable());
+        let (mut ours, mut theirs) = (0, 0);
         // The later beginning is where both tell of something.
-        let mut at = ours.peek()?.run.time.max(theirs.peek()?.run.time);
+        let mut at = self.runs.first()?.time.max(before.runs.first()?.time);
+        let after = |timeline: &Self, index: &mut usize, at: u64| loop {
+            let run = timeline.run(*index)?;
+            if run.end() > at {
+                return Some(run);
+            }
+            *index += 1;
+        };
         loop {
-            while ours.next_if(|placed| placed.run.end() <= at).is_some() {}
-            while theirs.next_if(|placed| placed.run.end() <= at).is_some() {}
-            let (Some(one), Some(other)) = (ours.peek(), theirs.peek()) else { return None };
-            let (one, other) = (one.run, other.run);
+            let one = after(self, &mut ours, at)?;
+            let other = after(before, &mut theirs, at)?;
             // A gap of one is one of the other, too.
             let begins = (one.time.max(at), other.time.max(at));
             if begins.0 != begins.1 {
@@ -178,6 +227,66 @@ impl Timeline {
         }
     }
 
+    /// Adds all of a list of runs, if there is nothing unusual in it: each as `plain` says, from where
+    /// the one before ends or a later time on, within the period. Else adds nothing, and says so.
+    ///
+    /// Long timelines are made here, in a loop that calls nothing.
+    #[inline(never)]
+    pub(crate) fn push_plain<T>(
+        &mut self,
+        list: &[T],
+        number: u64,
+        plain: impl Fn(&T) -> Option<PlainRun>,
+    ) -> bool {
+        let sound = number <= PLAIN_NUMBER && i64::from(self.timescale) <= FLICKS_PER_SECOND;
+        if !sound || !self.runs.is_empty() {
+            return false;
+        }
+        let nothing = Placed { number, time: 0, duration: 0, position: 0, parts: 1 };
+        self.runs.resize(list.len(), nothing);
+        let (mut time, mut duration, mut position, mut count) = (0u64, 0, 0u64, 0);
+        let mut last = None;
+        let mut places = self.runs.iter_mut();
+        let plain = list.iter().all(|item| {
+            let Some(run) = plain(item) else { return false };
+            let start = if run.time == PlainRun::CONTINUED { time } else { run.time };
+            let long = run.duration > PLAIN_DURATION || run.count > PLAIN_COUNT;
+            if long || start < time || start > PLAIN_TIME || position > PLAIN_POSITION {
+                return false;
+            }
+            let end = start + run.duration * run.count;
+            if end > self.end {
+                // The last may stick out; what comes after that cannot be the same list.
+                let PlainRun { duration, count, .. } = run;
+                let number = number + position;
+                return last
+                    .replace(Run { number, time: start, duration, count, parts: 1 })
+                    .is_none();
+            }
+            if last.is_some() {
+                return false;
+            }
+            if start != time || run.duration != duration {
+                let Some(place) = places.next() else { return false };
+                place.number += position;
+                (place.time, place.duration) = (start, run.duration);
+                place.position = position as usize;
+                duration = run.duration;
+                count += 1;
+            }
+            time = end;
+            position += run.count;
+            true
+        });
+        let plain = plain && self.runs.first().is_none_or(|first| first.time >= self.origin);
+        self.runs.truncate(if plain { count } else { 0 });
+        self.length = if plain { position as usize } else { 0 };
+        if let Some(last) = last.filter(|_| plain) {
+            self.push(last);
+        }
+        plain
+    }
+
     /// Adds a run after all others, less what lies outside the period or is too short to have a
     /// length on the presentation timeline. The caller sees to it that it does not begin before
     /// the end of the last.
@@ -185,6 +294,7 @@ impl Timeline {
     pub(crate) fn push(&mut self, run: Run) {
         let whole = run.time >= self.origin && run.parts == 1 && run.count <= PLAIN_COUNT;
         let fits = whole
+            && self.length <= usize::MAX / 2
             && run.duration <= PLAIN_DURATION
             && run.time <= self.end
             && run.duration * run.count <= self.end - run.time;
@@ -220,7 +330,7 @@ impl Timeline {
         }
         // 64-bit media times end somewhere, too.
         run.count = run.count.min((u64::MAX - run.time) / run.duration);
-        let free = (usize::MAX - self.len()) as u64;
+        let free = (usize::MAX - self.length) as u64;
         run.count = run.count.min(free / u64::from(run.parts));
         // So do whole sequences of parts that have no length.
         if run.count == 0 || self.time_of(run.time) >= self.time_of(run.end()) {
@@ -229,26 +339,21 @@ impl Timeline {
         self.add(run);
     }
 
-    #[inline]
     fn add(&mut self, run: Run) {
-        let mut position = 0;
-        if let Some(placed) = self.runs.last_mut() {
-            let last = &mut placed.run;
-            if last.duration == run.duration
+        let goes_on = self.last().is_some_and(|last| {
+            last.duration == run.duration
                 && last.end() == run.time
                 && last.parts == run.parts
                 && last.number.saturating_add(last.count) == run.number
-            {
-                last.count += run.count;
-                return;
-            }
-            position = placed.position + placed.len();
+        });
+        if !goes_on {
+            self.runs.push(Placed::new(self.length, run));
         }
-        self.runs.push(Placed { position, run });
+        self.length += run.count as usize * run.parts as usize;
     }
 
     pub(super) fn len(&self) -> usize {
-        self.runs.last().map_or(0, |last| last.position + last.len())
+        self.length
     }
 
     pub(super) fn get(&self, position: usize) -> Option<Moment> {
@@ -258,19 +363,21 @@ impl Timeline {
     /// As [`get`](Self::get), and fast for the run `near` or the one after, where the segment's is
     /// put.
     pub(super) fn get_near(&self, position: usize, near: &mut usize) -> Option<Moment> {
-        let here = |index: usize| self.runs.get(index).filter(|run| run.contains(position));
-        let placed = match (here(*near), here(near.wrapping_add(1))) {
-            (Some(placed), _) => placed,
-            (None, Some(placed)) => {
-                *near += 1;
-                placed
-            }
-            (None, None) => {
-                *near = self.run_of(position)?;
-                here(*near)?
-            }
+        let begins = |index: usize| match self.runs.get(index) {
+            Some(placed) => placed.position,
+            None => self.length,
         };
-        let (number, part, from, to, time) = placed.run.ticks((position - placed.position) as u64);
+        if position >= self.length {
+            return None;
+        }
+        let next = near.wrapping_add(1);
+        if position < begins(*near) || position >= begins(next.wrapping_add(1)) {
+            *near = self.run_of(position)?;
+        } else if position >= begins(next) {
+            *near = next;
+        }
+        let placed = self.runs.get(*near)?;
+        let (number, part, from, to, time) = placed.ticks((position - placed.position) as u64);
         let (start, end) = self.place(from, to);
         Some(Moment { number, time, part, start, end })
     }
@@ -287,22 +394,21 @@ impl Timeline {
     }
 
     pub(super) fn position_at(&self, time: MediaTime) -> Option<usize> {
-        let following = self.runs.partition_point(|placed| self.time_of(placed.run.time) <= time);
-        let Some(placed) = following.checked_sub(1).and_then(|index| self.runs.get(index)) else {
+        let following = self.runs.partition_point(|placed| self.time_of(placed.time) <= time);
+        let index = following.wrapping_sub(1);
+        let Some((run, placed)) = self.run(index).zip(self.runs.get(index)) else {
             return (!self.runs.is_empty()).then_some(0);
         };
-        let run = placed.run;
+        let first = placed.position;
         let into = self.media_ticks(time).saturating_sub(run.time);
         let sequence = (into / run.duration).min(run.count - 1);
         let rest = (into - sequence * run.duration).min(run.duration - 1);
         let parts = u64::from(run.parts);
         let part = (rest as f64 * parts as f64 / run.duration as f64) as u64;
         let part = part.min(parts - 1);
-        let mut position = placed.position + (sequence * parts) as usize + part as usize;
+        let mut position = first + (sequence * parts) as usize + part as usize;
         // Times round to flicks, so the estimate may be off either way.
-        while position > placed.position
-            && self.span(position).is_some_and(|(start, _)| start > time)
-        {
+        while position > first && self.span(position).is_some_and(|(start, _)| start > time) {
             position -= 1;
         }
         while self.span(position)?.1 <= time {
@@ -350,8 +456,11 @@ impl Timeline {
 /// Runs up to this long are added without looking for their ends one by one.
 const PLAIN_COUNT: u64 = 1 << 11;
 const PLAIN_DURATION: u64 = 1 << 43;
+const PLAIN_NUMBER: u64 = 1 << 62;
+const PLAIN_TIME: u64 = 1 << 62;
+const PLAIN_POSITION: u64 = 1 << 31;
 
-impl Run {
+impl Placed {
     /// Of a segment so far into the run: number, part, where it begins and ends, and `$Time$`.
     fn ticks(&self, inside: u64) -> (u64, u64, u64, u64, u64) {
         if self.parts == 1 {
@@ -380,6 +489,27 @@ mod tests {
 
     fn run(number: u64, time: u64, duration: u64, count: u64) -> Run {
         Run { number, time, duration, count, parts: 1 }
+    }
+
+    #[test]
+    fn unusual_lists_are_not_taken() {
+        let plain = |time, duration, count| PlainRun { time, duration, count };
+        let take = |number, list: &[PlainRun]| {
+            let mut timeline = runs(10, 0, MediaTime::ZERO, MediaTime::from_secs(4));
+            let taken = timeline.push_plain(list, number, |run| (run.count < 9).then_some(*run));
+            (taken, timeline.len())
+        };
+        let (first, goes_on) = (plain(0, 15, 1), PlainRun::CONTINUED);
+        assert_eq!(take(1, &[first, plain(goes_on, 12, 2)]), (true, 3));
+        // The last one sticks out, and is cut.
+        assert_eq!(take(1, &[first, plain(goes_on, 20, 5)]), (true, 3));
+        assert_eq!(take(1, &[first, plain(goes_on, 20, 2), plain(goes_on, 1, 1)]), (false, 0));
+        // It goes back, is not plain, too long, too late, or numbered too high.
+        assert_eq!(take(1, &[first, plain(14, 1, 1)]), (false, 0));
+        assert_eq!(take(1, &[first, plain(15, 1, 9)]), (false, 0));
+        assert_eq!(take(1, &[first, plain(15, u64::MAX, 2)]), (false, 0));
+        assert_eq!(take(1, &[first, plain(u64::MAX - 1, 5, 2)]), (false, 0));
+        assert_eq!(take(u64::MAX, &[first]), (false, 0));
     }
 
     #[test]
@@ -470,6 +600,35 @@ mod tests {
             let flicks = (product + half) / i128::from(timescale);
             let flicks = flicks.clamp(-i128::from(i64::MAX), i64::MAX.into()) as i64;
             prop_assert_eq!(runs.time_of(ticks), start + MediaTime::from_flicks(flicks));
+        }
+
+        #[test]
+        fn a_plain_list_is_what_its_runs_are(
+            items in prop::collection::vec((prop::option::of(0u64..3), 1u64..4, 1u64..4), 0..12),
+            origin in 0u64..6,
+            length in 1i64..60,
+            number in 0u64..9,
+        ) {
+            let end = MediaTime::from_secs(length);
+            let (mut one, mut other) = (runs(1, origin, MediaTime::ZERO, end), runs(1, origin, MediaTime::ZERO, end));
+            let (mut time, mut next) = (0, number);
+            let mut list = Vec::new();
+            for (gap, duration, count) in items {
+                // What begins where the one before ends may say so.
+                time += gap.unwrap_or(0);
+                let stated = gap.map_or(PlainRun::CONTINUED, |_| time);
+                list.push(PlainRun { time: stated, duration, count });
+                one.push(run(next, time, duration, count));
+                time += duration * count;
+                next += count;
+            }
+            if other.push_plain(&list, number, |run| Some(*run)) {
+                prop_assert_eq!(one, other);
+            } else {
+                // What is refused leaves nothing behind, and sticks out of the period.
+                prop_assert_eq!(other, runs(1, origin, MediaTime::ZERO, end));
+                prop_assert!(origin > 0 || time > length as u64);
+            }
         }
 
         #[test]

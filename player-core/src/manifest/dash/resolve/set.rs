@@ -11,7 +11,7 @@ use crate::manifest::dash::addressing::{Level, PeriodContext};
 use crate::manifest::dash::describe::{self, CONTINUITY};
 use crate::manifest::dash::names::Name;
 use crate::manifest::dash::tree::Element;
-use crate::manifest::dash::{live, protection};
+use crate::manifest::dash::{live, protection, switching};
 use crate::manifest::{Fault, ManifestErrorKind, WarningCode, codecs, decimal, sort};
 use crate::presentation::{Protection, Purpose, SwitchingSet};
 use crate::time::MediaTime;
@@ -75,7 +75,6 @@ impl<'a> Resolver<'a, '_> {
             said,
         };
         let first = sets.len();
-        let mut families: Vec<String> = Vec::new();
         for (position, written) in element.all(Name::Representation).enumerate() {
             // Those with it need another to be decoded (§5.3.5.2).
             if written.get(Name::DependencyId).is_some_and(|on| !on.is_empty()) {
@@ -96,16 +95,12 @@ impl<'a> Resolver<'a, '_> {
                     continue;
                 }
             };
-            let mut family = String::new();
-            for codec in codecs::list(&representation.codecs) {
-                family.push_str(codecs::family(codec));
-                family.push(',');
-            }
-            let found = families.iter().position(|known| *known == family);
-            match found.and_then(|found| sets.get_mut(first + found)) {
+            let alike = |known: &&mut SwitchingSet| {
+                codecs::are_alike(switching::coded(known), &representation.codecs)
+            };
+            match sets.iter_mut().skip(first).find(alike) {
                 Some(same) => same.representations.push(representation),
                 None => {
-                    families.push(family);
                     self.spend(size_of::<SwitchingSet>() + 64, element.at())?;
                     let mut set = self.switching_set(&set, period.start);
                     set.representations.push(representation);

@@ -62,7 +62,7 @@ impl<'a> Element<'a> {
         self.node().map_or(0, |node| node.at.into())
     }
 
-    /// An attribute, without white space around.
+    /// An attribute, without white space around it.
     #[inline(never)]
     pub(in crate::manifest::dash) fn get(self, name: Name) -> Option<&'a str> {
         let node = self.node()?;
@@ -71,7 +71,7 @@ impl<'a> Element<'a> {
         let attributes = tree.attributes.get(first..first + node.attribute_count as usize)?;
         for attribute in attributes {
             if attribute.name == name {
-                return Some(tree.text(attribute.value, text).trim_ascii());
+                return Some(tree.text(attribute.value, text));
             }
         }
         None
@@ -92,7 +92,7 @@ impl<'a> Element<'a> {
     /// The text inside, without white space around. Of an `Event` with elements, those, too.
     #[inline(never)]
     pub(in crate::manifest::dash) fn content(self) -> &'a str {
-        let text = |node: &Node| self.source.tree.text(node.content, self.source.text).trim_ascii();
+        let text = |node: &Node| self.source.tree.text(node.content, self.source.text);
         self.node().map_or("", text)
     }
 

@@ -166,6 +166,14 @@ impl Tree {
         text.get(start..start + span.length as usize).unwrap_or("")
     }
 
+    /// A piece of text without white space around it.
+    fn trimmed(&self, span: Span, text: &str) -> Span {
+        let all = self.text(span, text);
+        let rest = all.trim_ascii_start();
+        let before = (all.len() - rest.len()) as u32;
+        Span { start: span.start + before, length: rest.trim_ascii_end().len() as u32 }
+    }
+
     /// Takes an element out of its parent.
     pub(super) fn unlink(&mut self, id: u32) {
         let Some(Node { parent, next, .. }) = self.nodes.get(id as usize).copied() else { return };

@@ -140,6 +140,7 @@ impl<'a, 't> Reader<'a, 't> {
                     true => self.tree.keep(&xml::unescape(attribute.value).unwrap_or_default()),
                     false => Span::of(attribute.at, attribute.value.len()),
                 };
+                let value = self.tree.trimmed(value, self.xml.text);
                 self.tree.attributes.push(Attribute { name, value });
             }
         }
@@ -205,18 +206,23 @@ impl<'a, 't> Reader<'a, 't> {
                 }
                 Event::End => {
                     let end = self.xml.at;
-                    let Some(node) = self.tree.nodes.get_mut(current as usize) else {
+                    let Some(node) = self.tree.nodes.get(current as usize) else {
                         return Ok(());
                     };
-                    if node.name == Name::Event && node.markup {
-                        node.content = Span::of(node.inner as usize, at - node.inner as usize);
+                    let (inner, parent) = (node.inner as usize, node.parent);
+                    let content = match node.name == Name::Event && node.markup {
+                        true => Span::of(inner, at - inner),
+                        false => node.content,
+                    };
+                    let content = self.tree.trimmed(content, self.xml.text);
+                    if let Some(node) = self.tree.nodes.get_mut(current as usize) {
+                        (node.content, node.end) = (content, end as u32);
                     }
-                    node.end = end as u32;
                     self.twins.pop();
                     if current == top {
                         return Ok(());
                     }
-                    current = node.parent;
+                    current = parent;
                 }
                 Event::Text(text) if !text.trim_ascii_start().is_empty() => {
                     // A CDATA section begins before its text does.

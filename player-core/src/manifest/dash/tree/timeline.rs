@@ -8,6 +8,8 @@ use crate::manifest::{Fault, ManifestErrorKind, decimal};
 
 /// The most `S` elements.
 const MOST_SEGMENTS: usize = 1_000_000;
+/// Of an `S`.
+const LEAST_BYTES: usize = 10;
 /// The most segments in a sequence, and the most durations in a pattern.
 const MOST_PARTS: u64 = 65_535;
 
@@ -15,6 +17,10 @@ impl<'a> Reader<'a, '_> {
     /// Reads a `SegmentTimeline` to its end, and gives its parent.
     pub(super) fn timeline(&mut self, node: u32, twin: Option<Element<'a>>) -> Result<u32, Fault> {
         let mut list = List::default();
+        // Timelines of a period are mostly of one length. What is too much is given back.
+        let rest = self.xml.text.len().saturating_sub(self.xml.at);
+        let likely = self.tree.lists.last().map_or(0, |last| last.s.len());
+        list.s.reserve_exact(likely.min(rest / LEAST_BYTES));
         if let (Some(twin), false) = (twin, self.xml.at_end) {
             self.xml.at = runs::read(self.xml.text.as_bytes(), self.xml.at, &mut list.s, 1);
             self.take_over(twin, &mut list);
