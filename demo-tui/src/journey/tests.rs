@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kinora_native::core::Error;
 use kinora_native::core::error::Severity;
+use kinora_native::{Event, MediaTime, Options, Player};
 use kinora_server::auth;
 use kinora_server::clock::{Clock, UnixTime};
 use kinora_server::delivery::memory::Memory;
@@ -104,11 +105,26 @@ impl World {
 
 async fn enter_a_film(data: &Path) {
     let package = data.join("packages/film");
-    std::fs::create_dir_all(&package).unwrap();
-    let summary = json!({"video": [{"id": "video", "directory": "video.aa", "codecs": "avc1.64001f",
-        "video": {"width": 1280, "height": 720}}]});
+    let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("../platforms/native/tests/media");
+    for (directory, name) in [("video.aa", "low"), ("audio.aa", "tone")] {
+        std::fs::create_dir_all(package.join(directory)).unwrap();
+        for file in std::fs::read_dir(&media).unwrap().map(|file| file.unwrap()) {
+            let file_name = file.file_name().into_string().unwrap();
+            if file_name.starts_with(name) {
+                std::fs::copy(file.path(), package.join(directory).join(file_name)).unwrap();
+            }
+        }
+    }
+    let summary = json!({
+        "video": [{"id": "video", "directory": "video.aa", "codecs": "avc1.64000a",
+            "video": {"width": 64, "height": 36}}],
+        "audio": [{"id": "audio", "directory": "audio.aa", "codecs": "mp4a.40.2"}],
+    });
     std::fs::write(package.join("package.json"), summary.to_string()).unwrap();
-    let master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2000000\nvideo.aa/media.m3u8\n";
+    let master = "#EXTM3U\n\
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Tone\",DEFAULT=YES,URI=\"audio.aa/tone.m3u8\"\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=45000,CODECS=\"avc1.64000a,mp4a.40.2\",AUDIO=\"a\"\n\
+        video.aa/low.m3u8\n";
     std::fs::write(package.join("master.m3u8"), master).unwrap();
     let title = json!({"id": "nosferatu", "kind": "film", "name": "Nosferatu", "maturity": 0,
         "genres": ["horror"], "media": {"duration_seconds": 600, "package": "film"}});
@@ -153,13 +169,40 @@ impl Theatre for Stage<'_> {
     }
 }
 
+/// Plays with the real player, goes to where it is told to, and leaves.
+struct Screen {
+    goes_to: MediaTime,
+    /// Where it first played each time.
+    began: Vec<MediaTime>,
+}
+
+impl Theatre for Screen {
+    async fn show(&mut self, showing: Showing) -> Result<(), AppError> {
+        let options = Options {
+            config: showing.config,
+            start: (showing.start > 0.0).then(|| MediaTime::from_seconds(showing.start)),
+            filter: showing.filter,
+            ..Options::default()
+        };
+        let mut player = Player::start(showing.url, options)?;
+        player.play().await;
+        while player.next_event().await.expect("it plays") != Event::Playing {}
+        self.began.push(player.state().await.unwrap().state.position);
+        player.seek(self.goes_to).await;
+        let position = player.state().await.unwrap().state.position;
+        showing.position.unwrap().send_replace(position.seconds() as u32);
+        player.stop().await;
+        Ok(())
+    }
+}
+
 fn failure() -> kinora_native::PlayerError {
     let url = "https://cdn.example/film.mpd".to_owned();
     Error::HttpStatus { url, status: 404 }.to_player_error(Severity::Fatal)
 }
 
 /// Presses keys, and does what they ask for.
-async fn press(journey: &mut Journey, stage: &mut Stage<'_>, keys: &[KeyCode]) {
+async fn press(journey: &mut Journey, stage: &mut impl Theatre, keys: &[KeyCode]) {
     for code in keys {
         let step = journey.key(KeyEvent::new(*code, KeyModifiers::NONE));
         assert!(!matches!(step, Step::Quit), "{code:?}");
@@ -226,6 +269,19 @@ async fn a_code_signs_in_and_a_film_goes_on_where_it_stopped() {
     let metrics = world.client.get(format!("{}/metrics", world.base)).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     assert!(metrics.contains("kinora_events_total{verdict=\"accepted\"} 2\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_the_service_hands_out_plays_and_goes_on_where_it_was_left() {
+    let world = World::new().await;
+    let mut screen = Screen { goes_to: MediaTime::from_secs(4), began: Vec::new() };
+    let mut journey = world.signed_in(&mut screen).await;
+    press(&mut journey, &mut screen, &[KeyCode::Enter, KeyCode::Enter, KeyCode::Enter]).await;
+    assert_eq!(world.playing().await, 0);
+    press(&mut journey, &mut screen, &[KeyCode::Enter]).await;
+    let [first, second] = screen.began[..] else { panic!("{:?}", screen.began) };
+    assert!(first < MediaTime::from_secs(2), "{first:?}");
+    assert!((4..6).contains(&(second.seconds() as u32)), "{second:?}");
 }
 
 #[tokio::test]
