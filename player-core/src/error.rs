@@ -219,6 +219,17 @@ impl Error {
         }
     }
 
+    /// Whether something came, and was not what was asked for: another place may have better.
+    pub(crate) const fn is_of_content(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownFormat { .. }
+                | Self::Manifest { .. }
+                | Self::Segment { .. }
+                | Self::Decryption { .. }
+        )
+    }
+
     /// As apps see it: `Fatal` ends playback, `Recoverable` was survived.
     pub fn to_player_error(&self, severity: Severity) -> PlayerError {
         let code = self.code();

@@ -12,7 +12,7 @@ mod origins;
 mod wish;
 
 pub(crate) use origins::{OriginId, Origins};
-pub(crate) use wish::{Outcome, Ticket, Transferred, Wish};
+pub(crate) use wish::{Outcome, Place, Ticket, Transferred, Wish};
 
 use core::time::Duration;
 
@@ -333,6 +333,9 @@ impl Requests {
         let spent = trial.attempts >= budget.attempts.saturating_add(places - 1);
         let pick = self.origins.pick(&wish, &mut trial, now);
         let untried = pick.as_ref().is_some_and(|pick| pick.fresh);
+        // What may be asked instead changes while an attempt runs: what matters is what is open now.
+        let detour =
+            self.origins.any_open(&wish.detours, now) && self.origins.all_penalised(&wish, now);
         let due = pick.map(|pick| {
             let mut due = now;
             if !pick.fresh {
@@ -341,7 +344,6 @@ impl Requests {
             }
             pick.not_before.map_or(due, |until| until.max(due))
         });
-        let detour = wish.detour && self.origins.all_penalised(&wish, now);
         let due = match due {
             _ if detour || wish.once && !untried => return Some(Outcome::Failed { ticket, error }),
             // While the playhead has not got there, it is not too late.

@@ -170,29 +170,56 @@ impl Origins {
         (best.0 > 0).then_some(best.0)
     }
 
-    /// Whether what a representation holds can be had from a place that is not penalised.
-    pub(crate) fn any_usable(&mut self, representation: &Representation, now: Timestamp) -> bool {
-        representation.origins.len() > 1 && self.usable(&representation.origins, now)
+    /// Where else a representation has a playlist to turn to, should this place fail.
+    pub(crate) fn detours(&mut self, representation: &Representation) -> Vec<OriginId> {
+        let others = representation.origins.get(1..).filter(|_| representation.has_playlist());
+        others.unwrap_or_default().iter().map(|origin| self.find(origin)).collect()
     }
 
-    /// Whether a representation has a playlist elsewhere to turn to, should this place fail.
-    pub(crate) fn has_detour(&mut self, representation: &Representation, now: Timestamp) -> bool {
-        let others = representation.origins.get(1..).unwrap_or_default();
-        representation.has_playlist() && self.usable(others, now)
+    /// Whether any of these may be asked now.
+    pub(super) fn any_open(&self, origins: &[OriginId], now: Timestamp) -> bool {
+        origins.iter().any(|id| self.entry(*id).usable(now, Duration::MAX))
     }
 
-    fn usable(&mut self, origins: &[Origin], now: Timestamp) -> bool {
-        origins.iter().any(|origin| {
-            let id = self.find(origin);
-            self.entry(id).usable(now, Duration::MAX)
-        })
+    /// Whether what failed so can be had from a place that is not penalised, and was not asked for it already.
+    pub(crate) fn elsewhere(
+        &mut self,
+        representation: &Representation,
+        error: &Error,
+        now: Timestamp,
+    ) -> bool {
+        let others = match representation.has_playlist() {
+            true => self.detours(representation),
+            // A wish goes to every place by itself, unless what one of them sent was no use.
+            false if representation.origins.len() > 1 && error.is_of_content() => {
+                representation.origins.iter().map(|origin| self.find(origin)).collect()
+            }
+            false => Vec::new(),
+        };
+        self.any_open(&others, now)
+    }
+
+    /// Which of the other places where a representation has a playlist is held least against.
+    pub(crate) fn least_bad(
+        &mut self,
+        representation: &Representation,
+        now: Timestamp,
+    ) -> Option<usize> {
+        let mut best = None;
+        for (index, id) in self.detours(representation).into_iter().enumerate() {
+            let entry = self.entry(id);
+            let asked = entry.asked_until.filter(|until| *until > now);
+            let key = (asked, entry.blocked_until, self.rank(id));
+            if best.is_none_or(|(least, _)| key < least) {
+                best = Some((key, index + 1));
+            }
+        }
+        best.map(|(_, index)| index)
     }
 
     /// Whether every place of a wish is penalised.
     pub(super) fn all_penalised(&self, wish: &Wish, now: Timestamp) -> bool {
-        let penalised =
-            |place: &Place| self.entry(place.origin).blocked_until.is_some_and(|until| until > now);
-        wish.places.iter().all(penalised)
+        wish.places.iter().all(|place| self.entry(place.origin).is_penalised(now))
     }
 
     /// Learns of origins that hold the same. Of those of equal priority one is drawn by weight (ETSI
@@ -303,6 +330,14 @@ impl Origins {
         let all = u64::MAX >> (64 - count.max(1));
         if (trial.tried | trial.barred) & all == all {
             trial.tried = 0;
+            // What does not have it may have it by now. That is little, but better than to ask nobody but those that
+            // are gone.
+            let gone = |(place, each): (usize, &Place)| {
+                trial.barred >> place & 1 == 1 || self.entry(each.origin).is_penalised(now)
+            };
+            if trial.barred & all != all && wish.places.iter().enumerate().take(count).all(gone) {
+                trial.barred = 0;
+            }
         }
         let again = trial.attempts > 0 && trial.tried == 0;
         let mut best: Option<(_, Pick)> = None;
@@ -409,7 +444,7 @@ impl Origins {
     /// Whether there are at least two places to choose from.
     pub(super) fn another(&self, wish: &Wish, now: Timestamp) -> bool {
         let usable = |place: &&Place| self.entry(place.origin).usable(now, Duration::MAX);
-        wish.detour || wish.places.iter().filter(usable).count() > 1
+        self.any_open(&wish.detours, now) || wish.places.iter().filter(usable).count() > 1
     }
 
     pub(crate) fn states(&self, now: Timestamp) -> Vec<OriginState> {
@@ -429,6 +464,10 @@ impl Origins {
 }
 
 impl Entry {
+    fn is_penalised(&self, now: Timestamp) -> bool {
+        self.blocked_until.is_some_and(|until| until > now)
+    }
+
     /// Whether it can be asked by who can wait so long for another.
     fn usable(&self, now: Timestamp, spare: Duration) -> bool {
         if self.asked_until.is_some_and(|until| until > now) {

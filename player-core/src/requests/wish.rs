@@ -31,8 +31,8 @@ pub(crate) struct Wish {
     pub(crate) alternative: bool,
     /// What a CDN may be told of it.
     pub(crate) facts: Option<Box<Facts>>,
-    /// Whoever wishes knows another place, and turns to it if all of these are penalised.
-    pub(crate) detour: bool,
+    /// Whoever wishes turns to one of these if all of its places are penalised.
+    pub(crate) detours: Vec<OriginId>,
     /// It was insisted on before: one attempt at each place is enough.
     pub(crate) once: bool,
     /// It is encrypted as a whole: the player decrypts it, and the session log holds what that gave in its place.
@@ -67,7 +67,7 @@ impl Wish {
             patient: false,
             alternative: false,
             facts: None,
-            detour: false,
+            detours: Vec::new(),
             once: false,
             sealed: false,
             headers: Vec::new(),

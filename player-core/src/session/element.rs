@@ -173,6 +173,7 @@ impl Session {
             start - from <= MAX_GAP || over.is_some_and(|known| stream.lacks(known, from, start))
         };
         let mut to = from;
+        let mut over = false;
         for stream in &self.streams {
             // Elements stop a few frames before the end of what they hold.
             if stream.buffer.holds(from, HALT) {
@@ -183,9 +184,18 @@ impl Session {
                     to = to.max(start);
                 }
                 // A track that is over holds nothing up.
-                None if stream.is_finished() => {}
+                None if stream.is_finished() => over = true,
                 _ => return,
             }
+        }
+        let live = self.presentation.as_ref().is_some_and(|known| known.live.is_some());
+        if over && to == from && !live && !self.end_of_stream {
+            // But an element goes on without it only once it is told that no more will come, of anything. What lies
+            // further ahead than the buffer goal cannot be had with that.
+            let _ = self.each_stream(cx, |stream, world| {
+                stream.stop_here(world);
+                Ok(())
+            });
         }
         if to > from {
             // A hair inside the range, or rounding could leave the element outside.

@@ -33,6 +33,9 @@ impl Session {
         let identity = (whole && self.live.owns_mpd(ticket)).then(|| Identity::of(presentation));
         self.live.take(cx, &mut self.requests, presentation, outcome);
         if let Some(identity) = identity {
+            if let Some(steering) = &self.steering {
+                steering.clone_again(presentation);
+            }
             let moves = identity.moves(presentation);
             identity.keep_protection(&moves, presentation);
             // What plays next may need keys that were not named before.

@@ -10,6 +10,7 @@ mod manifest;
 
 use core::time::Duration;
 
+use self::manifest::PathwayClone;
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{RequestKind, SteeringFault, Warning};
@@ -28,6 +29,9 @@ const MOST_TTL: Duration = Duration::from_secs(86_400);
 /// If it is to be asked before the start, so long is waited for it.
 const START_WAIT: Duration = Duration::from_secs(3);
 
+/// The most pathways that are made of others.
+const MOST_CLONES: usize = 32;
+
 /// A steering server, and what it has said.
 #[derive(Debug)]
 pub(crate) struct Steering {
@@ -40,6 +44,8 @@ pub(crate) struct Steering {
     start_by: Option<Timestamp>,
     ttl: Duration,
     priority: Vec<String>,
+    /// Pathways that it has made of others: a manifest that is loaded again knows nothing of them.
+    clones: Vec<PathwayClone>,
 }
 
 /// What the manifest is written in, as far as it matters to the server.
@@ -65,6 +71,7 @@ impl Steering {
             start_by: source.before_start.then(|| now + START_WAIT),
             ttl: USUAL_TTL,
             priority: source.default_pathways.clone(),
+            clones: Vec::new(),
         }
     }
 
@@ -152,6 +159,10 @@ impl Steering {
         for clone in manifest.clones {
             if !clones::apply(presentation, &clone) {
                 faults.push(SteeringFault::Clone);
+            } else if self.clones.len() < MOST_CLONES
+                && self.clones.iter().all(|known| known.id != clone.id)
+            {
+                self.clones.push(clone);
             }
         }
         let known = |name: &String| clones::has_pathway(presentation, name);
@@ -166,6 +177,13 @@ impl Steering {
         faults.dedup();
         for fault in faults {
             self.warn(cx, fault);
+        }
+    }
+
+    /// The manifest has been loaded again: what was made of its pathways is made anew, in the same order.
+    pub(crate) fn clone_again(&self, presentation: &mut Presentation) {
+        for clone in &self.clones {
+            clones::apply(presentation, clone);
         }
     }
 

@@ -11,7 +11,10 @@ pub(crate) const TOLERANCE: MediaTime = MediaTime::from_millis(100);
 /// A segment that the buffer was given.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
+    /// Where the manifest says that it lies.
     pub(crate) range: TimeRange,
+    /// Where its media lies.
+    pub(crate) media: TimeRange,
     pub(crate) key: Key,
     /// Size of its body.
     pub(crate) bytes: u64,
@@ -33,7 +36,7 @@ impl Buffer {
     pub(crate) fn update(&mut self, ranges: Vec<TimeRange>) {
         self.ranges = ranges;
         let ranges = &self.ranges;
-        self.held.retain(|held| covered(ranges, &held.range));
+        self.held.retain(|held| covered(ranges, &held.media));
     }
 
     /// What lies there is on its way out: nobody is to count on it.
@@ -100,13 +103,13 @@ impl Buffer {
     /// segment boundary so that the frames around the playhead stay decodable.
     pub(crate) fn droppable(&self, keep_from: MediaTime) -> Option<TimeRange> {
         let start = self.ranges.first()?.start;
-        let last = self.held.iter().rfind(|held| held.range.start <= keep_from)?;
+        let last = self.held.iter().rfind(|held| held.media.start <= keep_from)?.media;
         let within = self.ranges.iter().any(|range| range.contains(keep_from));
         // Media may reach a little beyond what the manifest says, so between segments all goes.
-        let end = match last.range.end <= keep_from {
-            true if within => last.range.end,
+        let end = match last.end <= keep_from {
+            true if within => last.end,
             true => keep_from,
-            false => last.range.start,
+            false => last.start,
         };
         (end - start > TOLERANCE).then_some(TimeRange { start, end })
     }
@@ -138,6 +141,7 @@ mod tests {
     fn held(start: i64, end: i64, id: &str) -> Held {
         Held {
             range: range(start, end),
+            media: range(start, end),
             key: Key { period: 0, set: 0, representation: 0 },
             bytes: 1_000,
             quality: Quality {
@@ -175,6 +179,22 @@ mod tests {
         assert!(buffer.held_at(MediaTime::from_secs(1)).is_none());
         assert!(buffer.held_at(MediaTime::from_millis(3500)).is_none());
         assert!(buffer.held_at(MediaTime::from_secs(5)).is_some());
+    }
+
+    #[test]
+    fn a_manifest_that_is_wrong_by_half_a_second_makes_nobody_forget_what_is_held() {
+        let mut buffer = Buffer::default();
+        for start in [0, 2, 4] {
+            let mut segment = held(start, start + 2, "a");
+            for edge in [&mut segment.range.start, &mut segment.range.end] {
+                *edge = *edge + MediaTime::from_millis(500);
+            }
+            buffer.hold(segment);
+        }
+        buffer.update(vec![range(0, 6)]);
+        assert_eq!(buffer.held().len(), 3);
+        // Cut where a segment of the media ends.
+        assert_eq!(buffer.droppable(MediaTime::from_millis(4_200)), Some(range(0, 4)));
     }
 
     #[test]

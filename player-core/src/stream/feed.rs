@@ -4,13 +4,17 @@ use super::buffer::Held;
 use super::init::InitKey;
 use super::sealed::{Opened, Sealed, failure};
 use super::timeline::Sequence;
-use super::{Fetch, Fetched, Operation, Stream, Target, World, representation};
+use super::{Chosen, Fetch, Fetched, Operation, Stream, Target, World, representation};
 use crate::drm::{self, Access};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
 use crate::media;
+use crate::media::fragment::FragmentInfo;
 use crate::time::{MediaTime, TimeRange};
 use crate::url::cut_word;
+
+/// What `mdat` begins with: its size, maybe of 64 bits, and its type.
+const MDAT_HEADER: u64 = 16;
 
 impl Stream {
     /// Hands the platform's buffer the next thing it can take.
@@ -187,10 +191,11 @@ impl Stream {
         {
             world.live.note_reference(wall, media + timestamp_offset);
         }
-        let (window, body) = (chosen.window, fetched.body.clone());
-        if let (true, Some(fragment), Some(fetched)) =
-            (chosen.partial, fragment, self.queue.first_mut())
-        {
+        let (window, body, partial) = (chosen.window, fetched.body.clone(), chosen.partial);
+        if let (Some(fragment), Some(fetched)) = (&fragment, self.queue.first_mut()) {
+            fetched.place(fragment, timestamp_offset);
+        }
+        if let (true, Some(fragment), Some(fetched)) = (partial, fragment, self.queue.first_mut()) {
             // Of a part or a chunk, the media knows best.
             let segment = &mut fetched.chosen.segment;
             segment.start = fragment.presentation_start + timestamp_offset;
@@ -221,7 +226,7 @@ impl Stream {
         let Some(fetched) = self.queue.first_mut() else { return Ok(()) };
         let (key, segment) = (fetched.chosen.key, fetched.chosen.segment.clone());
         let (origin, arrived) = (fetched.origin, fetched.arrived);
-        let before = core::mem::take(&mut fetched.before);
+        let mut before = core::mem::take(&mut fetched.before);
         let owner = representation(world.presentation, key);
         let mut error = error;
         let sealed = fetched.sealed.is_some();
@@ -237,6 +242,7 @@ impl Stream {
         // It is no fault of the place that this player cannot play it.
         if !understood {
             world.requests.origins.failed(world.cx, origin, arrived, &error);
+            before.spoil(origin);
         }
         if self.retract_replacement(world) {
             return self.pump(world);
@@ -272,8 +278,10 @@ impl Stream {
                         replaced = Some(range);
                     }
                     fetched.last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
+                    let range = fetched.chosen.range();
                     self.buffer.hold(Held {
-                        range: fetched.chosen.range(),
+                        range,
+                        media: fetched.chosen.placed.unwrap_or(range),
                         key: fetched.chosen.key,
                         bytes: fetched.bytes,
                         quality: fetched.chosen.quality,
@@ -315,6 +323,21 @@ impl Stream {
             MediaFailure::InvalidState(reason) => Error::Element { reason: reason.clone() },
             MediaFailure::QuotaExceeded => Error::BufferTooSmall { kind: self.kind },
         }
+    }
+}
+
+impl Fetched {
+    /// Notes where its media lies: manifests round, and some are wrong.
+    fn place(&mut self, fragment: &FragmentInfo, timestamp_offset: MediaTime) {
+        let Chosen { segment, window, .. } = &self.chosen;
+        let start = fragment.presentation_start + timestamp_offset;
+        // Of several fragments only the first was read: then it is as long as the manifest says.
+        let first = media::fragment::data_size(&self.head) + self.head.len() as u64;
+        let whole = self.chosen.partial || self.bytes <= first + MDAT_HEADER;
+        let duration = if whole { fragment.duration } else { segment.duration };
+        let end = (start + duration).min(window.end);
+        let start = start.max(window.start);
+        self.chosen.placed = (start < end).then_some(TimeRange { start, end });
     }
 }
 

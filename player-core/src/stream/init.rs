@@ -85,7 +85,7 @@ impl Inits {
         cx: &mut Context<'_>,
         requests: &mut Requests,
         kind: MediaKind,
-        (key, source, representation, detour): (Key, &InitSegment, &Representation, bool),
+        (key, source, representation): (Key, &InitSegment, &Representation),
         protection: Option<&Protection>,
         in_use: impl Fn(InitKey) -> bool,
     ) -> InitKey {
@@ -100,7 +100,7 @@ impl Inits {
         let places = requests.origins.places(representation, &source.url);
         let wish = Wish {
             range: source.range,
-            detour,
+            detours: requests.origins.detours(representation),
             sealed: protection.is_some(),
             ..Wish::new(RequestKind::Initialization(kind), places)
         };

@@ -124,6 +124,8 @@ pub(crate) struct Stream {
     starved: Option<u32>,
     /// Live: a part the server announced and then did not have.
     refused: Option<String>,
+    /// Playlists that seem to have been cut off, and are not doubted a second time.
+    doubted: Vec<Key>,
     /// Live: attempts at a segment that ought to be there and is not.
     missing: u32,
     /// Turns segments of other containers, of the representation that it turned the last one of.
@@ -169,6 +171,8 @@ struct Chosen {
     partial: bool,
     /// The server has announced it, and may yet think better of it.
     hinted: bool,
+    /// Where its media lies, as the media says it.
+    placed: Option<TimeRange>,
     /// How many chunks of it have come.
     chunks: u32,
 }
@@ -247,6 +251,7 @@ impl Stream {
             complete: false,
             starved: None,
             refused: None,
+            doubted: Vec::new(),
             missing: 0,
             remuxer: (None, Remuxer::default()),
         }
@@ -309,6 +314,16 @@ impl Stream {
     /// Everything has been fetched, and the platform has it.
     pub(crate) fn is_finished(&self) -> bool {
         self.complete && self.queue.is_empty() && self.operation.is_none()
+    }
+
+    /// What the platform has been given is all it gets, until the playhead is moved.
+    pub(crate) fn stop_here(&mut self, world: &mut World<'_, '_>) {
+        if self.complete {
+            return;
+        }
+        self.drop_fetch(world);
+        self.drop_queue(world);
+        self.complete = true;
     }
 
     /// The type to ask a platform buffer of, once the first representation chosen tells it.

@@ -202,10 +202,14 @@ impl Stream {
 
     /// After a replacement was appended: a platform that lost what follows it (a segment whose last
     /// frame reaches into the next takes that one's key frame away) gets it once more, and nothing is
-    /// replaced any more.
+    /// replaced any more. What waits for the platform in that place will do, unless it is a replacement itself: that may
+    /// yet be given up.
     pub(super) fn mend_after(&mut self, world: &mut World<'_, '_>, replaced: TimeRange) {
         let end = self.buffer.end_of_range(replaced.start).unwrap_or(replaced.start);
-        let waits = self.queue.iter().any(|f| (f.chosen.range().start - end).abs() <= TOLERANCE);
+        let waits = self.queue.iter().any(|fetched| {
+            fetched.chosen.target == Target::Next
+                && (fetched.chosen.range().start - end).abs() <= TOLERANCE
+        });
         if end + TOLERANCE < self.next && !waits {
             self.fixed_until = MediaTime::MAX;
             let fixed_until = self.fixed_until;

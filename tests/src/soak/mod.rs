@@ -29,6 +29,8 @@ pub struct Options {
     pub seed: u64,
     /// Worlds at a time.
     pub jobs: usize,
+    /// Stop after so many worlds.
+    pub worlds: u64,
     /// Stop after so many violations.
     pub max_violations: usize,
 }
@@ -48,6 +50,9 @@ pub fn soak(options: &Options, mut progress: impl FnMut(&Report)) -> Report {
                 scope.spawn(move || {
                     while !enough.load(Ordering::Relaxed) {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed - options.seed >= options.worlds {
+                            return;
+                        }
                         if outcomes.send(run(&Plan::from_seed(seed))).is_err() {
                             return;
                         }

@@ -66,8 +66,10 @@ pub struct World {
     pub outputs: Vec<(Timestamp, Output)>,
     /// Whether events, requests, outputs and commands are kept. Runs of hours forget them.
     pub remember: bool,
-    /// A digest of every output, where they are not kept.
+    /// A digest of every output that the session log gives again, where they are not kept.
     pub digest: Option<Digest>,
+    /// The log has room for so much, and no more: what came later does not replay.
+    logged: usize,
     /// What must hold at every moment; the first violation ends a run that is `strict`.
     pub invariants: Invariants,
     /// Panics at the first violation.
@@ -132,6 +134,7 @@ impl World {
             outputs: Vec::new(),
             remember: true,
             digest: None,
+            logged: 0,
             invariants: Invariants::new(&config),
             strict: true,
             least_kbps: 500,
@@ -167,12 +170,14 @@ impl World {
         self.invariants.input(&input);
         let leaves = matches!(input, Input::Unload);
         self.player.handle_input(self.now, input);
+        let logged = self.player.session_log().len();
+        let in_log = std::mem::replace(&mut self.logged, logged) < logged;
         for _ in 0..MAX_OUTPUTS {
             let output = self.player.poll_output();
             if self.remember {
                 self.outputs.push((self.now, output.clone()));
             }
-            if let Some(digest) = &mut self.digest {
+            if let Some(digest) = self.digest.as_mut().filter(|_| in_log) {
                 digest.take(self.now, &output);
             }
             match output {

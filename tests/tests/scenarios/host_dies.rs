@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kinora_core::io::{Event, RequestKind};
-use kinora_tests::world::content::FaultKind;
+use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays};
@@ -14,7 +14,7 @@ use super::{fatal, world_of};
 const MANIFESTS: [&str; 2] = ["master.m3u8", "manifest.mpd"];
 
 fn playing(manifest: &str) -> World {
-    let film = kinora_tests::world::content::Film { seconds: 240, ..Default::default() };
+    let film = Film { seconds: 240, ..Film::default() };
     let mut world =
         world_of(Hosts { film, ..Hosts::default() }.publish(), Network::constant(8_000));
     world.load(&format!("{MAIN}/{manifest}"));
@@ -100,6 +100,40 @@ fn both_dead_is_one_error_and_no_storm() {
         let rest = world.requests.len();
         world.run_for(Duration::from_secs(60));
         assert_eq!(world.requests.len(), rest, "a failed player rests");
+    }
+}
+
+#[test]
+fn one_is_dead_and_the_other_lacks_a_segment_for_a_moment() {
+    for manifest in MANIFESTS {
+        let film = Film { seconds: 240, rungs: vec![(800, 480)], ..Film::default() };
+        let mut world =
+            world_of(Hosts { film, ..Hosts::default() }.publish(), Network::constant(8_000));
+        world.load(&format!("{MAIN}/{manifest}"));
+        world.run_for(Duration::from_secs(20));
+        world.origin.fail("https://a.example", u32::MAX, FaultKind::Refuse);
+        world.origin.fail("https://b.example/film/v480/25.m4s", 1, FaultKind::Status(404));
+        world.run_to_end(Duration::from_secs(400));
+        assert_eq!(fatal(&world), None, "{manifest}");
+        assert_eq!(world.player.state().totals.stalls, 0, "{manifest}");
+        let asked = world.requests_for("v480/25.m4s");
+        assert!((2..=4).contains(&asked), "{manifest}: asked for {asked} times");
+    }
+}
+
+#[test]
+fn what_was_held_against_a_host_is_forgotten_before_playback_ends() {
+    // The first is not there when it is asked for a list; by the time the second has refused for good, it is.
+    for manifest in MANIFESTS {
+        let film = Film { seconds: 60, rungs: vec![(800, 480)], ..Film::default() };
+        let mut origin = Hosts { film, ..Hosts::default() }.publish();
+        origin.fail("https://a.example/film/v480/", 1, FaultKind::Refuse);
+        origin.fail("https://b.example/film/v480/0.m4s", 2, FaultKind::RetryAfter(503, 20));
+        let mut world = world_of(origin, Network::constant(8_000));
+        world.load(&format!("{MAIN}/{manifest}"));
+        world.run_to_end(Duration::from_secs(200));
+        assert_eq!(fatal(&world), None, "{manifest}");
+        assert_replays(&world);
     }
 }
 

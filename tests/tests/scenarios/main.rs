@@ -5,6 +5,7 @@ mod agrees_with_the_simulator;
 mod bad_input;
 mod cmcd;
 mod corrupt_at_one_host;
+mod cut_playlists;
 mod ends;
 mod failing_server;
 mod full_buffer;

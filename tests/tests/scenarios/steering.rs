@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use kinora_core::io::{Event, RequestKind, SteeringFault, Warning};
 use kinora_core::time::Timestamp;
-use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::content::{FaultKind, Film, Origin};
 use kinora_tests::world::hosts::{Hosts, MAIN, STEERING, steering, steering_with};
+use kinora_tests::world::live::{Addressing, Broadcast};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays};
 
@@ -201,6 +202,27 @@ fn a_cloned_pathway_is_used_like_any_other() {
         assert!(world.requests_for(what) > 0, "{manifest}: {what}");
         assert_eq!(faults(&world), []);
     }
+}
+
+#[test]
+fn a_cloned_pathway_outlives_the_manifest_that_it_was_made_for() {
+    let clones = ",\"PATHWAY-CLONES\":[{\"BASE-ID\":\"A\",\"ID\":\"C\",\
+        \"URI-REPLACEMENT\":{\"HOST\":\"c.example\"}}]";
+    let broadcast =
+        Broadcast { steered: true, addressing: Addressing::Timeline, ..Broadcast::default() };
+    let url = broadcast.dash();
+    let mut origin = Origin::default();
+    origin.broadcast = Some(broadcast);
+    origin.add(STEERING, JSON, steering_with(300, &["C", "A"], clones));
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&url);
+    world.run_for(Duration::from_secs(10));
+    let settled = world.now();
+    world.run_for(Duration::from_secs(60));
+    assert!(world.requests_for("live.mpd") > 10, "it was loaded again and again");
+    assert_eq!(hosts_since(&world, settled), ["c.example"]);
+    assert_eq!((fatal(&world), faults(&world)), (None, Vec::new()));
+    assert_replays(&world);
 }
 
 #[test]

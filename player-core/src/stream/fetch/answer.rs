@@ -16,6 +16,16 @@ use crate::stream::{
 use crate::support;
 use crate::time::{MediaTime, TimeRange, Timestamp};
 
+/// What a playlist turned out to be.
+enum Playlist {
+    /// All there will ever be.
+    Index(Box<SegmentIndex>),
+    /// More will come, and it is followed.
+    Followed,
+    /// It seems to have been cut off, and is asked for again.
+    Doubtful,
+}
+
 impl Stream {
     /// Takes what became of a request, if it is one of this stream's; gives it back if it is not.
     pub(crate) fn handle(
@@ -104,7 +114,14 @@ impl Stream {
             return Ok(());
         };
         let parsed = match file {
-            None => self.take_playlist(world, key, body, url, (asked, place)),
+            None => match self.take_playlist(world, key, body, url, (asked, place)) {
+                Ok(Playlist::Doubtful) => {
+                    return self.fetch_from(world, key, reasons, target).map(|_| ());
+                }
+                Ok(Playlist::Index(index)) => Ok(Some(*index)),
+                Ok(Playlist::Followed) => Ok(None),
+                Err(error) => Err(error),
+            },
             Some(file) => match file.take(body) {
                 Ok(IndexProgress::Needs(file)) => {
                     let Some(Segments::IndexBox { url, .. }) =
@@ -137,6 +154,7 @@ impl Stream {
             Err(error) => {
                 let now = world.cx.now;
                 world.requests.origins.failed(world.cx, origin, now, &error);
+                self.setbacks.spoil(origin);
                 self.set_aside(key, now);
                 self.fail(world, key, error)
             }
@@ -152,8 +170,13 @@ impl Stream {
         body: &[u8],
         url: &str,
         (asked, place): (Timestamp, usize),
-    ) -> Result<Option<SegmentIndex>, Error> {
+    ) -> Result<Playlist, Error> {
         let playlist = read_playlist(body, url, &world.presentation.variables, world.cx)?;
+        // What cannot change and does not end was cut off on its way, or its author is careless: asking once more tells.
+        if !playlist.live && !playlist.ended && !self.doubted.contains(&key) {
+            self.doubted.push(key);
+            return Ok(Playlist::Doubtful);
+        }
         if let (Some(container), Some(representation)) =
             (playlist.format.container(self.kind), representation_mut(world.presentation, key))
         {
@@ -161,7 +184,7 @@ impl Stream {
         }
         if world.live.playlists.is_empty() {
             if !playlist.live {
-                return Ok(Some(playlist.index));
+                return Ok(Playlist::Index(Box::new(playlist.index)));
             }
             world.presentation.live = playlist.timing();
         }
@@ -171,7 +194,7 @@ impl Stream {
         let (now, place) = (world.cx.now, (key, self.kind, url));
         world.live.playlists.add(world.presentation, place, playlist, asked, now);
         world.live.playlists.follow(key, now);
-        Ok(None)
+        Ok(Playlist::Followed)
     }
 
     /// An initialisation segment is here, unless it turned out to be none.

@@ -134,13 +134,13 @@ impl Stream {
         let in_use = |init: InitKey| {
             in_buffer == Some(init) || queue.iter().any(|one| one.chosen.init == Some(init))
         };
-        let detour = world.requests.origins.has_detour(representation, world.cx.now);
         let init = index.init(&segment).map(|source| {
-            let source = (key, source, representation, detour);
+            let source = (key, source, representation);
             let protection = index.init_key(&segment).filter(|key| drm::is_whole(key));
             inits.request(world.cx, world.requests, self.kind, source, protection, in_use)
         });
-        let places = world.requests.origins.places(representation, &segment.url);
+        let mut places = world.requests.origins.places(representation, &segment.url);
+        self.setbacks.leave_out(&mut places);
         let needed_by = Self::needed_by(world, segment.start);
         let wish = Wish {
             range: segment.range,
@@ -155,7 +155,7 @@ impl Stream {
             patient: target == Target::Next && self.is_patient(world, key),
             alternative: target != Target::Next || self.has_alternative(world.presentation, key),
             facts: self.facts(world, key, index, &segment),
-            detour,
+            detours: world.requests.origins.detours(representation),
             once: self.missing > 0,
             hold: growing,
             ..Wish::new(RequestKind::Segment(self.kind), places)
@@ -189,6 +189,7 @@ impl Stream {
             remux,
             partial,
             hinted,
+            placed: None,
             chunks: 0,
         });
         self.fetch = Fetch::Segment { ticket, chosen };

@@ -6,6 +6,7 @@ use kinora_abr::Phase;
 
 use crate::error::Error;
 use crate::presentation::Presentation;
+use crate::requests::{OriginId, Place};
 use crate::stream::init::InitKey;
 use crate::stream::{Fetch, Key, Stream, World, representation};
 use crate::time::Timestamp;
@@ -26,6 +27,26 @@ pub(in crate::stream) struct Setbacks {
     pub(super) recalled: Vec<usize>,
     /// How often it was looked for at another place.
     pub(super) detours: u32,
+    /// Places from which came what is no use.
+    pub(super) spoiled: Vec<OriginId>,
+    /// Even the places that are penalised were turned to.
+    insisted: bool,
+}
+
+impl Setbacks {
+    /// What came from a place was no use: it is not asked for this again while there is another.
+    pub(in crate::stream) fn spoil(&mut self, origin: OriginId) {
+        if !self.spoiled.contains(&origin) {
+            self.spoiled.push(origin);
+        }
+    }
+
+    /// Leaves out the places that gave what is no use, if any others are left.
+    pub(super) fn leave_out(&self, places: &mut Vec<Place>) {
+        if places.iter().any(|place| !self.spoiled.contains(&place.origin)) {
+            places.retain(|place| !self.spoiled.contains(&place.origin));
+        }
+    }
 }
 
 impl Stream {
@@ -60,7 +81,7 @@ impl Stream {
         // The same may be had elsewhere, now that the place it came from is penalised.
         let now = world.cx.now;
         if let Some(representation) = representation(world.presentation, key)
-            && world.requests.origins.any_usable(representation, now)
+            && world.requests.origins.elsewhere(representation, &error, now)
             && self.setbacks.detours < MAX_DETOURS
         {
             self.setbacks.detours += 1;
@@ -80,13 +101,43 @@ impl Stream {
             return Ok(());
         }
         if recalled == 0 {
-            return Err(error);
+            return if self.insist(world, key, &error) { Ok(()) } else { Err(error) };
         }
         // What was set aside is the last resort.
         self.aside.clear();
         let recalled = core::mem::take(&mut self.setbacks.recalled);
         self.setbacks.failed.retain(|index| !recalled.contains(index));
         Ok(())
+    }
+
+    /// Nothing is left but places that are penalised: one of them may have it all the same, and before playback ends
+    /// that is tried, once. Whether there is one.
+    fn insist(&mut self, world: &mut World<'_, '_>, key: Key, error: &Error) -> bool {
+        if core::mem::replace(&mut self.setbacks.insisted, true) {
+            return false;
+        }
+        let period = world.presentation.periods.get_mut(key.period);
+        let Some(set) = period.and_then(|period| period.sets.get_mut(key.set)) else {
+            return false;
+        };
+        let mut found = false;
+        for (index, representation) in set.representations.iter_mut().enumerate() {
+            if !representation.has_playlist() {
+                // All of its places were asked, unless they sent what is no use.
+                found |= representation.origins.len() > 1 && error.is_of_content();
+            } else if let Some(other) =
+                world.requests.origins.least_bad(representation, world.cx.now)
+            {
+                world.live.playlists.park(representation, Key { representation: index, ..key });
+                representation.move_to(other);
+                found = true;
+            }
+        }
+        if found {
+            self.setbacks.failed.clear();
+            self.aside.clear();
+        }
+        found
     }
 
     /// Not even the beginning of a representation could be had: asks for none of its segments for a

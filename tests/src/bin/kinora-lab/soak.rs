@@ -14,23 +14,29 @@ Exit codes:
   2  the command line makes no sense
   3  something did not hold")]
 pub(crate) struct Soak {
-    /// Stop after so many simulated hours.
-    #[arg(long, default_value_t = 100.0, value_name = "N")]
-    hours: f64,
+    /// Stop after so many simulated hours; 100 if nothing else bounds the run.
+    #[arg(long, value_name = "N")]
+    hours: Option<f64>,
     /// Seed of the first world; the next worlds have the next seeds.
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
+    /// Stop after so many worlds, however many hours that is: the next run can begin with the seed after them.
+    #[arg(long, value_name = "N")]
+    worlds: Option<u64>,
     /// Worlds at a time; as many as there are processors, if absent.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Stop after so many violations.
     #[arg(long, default_value_t = 20, value_name = "N")]
     violations: usize,
+    /// Do not stop, however many violations there are.
+    #[arg(long, conflicts_with = "violations")]
+    keep_going: bool,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
     /// Live through the one world of this seed, tell its last two minutes, and shrink what goes wrong.
-    #[arg(long, value_name = "SEED", conflicts_with_all = ["hours", "seed", "jobs", "json"])]
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["hours", "seed", "worlds", "jobs", "json"])]
     only: Option<u64>,
     /// With --only: tell all of it.
     #[arg(long, requires = "only")]
@@ -41,6 +47,7 @@ pub(crate) struct Soak {
 }
 
 const VIOLATED: u8 = 3;
+const USUAL_HOURS: f64 = 100.0;
 
 pub(crate) fn run(arguments: &Soak) -> Result<ExitCode, String> {
     if let Some(seed) = arguments.only {
@@ -49,12 +56,17 @@ pub(crate) fn run(arguments: &Soak) -> Result<ExitCode, String> {
     let jobs =
         arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let options = Options {
-        hours: arguments.hours,
+        hours: match (arguments.hours, arguments.worlds) {
+            (Some(hours), _) => hours,
+            (None, Some(_)) => f64::INFINITY,
+            (None, None) => USUAL_HOURS,
+        },
         seed: arguments.seed,
+        worlds: arguments.worlds.unwrap_or(u64::MAX),
         jobs,
-        max_violations: arguments.violations,
+        max_violations: if arguments.keep_going { usize::MAX } else { arguments.violations },
     };
-    let report = soak::soak(&options, |report| progress(report, arguments.hours));
+    let report = soak::soak(&options, |report| progress(report, options.hours));
     if stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }
@@ -77,8 +89,9 @@ fn progress(report: &Report, hours: f64) {
     if stderr.is_terminal() {
         let _ = write!(
             stderr,
-            "\r\x1b[K{:.0} of {hours:.0} hours, {:.0} a second, {} violations",
+            "\r\x1b[K{:.0}{} hours, {:.0} a second, {} violations",
             report.hours(),
+            if hours.is_finite() { format!(" of {hours:.0}") } else { String::new() },
             report.hours_per_second(),
             report.violations.len()
         );

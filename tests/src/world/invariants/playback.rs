@@ -31,6 +31,8 @@ pub(super) struct Playback {
     looked: Timestamp,
     /// Faults that had struck when it last moved.
     struck: usize,
+    /// Until when the slowest of them may take.
+    excused_until: Timestamp,
     paused: bool,
     second: u64,
     wakes: u32,
@@ -96,7 +98,12 @@ impl Invariants {
             let playback = &mut self.playback;
             playback.place = element.position;
             playback.stuck = Duration::ZERO;
-            playback.struck = scene.origin.struck.len();
+            let struck = &scene.origin.struck;
+            for fault in &struck[playback.struck.min(struck.len())..] {
+                // A transfer that crawls is only missed once the buffer has run dry, and has its time from when it began.
+                playback.excused_until = playback.excused_until.max(now + fault.patience);
+            }
+            playback.struck = struck.len();
             return;
         }
         let live = scene.origin.broadcast.as_ref();
@@ -112,7 +119,7 @@ impl Invariants {
         let bound = PATIENCE
             + segment * insists
             + faults.iter().map(|fault| fault.patience).sum::<Duration>();
-        if playback.stuck > bound {
+        if playback.stuck > bound && now >= playback.excused_until {
             let what = format!(
                 "the playhead has stood at {} for {:.1} s on a network that could deliver",
                 playback.place,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::super::hosts::STEERING;
 use super::{Broadcast, Reply, TIMESCALE, iso, missing, text};
 
 /// How an MPD addresses segments.
@@ -66,6 +67,14 @@ impl Broadcast {
             let _ = writeln!(
                 text,
                 "<UTCTiming schemeIdUri=\"{scheme}\" value=\"{}/time\"/>",
+                self.base
+            );
+        }
+        if self.steered {
+            let _ = writeln!(
+                text,
+                "<ContentSteering defaultServiceLocation=\"A\">{STEERING}</ContentSteering>\n\
+                 <BaseURL serviceLocation=\"A\">{}/</BaseURL>",
                 self.base
             );
         }

@@ -65,6 +65,8 @@ pub struct Broadcast {
     pub key_id: Option<[u8; 16]>,
     /// HLS playlists say that they only grow.
     pub event: bool,
+    /// The MPD names a steering server, and itself as pathway `A`; any host has what this one has.
+    pub steered: bool,
     /// How often each URL was answered with media, for tests that count.
     pub served: BTreeMap<String, u32>,
 }
@@ -91,6 +93,7 @@ impl Default for Broadcast {
             transport: false,
             key_id: None,
             event: false,
+            steered: false,
             served: BTreeMap::new(),
         }
     }
@@ -198,7 +201,14 @@ impl Broadcast {
 
     /// The answer to a request, if it is for this broadcast.
     pub(super) fn answer(&mut self, request: &Request, now: Timestamp) -> Option<Reply> {
-        let rest = request.url.strip_prefix(&self.base)?.strip_prefix('/')?.to_owned();
+        let rest = match request.url.strip_prefix(&self.base) {
+            None if self.steered => {
+                let (_, show) = self.base.rsplit_once('/')?;
+                request.url.split_once(&format!("/{show}"))?.1
+            }
+            rest => rest?,
+        };
+        let rest = rest.strip_prefix('/')?.to_owned();
         let (path, query) = rest.split_once('?').unwrap_or((&rest, ""));
         let moment = self.moment(now);
         Some(match path {

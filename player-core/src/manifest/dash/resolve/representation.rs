@@ -108,7 +108,9 @@ impl<'a> Resolver<'a, '_> {
             }
         };
         let mut origins = Vec::new();
-        if bases.origins.len() > 1 {
+        let steered = bases.origins.first().is_some_and(|base| base.pathway.is_some());
+        // A pathway that is the only one may yet have others made of it.
+        if bases.origins.len() > 1 || steered {
             let size: usize = bases.origins.iter().map(|base| base.url.len() + 64).sum();
             self.spend(size, at)?;
             origins = bases.into_owned().origins;

@@ -29,6 +29,8 @@ pub struct MediaPlaylist {
     pub index: SegmentIndex,
     /// More segments may come: there is no `EXT-X-ENDLIST`.
     pub live: bool,
+    /// `EXT-X-ENDLIST` is there. A playlist that is neither live nor ended says that it is for VoD.
+    pub ended: bool,
     /// `EXT-X-TARGETDURATION`: no segment is longer, rounded to seconds.
     pub target_duration: MediaTime,
     /// `EXT-X-PLAYLIST-TYPE`.
@@ -104,6 +106,7 @@ impl MediaPlaylist {
         Self {
             index: SegmentIndex::nothing(),
             live: false,
+            ended: false,
             target_duration: MediaTime::ZERO,
             playlist_type: None,
             independent: false,

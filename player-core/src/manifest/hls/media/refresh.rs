@@ -243,6 +243,7 @@ impl MediaPlaylist {
     fn take_facts(&mut self, version: &mut Version<'_>) {
         let new = &mut version.playlist;
         self.live = new.live;
+        self.ended = new.ended;
         self.target_duration = new.target_duration;
         self.playlist_type = new.playlist_type;
         self.independent = new.independent;

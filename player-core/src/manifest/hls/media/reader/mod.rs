@@ -336,6 +336,7 @@ impl<'a> MediaReader<'a, '_> {
             version.playlist.target_duration = self.longest;
         }
         let playlist = &mut version.playlist;
+        playlist.ended = self.ended;
         playlist.live = !self.ended && playlist.playlist_type != Some(PlaylistType::Vod);
         playlist.independent = version.reading.independent;
         playlist.start = version.reading.start;

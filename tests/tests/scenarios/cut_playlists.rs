@@ -1,0 +1,43 @@
+//! A playlist of a film arrives without its end, and nothing about it says so but that `EXT-X-ENDLIST` is missing.
+
+use std::time::Duration;
+
+use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::network::Network;
+use kinora_tests::world::{World, assert_replays, seconds};
+
+use super::{BASE, fatal, hls, world_of};
+
+/// A film of one quality, of whose playlist of pictures so many copies are cut off in the middle.
+fn cut(times: u32) -> World {
+    let film = Film { seconds: 240, rungs: vec![(800, 480)], ..Film::default() };
+    let mut origin = film.publish(BASE);
+    let playlist = origin.body(&format!("{BASE}/v480/media.m3u8")).expect("it is published");
+    let (half, _) = playlist.split_at(playlist.len() / 2);
+    let line = half.iter().rposition(|byte| *byte == b'\n').expect("it has lines");
+    let cut = FaultKind::TruncateQuietly(line as u64 + 1);
+    origin.fail("v480/media.m3u8", times, cut);
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(400));
+    assert_eq!(fatal(&world), None);
+    assert_replays(&world);
+    world
+}
+
+#[test]
+fn it_is_asked_for_again_and_the_whole_film_plays() {
+    let world = cut(1);
+    assert!(world.element.position >= seconds(239), "ended at {}", world.element.position);
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert_eq!(world.requests_for("v480/media.m3u8"), 2);
+}
+
+#[test]
+fn one_that_never_ends_is_played_as_far_as_it_goes() {
+    let world = cut(u32::MAX);
+    // The sound goes on as far as it was fetched; then it is over, and nobody waits for what will not come.
+    let position = world.element.position;
+    assert!(seconds(110) <= position && position < seconds(200), "ended at {position}");
+    assert_eq!(world.requests_for("v480/media.m3u8"), 2);
+}
