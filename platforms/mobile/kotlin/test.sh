@@ -59,6 +59,7 @@ main() {
         "$here/src/test"
     if $compile_only; then return; fi
     package_clip
+    package_protected
     run_tests "${filters[@]}"
 }
 
@@ -166,6 +167,38 @@ package_clip() {
     put_stamp "$clip" "$stamp"
 }
 
+# The same encodings in the clear, and encrypted in every way; with the keys, and a service's list of titles.
+package_protected() {
+    local folder=$out/protected stamp scheme
+    stamp=$(printf 'testsrc:4 320x180, 1 %s' "$(sha256sum "$binaries/kinora-server")" | digest)
+    up_to_date "$folder" "$stamp" && return
+    say "Packaging the encrypted clips"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    local usual=(testsrc:4:320x180 --threads 1 --preset ultrafast --ladder 180:300)
+    {
+        "$binaries/kinora-server" package "${usual[@]}" "$folder/clear"
+        for scheme in cbcs cenc aes-128; do
+            "$binaries/kinora-server" package "${usual[@]}" "$folder/$scheme" \
+                --data "$folder/data" --item "$scheme" --protect "$scheme" --rotation-seconds 2
+        done
+        {
+            printf '{"titles":['
+            for scheme in cbcs cenc aes-128; do
+                printf '{"id":"%s","kind":"film","name":"%s","maturity":0,' "$scheme" "$scheme"
+                printf '"media":{"duration_seconds":4,"hls":"/%s/master.m3u8"}}' "$scheme"
+                [[ $scheme == aes-128 ]] || printf ','
+            done
+            printf ']}'
+        } >"$folder/titles.json"
+        "$binaries/kinora-server" import "$folder/titles.json" --data "$folder/data"
+    } >"$out/protected.log" 2>&1 || {
+        cat "$out/protected.log" >&2
+        exit 1
+    }
+    put_stamp "$folder" "$stamp"
+}
+
 run_tests() {
     local classpath=$out/kinora-tests.jar:$out/kinora.jar:$jna
     classpath+=:$(kotlin_jar kotlin-stdlib):$(kotlin_jar kotlin-test)
@@ -174,6 +207,7 @@ run_tests() {
         -Dkinora.server="$binaries/kinora-server" \
         -Dkinora.lab="$binaries/kinora-lab" \
         -Dkinora.clip="$out/clip" \
+        -Dkinora.protected="$out/protected" \
         -Dkinora.swift="$out/generated/swift" \
         kinora.TestsKt "$@"
 }

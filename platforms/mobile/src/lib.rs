@@ -11,6 +11,7 @@
 //! Every exported function returns a `Result`: a panic then reaches the host as an exception instead
 //! of ending its process.
 
+mod clear_key;
 mod config;
 mod error;
 mod input;
@@ -25,11 +26,12 @@ mod time;
 #[cfg(test)]
 mod variants;
 
+pub use clear_key::ClearKey;
 pub use config::default_config;
 pub use error::{ErrorRow, SdkError, error_table};
 pub use input::TimedInput;
 pub use journal::Journal;
-pub use media::{ChunkLayout, boxes_before_mdat, chunk_layout, media_range};
+pub use media::{ChunkLayout, boxes_before_mdat, chunk_layout, is_initialization, media_range};
 pub use output::{DecisionCandidate, DecisionReasons, Header};
 pub use player::Player;
 pub use replay::{TimedOutput, replay, replay_to_bytes};

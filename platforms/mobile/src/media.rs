@@ -29,6 +29,12 @@ pub fn chunk_layout(data: &[u8]) -> Result<Option<ChunkLayout>, SdkError> {
     Ok(layout.map(|layout| ChunkLayout { head: layout.head, length: layout.length }))
 }
 
+/// Whether bytes that are to be appended are an initialisation segment.
+#[uniffi::export]
+pub fn is_initialization(data: &[u8]) -> Result<bool, SdkError> {
+    Ok(is_init(data))
+}
+
 /// When a media segment plays, by its own timestamps, from its initialisation segment and its bytes:
 /// what appending it adds to a buffer's ranges, before the append's offset and window are applied.
 /// Nothing when `segment` is itself an initialisation segment.

@@ -8,7 +8,7 @@ pub fn clear_key(license_url: Option<String>, headers: Vec<(String, String)>) ->
     if license_url.is_none() && headers.is_empty() {
         return DrmConfig::default();
     }
-    let key_system = super::clear_key::NAME.to_owned();
+    let key_system = kinora_clearkey::NAME.to_owned();
     let system = KeySystemConfig { key_system, license_url, headers, ..KeySystemConfig::default() };
     DrmConfig { key_systems: vec![system] }
 }

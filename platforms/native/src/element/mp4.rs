@@ -86,7 +86,7 @@ pub(super) fn parse(data: &Bytes, tracks: &[Arc<Track>], keys: &KeyRing) -> Resu
             b"moov" => {
                 let opened = drm::open_init(whole)?;
                 if let Some(opened) = &opened {
-                    whole = &opened.moov;
+                    whole = &opened.bytes;
                 }
                 let moov =
                     Moov::decode(&mut whole).map_err(|error| format!("bad moov box: {error}"))?;
@@ -161,7 +161,7 @@ fn read_init(moov: Moov, opened: Option<&Opened>) -> Result<Vec<Arc<Track>>, Str
                 edit_start: edit_start_of(trak),
                 encryption: opened.and_then(|opened| {
                     let mut tracks = opened.tracks.iter();
-                    tracks.find(|(encrypted, _)| *encrypted == id).map(|(_, how)| how.clone())
+                    tracks.find(|track| track.id == id).map(|track| track.encryption.clone())
                 }),
                 defaults: defaults.unwrap_or_default(),
             }))
@@ -294,7 +294,9 @@ impl Fragment<'_> {
                         None => data.slice(next_data..end),
                         Some((how, notes)) => {
                             noted += 1;
-                            self.keys.decrypt(how, notes.get(noted - 1), &data[next_data..end])?
+                            let mut bytes = data[next_data..end].to_vec();
+                            self.keys.decrypt(how, notes.get(noted - 1), &mut bytes)?;
+                            Bytes::from(bytes)
                         }
                     };
                     let decode_end = decode_time.saturating_add(duration.into());

@@ -18,6 +18,7 @@ fun main(filters: Array<String>) {
         transportTests()
         collectorTests()
         playbackTests()
+        protectedTests()
         failureTests()
         reporterTests()
     }

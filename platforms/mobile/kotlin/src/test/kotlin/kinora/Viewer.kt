@@ -24,9 +24,15 @@ sealed interface Told {
 }
 
 /** A player with a headless sink, and everything it said. */
-class Viewer(config: Config = defaultConfig(), transport: HttpTransport = JdkTransport()) : AutoCloseable {
+class Viewer(
+    config: Config = defaultConfig(),
+    transport: HttpTransport = JdkTransport(),
+    filter: RequestFilter? = null,
+    keySystem: KeySystem? = null,
+    through: (MediaSink) -> MediaSink = { it },
+) : AutoCloseable {
     val sink = HeadlessSink()
-    val player = KinoraPlayer(sink, config, transport)
+    val player = KinoraPlayer(through(sink), config, transport, filter, keySystem)
 
     /** Everything the core asked of the driver, in order. */
     val outputs = java.util.Collections.synchronizedList(ArrayList<Output>())

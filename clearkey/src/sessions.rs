@@ -1,6 +1,6 @@
 //! The key system `org.w3.clearkey`.
 
-use super::KeyRing;
+use crate::KeyRing;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use kinora_cenc::ContentKey;
 use kinora_core::io::{Input, KeySessionId, KeyState, KeyStatus, LicenseCommand};
@@ -8,13 +8,14 @@ use kinora_core::presentation::KeyId;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-pub(super) const NAME: &str = "org.w3.clearkey";
+/// Its name.
+pub const NAME: &str = "org.w3.clearkey";
 /// A licence with more keys is none.
 const MOST_KEYS: usize = 4096;
 
 /// The sessions of one player.
 #[derive(Default)]
-pub(crate) struct ClearKey {
+pub struct ClearKey {
     sessions: HashMap<KeySessionId, Vec<KeyId>>,
 }
 
@@ -44,7 +45,7 @@ struct JsonWebKey {
 
 impl ClearKey {
     /// Carries out what the core asks for; the answers are inputs.
-    pub(crate) fn execute(&mut self, command: LicenseCommand, keys: &mut KeyRing) -> Vec<Input> {
+    pub fn execute(&mut self, command: LicenseCommand, keys: &mut KeyRing) -> Vec<Input> {
         match command {
             LicenseCommand::Open { systems } => {
                 let there = systems.iter().any(|offer| offer.key_system == NAME);
@@ -158,14 +159,48 @@ mod tests {
                 panic!("{refused:?}");
             };
             assert!(!reason.contains("canary"), "{reason}");
-            assert!(ring.0.is_empty());
+            assert!(ring.is_empty());
         }
         let license = r#"{"keys":[{"kty":"oct","kid":"AAAAAAAAAAAAAAAAAAAAAA","k":"AQEBAQEBAQEBAQEBAQEBAQ"}],"type":"temporary"}"#;
         let told = update(&mut clear_key, &mut ring, license);
         let statuses = vec![KeyState { id: vec![0; 16], status: KeyStatus::Usable }];
         assert_eq!(told, [Input::KeyStatuses { session: SESSION, statuses }]);
-        assert_eq!(ring.0.len(), 1);
+        assert!(!ring.is_empty());
         clear_key.execute(LicenseCommand::Shut, &mut ring);
-        assert!(ring.0.is_empty(), "nothing stays when it is over");
+        assert!(ring.is_empty(), "nothing stays when it is over");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_server_says_is_taken_whole_or_not_at_all(answer in answer()) {
+            let (mut clear_key, mut ring) = (ClearKey::default(), KeyRing::default());
+            create(&mut clear_key, &mut ring, r#"{"kids":["AAAAAAAAAAAAAAAAAAAAAA"]}"#);
+            match update(&mut clear_key, &mut ring, &answer).as_slice() {
+                [Input::KeySessionFailed { reason, .. }] => {
+                    assert!(ring.is_empty());
+                    assert!(!reason.contains("AQEB"), "{reason}");
+                }
+                [Input::KeyStatuses { statuses, .. }] => {
+                    assert!(!ring.is_empty() && !statuses.is_empty());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Licences, and what is nearly one.
+    fn answer() -> impl proptest::strategy::Strategy<Value = String> {
+        use proptest::prelude::*;
+        let text = prop_oneof![
+            Just("AQEBAQEBAQEBAQEBAQEBAQ".to_owned()),
+            Just("AQEBAQEBAQEBAQEBAQEBAQ==".to_owned()),
+            Just("AQEB".to_owned()),
+            "[A-Za-z0-9_=-]{0,30}",
+        ];
+        let key = (text.clone(), text, "kty|kid|k|other")
+            .prop_map(|(kid, k, other)| format!(r#"{{"kid":"{kid}","k":"{k}","{other}x":1}}"#));
+        let keys = proptest::collection::vec(key, 0..4);
+        let licence = keys.prop_map(|keys| format!(r#"{{"keys":[{}]}}"#, keys.join(",")));
+        prop_oneof![4 => licence, 1 => ".{0,40}"]
     }
 }
