@@ -75,7 +75,16 @@ impl Player {
         self.now = self.now.max(now);
         if let Some(recorder) = &mut self.recorder {
             let mut both = self.session.iter().chain(self.upcoming.preloading());
-            let instead = both.find_map(|session| session.for_log(&input));
+            let known = |id| {
+                self.session.iter().chain(self.upcoming.preloading()).any(|one| one.expects(id))
+            };
+            let instead = match &input {
+                // What comes too late changes nothing, and may be a licence.
+                Input::Body { id, .. } if !known(*id) => {
+                    Some(Input::Body { id: *id, data: Vec::new() })
+                }
+                input => both.find_map(|session| session.for_log(input)),
+            };
             recorder.record(self.now, &input, instead.as_ref());
         }
         if let Some(long) = slept {

@@ -282,6 +282,11 @@ impl Keys {
         segments::key_url(protection).or_else(|| of_samples().filter(known))
     }
 
+    /// Whether the platform has its key system.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.system, System::Open { .. })
+    }
+
     /// What may be done with content that is so protected.
     pub(crate) fn access(&self, protection: Option<&Protection>) -> Access {
         let Some(protection) = protection else { return Access::Granted };

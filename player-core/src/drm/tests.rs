@@ -392,6 +392,25 @@ fn a_licence_that_expires_is_renewed_and_so_is_one_whose_time_has_come() {
 }
 
 #[test]
+fn a_licence_that_comes_too_late_is_in_no_log() {
+    let mut rig = Rig::new(Config { record: true, ..Config::default() });
+    let sessions = rig.open();
+    let (session, data, request) = of(&sessions, SD).clone();
+    // A status that has it asked for again, with a body nevertheless.
+    rig.answer(request.id, 503, b"canary of an overload");
+    // An answer to a request that another has replaced.
+    let (_, _, overtaken) = of(&sessions, HD).clone();
+    let hd = of(&sessions, HD).0;
+    rig.input(Input::KeyMessage { session: hd, message: data });
+    rig.answer(overtaken.id, 200, b"canary of a licence");
+    rig.tell(session, SD, KeyStatus::Pending);
+    let log = rig.player.session_log();
+    for canary in [b"canary of an overload".as_slice(), b"canary of a licence"] {
+        assert!(!log.windows(canary.len()).any(|window| window == canary));
+    }
+}
+
+#[test]
 fn without_a_key_system_the_error_names_what_was_tried() {
     let mut rig = Rig::new(Config::default());
     rig.commands();

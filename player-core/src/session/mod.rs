@@ -16,7 +16,7 @@ use crate::decoders::Decoders;
 use crate::drm::Keys;
 use crate::error::Error;
 use crate::io::{
-    Input, MediaCommand, MediaKind, NetworkState, OperationId, PlaybackStatus, Quality,
+    Input, MediaCommand, MediaKind, NetworkState, OperationId, PlaybackStatus, Quality, RequestId,
     RequestKind, Selection, Source,
 };
 use crate::live::Live;
@@ -219,6 +219,11 @@ impl Session {
             _ => {}
         }
         self.streams.iter_mut().for_each(Stream::reconsider);
+    }
+
+    /// Whether a request runs.
+    pub(crate) fn expects(&self, id: RequestId) -> bool {
+        self.requests.kind(id).is_some()
     }
 
     /// What a log may hold in an input's place; none if there is nothing against the input itself.

@@ -37,7 +37,10 @@ impl Stream {
             };
         }
         if !self.make_ready(world)? {
-            return Ok(());
+            return match self.init_ahead_of_key(world) {
+                Some(init) => self.feed_init(world, init),
+                None => Ok(()),
+            };
         }
         match self.queue.first().and_then(|first| first.chosen.init) {
             Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
@@ -121,12 +124,25 @@ impl Stream {
     }
 
     /// The initialisation segment of the first segment, while that is on its way: the platform makes its decoder
-    /// ready meanwhile. What is encrypted is not to be seen by it before there is a key.
+    /// ready meanwhile.
     fn first_init(&self, world: &World<'_, '_>) -> Option<InitKey> {
         let Fetch::Segment { chosen, .. } = &self.fetch else { return None };
+        self.init_ahead(world, chosen)
+    }
+
+    /// The same, while the key of the first segment is on its way.
+    fn init_ahead_of_key(&self, world: &World<'_, '_>) -> Option<InitKey> {
+        let free = self.buffer.busy.is_none() && !self.wants_rebuild;
+        let first = self.queue.first().filter(|first| free && first.sealed.is_none())?;
+        self.init_ahead(world, &first.chosen)
+    }
+
+    fn init_ahead(&self, world: &World<'_, '_>, chosen: &Chosen) -> Option<InitKey> {
         let owner = representation(world.presentation, chosen.key)?;
-        let clear = self.in_buffer.is_none() && owner.protection_of(&chosen.segment).is_none();
-        chosen.init.filter(|_| clear)
+        let encrypted = owner.protection_of(&chosen.segment).is_some();
+        // A platform that has no key system yet would take what is encrypted for something else.
+        let welcome = self.in_buffer.is_none() && (!encrypted || world.keys.is_open());
+        chosen.init.filter(|_| welcome)
     }
 
     pub(super) fn operate(
