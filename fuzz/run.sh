@@ -17,6 +17,7 @@ case $target in
     patch) cp tests/corpus/patch/* "$seeds" ;;
     ts) cp platforms/native/tests/media/*.ts "$seeds" ;;
     sidx) cp tests/corpus/media/* "$seeds" ;;
+    license) printf '\000\000\032{"keys":[],"expires_in":9}' >"$seeds/licence" ;;
     protection) cp platforms/native/tests/media/*-init.mp4 "$seeds" ;;
 esac
 exec cargo fuzz run --sanitizer none "$target" "$seeds" -- \

@@ -32,6 +32,9 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(note.iv.len(), usize::from(iv_size));
             assert!(note.subsamples.len() * 6 <= data.len());
         }
+        if let Ok(keys) = encryption::keys_of_fragment(&traf, &track) {
+            assert!(keys.len() * 20 <= data.len(), "{} keys in {} bytes", keys.len(), data.len());
+        }
         if let Ok(Some(own)) = encryption::of_fragment(&traf, &track) {
             assert!(matches!(own.iv_size, 0 | 8 | 16));
             assert_eq!(own.scheme, track.scheme);
