@@ -7,6 +7,7 @@ mod manifests;
 mod module_sizes;
 mod recommend;
 pub(crate) mod server;
+mod startup;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Subject {
     Recommend(recommend::Options),
     /// The server: segments beside nginx, and signing in, rows and playbacks by the second
     Server(server::Options),
+    /// Encrypted films beside clear ones: how soon they start in Chromium, with other players beside
+    Startup(startup::Options),
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
@@ -43,5 +46,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
         Subject::Manifests(options) => manifests::run(workspace, options),
         Subject::Recommend(options) => recommend::run(workspace, options),
         Subject::Server(options) => server::run(workspace, options),
+        Subject::Startup(options) => startup::run(workspace, options),
     }
 }

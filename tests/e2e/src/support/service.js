@@ -10,29 +10,43 @@ import { Server, programs } from './server.js';
 const run = promisify(execFile);
 const PASSWORD = 'correct horse battery';
 
-/** A directory of data with a film in it, encrypted; to be served by any number of services, one after another. */
+/** A directory of data with films in it; to be served by any number of services, one after another. */
 export class Vault {
   directory;
+  /** What was packaged last, and its description. */
   packaged;
   presentation;
+  #titles = [];
 
+  /** With one film, encrypted, whose name is `film`. */
   static async pack(clip, options) {
+    const vault = await Vault.open();
+    await vault.add('film', clip, options);
+    return vault;
+  }
+
+  static async open() {
     const vault = new Vault();
     vault.directory = await mkdtemp(join(tmpdir(), 'kinora-drm-'));
-    vault.packaged = join(vault.directory, 'film');
-    const data = join(vault.directory, 'data');
-    await run(programs.server, ['package', clip, vault.packaged, '--data', data, '--item', 'film',
-      '--preset', 'ultrafast', '--audio-kbps', '64', '--json', ...options]).then(({ stdout }) => {
-      vault.presentation = JSON.parse(stdout.trim().split('\n').at(-1)).presentation;
-    });
-    const title = {
-      id: 'film', kind: 'film', name: 'Film', maturity: 0,
-      media: { duration_seconds: 60, hls: '/film/master.m3u8', dash: '/film/manifest.mpd' },
-    };
-    const catalogue = join(vault.directory, 'catalogue.json');
-    await writeFile(catalogue, JSON.stringify({ titles: [title] }));
-    await run(programs.server, ['import', catalogue, '--data', data]);
     return vault;
+  }
+
+  /** Packages a clip, and puts it on the list; the folder of the package. */
+  async add(name, clip, options) {
+    this.packaged = join(this.directory, name);
+    const keys = options.includes('--protect') ? ['--data', this.data, '--item', name] : [];
+    await run(programs.server, ['package', clip, this.packaged, ...keys,
+      '--preset', 'ultrafast', '--audio-kbps', '64', '--json', ...options]).then(({ stdout }) => {
+      this.presentation = JSON.parse(stdout.trim().split('\n').at(-1)).presentation;
+    });
+    this.#titles.push({
+      id: name, kind: 'film', name, maturity: 0,
+      media: { duration_seconds: 60, hls: `/${name}/master.m3u8`, dash: `/${name}/manifest.mpd` },
+    });
+    const catalogue = join(this.directory, 'catalogue.json');
+    await writeFile(catalogue, JSON.stringify({ titles: this.#titles }));
+    await run(programs.server, ['import', catalogue, '--data', this.data]);
+    return this.packaged;
   }
 
   get data() {
@@ -61,8 +75,8 @@ export class Viewer {
   }
 
   /** Begins to play; what the player has to be configured with. */
-  async play(more = {}) {
-    const begun = await this.#ask('/v1/playback/film');
+  async play(more = {}, title = 'film') {
+    const begun = await this.#ask(`/v1/playback/${title}`);
     const licenseUrl = new URL(begun.license_url, this.#url).href;
     const headers = { Authorization: `Bearer ${this.token}` };
     return { keySystems: [{ name: 'org.w3.clearkey', licenseUrl, headers, ...more }] };

@@ -30,15 +30,15 @@ export class Stage {
 
   /**
    * A fresh page with its own cache. What goes wrong in it unnoticed fails the test that looks at
-   * `page.faults`.
+   * `page.faults`. The server may be looked at from elsewhere.
    */
-  async page(path = '/test/player.html') {
+  async page(path = '/test/player.html', base = this.server.url) {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 } });
     const page = await context.newPage();
     page.setDefaultTimeout(60_000);
     page.faults = [];
     page.on('pageerror', (error) => page.faults.push(String(error)));
-    await page.goto(this.server.url + path);
+    await page.goto(base + path);
     return page;
   }
 
