@@ -158,14 +158,10 @@ pub(super) fn read(text: &[u8], mut at: usize, out: &mut Vec<S>, most: usize) ->
         // Those like it come a block at a time: growing a vector is a call.
         let mut count = BLOCK;
         while count == BLOCK {
-            count = 0;
-            for place in block.iter_mut().take(most - out.len()) {
-                let Some(s) = follow(text, at, &shape) else { break };
-                at = s.end as usize;
-                *place = s;
-                count += 1;
-            }
-            out.extend_from_slice(block.get(..count).unwrap_or_default());
+            count = follow(text, at, &shape, &mut block, most - out.len());
+            let read = block.get(..count).unwrap_or_default();
+            out.extend_from_slice(read);
+            at = read.last().map_or(at, |last| last.end as usize);
         }
     }
     at
@@ -231,11 +227,25 @@ fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
     Some((shape, plain([time.unwrap_or(S::CONTINUED), duration?, repeat.unwrap_or(0)], end)?))
 }
 
-/// Reads an element that is written like another.
+/// Reads up to `most` elements that are written like another, and says how many. A call for each block
+/// lets a browser replace quickly compiled code by fast code in the middle of a long text.
+#[inline(never)]
+fn follow(text: &[u8], mut at: usize, shape: &Shape, out: &mut [S; BLOCK], most: usize) -> usize {
+    let mut count = 0;
+    for place in out.iter_mut().take(most) {
+        let Some(s) = follow_one(text, at, shape) else { break };
+        at = s.end as usize;
+        *place = s;
+        count += 1;
+    }
+    count
+}
+
 #[inline(always)]
-fn follow(text: &[u8], mut at: usize, shape: &Shape) -> Option<S> {
+fn follow_one(text: &[u8], mut at: usize, shape: &Shape) -> Option<S> {
     let mut found = [S::CONTINUED, 0, 0];
-    for (piece, value) in shape.pieces.iter().zip(shape.values).take(shape.count) {
+    // By reference: an array that is taken apart by value is so by a call for each of its elements.
+    for (piece, &value) in shape.pieces.iter().zip(&shape.values).take(shape.count) {
         at = same(text, at, *piece)?;
         let number;
         (number, at) = digits(text, at)?;

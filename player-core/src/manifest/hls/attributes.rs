@@ -214,20 +214,27 @@ impl<'a> Attributes<'a> {
         reading.warnings.add(self.line, WarningCode::Missing, message);
     }
 
+    /// A value of a type of its own. Variables are replaced in it: dates are quoted strings, and
+    /// hexadecimal sequences may have them as well (RFC 8216bis §4.3).
     fn read_as<T>(
         &self,
         name: &str,
         reading: &mut Reading<'_>,
         read: fn(&str, &mut Dates) -> Option<T>,
     ) -> Option<T> {
-        let attribute = self.find(name)?;
-        let value = read(attribute.value, &mut reading.dates);
+        let text = reading.substitute(self.word(name)?, self.line);
+        let value = read(&text, &mut reading.dates);
         if value.is_none() {
-            let (tag, text) = (self.tag, excerpt(attribute.value));
-            let message = format!("{tag}: \"{text}\" is no value for {name}");
-            reading.warnings.add(self.line, WarningCode::BadValue, message);
+            self.refuse(name, &text, reading);
         }
         value
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, name: &str, text: &str, reading: &mut Reading<'_>) {
+        let message = format!("{}: \"{}\" is no value for {name}", self.tag, excerpt(text));
+        reading.warnings.add(self.line, WarningCode::BadValue, message);
     }
 }
 

@@ -546,6 +546,13 @@ pub(crate) struct MovingText {
 }
 
 impl MovingText {
+    /// A text that more will be added to.
+    pub(crate) fn growing(text: &str) -> Self {
+        let mut own = String::with_capacity(text.len() + text.len() / 8);
+        own.push_str(text);
+        Self { text: own, base: 0 }
+    }
+
     /// Adds text; says where it lies.
     pub(crate) fn push(&mut self, text: &str) -> (u32, u32) {
         let start = self.end();
@@ -574,8 +581,7 @@ impl MovingText {
         if gone > self.text.len() / 2
             && let Some(rest) = self.text.get(gone..)
         {
-            self.text = rest.to_owned();
-            self.base = place;
+            *self = Self { base: place, ..Self::growing(rest) };
         }
     }
 

@@ -1,6 +1,8 @@
 //! Media playlists.
 
 use super::*;
+use crate::presentation::EventTime;
+use crate::time::WallTime;
 
 #[test]
 fn a_film_in_fragments() {
@@ -282,4 +284,26 @@ fn what_is_no_media_playlist_is_refused() {
     assert_eq!(kind("#EXTM3U\n#EXTINF:-1,\na\n"), Err(ManifestErrorKind::invalid("EXTINF", "-1")));
     let error = parse_media(b"#EXTM3U\n#EXTINF:4,\n\xff\n", URL).expect_err("no text");
     assert_eq!(error, *NotText.at(3));
+}
+
+#[test]
+fn dates_and_hexadecimal_sequences_may_have_variables() {
+    let parsed = media(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-DEFINE:NAME=\"iv\",VALUE=\"0102\"\n\
+         #EXT-X-DEFINE:NAME=\"day\",VALUE=\"1970-01-02\"\n#EXT-X-DEFINE:NAME=\"cue\",VALUE=\"0xFC30\"\n\
+         #EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x{$iv}\n\
+         #EXT-X-DATERANGE:ID=\"a\",START-DATE=\"{$day}T00:00:00Z\",SCTE35-OUT={$cue}\n\
+         #EXT-X-DATERANGE:ID=\"b\",START-DATE=\"{$cue}\"\n\
+         #EXTINF:4,\n1.m4s\n#EXT-X-ENDLIST\n",
+    );
+    let playlist = parsed.value;
+    let iv = playlist.index.keys()[0].iv.map(|iv| iv[13..].to_vec());
+    assert_eq!(iv, Some(vec![0, 1, 2]));
+    let event = &playlist.events[0];
+    assert_eq!(event.start, EventTime::Wall(WallTime::from_micros(86_400_000_000)));
+    assert_eq!(event.scte35.out, Some(vec![0xfc, 0x30]));
+    // What they stand for is of no other form than what is written without them.
+    let messages: Vec<_> = parsed.warnings.iter().map(|w| (w.line, w.message.as_str())).collect();
+    assert_eq!(messages, [(8, "EXT-X-DATERANGE: \"0xFC30\" is no value for START-DATE")]);
+    assert_eq!(playlist.events.len(), 1);
 }

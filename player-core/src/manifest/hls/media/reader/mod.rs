@@ -21,6 +21,8 @@ pub(super) use jump::Jump;
 /// The most segments of a playlist: eleven days of one a second.
 const MOST_SEGMENTS: usize = 1_000_000;
 
+const LINES_AT_ONCE: usize = 256;
+
 /// Reads a media playlist whose text has been checked for its first line.
 pub(in crate::manifest::hls) fn parse(
     text: &str,
@@ -41,10 +43,8 @@ pub(in crate::manifest::hls) fn parse(
         playlist.format = format;
     }
     if playlist.live {
-        let mut kept = MovingText::default();
-        kept.push(text.get(..end).unwrap_or(""));
         playlist.following = Some(Box::new(Following {
-            text: kept,
+            text: MovingText::growing(text.get(..end).unwrap_or("")),
             ends: Queue::from(ends),
             variables: reading.variables,
             events: event_places,
@@ -187,19 +187,28 @@ impl<'a> MediaReader<'a, '_> {
     /// Reads to the end; says how many lines there were.
     fn read(&mut self, text: &'a str) -> Result<u64, Fault> {
         let mut lines = Lines::new(text);
-        while let Some(line) = lines.next() {
+        while self.read_some(text, &mut lines)? {}
+        Ok(lines.number())
+    }
+
+    /// Reads lines, but not all of a long text, and says whether there may be more. A browser replaces
+    /// quickly compiled code by fast code between calls alone.
+    #[inline(never)]
+    fn read_some(&mut self, text: &'a str, lines: &mut Lines<'a>) -> Result<bool, Fault> {
+        for _ in 0..LINES_AT_ONCE {
+            let Some(line) = lines.next() else { return Ok(false) };
             // The tags that most lines are come first, by their first eight bytes.
             match line.text.as_bytes().first_chunk() {
                 Some(b"#EXTINF:") => self.extinf(line.text.get(8..).unwrap_or(""), line.number),
                 Some(b"#EXT-X-P") => match after(line.text, b"#EXT-X-PROGRAM-DATE-TIME:") {
                     Some(date) => self.date(date, line.number),
-                    None => self.tag(line, &lines),
+                    None => self.tag(line, lines),
                 },
                 Some(b"#EXT-X-B") => match after(line.text, b"#EXT-X-BYTERANGE:") {
                     Some(range) => self.byte_range(range, line.number),
-                    None => self.tag(line, &lines),
+                    None => self.tag(line, lines),
                 },
-                _ if line.text.starts_with('#') => self.tag(line, &lines),
+                _ if line.text.starts_with('#') => self.tag(line, lines),
                 _ => {
                     let first = self.version.ends.is_empty();
                     if self.segment(line.text, line.number) {
@@ -208,17 +217,17 @@ impl<'a> MediaReader<'a, '_> {
                         let end = SegmentEnd { place, line: line.number as u32 };
                         self.version.ends.push(end);
                         if first && self.held.is_some() {
-                            self.jump_over(text, &mut lines, line.number);
+                            self.jump_over(text, lines, line.number);
                         }
                     }
                 }
             }
             self.version.reading.check()?;
             if self.version.out_of_reach.is_some() {
-                break;
+                return Ok(false);
             }
         }
-        Ok(lines.number())
+        Ok(true)
     }
 
     #[inline]
