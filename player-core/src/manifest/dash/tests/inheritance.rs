@@ -77,6 +77,20 @@ fn of_several_base_urls_the_best_counts() {
 }
 
 #[test]
+fn the_only_place_keeps_the_name_that_a_steering_server_knows_it_by() {
+    let origins = |base: &str| {
+        let (representation, _) =
+            sole(&format!("{base}<SegmentTemplate duration='9' media='$Number$'/>"))
+                .expect("a sound MPD");
+        let names = representation.origins.into_iter().map(|origin| (origin.pathway, origin.url));
+        names.collect::<Vec<_>>()
+    };
+    let alpha = (Some("alpha".to_owned()), "https://cdn.example/film/a/".to_owned());
+    assert_eq!(origins("<BaseURL serviceLocation='alpha'>a/</BaseURL>"), [alpha]);
+    assert_eq!(origins("<BaseURL>a/</BaseURL>"), []);
+}
+
+#[test]
 fn base_urls_of_two_levels_multiply_up_to_a_limit() {
     let (bases, own): (String, String) = (0..6)
         .map(|n| {
