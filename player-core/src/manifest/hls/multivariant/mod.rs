@@ -32,13 +32,19 @@ pub(super) fn parse(text: &str, url: &str) -> Result<Parsed<Presentation>, Fault
         }
         reader.reading.check()?;
     }
-    let MultivariantReader { mut reading, variants, still, renditions, .. } = reader;
+    let MultivariantReader { mut reading, mut variants, mut still, renditions, .. } = reader;
     if let Some(pending) = reader.pending {
         let message = "EXT-X-STREAM-INF is not followed by a URI";
         reading.warnings.add(pending.line, WarningCode::Missing, message);
     }
     if variants.is_empty() {
         return Err(ManifestErrorKind::Empty.at(lines.number()));
+    }
+    if reader.steering.is_some() {
+        for variant in variants.iter_mut().chain(&mut still) {
+            // It is of the pathway of this name if it says nothing (§4.4.6.2).
+            variant.pathway.get_or_insert_with(|| ".".to_owned());
+        }
     }
     let first = reader.steering.as_ref().and_then(|steering| steering.default_pathways.first());
     let sets = tracks::sets(variants, &still, &renditions, first, &mut reading)?;

@@ -87,6 +87,28 @@ fn a_range_that_is_not_known_is_not_chosen() {
 }
 
 #[test]
+fn a_variant_that_names_no_pathway_is_of_the_one_called_dot() {
+    let text = |steering| {
+        format!(
+            "#EXTM3U\n{steering}\
+             #EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.4d401e\"\nhttps://a/lo\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"avc1.4d401e\",PATHWAY-ID=\"B\"\nhttps://b/lo\n"
+        )
+    };
+    let pathways = |text: &str| -> Vec<Option<String>> {
+        let whole = presentation(text);
+        let origins = &whole.periods[0].sets[0].representations[0].origins;
+        origins.iter().map(|origin| origin.pathway.clone()).collect()
+    };
+    let named = |name: &str| Some(name.to_owned());
+    let steered = text("#EXT-X-CONTENT-STEERING:SERVER-URI=\"s\",PATHWAY-ID=\".\"\n");
+    assert_eq!(pathways(&steered), [named("."), named("B")]);
+    let steered = text("#EXT-X-CONTENT-STEERING:SERVER-URI=\"s\"\n");
+    assert_eq!(pathways(&steered), [named("."), named("B")]);
+    assert!(!pathways(&text("")).contains(&named(".")), "nobody asks for its name");
+}
+
+#[test]
 fn pathways_are_places_of_one_representation() {
     let whole = presentation(
         "#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"s\",PATHWAY-ID=\"B\"\n\
