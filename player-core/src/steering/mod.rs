@@ -48,6 +48,14 @@ pub(crate) struct Steering {
     clones: Vec<PathwayClone>,
 }
 
+/// Where to ask with parameters. A `data:` URL is its own answer, and takes none.
+fn asking(url: &str, query: &str) -> String {
+    match url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
+        true => url.to_owned(),
+        false => url::with_query(url, query),
+    }
+}
+
 /// What the manifest is written in, as far as it matters to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -109,7 +117,7 @@ impl Steering {
             query.push_str("throughput=");
             query.push_str(&(estimate.throughput_bps as u64).to_string());
         }
-        let places = requests.origins.place(&url::with_query(&self.url, &query));
+        let places = requests.origins.place(&asking(&self.url, &query));
         self.ticket = Some(requests.start(cx, Wish::new(RequestKind::Steering, places)));
     }
 
@@ -207,5 +215,18 @@ impl Steering {
             priority: self.priority.clone(),
             reload_at: self.due,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asking;
+
+    #[test]
+    fn an_inline_answer_is_not_asked_anything() {
+        let inline = "data:application/json,{\"VERSION\":1}";
+        assert_eq!(asking(inline, "_HLS_pathway=A"), inline);
+        assert_eq!(asking("Data:,", "x=1"), "Data:,");
+        assert_eq!(asking("https://s.example/?a", "x=1"), "https://s.example/?a&x=1");
     }
 }
