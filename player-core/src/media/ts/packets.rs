@@ -4,7 +4,7 @@
 pub(super) const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
 
-/// One packet that carries something.
+/// One packet that carries something, or says that a break is meant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet<'a> {
     pub(super) pid: u16,
@@ -12,8 +12,8 @@ pub(super) struct Packet<'a> {
     pub(super) starts: bool,
     pub(super) payload: &'a [u8],
     pub(super) scrambled: bool,
-    /// `continuity_counter`.
-    pub(super) counter: u8,
+    /// `continuity_counter`, if there is a payload, which alone is counted.
+    pub(super) counter: Option<u8>,
     /// A break in the counter is meant (`discontinuity_indicator`).
     pub(super) breaks: bool,
 }
@@ -51,7 +51,7 @@ impl<'a> Packets<'a> {
         Self { data, at: 0 }
     }
 
-    /// The next packet with a payload.
+    /// The next packet with a payload, or with a break.
     pub(super) fn next_packet(&mut self) -> Option<Packet<'a>> {
         loop {
             if self.data.get(self.at) != Some(&SYNC) {
@@ -69,7 +69,7 @@ impl<'a> Packets<'a> {
 fn read(packet: &[u8]) -> Option<Packet<'_>> {
     let (&[_, first, second, third], rest) = packet.split_first_chunk::<4>()?;
     // transport_error_indicator: what it says of itself cannot be relied on.
-    if first & 0x80 != 0 || third & 0x10 == 0 {
+    if first & 0x80 != 0 {
         return None;
     }
     let (mut payload, mut breaks) = (rest, false);
@@ -79,12 +79,16 @@ fn read(packet: &[u8]) -> Option<Packet<'_>> {
         breaks = field.first().is_some_and(|flags| flags & 0x80 != 0);
         payload = rest.get(usize::from(*length)..)?;
     }
-    Some(Packet {
+    let carries = third & 0x10 != 0;
+    if !carries {
+        payload = &[];
+    }
+    (carries || breaks).then_some(Packet {
         pid: u16::from_be_bytes([first & 0x1f, second]),
-        starts: first & 0x40 != 0,
+        starts: carries && first & 0x40 != 0,
         payload,
-        scrambled: third & 0xc0 != 0,
-        counter: third & 0x0f,
+        scrambled: carries && third & 0xc0 != 0,
+        counter: carries.then_some(third & 0x0f),
         breaks,
     })
 }
@@ -125,11 +129,19 @@ mod tests {
         one[4] = 182;
         one[5] = 0x80;
         let read_one = read(&one).expect("whole");
-        assert_eq!((read_one.payload, read_one.breaks, read_one.counter), (&[9][..], true, 3));
+        assert_eq!(
+            (read_one.payload, read_one.breaks, read_one.counter),
+            (&[9][..], true, Some(3))
+        );
         one[4] = 184;
         assert!(read(&one).is_none());
         one[4] = 0;
         assert!(!read(&one).expect("whole").breaks, "a field of no length has no flags");
+        one[3] = 0x23;
+        assert!(read(&one).is_none(), "nothing is in it");
+        one[4..6].copy_from_slice(&[183, 0x80]);
+        let alone = read(&one).expect("a break");
+        assert_eq!((alone.payload.len(), alone.breaks, alone.counter), (0, true, None));
         one[1] |= 0x80;
         assert!(read(&one).is_none(), "damaged on the way");
     }

@@ -13,6 +13,8 @@ pub(super) struct Elementary {
     pub(super) units: Vec<Unit>,
     state: State,
     counter: Option<u8>,
+    /// Something is missing since the last unit.
+    lost: bool,
 }
 
 /// What a PES packet with timestamps brought, together with those without that follow it.
@@ -45,13 +47,18 @@ impl Elementary {
 
     /// Takes the next packet of the stream.
     pub(super) fn take(&mut self, packet: &Packet<'_>) {
-        let before = self.counter.replace(packet.counter);
+        let Some(counter) = packet.counter else {
+            // A break that is meant comes before the next.
+            self.counter = None;
+            return;
+        };
+        let before = self.counter.replace(counter);
         if let Some(before) = before.filter(|_| !packet.breaks) {
-            if before == packet.counter {
+            if before == counter {
                 // Sent twice (§2.4.3.3).
                 return;
             }
-            if (before + 1) & 0x0f != packet.counter {
+            if (before + 1) & 0x0f != counter {
                 self.lose();
             }
         }
@@ -73,8 +80,10 @@ impl Elementary {
     fn begin(&mut self, head: Head, body: &[u8]) {
         if let Some((pts, dts)) = head.times {
             self.units.push(Unit { start: self.data.len(), pts, dts });
+            self.lost = false;
         }
-        if !head.is_media || self.units.is_empty() {
+        // What is missing may be what has the times of this.
+        if !head.is_media || self.units.is_empty() || self.lost {
             self.state = State::Waiting;
             return;
         }
@@ -99,6 +108,7 @@ impl Elementary {
             self.data.truncate(unit.start);
         }
         self.state = State::Waiting;
+        self.lost = true;
     }
 }
 
@@ -173,7 +183,14 @@ mod tests {
     }
 
     fn packet(counter: u8, starts: bool, payload: &[u8]) -> Packet<'_> {
-        Packet { pid: 256, starts, payload, scrambled: false, counter, breaks: false }
+        Packet {
+            pid: 256,
+            starts,
+            payload,
+            scrambled: false,
+            counter: Some(counter),
+            breaks: false,
+        }
     }
 
     #[test]
@@ -224,6 +241,13 @@ mod tests {
         let meant = Packet { breaks: true, ..packet(9, false, b"!") };
         stream.take(&meant);
         assert_eq!(stream.data, b"wholenext!");
+        let alone = Packet { breaks: true, counter: None, ..packet(0, false, b"") };
+        stream.take(&alone);
+        stream.take(&packet(3, false, b"?"));
+        assert_eq!(stream.data, b"wholenext!?");
+        stream.take(&packet(5, true, &pes(None, None, b"of a picture that is gone")));
+        stream.take(&packet(6, true, &pes(Some((4, 4)), None, b"last")));
+        assert_eq!(stream.data, b"wholelast");
     }
 
     #[test]

@@ -37,50 +37,76 @@ impl Tables {
     /// Takes a packet of a table; whether it was one.
     pub(super) fn take(&mut self, packet: &Packet<'_>) -> bool {
         if packet.pid == 0 {
-            if self.map_pid.is_none()
-                && let Some(section) = self.association.take(packet)
-            {
-                self.map_pid = program(section);
+            if self.map_pid.is_none() {
+                let map_pid = &mut self.map_pid;
+                self.association.take(packet, 0, |section| *map_pid = map_pid.or(program(section)));
             }
             return true;
         }
         if self.map_pid != Some(packet.pid) {
             return false;
         }
-        if self.streams.is_none()
-            && let Some(section) = self.map.take(packet)
-        {
-            self.streams = Some(streams(section));
+        if self.streams.is_none() {
+            let found = &mut self.streams;
+            self.map.take(packet, 2, |section| {
+                found.get_or_insert_with(|| streams(section));
+            });
         }
         true
     }
 }
 
-/// Collects a section, which may take more than one packet.
+/// Collects the sections of a table, each of which may take more than one packet.
 #[derive(Debug, Default)]
 struct Section {
+    /// What there is of the one that is not whole.
     bytes: Vec<u8>,
+    /// It has begun.
+    begun: bool,
 }
 
 impl Section {
-    /// Takes a packet; the section's body, from behind its length up to its check, once it is whole and sound.
-    fn take(&mut self, packet: &Packet<'_>) -> Option<&[u8]> {
+    /// Takes a packet. Of each section that is whole now, sound and in force, `found` gets the body: from behind its
+    /// length up to its check.
+    fn take(&mut self, packet: &Packet<'_>, table: u8, mut found: impl FnMut(&[u8])) {
         let mut payload = packet.payload;
         if packet.starts {
-            let (pointer, rest) = payload.split_first()?;
-            payload = rest.get(usize::from(*pointer)..)?;
+            let Some((pointer, rest)) = payload.split_first() else { return };
+            let Some((end, next)) = rest.split_at_checked(usize::from(*pointer)) else { return };
+            self.go_on(end, table, &mut found);
             self.bytes.clear();
-        } else if self.bytes.is_empty() {
-            return None;
+            self.begun = true;
+            payload = next;
         }
-        let room = MOST.saturating_sub(self.bytes.len()).min(payload.len());
-        self.bytes.extend_from_slice(payload.get(..room)?);
-        let [table, high, low, ..] = *self.bytes.as_slice() else { return None };
-        let length = usize::from(u16::from_be_bytes([high & 0x0f, low]));
-        let whole = self.bytes.get(..3 + length)?;
-        let sound = table == 0 || table == 2;
-        let body = whole.get(3..whole.len().checked_sub(4)?)?;
-        (sound && checksum(whole) == 0).then_some(body)
+        self.go_on(payload, table, &mut found);
+    }
+
+    fn go_on(&mut self, payload: &[u8], table: u8, found: &mut dyn FnMut(&[u8])) {
+        if !self.begun {
+            return;
+        }
+        self.bytes.extend_from_slice(payload);
+        let mut at = 0;
+        while let Some(&[id, high, low]) = self.bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            let length = 3 + usize::from(u16::from_be_bytes([high & 0x0f, low]));
+            // After the last there is stuffing.
+            if id == 0xff || length > MOST {
+                self.bytes.clear();
+                self.begun = false;
+                return;
+            }
+            let Some(whole) = self.bytes.get(at..at + length) else { break };
+            // One that is not in force yet (`current_next_indicator`) will come again.
+            if let [body @ .., _, _, _, _] = whole.get(3..).unwrap_or_default()
+                && id == table
+                && body.get(2).is_some_and(|flags| flags & 1 != 0)
+                && checksum(whole) == 0
+            {
+                found(body);
+            }
+            at += length;
+        }
+        self.bytes.drain(..at);
     }
 }
 
@@ -155,7 +181,7 @@ mod tests {
     }
 
     fn packet(pid: u16, starts: bool, payload: &[u8]) -> Packet<'_> {
-        Packet { pid, starts, payload, scrambled: false, counter: 0, breaks: false }
+        Packet { pid, starts, payload, scrambled: false, counter: Some(0), breaks: false }
     }
 
     fn association() -> Vec<u8> {
@@ -194,5 +220,37 @@ mod tests {
         for length in 0..40 {
             Tables::default().take(&packet(0, true, &vec![0; length]));
         }
+    }
+
+    #[test]
+    fn sections_follow_one_another_and_those_to_come_do_not_count() {
+        let network = section(0, &[0, 1, 0xc1, 0, 0, 0, 0, 0xe0, 16]);
+        let to_come = section(0, &[0, 1, 0xc0, 0, 0, 0, 1, 0xe0, 17]);
+        let program = section(0, &[0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0]);
+        let mut tables = Tables::default();
+        tables.take(&packet(0, true, &[vec![0], to_come.clone()].concat()));
+        assert_eq!(tables.map_pid, None, "it is not in force");
+        // The rest of one comes before the pointer of the next.
+        let (one, other) = program.split_at(6);
+        tables.take(&packet(0, true, &[&[0], network.as_slice(), &to_come, one].concat()));
+        let rest = [&[other.len() as u8], other, network.as_slice(), &[0xff; 9]].concat();
+        tables.take(&packet(0, true, &rest));
+        assert_eq!(tables.map_pid, Some(0x1000));
+        // Both in one packet.
+        let mut tables = Tables::default();
+        tables.take(&packet(0, true, &[vec![0], network, program].concat()));
+        assert_eq!(tables.map_pid, Some(0x1000));
+    }
+
+    #[test]
+    fn a_section_is_checked_once() {
+        let network = section(0, &[0, 1, 0xc1, 0, 0, 0, 0, 0xe0, 16]);
+        let mut section = Section::default();
+        let mut count = 0;
+        section.take(&packet(0, true, &[vec![0], network].concat()), 0, |_| count += 1);
+        for _ in 0..9 {
+            section.take(&packet(0, false, &[0xff; 184]), 0, |_| count += 1);
+        }
+        assert_eq!((count, section.bytes.len()), (1, 0));
     }
 }
