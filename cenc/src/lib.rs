@@ -32,7 +32,7 @@ mod transport;
 
 pub use key::ContentKey;
 pub use sample::{Layout, Pattern, SampleCipher, Scheme, Subsample, widen};
-pub use transport::TransportCipher;
+pub use transport::{NAL_SHORT, TransportCipher};
 
 /// Bytes of an AES block.
 pub const BLOCK: usize = 16;

@@ -8,8 +8,8 @@ use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 /// Bytes at the start of a slice that stay clear, and blocks of which the first is encrypted.
 const NAL_CLEAR: usize = 32;
 const NAL_STEP: usize = 10;
-/// A NAL unit that is no longer stays clear.
-const NAL_SHORT: usize = 48;
+/// A NAL unit of so many bytes, or fewer, stays clear: as it is, with what keeps start codes from arising in it put in once.
+pub const NAL_SHORT: usize = 48;
 /// Bytes at the start of a frame of sound, behind its ADTS header, that stay clear.
 const FRAME_CLEAR: usize = 16;
 

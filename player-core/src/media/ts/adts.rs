@@ -13,6 +13,8 @@ const RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
     7_350,
 ];
+/// Bytes of a frame, at most (`aac_frame_length`).
+const MOST: usize = 1 << 13;
 /// Who says when packed audio begins.
 const OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
 
@@ -28,7 +30,8 @@ pub(super) struct Config {
 
 /// A frame's header.
 struct Header {
-    /// What all frames of a stream share (`adts_fixed_header`), but for `protection_absent`.
+    /// What all frames of a stream share (`adts_fixed_header`), but for `protection_absent`; and how many more blocks
+    /// are in them.
     fixed: [u8; 3],
     /// Bytes of the header, and of the frame with it.
     length: usize,
@@ -46,8 +49,8 @@ impl Header {
         let length = if flags & 1 == 0 { 9 } else { 7 };
         let frame =
             usize::from(third & 3) << 11 | usize::from(fourth) << 3 | usize::from(fifth >> 5);
-        let fixed = [flags | 1, second & 0xfd, third & 0xc0];
         let more_blocks = sixth & 3 != 0;
+        let fixed = [flags | 1, second & 0xfd, third & 0xc0 | sixth & 3];
         (frame > length).then_some(Self { fixed, length, frame, more_blocks })
     }
 
@@ -77,6 +80,22 @@ pub(super) struct Sound {
     /// The first sample after the last.
     pub(super) end: i64,
     pub(super) samples: Vec<Sample>,
+    /// The beginning of a frame whose rest is in the next segment.
+    pub(super) rest: Vec<u8>,
+}
+
+/// Puts the beginning of a frame before a stream that has the rest of it: one that goes on where the last segment
+/// `ended`, so many samples in a second.
+pub(super) fn join(stream: &mut Elementary, rest: &[u8], ended: (u32, i64), times: &Times) {
+    let Some(first) = stream.units.first() else { return };
+    let begins = times.samples(first.pts, ended.0);
+    if rest.is_empty() || (begins - ended.1 - FRAME).abs() > FRAME {
+        return;
+    }
+    stream.data.splice(0..0, rest.iter().copied());
+    for unit in &mut stream.units {
+        unit.start += rest.len();
+    }
 }
 
 /// Writes the frames of a stream; nothing if there are none. One that goes on where the last segment ended, `after`
@@ -90,9 +109,10 @@ pub(super) fn write(
     let data = stream.data.as_slice();
     let mut sound: Option<(Sound, [u8; 3])> = None;
     let mut units = stream.units.iter().peekable();
-    // When the frame at hand begins, in samples.
-    let mut clock = 0;
+    // When the frame at hand begins, in samples. One that began in the last segment has no time of its own.
+    let mut clock = after.map_or(0, |(_, end)| end);
     let mut at = 0;
+    let mut whole = 0;
     while at + 7 <= data.len() {
         let header = data.get(at..).and_then(Header::read).filter(|header| {
             let next = data.get(at + header.frame..).unwrap_or_default();
@@ -107,7 +127,7 @@ pub(super) fn write(
         };
         if sound.is_none() {
             let config = header.config()?;
-            let start = Sound { config, base: 0, end: 0, samples: Vec::new() };
+            let start = Sound { config, base: 0, end: 0, samples: Vec::new(), rest: Vec::new() };
             sound = Some((start, header.fixed));
         }
         let Some((sound, _)) = &mut sound else { break };
@@ -119,6 +139,7 @@ pub(super) fn write(
             clock = times.samples(unit.pts, sound.config.rate);
         }
         at += header.frame;
+        whole = at;
         if sound.samples.is_empty() {
             let rate = sound.config.rate;
             let slack = i64::from(rate / 24_000 + 1);
@@ -147,12 +168,22 @@ pub(super) fn write(
         sound.samples.push(Sample { size, duration, composition: 0, sync: true });
         sound.end += FRAME;
     }
-    Ok(sound.map(|(sound, _)| sound))
+    let rest = data.get(whole..).filter(|rest| begins_frame(rest) && cipher.is_none());
+    Ok(sound.map(|(sound, _)| Sound { rest: rest.unwrap_or_default().to_vec(), ..sound }))
 }
 
-/// Packed audio as a stream of one unit; nothing if it is no audio. Without a timestamp it begins at the first.
-pub(super) fn unpack(segment: &[u8]) -> Result<Option<Elementary>, TransportFault> {
-    let (mut data, mut pts) = (segment, 0);
+/// Whether bytes may be the beginning of a frame, and no whole one.
+fn begins_frame(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xff] => true,
+        [0xff, flags, ..] => flags & 0xf6 == 0xf0 && bytes.len() < MOST,
+        _ => false,
+    }
+}
+
+/// Packed audio as a stream of one unit; nothing if it is no audio. Without a timestamp it begins at `unsaid`.
+pub(super) fn unpack(segment: &[u8], unsaid: u64) -> Result<Option<Elementary>, TransportFault> {
+    let (mut data, mut pts) = (segment, unsaid);
     while let Some(tag) = tag_length(data) {
         let (tag, rest) = data.split_at_checked(tag).unwrap_or((data, &[]));
         let mut windows = tag.windows(OWNER.len() + 8);
@@ -245,6 +276,29 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_may_begin_in_one_segment_and_end_in_the_next() {
+        let split = frame(b"of both");
+        for at in [1, 5, 9] {
+            let one = stream(&[(0, [frame(b"one"), split[..at].to_vec()].concat())]);
+            let (before, _) = written(&one, None);
+            assert_eq!(before.rest, split[..at]);
+            let ended = (before.config.rate, before.end);
+            let times = Times::around(None, 0);
+            let next = || stream(&[(4_180, [split[at..].to_vec(), frame(b"two")].concat())]);
+            let mut goes_on = next();
+            join(&mut goes_on, &before.rest, ended, &times);
+            let (sound, out) = written(&goes_on, Some(ended));
+            assert_eq!(out, b"of bothtwo");
+            assert_eq!((sound.base, sound.end), (before.end, before.end + 2 * FRAME));
+            // After a jump it is of no use.
+            let mut elsewhere = next();
+            elsewhere.units[0].pts += 90_000;
+            join(&mut elsewhere, &before.rest, ended, &times);
+            assert_eq!(written(&elsewhere, Some(ended)).1, b"two");
+        }
+    }
+
+    #[test]
     fn holes_are_kept_and_repetitions_left_out() {
         let data = stream(&[(0, frame(b"a")), (9_000, frame(b"b")), (9_000, frame(b"b"))]);
         let (sound, _) = written(&data, None);
@@ -280,15 +334,17 @@ mod tests {
         tag.extend(OWNER);
         tag.extend(90_000_u64.to_be_bytes());
         let segment = [tag.clone(), frame(b"x")].concat();
-        let stream = unpack(&segment).unwrap().expect("audio");
+        let stream = unpack(&segment, 7).unwrap().expect("audio");
         assert_eq!(stream.units, [Unit { start: 0, pts: 90_000, dts: 90_000 }]);
         assert_eq!(stream.data, frame(b"x"));
+        let unsaid = unpack(&frame(b"x"), 7).unwrap().expect("audio");
+        assert_eq!(unsaid.units, [Unit { start: 0, pts: 7, dts: 7 }]);
         let layer_3 = [tag, vec![0xff, 0xfb, 0x90, 0]].concat();
         assert_eq!(
-            unpack(&layer_3).map(|_| ()),
+            unpack(&layer_3, 7).map(|_| ()),
             Err(TransportFault::Unsupported { stream_type: stream_type::MP3 })
         );
-        assert!(unpack(b"ID3").unwrap().is_none());
-        assert!(unpack(b"WEBVTT").unwrap().is_none());
+        assert!(unpack(b"ID3", 7).unwrap().is_none());
+        assert!(unpack(b"WEBVTT", 7).unwrap().is_none());
     }
 }

@@ -1,19 +1,25 @@
 //! H.264 as byte streams carry it (ISO/IEC 14496-10 annex B), turned into samples (ISO/IEC 14496-15 §5).
 //!
-//! What a PES packet brings is one sample: an access unit, or the two fields of a frame.
+//! A sample is an access unit, wherever packets begin and end: several may come in one PES packet, of which the first
+//! has its times, and one may take several packets. Of pictures that may be fields, what comes with one time is one
+//! sample, be it a frame or its two fields.
 
-use kinora_cenc::TransportCipher;
+use kinora_cenc::{NAL_SHORT, TransportCipher};
 
 use super::bits::Bits;
+use super::parameters::{Parameters, Sets};
 use super::pes::{Elementary, Unit};
-use super::sps::{Sps, unescaped};
+use super::sps::unescaped;
 use super::{Sample, Times, TransportFault};
 
-/// The most parameter sets that `avcC` has room for.
-const MOST_SPS: usize = 31;
-const MOST_PPS: usize = 255;
 /// A sample that nothing follows lasts so long, in units of 90 kHz, if it is alone.
 const ALONE: i64 = 3_000;
+/// How long the last sample lasts is told by so many before it.
+const RECENT: usize = 4;
+/// Times are rounded to units, and durations between them differ by so much.
+const ROUNDING: u32 = 2;
+/// What is read of supplemental information, in bytes.
+const MOST_SEI: usize = 1_024;
 
 /// `nal_unit_type` (table 7-1).
 mod nal {
@@ -27,52 +33,19 @@ mod nal {
     pub(super) const FILLER: u8 = 12;
 }
 
-/// The parameter sets that pictures refer to: what a decoder is set up with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Parameters {
-    pub(super) sps: Vec<(Sps, Vec<u8>)>,
-    /// By id.
-    pub(super) pps: Vec<(u32, Vec<u8>)>,
-}
-
-impl Parameters {
-    /// Takes a parameter set. Whether samples need not carry it: another of its id may be known.
-    fn take(&mut self, kind: u8, unit: &[u8]) -> bool {
-        if kind == nal::SPS {
-            if self.sps.iter().any(|(_, known)| known == unit) {
-                return true;
-            }
-            let Some(sps) = Sps::read(unit) else { return true };
-            let free = self.sps.iter().all(|(known, _)| known.id != sps.id);
-            let room = free && self.sps.len() < MOST_SPS && unit.len() <= usize::from(u16::MAX);
-            if room {
-                self.sps.push((sps, unit.to_vec()));
-            }
-            return room;
-        }
-        let plain = unescaped(unit, 16);
-        let id = Bits::new(plain.get(1..).unwrap_or_default()).unsigned();
-        if let Some((_, known)) = self.pps.iter().find(|(known, _)| *known == id) {
-            return known == unit;
-        }
-        let room = self.pps.len() < MOST_PPS && unit.len() <= usize::from(u16::MAX);
-        if room {
-            self.pps.push((id, unit.to_vec()));
-        }
-        room
-    }
-}
-
 /// The samples of a segment, whose bytes are at the end of `out`.
 #[derive(Debug)]
 pub(super) struct Pictures {
+    /// What a decoder is to be set up with.
     pub(super) parameters: Parameters,
+    /// What is in effect after them.
+    pub(super) after: Parameters,
     /// When the first is decoded, in units of 90 kHz.
     pub(super) base: i64,
     pub(super) samples: Vec<Sample>,
 }
 
-/// Writes the samples of a stream; nothing if it has none. `earlier` is what the segments before it were decoded with,
+/// Writes the samples of a stream; nothing if it has none. `earlier` is what was in effect after the segments before it,
 /// `cipher` what its slices are encrypted with.
 pub(super) fn write(
     stream: &Elementary,
@@ -80,98 +53,185 @@ pub(super) fn write(
     times: &Times,
     out: &mut Vec<u8>,
 ) -> Result<Option<Pictures>, TransportFault> {
-    let mut parameters = Parameters::default();
-    let mut samples: Vec<Sample> = Vec::with_capacity(stream.units.len());
-    let mut base = None;
-    let mut last = 0;
-    for (position, unit) in stream.units.iter().enumerate() {
-        let end = stream.units.get(position + 1).map_or(stream.data.len(), |next| next.start);
-        let data = stream.data.get(unit.start..end).unwrap_or_default();
-        let begins = out.len();
-        let Some(sync) = write_sample(data, &mut parameters, cipher, out) else {
-            out.truncate(begins);
+    let mut writer = Writer {
+        cipher,
+        sets: Sets::after(earlier),
+        pictures: Vec::with_capacity(stream.units.len()),
+        stamp: None,
+        open: Open { begins: out.len(), ..Open::default() },
+        out,
+    };
+    let mut stamps = stream.units.iter().peekable();
+    let mut units = Nals::new(&stream.data);
+    while let Some((at, unit)) = units.next_unit() {
+        // Times are those of the first access unit that begins in their packet (ISO/IEC 13818-1 §2.4.3.7).
+        while let Some(stamp) = stamps.next_if(|stamp| stamp.start <= at) {
+            writer.stamp = Some(*stamp);
+        }
+        writer.take(unit);
+    }
+    writer.close();
+    let Writer { sets, pictures, .. } = writer;
+    let times = times_of(&pictures, times);
+    let Some((base, samples)) = samples(&pictures, &times) else { return Ok(None) };
+    let (parameters, after) = sets.finish()?;
+    Ok(Some(Pictures { parameters, after, base, samples }))
+}
+
+/// An access unit that has been written.
+struct Picture {
+    /// When it is shown and decoded, if that is said.
+    stamp: Option<Unit>,
+    size: u32,
+    sync: bool,
+}
+
+/// Writes NAL units, each after its length, and finds out which are of one picture.
+struct Writer<'a, 'o> {
+    cipher: Option<&'a TransportCipher>,
+    sets: Sets<'a>,
+    pictures: Vec<Picture>,
+    /// The times of what begins next.
+    stamp: Option<Unit>,
+    open: Open,
+    out: &'o mut Vec<u8>,
+}
+
+/// The access unit that is being written.
+#[derive(Default)]
+struct Open {
+    begins: usize,
+    /// Something of it has come.
+    begun: bool,
+    stamp: Option<Unit>,
+    /// There is a slice in it.
+    picture: bool,
+    /// It can be decoded alone.
+    sync: bool,
+    sets: bool,
+    recovers: bool,
+}
+
+impl Writer<'_, '_> {
+    fn take(&mut self, unit: &[u8]) {
+        let kind = unit.first().map_or(0, |header| header & 0x1f);
+        let slice = matches!(kind, nal::SLICE | nal::IDR);
+        // §7.4.1.2.3, as far as it matters; first_mb_in_slice 0 is one bit.
+        let begins = match kind {
+            nal::DELIMITER => true,
+            nal::SEI..=nal::PPS => self.open.picture,
+            _ => slice && self.open.picture && unit.get(1).is_some_and(|byte| byte & 0x80 != 0),
+        };
+        if begins && (self.stamp.is_some() || !self.sets.may_have_fields()) {
+            self.close();
+        }
+        let open = &mut self.open;
+        if !core::mem::replace(&mut open.begun, true) {
+            open.stamp = self.stamp.take();
+        }
+        match kind {
+            nal::SPS | nal::PPS => {
+                open.sets |= kind == nal::SPS;
+                if self.sets.take(kind == nal::SPS, unit) {
+                    return;
+                }
+            }
+            nal::DELIMITER..=nal::END_OF_STREAM | nal::FILLER => return,
+            nal::SEI => open.recovers |= has_recovery_point(unit),
+            _ if slice => {
+                // With parameter sets before it, a picture that needs no other is where to begin.
+                open.sync |= kind == nal::IDR
+                    || !open.picture && (open.recovers || open.sets && is_intra(unit));
+                open.picture = true;
+            }
+            _ => {}
+        }
+        match self.cipher {
+            Some(cipher) if slice && unit.len() > NAL_SHORT => {
+                // What was put in after it was encrypted comes out before it is decrypted.
+                let mut unit = unescaped(unit, unit.len());
+                cipher.decrypt_nal(&mut unit);
+                push(&unit, self.out);
+            }
+            _ => push(unit, self.out),
+        }
+    }
+
+    /// The access unit is whole.
+    fn close(&mut self) {
+        let Open { begins, stamp, picture, sync, .. } = core::mem::take(&mut self.open);
+        if picture {
+            let size = (self.out.len() - begins) as u32;
+            self.pictures.push(Picture { stamp, size, sync });
+        } else {
+            self.out.truncate(begins);
+            self.stamp = self.stamp.or(stamp);
+        }
+        self.open.begins = self.out.len();
+    }
+}
+
+/// When pictures are shown and decoded. Those between two of which that is said are spread evenly.
+fn times_of(pictures: &[Picture], times: &Times) -> Vec<(i64, i64)> {
+    let mut all: Vec<(i64, i64)> = Vec::with_capacity(pictures.len());
+    let (mut known, mut step) = ((0, 0), ALONE);
+    let mut unsaid = 0;
+    let spread = |all: &mut Vec<(i64, i64)>, count: i64, (pts, dts): (i64, i64), to: i64| {
+        for number in 1..=count {
+            let on = (to - dts) * number / (count + 1);
+            all.push((pts + on, dts + on));
+        }
+    };
+    for picture in pictures {
+        let Some(stamp) = picture.stamp else {
+            unsaid += 1;
             continue;
         };
-        let (pts, dts) = times_of(unit, times);
+        let (pts, dts) = (times.of(stamp.pts), times.of(stamp.dts));
+        // Nothing is decoded after it is shown.
+        let dts = dts.min(pts);
+        spread(&mut all, unsaid, known, dts);
+        step = if all.is_empty() { step } else { (dts - known.1) / (unsaid + 1) };
+        (known, unsaid) = ((pts, dts), 0);
+        all.push(known);
+    }
+    spread(&mut all, unsaid, known, known.1 + step * (unsaid + 1));
+    all
+}
+
+/// Lays samples out one after another, and says when the first is decoded.
+fn samples(pictures: &[Picture], times: &[(i64, i64)]) -> Option<(i64, Vec<Sample>)> {
+    let &(_, base) = times.first()?;
+    let mut samples: Vec<Sample> = Vec::with_capacity(pictures.len());
+    let mut last = base;
+    let mut latest = (i64::MIN, 0);
+    for (number, (picture, (pts, dts))) in pictures.iter().zip(times).enumerate() {
         if let Some(before) = samples.last_mut() {
             // Time goes on, whatever is said.
             let duration = (dts - last).clamp(1, i64::from(i32::MAX));
             before.duration = duration as u32;
             last += duration;
-        } else {
-            base = Some(dts);
-            last = dts;
         }
-        let composition = pts - last;
-        let composition = composition.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
-        let size = (out.len() - begins) as u32;
-        samples.push(Sample { size, duration: 0, composition, sync });
+        let composition = (pts - last).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+        samples.push(Sample { size: picture.size, duration: 0, composition, sync: picture.sync });
+        latest = latest.max((*pts, number));
     }
-    let Some(base) = base else { return Ok(None) };
-    let usual = samples.iter().rev().nth(1).map_or(ALONE as u32, |before| before.duration);
+    // What is shown last must not reach into the next segment by a unit: a platform takes away the key frame that it
+    // covers, and all that depends on it (MSE §3.5.8).
+    let recent = samples.iter().rev().skip(1).take(RECENT);
+    let usual = recent.map(|sample| sample.duration).min().unwrap_or(ALONE as u32);
     if let Some(last) = samples.last_mut() {
         last.duration = usual;
     }
-    let earlier = earlier.cloned().unwrap_or_default();
-    if parameters.sps.is_empty() {
-        parameters.sps = earlier.sps;
-    }
-    if parameters.pps.is_empty() {
-        parameters.pps = earlier.pps;
-    }
-    if parameters.sps.is_empty() || parameters.pps.is_empty() {
-        return Err(TransportFault::NoParameterSets);
-    }
-    Ok(Some(Pictures { parameters, base, samples }))
-}
-
-fn times_of(unit: &Unit, times: &Times) -> (i64, i64) {
-    let pts = times.of(unit.pts);
-    // Nothing is decoded after it is shown.
-    let dts = times.of(unit.dts);
-    (pts, if dts > pts { pts } else { dts })
-}
-
-/// Writes the NAL units of a sample, each after its length. Whether it can be decoded alone; nothing if there is no
-/// picture in it.
-fn write_sample(
-    data: &[u8],
-    parameters: &mut Parameters,
-    cipher: Option<&TransportCipher>,
-    out: &mut Vec<u8>,
-) -> Option<bool> {
-    let (mut picture, mut sync, mut sets, mut recovers) = (false, false, false, false);
-    let mut units = Nals::new(data);
-    while let Some(unit) = units.next_unit() {
-        let kind = unit.first().map_or(0, |header| header & 0x1f);
-        match kind {
-            nal::SPS | nal::PPS => {
-                sets |= kind == nal::SPS;
-                if parameters.take(kind, unit) {
-                    continue;
-                }
-            }
-            nal::DELIMITER..=nal::END_OF_STREAM | nal::FILLER => continue,
-            nal::SEI => recovers |= is_recovery_point(unit),
-            nal::IDR => (picture, sync) = (true, true),
-            nal::SLICE => {
-                // With parameter sets before it, a picture that needs no other is where to begin.
-                sync |= !picture && (recovers || sets && is_intra(unit));
-                picture = true;
-            }
-            _ => {}
-        }
-        let slice = matches!(kind, nal::SLICE | nal::IDR);
-        if let Some(cipher) = cipher.filter(|_| slice) {
-            // What was put in after it was encrypted comes out before it is decrypted.
-            let mut unit = unescaped(unit, unit.len());
-            cipher.decrypt_nal(&mut unit);
-            push(&unit, out);
-        } else {
-            push(unit, out);
+    if let Some([shown, after, ..]) = samples.get_mut(latest.1..) {
+        let excess = shown.duration.saturating_sub(usual);
+        if excess <= ROUNDING {
+            shown.duration -= excess;
+            after.duration = after.duration.saturating_add(excess);
+            after.composition = after.composition.saturating_add(excess as i32);
         }
     }
-    picture.then_some(sync)
+    Some((base, samples))
 }
 
 fn push(unit: &[u8], out: &mut Vec<u8>) {
@@ -179,17 +239,40 @@ fn push(unit: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(unit);
 }
 
-/// Whether every macroblock of the picture's slices is coded by itself (`slice_type`, table 7-6).
+/// Whether every macroblock of the slice is coded by itself (`slice_type`, table 7-6). What else is in its picture is
+/// as a rule of the same type, which not all encoders promise by types from 5 on.
 fn is_intra(unit: &[u8]) -> bool {
     let plain = unescaped(unit, 16);
     let mut bits = Bits::new(plain.get(1..).unwrap_or_default());
     bits.unsigned();
-    matches!(bits.unsigned(), 7 | 9)
+    matches!(bits.unsigned(), 2 | 4 | 7 | 9)
 }
 
-/// Whether the first message says that decoding can begin here (§D.1.8).
-fn is_recovery_point(unit: &[u8]) -> bool {
-    unit.get(1) == Some(&6)
+/// Whether a message says that decoding can begin here (§D.1.8).
+fn has_recovery_point(unit: &[u8]) -> bool {
+    let plain = unescaped(unit, MOST_SEI);
+    let mut rest = plain.get(1..).unwrap_or_default();
+    // Each has its type and its size, of as many bytes as it takes (§7.3.2.3.1); after them comes a stop bit.
+    while rest.len() > 1 {
+        let (Some(kind), Some(size)) = (number(&mut rest), number(&mut rest)) else { break };
+        if kind == 6 {
+            return true;
+        }
+        rest = rest.get(size..).unwrap_or_default();
+    }
+    false
+}
+
+fn number(rest: &mut &[u8]) -> Option<usize> {
+    let mut number = 0;
+    loop {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        number += usize::from(*byte);
+        if *byte != 0xff {
+            return Some(number);
+        }
+    }
 }
 
 /// The NAL units of a byte stream.
@@ -203,7 +286,8 @@ impl<'a> Nals<'a> {
         Self { data, at: start_code(data, 0).map(|at| at + 3) }
     }
 
-    fn next_unit(&mut self) -> Option<&'a [u8]> {
+    /// The next, and where its start code is.
+    fn next_unit(&mut self) -> Option<(usize, &'a [u8])> {
         loop {
             let begins = self.at?;
             let next = start_code(self.data, begins);
@@ -214,7 +298,7 @@ impl<'a> Nals<'a> {
                 unit = rest;
             }
             if !unit.is_empty() {
-                return Some(unit);
+                return Some((begins - 3, unit));
             }
         }
     }
@@ -235,14 +319,14 @@ fn start_code(data: &[u8], from: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const SPS: &[u8] = &[
+    pub(in super::super) const SPS: &[u8] = &[
         0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03,
         0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0x20, 0xf1, 0x83, 0x19, 0x60,
     ];
-    const PPS: &[u8] = &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
+    pub(in super::super) const PPS: &[u8] = &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
 
     fn annex_b(units: &[&[u8]]) -> Vec<u8> {
         let mut data = Vec::new();
@@ -305,9 +389,10 @@ mod tests {
         let (pictures, _) = written(&changes);
         assert_eq!(pictures.parameters.pps.len(), 1);
         assert_eq!(pictures.samples[1].size as usize, 4 + other.len() + 6);
-        let after = write(&bare, (Some(&pictures.parameters), None), &times, &mut Vec::new());
+        let after = write(&bare, (Some(&pictures.after), None), &times, &mut Vec::new());
         let after = after.expect("parameter sets").expect("pictures");
-        assert_eq!(after.parameters, pictures.parameters);
+        assert_eq!(after.parameters, pictures.after);
+        assert_eq!(after.parameters.pps, [(0, other)], "that is what the decoder had last");
     }
 
     #[test]
@@ -315,8 +400,19 @@ mod tests {
         // slice_type 7 (I) and 5 (P), after first_mb_in_slice 0.
         let (intra, predicted) = ([0x41, 0b1000_1000], [0x41, 0b1001_1000]);
         let sync = |units: &[&[u8]]| {
-            write_sample(&annex_b(units), &mut Parameters::default(), None, &mut Vec::new())
+            let first = annex_b(&[SPS, PPS, &[0x65, 0x88]]);
+            let units = stream(&[(0, 0, first), (3_000, 3_000, annex_b(units))]);
+            written(&units).0.samples.get(1).map(|sample| sample.sync)
         };
+        // slice_type 2 (I) and 0 (P), of whose pictures other slices may be of other types.
+        let (alone, other) = ([0x41, 0b1011_1000], [0x41, 0b1110_0000]);
+        assert_eq!(sync(&[SPS, PPS, &alone]), Some(true));
+        assert_eq!(sync(&[&alone]), Some(false));
+        assert_eq!(sync(&[SPS, PPS, &other]), Some(false));
+        // A buffering period comes before the recovery point, in one unit with it.
+        assert_eq!(sync(&[&[6, 0, 2, 0x80, 0x40, 6, 1, 0xc4, 0x80], &predicted]), Some(true));
+        assert_eq!(sync(&[&[6, 0, 2, 6, 1, 0x80], &predicted]), Some(false));
+        assert_eq!(sync(&[&[6, 0xff], &predicted]), Some(false));
         assert_eq!(sync(&[SPS, PPS, &intra]), Some(true));
         assert_eq!(sync(&[&intra]), Some(false));
         assert_eq!(sync(&[SPS, PPS, &predicted]), Some(false));
@@ -333,5 +429,99 @@ mod tests {
         let durations: Vec<_> = pictures.samples.iter().map(|sample| sample.duration).collect();
         assert_eq!(durations, [1, 1, 1]);
         assert_eq!(pictures.samples[2].composition, -12);
+    }
+
+    #[test]
+    fn pictures_are_told_apart_whatever_packets_they_come_in() {
+        let (first, second, third) = ([0x65, 0x88, 1], [0x41, 0x9a, 2], [0x41, 0x9a, 3]);
+        let sizes = |data: &Elementary| -> Vec<u32> {
+            written(data).0.samples.iter().map(|sample| sample.size).collect()
+        };
+        // Two in one packet, by their delimiters or by their first slices: the second has no times of its own.
+        for delimiter in [&[&[9, 0xf0][..]][..], &[]] {
+            let both = [&[SPS, PPS, &first[..]], delimiter, &[&second[..]]].concat();
+            let data = stream(&[
+                (6_000, 0, annex_b(&both)),
+                (12_000, 6_000, annex_b(&[delimiter, &[&third[..]]].concat())),
+            ]);
+            let (pictures, _) = written(&data);
+            let sample = |composition, sync| Sample { size: 7, duration: 3_000, composition, sync };
+            assert_eq!(
+                pictures.samples,
+                [sample(6_000, true), sample(6_000, false), sample(6_000, false)]
+            );
+        }
+        // One in two packets, each with the times of both.
+        let rest = [0x65, 0x48, 4];
+        let data = stream(&[
+            (0, 0, annex_b(&[SPS, PPS, &first])),
+            (0, 0, annex_b(&[&rest])),
+            (3_000, 3_000, annex_b(&[&second])),
+        ]);
+        assert_eq!(sizes(&data), [14, 7]);
+        assert_eq!(written(&data).0.samples[0].duration, 3_000);
+        // A packet that begins in the middle of a picture.
+        let whole = annex_b(&[SPS, PPS, &[0x65, 0x88, 1, 2, 3, 4], &second]);
+        let (one, other) = whole.split_at(whole.len() - 9);
+        let data = stream(&[(0, 0, one.to_vec()), (3_000, 3_000, other.to_vec())]);
+        assert_eq!(sizes(&data), [10, 7]);
+        assert_eq!(written(&data).0.samples[0].duration, 3_000);
+    }
+
+    #[test]
+    fn two_fields_of_one_time_are_one_sample() {
+        let interlaced = [
+            0x67, 0x64, 0x00, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x04, 0x4f, 0xde, 0x02, 0x20, 0x00,
+            0x00, 0x03, 0x00, 0x20, 0x00, 0x00, 0x06, 0x43, 0xe2, 0xc5, 0xb2, 0xc0,
+        ];
+        let field = |slice| annex_b(&[&[9, 0xf0], &[slice, 0x88, 1]]);
+        let frame = [annex_b(&[&interlaced[..], PPS]), field(0x65), field(0x41)].concat();
+        let data = stream(&[(0, 0, frame), (3_600, 3_600, [field(0x41), field(0x41)].concat())]);
+        let (pictures, _) = written(&data);
+        assert_eq!(pictures.samples.iter().map(|sample| sample.size).collect::<Vec<_>>(), [14, 14]);
+    }
+
+    #[test]
+    fn what_is_shown_last_does_not_reach_into_the_next_segment() {
+        // 24000/1001 pictures a second, whose times are rounded; every third is shown before the two it follows.
+        let tick = |picture: u64| picture * 15_015 / 4;
+        for begins in 0..4 {
+            let slice = annex_b(&[&[0x41, 0x9a, 3]]);
+            let mut pictures =
+                vec![(tick(begins + 1), tick(begins), annex_b(&[SPS, PPS, &[0x65, 0x88]]))];
+            for group in 0..3 {
+                let at = begins + 1 + group * 3;
+                for (number, shown) in [3, 1, 2].into_iter().enumerate() {
+                    pictures.push((tick(at + shown), tick(at + number as u64), slice.clone()));
+                }
+            }
+            let next = begins + pictures.len() as u64;
+            let (pictures, _) = written(&stream(&pictures));
+            let mut at = pictures.base;
+            let mut ends = 0;
+            for (position, sample) in pictures.samples.iter().enumerate() {
+                let shown = at + i64::from(sample.composition);
+                ends = ends.max(shown + i64::from(sample.duration));
+                if position > 0 && position % 3 == 1 {
+                    let picture = begins + position as u64 + 3;
+                    assert_eq!(shown, (1 << 33) + tick(picture) as i64, "no picture moves");
+                }
+                at += i64::from(sample.duration);
+            }
+            let next_shown = (1 << 33) + tick(next + 1) as i64;
+            assert!((next_shown - 2..=next_shown).contains(&ends), "{ends} {next_shown}");
+        }
+    }
+
+    #[test]
+    fn slices_too_short_to_be_encrypted_stay_as_they_are() {
+        let key = kinora_cenc::ContentKey::from([7; 16]);
+        let cipher = TransportCipher::new(&key, [9; 16]);
+        let short = [0x65, 0x88, 0, 0, 3, 1, 0, 0, 3, 2];
+        let data = stream(&[(0, 0, annex_b(&[SPS, PPS, &short]))]);
+        let mut out = Vec::new();
+        let written = write(&data, (None, Some(&cipher)), &Times::around(None, 0), &mut out);
+        assert_eq!(written.expect("sets").expect("pictures").samples[0].size, 14);
+        assert_eq!(out[4..], short);
     }
 }

@@ -10,6 +10,7 @@ mod avc;
 mod bits;
 mod mp4;
 mod packets;
+mod parameters;
 mod pes;
 mod sps;
 mod tables;
@@ -20,9 +21,10 @@ use kinora_cenc::TransportCipher;
 use serde::{Deserialize, Serialize};
 
 use self::adts::{Config, Sound};
-use self::avc::{Parameters, Pictures};
+use self::avc::Pictures;
 use self::mp4::{Run, TIMESCALE};
 use self::packets::Packets;
+use self::parameters::Parameters;
 use self::pes::Elementary;
 use self::tables::{Tables, stream_type};
 use crate::time::MediaTime;
@@ -127,10 +129,13 @@ pub struct Remuxed {
 /// Turns the segments of one stream, in the order they are played.
 #[derive(Clone, Debug, Default)]
 pub struct Remuxer {
+    /// What the last picture was decoded with.
     parameters: Option<Parameters>,
     config: Option<Config>,
     /// Where the last segment's sound ended: its rate, and the sample.
     sound_end: Option<(u32, i64)>,
+    /// The beginning of a frame of sound that had no end there.
+    rest: Vec<u8>,
 }
 
 /// One coded picture or frame of sound.
@@ -185,13 +190,14 @@ impl Remuxer {
     pub fn remux(&mut self, segment: &[u8], options: &Options) -> Result<Remuxed, TransportFault> {
         let Options { wanted, near, cipher } = options;
         let cipher = cipher.as_ref();
-        let (picture, sound) = match adts::unpack(segment)? {
+        let near = near.map(|near| near.scaled(TIMESCALE));
+        let (picture, mut sound) = match adts::unpack(segment, self.continues(near))? {
             Some(sound) => (None, Some(sound)),
             None => demultiplex(segment, *wanted, cipher.is_some())?,
         };
         let first = |stream: &Option<Elementary>| Some(stream.as_ref()?.units.first()?.pts);
         let first = first(&picture).or(first(&sound)).ok_or(TransportFault::NoMedia)?;
-        let times = Times::around(near.map(|near| near.scaled(TIMESCALE)), first);
+        let times = Times::around(near, first);
         let mut data = Vec::with_capacity(segment.len());
         let pictures = match &picture {
             Some(stream) => {
@@ -199,6 +205,10 @@ impl Remuxer {
             }
             None => None,
         };
+        let rest = core::mem::take(&mut self.rest);
+        if let (Some(stream), Some(ended)) = (&mut sound, self.sound_end) {
+            adts::join(stream, &rest, ended, &times);
+        }
         let frames = match &sound {
             Some(stream) => adts::write(stream, (self.sound_end, cipher), &times, &mut data)?,
             None => None,
@@ -210,7 +220,8 @@ impl Remuxer {
         if let Some(Pictures { base, samples, .. }) = &pictures {
             runs.push(Run { samples, base: *base, is_picture: true });
         }
-        if let Some(Sound { base, samples, end, config }) = &frames {
+        if let Some(Sound { base, samples, end, config, rest }) = &frames {
+            self.rest.clone_from(rest);
             self.sound_end = Some((config.rate, *end));
             self.config = Some(*config);
             runs.push(Run { samples, base: *base, is_picture: false });
@@ -219,13 +230,25 @@ impl Remuxer {
             return Err(TransportFault::NoMedia);
         }
         let media = mp4::fragment(&runs, data);
-        if let Some(Pictures { parameters, .. }) = pictures {
-            self.parameters = Some(parameters);
-        }
-        // A track that rests for a segment is still there.
-        let parameters = self.parameters.as_ref().filter(|_| is_picture);
+        let (parameters, after) = match pictures {
+            Some(Pictures { parameters, after, .. }) => (Some(parameters), Some(after)),
+            // A track that rests for a segment is still there.
+            None => (self.parameters.clone(), self.parameters.take()),
+        };
+        self.parameters = after;
+        let parameters = parameters.as_ref().filter(|_| is_picture);
         let init = mp4::init(parameters, self.config.as_ref().filter(|_| is_sound));
         Ok(Remuxed { init, media })
+    }
+}
+
+impl Remuxer {
+    /// When packed audio begins that does not say it, in units of 90 kHz: where the last ended, if that is near.
+    fn continues(&self, near: Option<i64>) -> u64 {
+        let near = near.unwrap_or(0);
+        let end = self.sound_end.map(|(rate, end)| end * i64::from(TIMESCALE) / i64::from(rate));
+        let end = end.filter(|end| (end - near).abs() < i64::from(TIMESCALE) / 2);
+        end.unwrap_or(near).max(0) as u64
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Sample;
 use super::adts::Config;
-use super::avc::Parameters;
+use super::parameters::Parameters;
 
 /// Units of the picture's time in a second.
 pub(super) const TIMESCALE: u32 = 90_000;

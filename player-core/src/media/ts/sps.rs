@@ -37,6 +37,8 @@ pub(super) struct Sps {
     pub(super) aspect: Option<(u16, u16)>,
     /// `chroma_format_idc`, and the bit depths of luma and chroma less 8: of the profiles that have them.
     pub(super) chroma: Option<[u8; 3]>,
+    /// Pictures may come in two fields.
+    pub(super) fields: bool,
 }
 
 /// Takes the bytes out that only keep start codes from arising (§7.4.1.1), of no more than so many bytes.
@@ -104,7 +106,14 @@ impl Sps {
         let whole = bits.is_whole();
         let aspect = if bits.flag() && bits.flag() { aspect(&mut bits) } else { None };
         let aspect = aspect.filter(|(x, y)| x != y && *x > 0 && *y > 0 && bits.is_whole());
-        (whole && id < 32).then_some(Self { id, width, height, aspect, chroma })
+        (whole && id < 32).then_some(Self {
+            id,
+            width,
+            height,
+            aspect,
+            chroma,
+            fields: fields == 2,
+        })
     }
 }
 
@@ -191,6 +200,8 @@ mod tests {
         assert_eq!(size(&INTERLACED_1080), (1920, 1080, None, Some([1, 0, 0])));
         assert_eq!(size(&BASELINE_OF_WIDE_PIXELS), (320, 180, Some((4, 3)), None));
         assert_eq!(size(&FULL_CHROMA), (322, 182, None, Some([3, 0, 0])));
+        let fields = |unit: &[u8]| Sps::read(unit).is_some_and(|sps| sps.fields);
+        assert!(fields(&INTERLACED_1080) && !fields(&HIGH_720));
     }
 
     #[test]
