@@ -170,7 +170,9 @@ impl Session {
         let passable = |stream: &Stream, start: MediaTime| {
             // What is live has a law of its own for what is gone.
             let over = self.presentation.as_ref().filter(|known| known.live.is_none());
-            start - from <= MAX_GAP || over.is_some_and(|known| stream.lacks(known, from, start))
+            start - from <= MAX_GAP
+                || stream.rests(from, start)
+                || over.is_some_and(|known| stream.lacks(known, from, start))
         };
         let mut to = from;
         let mut over = false;

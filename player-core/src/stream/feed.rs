@@ -66,12 +66,17 @@ impl Stream {
                 false => world.keys.need(world.cx, world.requests, protection),
             }
         }
+        // What has been decrypted here needs its key no more.
+        if fetched.sealed.as_ref().is_some_and(|sealed| sealed.open) {
+            return Ok(true);
+        }
         let own = fetched.own.as_ref().and_then(|own| own.as_deref());
         // A decoder that was given what it has no key for would wait for one, or show what is none.
         match world.keys.access(own.or(protection)) {
             Access::Granted => match self.open_segment(world) {
                 Opened::Done => Ok(true),
                 Opened::Again => Ok(false),
+                Opened::Empty => self.pass_empty(world).map(|()| false),
                 Opened::Failed(error) => self.reject_segment(world, error).map(|()| false),
             },
             Access::Pending => Ok(false),
@@ -235,6 +240,15 @@ impl Stream {
         let middle = MediaTime::from_flicks(chosen.segment.duration.flicks() / 2);
         let held = self.buffer.held_at(chosen.segment.start + middle);
         held.is_some_and(|held| held.quality.id == chosen.quality.id)
+    }
+
+    /// There is no picture or sound in the first segment that waits: the stream rests there.
+    fn pass_empty(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
+        if !self.retract_replacement(world) && !self.queue.is_empty() {
+            let fetched = self.queue.remove(0);
+            self.rests.add(fetched.chosen.range());
+        }
+        self.pump(world)
     }
 
     /// What was fetched is not media, such as a page that a proxy sent instead.

@@ -8,6 +8,7 @@ mod init;
 mod live;
 pub(crate) mod moved;
 mod replace;
+mod rests;
 mod room;
 mod sealed;
 pub(crate) mod timeline;
@@ -18,6 +19,7 @@ use self::buffer::Buffer;
 pub(crate) use self::buffer::TOLERANCE;
 use self::fetch::Setbacks;
 use self::init::{InitKey, Inits};
+use self::rests::Rests;
 use self::sealed::Sealed;
 use self::timeline::Timeline;
 use crate::context::Context;
@@ -130,6 +132,7 @@ pub(crate) struct Stream {
     missing: u32,
     /// Turns segments of other containers, of the representation that it turned the last one of.
     remuxer: (Option<Key>, Remuxer),
+    rests: Rests,
 }
 
 #[derive(Debug)]
@@ -254,6 +257,7 @@ impl Stream {
             doubted: Vec::new(),
             missing: 0,
             remuxer: (None, Remuxer::default()),
+            rests: Rests::default(),
         }
     }
 
@@ -612,6 +616,11 @@ impl Stream {
             position += 1;
         }
         true
+    }
+
+    /// Whether there is nothing of this stream between two times, though there are segments.
+    pub(crate) fn rests(&self, from: MediaTime, to: MediaTime) -> bool {
+        self.rests.cover(from, to)
     }
 
     /// The representation shown at a time, if it is one of the set that is being fetched.

@@ -41,6 +41,8 @@ pub(super) enum Opened {
     Done,
     /// Its key did not fit, and is asked for once more.
     Again,
+    /// It is what it should be, but for that there is nothing in it.
+    Empty,
     Failed(Error),
 }
 
@@ -162,6 +164,9 @@ impl Stream {
         }
         if let Some((&FAULT, fault)) = found.split_first() {
             let fault = postcard::from_bytes(fault).unwrap_or(TransportFault::NotTransport);
+            if fault == TransportFault::NoMedia && self.rests.may_go_on() {
+                return Opened::Empty;
+            }
             return Opened::Failed(match fault.is_unsupported() {
                 true => Error::Unsupported { url: url(), feature: fault.to_string() },
                 false => damaged(url(), fault),
@@ -197,7 +202,10 @@ impl Stream {
             })
         });
         match made {
-            Ok(()) => Opened::Done,
+            Ok(()) => {
+                self.rests.end();
+                Opened::Done
+            }
             Err(error) => Opened::Failed(Error::Segment { url: chosen.segment.url.clone(), error }),
         }
     }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use kinora_core::error::ErrorCode;
 use kinora_core::io::{
-    AppendBody, BodyHandling, Input, MediaCommand, MediaKind, Output, RequestKind, Source,
+    AppendBody, BodyHandling, Event, Input, MediaCommand, MediaKind, Output, RequestKind, Source,
+    Warning,
 };
 use kinora_core::time::MediaTime;
-use kinora_tests::mpegts::{Muxer, Stream, Unit, annex_b};
+use kinora_tests::mpegts::{AAC, Muxer, Stream, Unit, adts, annex_b};
 use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film, Origin};
 use kinora_tests::world::film::{Carriage, Codec, Part, Sealing};
@@ -69,7 +70,7 @@ fn picture_and_sound_in_one_stream_play_from_one_buffer() {
         assert_eq!(buffers(&world), [(MediaKind::Video, named)]);
         assert_whole(&world, MediaKind::Video, 24.0);
         assert_nothing_fetched_twice(&world);
-        assert_eq!(warnings(&world), Vec::<&kinora_core::io::Warning>::new());
+        assert_eq!(warnings(&world), Vec::<&Warning>::new());
         assert_eq!(*heights_shown(&world).last().expect("a quality"), 480);
         let requests = world.requests.iter().map(|(_, request)| request);
         for request in requests.filter(|one| matches!(one.kind, RequestKind::Segment(_))) {
@@ -361,4 +362,52 @@ fn a_playlist_without_names_or_a_multivariant_one_plays_too() {
     assert_whole(&world, MediaKind::Video, 24.0);
     assert_eq!(buffers(&world).len(), 1);
     assert_replays(&world);
+}
+
+/// A segment in which there is nothing of a stream is a rest, and no fault of who delivered it.
+#[test]
+fn a_stream_may_rest_for_some_segments() {
+    let film = Film { seconds: 90, ..film() };
+    let mut origin = film.publish_transport(BASE, APART);
+    let empty = |units| {
+        let stream = Stream { pid: 257, stream_type: AAC, units };
+        Muxer::default().segment(&[stream])
+    };
+    for number in [5, 6] {
+        origin.add(&format!("{BASE}/audio/{number}.ts"), "video/mp2t", empty(Vec::new()));
+    }
+    // The last of the picture has sound alone.
+    let frame = Unit { pts: 90_000 * 88, dts: 90_000 * 88, data: adts(&[0x21; 64]) };
+    for (_, lines) in &film.rungs {
+        let last = film.segments() - 1;
+        let url = format!("{BASE}/v{lines}/{last}.ts");
+        origin.add(&url, "video/mp2t", empty(vec![frame.clone()]));
+    }
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(150));
+    assert!(fatal(&world).is_none(), "{:?}", fatal(&world));
+    let failed = |(_, event): &&(_, Event)| matches!(event, Event::OriginFailed { .. });
+    assert_eq!(world.events.iter().find(failed), None);
+    let rest = |warning: &&Warning| matches!(warning, Warning::GapJumped { .. });
+    assert_eq!(warnings(&world).into_iter().filter(rest).count(), 1, "{:?}", warnings(&world));
+    assert_replays(&world);
+}
+
+/// A stream in which there is never anything is not played in silence.
+#[test]
+fn a_stream_of_nothing_is_an_error() {
+    let film = film();
+    let mut origin = film.publish_transport(BASE, APART);
+    let stream = Stream { pid: 257, stream_type: AAC, units: Vec::new() };
+    for number in 0..film.segments() {
+        let empty = Muxer::default().segment(std::slice::from_ref(&stream));
+        origin.add(&format!("{BASE}/audio/{number}.ts"), "video/mp2t", empty);
+    }
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.strict = false;
+    world.load(&hls());
+    world.run_for(Duration::from_secs(60));
+    let error = fatal(&world).expect("an error");
+    assert_eq!(error.code, ErrorCode::MediaInvalid);
 }
