@@ -1,6 +1,6 @@
 //! Sending a request on to the process of the role that answers it.
 
-use super::{Gateway, Try, table::role_of, upstream::Peer};
+use super::{Gateway, Try, table::role_of};
 use crate::{
     roles::Role,
     web::{
@@ -60,18 +60,19 @@ impl Gateway {
         let deadline = Instant::now() + self.0.config.time;
         let mut failed: Option<String> = None;
         loop {
-            let Some(peer) = upstream.pick(failed.as_deref(), Instant::now().into_std()) else {
+            let Some(asked) = upstream.pick(failed.as_deref(), Instant::now().into_std()) else {
                 self.count(role, "open_circuit");
                 return unavailable(role);
             };
-            let answer = self.ask(peer, &parts, upload.bytes.clone(), deadline).await;
+            let base = asked.peer.base.clone();
+            let answer = self.ask(&base, &parts, upload.bytes.clone(), deadline).await;
             let well = matches!(&answer, Ok(answer) if !is_trouble(answer));
-            peer.ended(well, Instant::now().into_std());
+            asked.ended(well, Instant::now().into_std());
             self.count(role, if well { "answered" } else { "failed" });
             // There is one time for both tries: when the first took it all, nobody waits for a second.
             let time_is_up = matches!(answer, Err(Failure::Time));
             if !well && !time_is_up && failed.is_none() && repeatable && upstream.may_retry() {
-                failed = Some(peer.base.clone());
+                failed = Some(base);
                 continue;
             }
             return match answer {
@@ -83,7 +84,7 @@ impl Gateway {
 
     async fn ask(
         &self,
-        peer: &Peer,
+        base: &str,
         parts: &Parts,
         body: Bytes,
         deadline: Instant,
@@ -93,7 +94,7 @@ impl Gateway {
         *request.method_mut() = parts.method.clone();
         *request.headers_mut() = parts.headers.clone();
         // A base that was checked, and a path that came in a request, make a URL.
-        if let Ok(uri) = format!("{}{rest}", peer.base).parse::<Uri>() {
+        if let Ok(uri) = format!("{base}{rest}").parse::<Uri>() {
             *request.uri_mut() = uri;
         }
         match timeout_at(deadline, client::send(request)).await {

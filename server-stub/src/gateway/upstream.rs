@@ -55,7 +55,7 @@ impl Upstream {
     }
 
     /// A process to ask, in turn, that is not `except` unless there is no other; none while all circuits are open.
-    pub fn pick(&self, except: Option<&str>, now: Instant) -> Option<&Peer> {
+    pub fn pick(&self, except: Option<&str>, now: Instant) -> Option<Asked<'_>> {
         // A second try takes nobody's turn.
         let first = match except {
             Some(_) => self.next.load(Ordering::Relaxed),
@@ -64,7 +64,7 @@ impl Upstream {
         let turn = |offset: usize| self.peers.get((first + offset) % self.peers.len());
         let all = || (0..self.peers.len()).filter_map(turn);
         let others = all().filter(|peer| except != Some(peer.base.as_str()));
-        others.chain(all()).find(|peer| peer.may_be_asked(now))
+        others.chain(all()).find_map(|peer| peer.ask(now))
     }
 
     /// A request comes in: what it adds to what second tries may take.
@@ -85,22 +85,35 @@ impl Upstream {
 }
 
 impl Peer {
-    fn may_be_asked(&self, now: Instant) -> bool {
+    /// Asks it, unless its circuit is open.
+    fn ask(&self, now: Instant) -> Option<Asked<'_>> {
         let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
-        match circuit.open_until {
-            Some(until) if now < until => false,
-            Some(_) => {
-                // Half open: whoever comes now tries, and the others wait for what becomes of it.
+        let half_open = match circuit.open_until {
+            Some(until) if now < until => return None,
+            // Whoever comes now tries, and the others wait for what becomes of it.
+            Some(until) => {
                 circuit.open_until = Some(now + OPEN);
-                true
+                Some(until)
             }
-            None => true,
-        }
+            None => None,
+        };
+        Some(Asked { peer: self, half_open })
     }
+}
 
+/// A process that is being asked.
+pub struct Asked<'a> {
+    /// The process.
+    pub peer: &'a Peer,
+    /// Since when its circuit is half open, if this is the one who tries.
+    half_open: Option<Instant>,
+}
+
+impl Asked<'_> {
     /// It answered, or did not.
-    pub fn ended(&self, well: bool, now: Instant) {
-        let mut circuit = self.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn ended(mut self, well: bool, now: Instant) {
+        self.half_open = None;
+        let mut circuit = self.peer.circuit.lock().unwrap_or_else(PoisonError::into_inner);
         if well {
             *circuit = Circuit::default();
             return;
@@ -112,12 +125,23 @@ impl Peer {
     }
 }
 
+/// Who hangs up before there is an answer says nothing of the process. Was it the one who tried, the next one does: else
+/// those who hang up could keep a circuit open.
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let Some(since) = self.half_open {
+            let mut circuit = self.peer.circuit.lock().unwrap_or_else(PoisonError::into_inner);
+            circuit.open_until = circuit.open_until.map(|_| since);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn base(peer: Option<&Peer>) -> &str {
-        peer.map_or("none", |peer| peer.base.as_str())
+    fn base(asked: Option<Asked<'_>>) -> &str {
+        asked.map_or("none", |asked| asked.peer.base.as_str())
     }
 
     #[test]
@@ -133,27 +157,47 @@ mod tests {
         assert_eq!(base(alone.pick(Some("a"), now)), "a");
     }
 
+    /// A role in one process that has failed as often as it takes.
+    fn failed(now: Instant) -> Upstream {
+        let upstream = Upstream::new(vec!["a".into()]);
+        for _ in 0..FAILURES {
+            upstream.pick(None, now).unwrap().ended(false, now);
+        }
+        assert_eq!(base(upstream.pick(None, now)), "none");
+        upstream
+    }
+
     #[test]
     fn a_circuit_opens_lets_one_through_and_closes_when_that_goes_well() {
         let now = Instant::now();
-        let upstream = Upstream::new(vec!["a".into()]);
-        let peer = &upstream.peers()[0];
-        for _ in 0..FAILURES {
-            assert_eq!(base(upstream.pick(None, now)), "a");
-            peer.ended(false, now);
-        }
-        assert_eq!(base(upstream.pick(None, now)), "none");
+        let upstream = failed(now);
         let later = now + OPEN;
-        assert_eq!(base(upstream.pick(None, later)), "a");
+        let tries = upstream.pick(None, later).unwrap();
         assert_eq!(base(upstream.pick(None, later)), "none", "one tries, the others wait");
-        peer.ended(false, later);
+        tries.ended(false, later);
         assert_eq!(base(upstream.pick(None, later + OPEN / 2)), "none");
-        assert_eq!(base(upstream.pick(None, later + OPEN)), "a");
-        peer.ended(true, later + OPEN);
-        assert_eq!(base(upstream.pick(None, later + OPEN)), "a");
-        assert_eq!(base(upstream.pick(None, later + OPEN)), "a");
-        peer.ended(false, later + OPEN);
+        upstream.pick(None, later + OPEN).unwrap().ended(true, later + OPEN);
+        let both = [upstream.pick(None, later + OPEN), upstream.pick(None, later + OPEN)];
+        for asked in both {
+            asked.unwrap().ended(false, later + OPEN);
+        }
         assert_eq!(base(upstream.pick(None, later + OPEN)), "a", "the count began anew");
+    }
+
+    #[test]
+    fn who_hangs_up_keeps_no_circuit_open() {
+        let now = Instant::now();
+        let upstream = failed(now);
+        let later = now + OPEN;
+        for _ in 0..10 {
+            let tries = upstream.pick(None, later).unwrap();
+            assert_eq!(base(upstream.pick(None, later)), "none", "still one at a time");
+            drop(tries);
+        }
+        upstream.pick(None, later).unwrap().ended(true, later);
+        // Nor is a process that is well any worse for it.
+        drop(upstream.pick(None, later).unwrap());
+        assert_eq!(base(upstream.pick(None, later)), "a");
     }
 
     #[test]
