@@ -152,7 +152,7 @@ async fn mp4ff_decrypts_what_we_encrypt_with_cbcs() {
             (protected.joined(encrypted), protected.directory.path().join("d.mp4"));
         let key = hex(protected.key(tier, 0).key.expose());
         let output =
-            Command::new("mp4ff-decrypt").args(["-k", &key]).arg(&file).arg(&decrypted).output();
+            Command::new("mp4ff-decrypt").args(["-key", &key]).arg(&file).arg(&decrypted).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let expected = frames(&clear.joined(clear_one), None).0;

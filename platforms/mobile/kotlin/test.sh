@@ -18,6 +18,7 @@ Everything lands in kotlin/ of Cargo's target directory, and is only made again 
 Environment:
   CARGO_TARGET_DIR   Cargo's target directory, as for Cargo itself
   JNA_JAR            JNA (5.13 or later), where it is not /usr/share/java/jna.jar
+  ANDROID_JAR        an android.jar, to compile what only Android can run, too
 
 Exit codes:
   0  every test passed
@@ -57,6 +58,9 @@ main() {
     compile library "$out/kinora.jar" "$jna" "$here/src/main" "$out/generated/kotlin"
     compile tests "$out/kinora-tests.jar" "$out/kinora.jar:$jna:$(kotlin_jar kotlin-test)" \
         "$here/src/test"
+    if [[ -n ${ANDROID_JAR:-} ]]; then
+        compile android "$out/kinora-android.jar" "$out/kinora.jar:$jna:$ANDROID_JAR" "$here/src/android"
+    fi
     if $compile_only; then return; fi
     package_clip
     package_protected

@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use kinora_core::config::{Config, DrmConfig, KeySystemConfig};
 use kinora_core::error::ErrorCode;
 use kinora_core::io::PlaybackStatus;
-use kinora_native::headless::{HeadlessOptions, play};
+use kinora_native::headless::{HeadlessOptions, HeadlessRun, play};
 use kinora_native::transport::{Entry, MemoryTransport};
 use kinora_native::{HeadlessReport, Options};
 use kinora_server::package::protect::{self, Method};
@@ -19,6 +19,7 @@ use kinora_server::vault::{Key, Vault, kek::KeyEncryptionKeys};
 
 const BASE: &str = "http://cdn.example/film/";
 const LICENSE: &str = "http://license.example/clearkey";
+const TOKEN: &str = "canary-of-a-token";
 
 fn encoder_missing() -> bool {
     let mut command = Command::new("ffmpeg");
@@ -81,18 +82,43 @@ fn license(keys: &[Key]) -> String {
     format!(r#"{{"keys":[{}],"type":"temporary"}}"#, keys.join(","))
 }
 
+/// No key, and no token of who asked, in anything that the player tells or keeps.
+fn assert_nothing_shows(run: &HeadlessRun, keys: &[Key]) {
+    let log: String = run.session_log.iter().copied().map(char::from).collect();
+    let json = serde_json::to_string(&run.report).expect("a report in JSON");
+    let told = format!("{:?}", run.report);
+    assert!(log.contains("film/"), "there is a log");
+    for (place, text) in [("log", &log), ("report", &json), ("report's debug format", &told)] {
+        assert!(!text.contains(TOKEN), "a token in the {place}");
+        for Key { key, .. } in keys {
+            let bytes = key.expose();
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let raw: String = bytes.iter().copied().map(char::from).collect();
+            for spelling in [hex, raw, BASE64URL.encode(bytes), format!("{bytes:?}")] {
+                assert!(!text.contains(&spelling), "a key in the {place}");
+            }
+        }
+    }
+}
+
 async fn played(transport: &MemoryTransport, manifest: &str) -> HeadlessReport {
+    run(transport, manifest).await.report
+}
+
+async fn run(transport: &MemoryTransport, manifest: &str) -> HeadlessRun {
     let system = KeySystemConfig {
         key_system: "org.w3.clearkey".into(),
         license_url: Some(LICENSE.into()),
+        headers: vec![("Authorization".into(), format!("Bearer {TOKEN}"))],
         ..KeySystemConfig::default()
     };
-    let config = Config { drm: DrmConfig { key_systems: vec![system] }, ..Config::default() };
+    let drm = DrmConfig { key_systems: vec![system] };
+    let config = Config { drm, record: true, ..Config::default() };
     let player =
         Options { config, transport: Some(Arc::new(transport.clone())), ..Options::default() };
     let options = HeadlessOptions { player, play_for: None };
     let run = play(&format!("{BASE}{manifest}"), options, pending(), |_| {}).await;
-    run.expect("the player starts").report
+    run.expect("the player starts")
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +132,9 @@ async fn what_the_packager_encrypts_plays_with_its_keys() {
         let (transport, keys) = film(method, rotation).await;
         transport.insert(LICENSE, Entry::new("application/json", license(&keys)));
         for manifest in ["master.m3u8", "manifest.mpd"] {
-            let report = played(&transport, manifest).await;
+            let run = run(&transport, manifest).await;
+            assert_nothing_shows(&run, &keys);
+            let report = run.report;
             let what = format!("{method:?} {rotation:?} {manifest}: {report:#?}");
             assert_eq!(report.status.0, PlaybackStatus::Ended, "{what}");
             assert_eq!((report.stalls, report.errors.len()), (0, 0), "{what}");
@@ -131,7 +159,9 @@ async fn segments_encrypted_as_a_whole_play_with_their_keys() {
         let url = format!("http://cdn.example/v1/license/keys/{id}");
         transport.insert(url, Entry::new("application/octet-stream", key.expose().to_vec()));
     }
-    let report = played(&transport, "master.m3u8").await;
+    let run = run(&transport, "master.m3u8").await;
+    assert_nothing_shows(&run, &keys);
+    let report = run.report;
     assert_eq!(report.status.0, PlaybackStatus::Ended, "{report:#?}");
     assert_eq!((report.stalls, report.errors.len(), report.video_frames), (0, 0, 100));
     assert!((report.decoded_audio_s - 4.0).abs() < 0.1, "{report:#?}");

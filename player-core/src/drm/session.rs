@@ -63,7 +63,10 @@ pub(super) fn needed(protection: &Protection, session: &Session) -> Vec<KeyId> {
 
 impl Session {
     pub(super) fn status(&self, id: &KeyId) -> Option<KeyStatus> {
-        self.statuses.iter().find(|state| state.id == id).map(|state| state.status)
+        let own = self.statuses.iter().find(|state| state.id == id);
+        // A platform that hides the ids of keys tells of all of them.
+        let hidden = || self.statuses.iter().find(|state| state.id.len() != id.len());
+        own.or_else(hidden).map(|state| state.status)
     }
 
     pub(super) fn access(&self, ids: &[KeyId]) -> Access {

@@ -337,6 +337,22 @@ fn a_key_that_the_licence_lacks_or_the_screen_forbids_is_not_used() {
 }
 
 #[test]
+fn where_the_platform_hides_which_key_it_is_the_session_stands_for_it() {
+    for (status, locked) in [(KeyStatus::Usable, vec![]), (KeyStatus::OutputRestricted, vec!["hd"])]
+    {
+        let mut rig = Rig::new(Config::default());
+        let sessions = rig.open();
+        let (session, _, request) = of(&sessions, HD).clone();
+        rig.answer(request.id, 200, b"licence");
+        rig.input(Input::KeyStatuses {
+            session,
+            statuses: vec![KeyState { id: Vec::new(), status }],
+        });
+        assert_eq!(rig.locked(), locked, "{status:?}");
+    }
+}
+
+#[test]
 fn a_licence_server_that_is_down_is_asked_again_before_anything_is_given_up() {
     let mut rig = Rig::new(Config::default());
     let sessions = rig.open();

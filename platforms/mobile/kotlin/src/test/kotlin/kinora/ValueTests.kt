@@ -34,6 +34,16 @@ fun Tests.valueTests() {
         assertNull(ranges.endAround(MediaTime.ofSeconds(1.5)))
     }
 
+    test("key ids become a pssh box") {
+        val ids = keyIdsOf("{\"kids\":[\"AAAAAAAAAAAAAAAAAAAAAA\",\"_____________________w\"]}".toByteArray())
+        assertEquals(listOf(16, 16), ids.map { it.size })
+        val box = psshOf(ids).joinToString("") { "%02x".format(it) }
+        val system = "1077efecc0b24d02ace33c1e52e2fb4b"
+        val keys = "00".repeat(16) + "ff".repeat(16)
+        assertEquals("000000447073736801000000${system}00000002${keys}00000000", box)
+        assertTrue(keyIdsOf("{}".toByteArray()).isEmpty())
+    }
+
     test("the default configuration is the core's") {
         val config = defaultConfig()
         assertEquals(30, config.buffer.forward.seconds)
