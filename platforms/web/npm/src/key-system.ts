@@ -16,6 +16,8 @@ export class KeySystem {
   readonly #element: HTMLMediaElement;
   readonly #listener: KeyListener;
   #sessions = new Map<number, MediaKeySession>();
+  /** Where the licences of sessions are remembered that are kept on the device. */
+  #kept = new Map<number, string>();
   #open: { name: string; keys: MediaKeys } | undefined;
 
   constructor(element: HTMLMediaElement, listener: KeyListener) {
@@ -72,25 +74,47 @@ export class KeySystem {
   ): Promise<void> {
     const keys = this.#open?.keys;
     if (!keys) throw 'no key system is open';
-    const session = keys.createSession(persistent ? 'persistent-license' : 'temporary');
+    const create = () =>
+      this.#watch(id, keys.createSession(persistent ? 'persistent-license' : 'temporary'));
+    if (persistent) {
+      const place = placeOf(this.#open?.name, data);
+      this.#kept.set(id, place);
+      const known = remembered(place);
+      if (known) {
+        const kept = create();
+        if (await restored(kept, known)) return this.#tell(id, kept);
+        // It has been used up.
+        await kept.close().catch(() => undefined);
+      }
+    }
+    await create().generateRequest(type, data as BufferSource).catch(refuse);
+  }
+
+  #watch(id: number, session: MediaKeySession): MediaKeySession {
     this.#sessions.set(id, session);
+    const current = () => this.#sessions.get(id) === session;
     session.addEventListener('message', ({ message }) => {
-      if (this.#sessions.has(id)) this.#listener.onMessage(id, new Uint8Array(message));
+      if (current()) this.#listener.onMessage(id, new Uint8Array(message));
     });
-    session.addEventListener('keystatuseschange', () => this.#tell(id, session));
-    await session.generateRequest(type, data as BufferSource).catch(refuse);
+    session.addEventListener('keystatuseschange', () => {
+      if (current()) this.#tell(id, session);
+    });
+    return session;
   }
 
   async updateKeySession(id: number, response: Uint8Array): Promise<void> {
     const session = this.#sessions.get(id);
     if (!session) throw 'there is no such key session';
     await session.update(response as BufferSource).catch(refuse);
+    const place = this.#kept.get(id);
+    if (place) remember(place, session.sessionId);
     this.#tell(id, session);
   }
 
   async closeKeySession(id: number): Promise<void> {
     const session = this.#sessions.get(id);
     this.#sessions.delete(id);
+    this.#kept.delete(id);
     await session?.close().catch(() => undefined);
   }
 
@@ -111,6 +135,36 @@ export class KeySystem {
       statuses.push(status);
     });
     this.#listener.onStatuses(id, ids, statuses);
+  }
+}
+
+/** What a page remembers a licence by that the key system keeps: its key system, and what it was asked for with. */
+function placeOf(name: string | undefined, data: Uint8Array): string {
+  return `kinora:${name}:${btoa(String.fromCharCode(...data))}`;
+}
+
+/** Whether a licence that was kept is there again, and all of its keys may be used. */
+async function restored(session: MediaKeySession, known: string): Promise<boolean> {
+  if (!(await session.load(known).catch(() => false))) return false;
+  let usable = session.keyStatuses.size > 0;
+  session.keyStatuses.forEach((status) => (usable &&= status === 'usable'));
+  return usable;
+}
+
+/** A page may have no storage, or must not use it: then a licence lasts as long as its session. */
+function remembered(place: string): string | null {
+  try {
+    return localStorage.getItem(place);
+  } catch {
+    return null;
+  }
+}
+
+function remember(place: string, session: string): void {
+  try {
+    localStorage.setItem(place, session);
+  } catch {
+    // As above.
   }
 }
 
