@@ -39,6 +39,23 @@ impl Buffer {
         self.held.retain(|held| covered(ranges, &held.media));
     }
 
+    /// The same after a segment was appended: what follows it may be gone, as its last frame may reach into the next
+    /// segment and take that one's key frame away, and all that depends on it (MSE §3.5.8). The first that is gone.
+    pub(crate) fn update_after(
+        &mut self,
+        appended: TimeRange,
+        ranges: Vec<TimeRange>,
+    ) -> Option<TimeRange> {
+        let follows = |range: &TimeRange| {
+            range.start > appended.start && range.start + TOLERANCE >= appended.end
+        };
+        let mut held = self.held.iter();
+        let lost = held.find(|held| follows(&held.range) && !covered(&ranges, &held.media));
+        let lost = lost.map(|held| held.range);
+        self.update(ranges);
+        lost
+    }
+
     /// What lies there is on its way out: nobody is to count on it.
     pub(crate) fn leave(&mut self, range: TimeRange) {
         let mut left = Vec::with_capacity(self.ranges.len());
@@ -195,6 +212,19 @@ mod tests {
         assert_eq!(buffer.held().len(), 3);
         // Cut where a segment of the media ends.
         assert_eq!(buffer.droppable(MediaTime::from_millis(4_200)), Some(range(0, 4)));
+    }
+
+    #[test]
+    fn what_an_append_takes_from_those_that_follow_is_named() {
+        let mut buffer = three_segments();
+        assert_eq!(buffer.update_after(range(0, 2), vec![range(0, 6)]), None);
+        assert_eq!(
+            buffer.update_after(range(0, 2), vec![range(0, 2), range(4, 6)]),
+            Some(range(2, 4))
+        );
+        assert_eq!(buffer.held().len(), 2);
+        // What it was not appended before is another matter.
+        assert_eq!(buffer.update_after(range(4, 6), vec![range(4, 6)]), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::buffer::Held;
 use super::init::InitKey;
 use super::sealed::{Opened, Sealed, failure};
 use super::timeline::Sequence;
-use super::{Chosen, Fetch, Fetched, Operation, Stream, Target, World, representation};
+use super::{Chosen, Fetch, Fetched, Operation, Stream, TOLERANCE, Target, World, representation};
 use crate::drm::{self, Access};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaFailure, OperationId, OperationResult};
@@ -301,7 +301,7 @@ impl Stream {
             (OperationResult::Done { .. }, Operation::ChangeType) => self.in_buffer = None,
             (OperationResult::Done { .. }, Operation::Init(init)) => self.in_buffer = Some(init),
             (OperationResult::Done { buffered }, Operation::Segment) => {
-                let mut replaced = None;
+                let (mut replaced, mut appended) = (None, None);
                 if !self.queue.is_empty() {
                     let fetched = self.queue.remove(0);
                     if let Target::Instead(range) = fetched.chosen.target {
@@ -309,6 +309,7 @@ impl Stream {
                     }
                     fetched.last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
                     let range = fetched.chosen.range();
+                    appended = Some(range);
                     self.buffer.hold(Held {
                         range,
                         media: fetched.chosen.placed.unwrap_or(range),
@@ -318,9 +319,18 @@ impl Stream {
                         cause: fetched.chosen.reasons.cause,
                     });
                 }
-                self.buffer.update(buffered.clone());
-                if let Some(range) = replaced {
-                    self.mend_after(world, range);
+                let buffered = buffered.clone();
+                let lost = match appended {
+                    Some(appended) => self.buffer.update_after(appended, buffered),
+                    None => {
+                        self.buffer.update(buffered);
+                        None
+                    }
+                };
+                match (replaced, lost) {
+                    (Some(range), _) => self.mend_after(world, range),
+                    (None, Some(lost)) => self.fetch_again(world, lost),
+                    (None, None) => {}
                 }
             }
             (OperationResult::Done { buffered }, Operation::Remove) => {
@@ -338,6 +348,17 @@ impl Stream {
             }
         }
         Ok(true)
+    }
+
+    /// The platform has lost a segment that was counted on: gets it once more.
+    fn fetch_again(&mut self, world: &mut World<'_, '_>, lost: TimeRange) {
+        let middle = MediaTime::from_flicks(lost.start.flicks() / 2 + lost.end.flicks() / 2);
+        let comes = self.queue.iter().any(|fetched| fetched.chosen.range().contains(middle));
+        if lost.start + TOLERANCE < self.next && world.playhead < lost.end && !comes {
+            self.turn_back(world, lost.start);
+            self.seam = true;
+            self.overruns = true;
+        }
     }
 
     fn platform_error(&self, failure: &MediaFailure) -> Error {

@@ -133,6 +133,8 @@ pub(crate) struct Stream {
     /// Turns segments of other containers, of the representation that it turned the last one of.
     remuxer: (Option<Key>, Remuxer),
     rests: Rests,
+    /// An append took away what follows it.
+    overruns: bool,
 }
 
 #[derive(Debug)]
@@ -258,6 +260,7 @@ impl Stream {
             missing: 0,
             remuxer: (None, Remuxer::default()),
             rests: Rests::default(),
+            overruns: false,
         }
     }
 

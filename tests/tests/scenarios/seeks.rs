@@ -59,6 +59,22 @@ fn back_to_what_was_dropped() {
     assert_eq!(world.player.state().totals.stalls, 0);
 }
 
+/// What is refilled after a seek back reaches up to what is still there, and takes its first picture away.
+#[test]
+fn back_to_what_was_dropped_by_a_platform_that_loses_what_follows() {
+    for url in [hls(), dash()] {
+        let mut world = playing(&url);
+        world.element.faults.overruns = true;
+        world.run_for(Duration::from_secs(60));
+        world.input(Input::Seek(seconds(5)));
+        plays_on_from(&mut world, seconds(5));
+        world.run_to_end(Duration::from_secs(310));
+        assert_eq!(world.player.state().totals.stalls, 0);
+        assert!(super::warnings(&world).is_empty(), "{:?}", super::warnings(&world));
+        assert_replays(&world);
+    }
+}
+
 #[test]
 fn to_the_end_and_back_again() {
     let mut world = playing(&dash());

@@ -47,6 +47,10 @@ impl Stream {
             && held.range.end > self.next
             && !self.is_denied(world, held.key, inside)
         {
+            // What precedes it may yet take it away.
+            if self.overruns && !self.queue.is_empty() {
+                return Ok(false);
+            }
             let (end, key) = (held.range.end, held.key);
             self.next = end;
             self.last = Some(key);

@@ -100,7 +100,7 @@ impl SourceBuffer {
     pub(super) fn append(
         &mut self,
         resource: &Resource,
-        offset: MediaTime,
+        (offset, overrun): (MediaTime, MediaTime),
         window: TimeRange,
         quota: u64,
     ) -> Result<(), MediaFailure> {
@@ -118,7 +118,7 @@ impl SourceBuffer {
         let end = if self.within_segment { into(resource.size()) } else { whole.end };
         let range = TimeRange { start: whole.start, end };
         if range.duration() > MediaTime::ZERO {
-            self.overwrite(range);
+            self.overwrite(TimeRange { end: range.end + overrun, ..range });
             let chunk = Chunk {
                 range,
                 whole,

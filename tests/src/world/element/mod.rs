@@ -67,6 +67,8 @@ pub struct ElementFaults {
     pub decodes_lines: Option<u32>,
     /// Part of the frames that it drops.
     pub drops: f64,
+    /// The last picture of every append reaches a little into what follows, as times that were rounded let it.
+    pub overruns: bool,
 }
 
 impl Default for Element {
@@ -237,6 +239,8 @@ impl Element {
             return Err(self.die("the decoder died"));
         }
         let (quota, evicts, position) = (self.quota, self.faults.evicts, self.position);
+        let overruns = self.faults.overruns && kind == MediaKind::Video;
+        let overrun = if overruns { MediaTime::from_scaled(1, 90_000) } else { MediaTime::ZERO };
         let buffer = self.buffer(kind)?;
         let appended = match (body, kept) {
             (AppendBody::Bytes(bytes), None) => buffer.append_init(bytes),
@@ -244,7 +248,7 @@ impl Element {
                 if evicts {
                     buffer.evict(position, resource.size(), quota);
                 }
-                buffer.append(resource, offset, window, quota)
+                buffer.append(resource, (offset, overrun), window, quota)
             }
             (AppendBody::Kept(_) | AppendBody::Span { .. }, None) => {
                 Err(MediaFailure::InvalidState("no such body".to_owned()))
