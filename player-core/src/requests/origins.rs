@@ -24,6 +24,8 @@ pub(crate) struct OriginId(u16);
 const OVERSLEPT: Duration = Duration::from_secs(5);
 /// So many are told apart; those beyond share one health.
 const MOST: usize = 256;
+/// The order of what no manifest has named.
+const UNNAMED: u16 = u16::MAX;
 /// A penalty doubles up to this many times.
 const MOST_DOUBLINGS: u32 = 4;
 /// An origin on probation is tried only by who can wait so long for it,
@@ -44,6 +46,8 @@ pub(crate) struct Origins {
     /// Where media came from last, and the last request by which that was seen.
     current: Option<(OriginId, RequestId)>,
     dice: Dice,
+    /// So many have been named by manifests.
+    named: u16,
 }
 
 #[derive(Debug)]
@@ -51,6 +55,8 @@ struct Entry {
     /// Its pathway, or scheme and host.
     name: String,
     priority: u32,
+    /// Its place among those of equal priority, once a manifest has named it; of what has no other place, nobody asks.
+    order: u16,
     /// There is another place for what it has.
     redundant: bool,
     /// Penalised until then; once that has passed, on probation.
@@ -107,7 +113,13 @@ pub(super) struct Pick {
 
 impl Origins {
     pub(super) fn new(seed: u64) -> Self {
-        Self { known: Vec::new(), preferred: Vec::new(), current: None, dice: Dice::new(seed) }
+        Self {
+            known: Vec::new(),
+            preferred: Vec::new(),
+            current: None,
+            dice: Dice::new(seed),
+            named: 0,
+        }
     }
 
     /// The places of something of a representation, of which `url` is the address at the first of its
@@ -226,7 +238,7 @@ impl Origins {
     /// TS 103 285 §10.8.2.1), once; where no weight is stated, they are taken in order.
     fn meet(&mut self, origins: &[Origin]) {
         let unknown = |this: &Self, origin: &Origin| {
-            !this.known.iter().any(|entry| entry.name == name(origin))
+            !this.known.iter().any(|entry| entry.name == name(origin) && entry.order != UNNAMED)
         };
         let mut fresh: Vec<&Origin> = origins.iter().filter(|one| unknown(self, one)).collect();
         while !fresh.is_empty() {
@@ -244,7 +256,15 @@ impl Origins {
                 hit
             });
             let origin = fresh.remove(place.unwrap_or(0));
-            self.find(origin);
+            let OriginId(id) = self.find(origin);
+            let order = self.named;
+            if let Some(entry) =
+                self.known.get_mut(usize::from(id)).filter(|one| one.order == UNNAMED)
+            {
+                // It may be where a manifest came from, which says nothing of it.
+                (entry.priority, entry.order) = (origin.priority, order);
+                self.named += 1;
+            }
         }
         if origins.len() > 1 {
             for origin in origins {
@@ -265,6 +285,7 @@ impl Origins {
                 self.known.push(Entry {
                     name: name.to_owned(),
                     priority: origin.priority,
+                    order: UNNAMED,
                     redundant: false,
                     blocked_until: None,
                     asked_until: None,
@@ -289,7 +310,7 @@ impl Origins {
     fn rank(&self, OriginId(id): OriginId) -> (usize, u32, u16) {
         let entry = self.entry(OriginId(id));
         let steered = self.preferred.iter().position(|name| *name == entry.name);
-        (steered.unwrap_or(self.preferred.len()), entry.priority, id)
+        (steered.unwrap_or(self.preferred.len()), entry.priority, entry.order)
     }
 
     /// What a steering server prefers, best first.
@@ -488,4 +509,62 @@ impl Entry {
 /// What an origin is known by: its pathway, or scheme and host.
 fn name(origin: &Origin) -> &str {
     origin.pathway.as_deref().unwrap_or_else(|| url::site(&origin.url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::{MediaKind, RequestKind};
+    use crate::time::MediaTime;
+
+    fn origin(url: &str, priority: u32, weight: u32) -> Origin {
+        Origin { url: url.to_owned(), priority, weight, ..Origin::default() }
+    }
+
+    /// Which of those a segment is asked of first, in a session whose manifest came from `a.example`.
+    fn first_of(seed: u64, all: &[Origin]) -> String {
+        let mut origins = Origins::new(seed);
+        origins.place("https://a.example/manifest.mpd");
+        let url = format!("{}1.m4s", all[0].url);
+        let segments = Segments::IndexBox {
+            url: url.clone(),
+            range: None,
+            init: None,
+            media_offset: MediaTime::ZERO,
+            end: None,
+        };
+        let mut representation = Representation::new("v", 1, segments);
+        representation.origins = all.to_vec();
+        let places = origins.places(&representation, &url);
+        let wish = Wish::new(RequestKind::Segment(MediaKind::Video), places);
+        let now = Timestamp::default();
+        let pick = origins.pick(&wish, &mut Trial::new(now), now).expect("a place");
+        wish.places[pick.place].url.clone()
+    }
+
+    #[test]
+    fn where_the_manifest_came_from_is_no_better_than_it_says() {
+        let (a, b) = ("https://a.example/", "https://b.example/");
+        let first = first_of(1, &[origin(b, 1, 1), origin(a, 2, 1)]);
+        assert_eq!(first, "https://b.example/1.m4s", "by priority");
+        let first = first_of(1, &[origin(b, 1, 1), origin(a, 1, 1)]);
+        assert_eq!(first, "https://b.example/1.m4s", "by the author's order");
+        let weighed = [origin(a, 1, 10), origin(b, 1, 90)];
+        let drawn = |seed: &u64| {
+            first_of(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), &weighed).contains("b.")
+        };
+        let count = (0..1_000).filter(drawn).count();
+        assert!((850..950).contains(&count), "{count} of 1000 by a weight of 90 in 100");
+    }
+
+    #[test]
+    fn a_backup_of_a_playlist_is_not_better_for_being_where_the_manifest_is() {
+        let mut origins = Origins::new(1);
+        origins.place("https://a.example/master.m3u8");
+        let url = "https://b.example/v.m3u8".to_owned();
+        let mut representation =
+            Representation::new("v", 1, Segments::Playlist { url: url.clone() });
+        representation.origins = vec![origin(&url, 1, 1), origin("https://a.example/v.m3u8", 1, 1)];
+        assert_eq!(origins.better(&representation, Timestamp::default(), Duration::ZERO), None);
+    }
 }
