@@ -176,9 +176,9 @@ fn times_of(pictures: &[Picture], times: &Times) -> Vec<(i64, i64)> {
     let mut all: Vec<(i64, i64)> = Vec::with_capacity(pictures.len());
     let (mut known, mut step) = ((0, 0), ALONE);
     let mut unsaid = 0;
-    let spread = |all: &mut Vec<(i64, i64)>, count: i64, (pts, dts): (i64, i64), to: i64| {
+    let spread = |all: &mut Vec<(i64, i64)>, count: i64, (pts, dts): (i64, i64), span, parts| {
         for number in 1..=count {
-            let on = (to - dts) * number / (count + 1);
+            let on: i64 = span * number / parts;
             all.push((pts + on, dts + on));
         }
     };
@@ -190,12 +190,12 @@ fn times_of(pictures: &[Picture], times: &Times) -> Vec<(i64, i64)> {
         let (pts, dts) = (times.of(stamp.pts), times.of(stamp.dts));
         // Nothing is decoded after it is shown.
         let dts = dts.min(pts);
-        spread(&mut all, unsaid, known, dts);
+        spread(&mut all, unsaid, known, dts - known.1, unsaid + 1);
         step = if all.is_empty() { step } else { (dts - known.1) / (unsaid + 1) };
         (known, unsaid) = ((pts, dts), 0);
         all.push(known);
     }
-    spread(&mut all, unsaid, known, known.1 + step * (unsaid + 1));
+    spread(&mut all, unsaid, known, step, 1);
     all
 }
 
@@ -466,6 +466,18 @@ pub(super) mod tests {
         let data = stream(&[(0, 0, one.to_vec()), (3_000, 3_000, other.to_vec())]);
         assert_eq!(sizes(&data), [10, 7]);
         assert_eq!(written(&data).0.samples[0].duration, 3_000);
+    }
+
+    #[test]
+    fn any_number_of_pictures_without_times_may_follow() {
+        let slice = annex_b(&[&[0x41, 0x9a]]);
+        let data = stream(&[
+            (0, 0, annex_b(&[SPS, PPS, &[0x65, 0x88]])),
+            (1 << 31, 1 << 31, slice.repeat(70_000)),
+        ]);
+        let (pictures, _) = written(&data);
+        assert_eq!(pictures.samples.len(), 70_001);
+        assert!(pictures.samples.iter().all(|sample| sample.duration == i32::MAX as u32));
     }
 
     #[test]
