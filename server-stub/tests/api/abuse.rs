@@ -329,6 +329,54 @@ async fn slow_clients_harm_themselves_with_each_role_in_its_own() {
     slow_clients_harm_themselves(world).await;
 }
 
+/// Whoever holds places with requests that never arrive holds their own. (Elsewhere, this machine has one address.)
+#[cfg(target_os = "linux")]
+async fn half_a_request_takes_nobody_elses_place(world: World) {
+    let address = world.url("").trim_start_matches("http://").to_owned();
+    let hold = || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(format!("{POST}content-length: 100\r\n\r\n{{").as_bytes()).unwrap();
+        stream
+    };
+    // As many as one address has at once.
+    let held: Vec<TcpStream> = (0..64).map(|_| hold()).collect();
+    let in_flight = async || {
+        let metrics = world.get("/metrics").await.body;
+        let lines = metrics.lines();
+        let found = lines.filter_map(|line| line.strip_prefix("kinora_http_requests_in_flight "));
+        found.map(|count| count.parse::<i64>().unwrap()).next().unwrap()
+    };
+    while in_flight().await < 65 {
+        tokio::task::yield_now().await;
+    }
+    let refused = world.get("/v1/account").await.is(StatusCode::TOO_MANY_REQUESTS);
+    let refused = refused.problem("too_many_requests");
+    assert!(refused["detail"].as_str().unwrap().contains("at once"), "{refused}");
+    let second = std::net::IpAddr::from([127, 0, 0, 2]);
+    let elsewhere = reqwest::Client::builder().local_address(second);
+    let answer = elsewhere.build().unwrap().get(world.url("/v1/account")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "another address has its own");
+    drop(held);
+    while in_flight().await > 1 {
+        tokio::task::yield_now().await;
+    }
+    world.get("/v1/account").await.is(StatusCode::UNAUTHORIZED);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn half_a_request_takes_nobody_elses_place_in_one_process() {
+    let world = World::in_one_process_with(&["--request-time", "60"], &[]);
+    half_a_request_takes_nobody_elses_place(world).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn half_a_request_takes_nobody_elses_place_with_each_role_in_its_own() {
+    let world = World::each_role_in_its_own_with(&["--request-time", "60"], &[]);
+    half_a_request_takes_nobody_elses_place(world).await;
+}
+
 /// Tries wrong passwords, of one account and of none in turn; says how many were refused unheard.
 async fn attack(world: &World, tries: usize) -> usize {
     let mut limited = 0;
