@@ -189,6 +189,55 @@ async fn two_that_share_a_directory_keep_one_log() {
     assert_eq!(other.range().await.unwrap(), 0..300);
 }
 
+/// What another process lets go is gone for one that has not written for a while, too, and it goes on.
+#[tokio::test]
+async fn a_log_goes_on_after_another_process_let_go_of_all_that_it_knew() {
+    for written_between in [0, 40, 400] {
+        let fresh = files(small()).await;
+        let idle = fresh.storage;
+        let path = fresh.directory.path().join("events");
+        idle.append(entries(0..10), NOW).await.unwrap();
+        let busy = FileLog::open(&path, small()).await.unwrap();
+        busy.append(entries(1000..1000 + written_between), NOW).await.unwrap();
+        // Enough for the file to be followed by others.
+        for number in 5000..5100 {
+            busy.append(entries([number]), NOW.plus(100)).await.unwrap();
+        }
+        let retention = Retention { bytes: 3000, from: UnixTime(0) };
+        let first = busy.retain(retention).await.unwrap();
+        assert!(first > 10 + written_between, "all files that were known have gone: {first}");
+
+        let end = busy.range().await.unwrap().end;
+        let answers = idle.append(entries([5099, 5, 7000]), NOW.plus(200)).await.unwrap();
+        let known = Appended::Known;
+        assert_eq!(answers, [known, known, Appended::At(end)], "{written_between}");
+        assert_eq!(busy.append(entries([7000]), NOW.plus(200)).await.unwrap(), [known]);
+        assert_eq!(idle.range().await.unwrap(), first..end + 1);
+        assert_eq!(values(&idle, end).await, named([7000]));
+        drop((idle, busy));
+        let log = FileLog::open(&path, small()).await.unwrap();
+        assert_eq!(log.range().await.unwrap(), first..end + 1);
+    }
+}
+
+/// A file that is missing between others is no retention.
+#[tokio::test]
+async fn a_file_that_is_lost_is_an_error() {
+    let fresh = files(small()).await;
+    let path = fresh.directory.path().join("events");
+    for number in 0..100 {
+        fresh.storage.append(entries([number]), NOW).await.unwrap();
+    }
+    let other = FileLog::open(&path, small()).await.unwrap();
+    for number in 100..200 {
+        other.append(entries([number]), NOW).await.unwrap();
+    }
+    let middle = segments(&path).into_iter().rev().nth(1).unwrap();
+    fs::remove_file(middle).unwrap();
+    let appended = fresh.storage.append(entries([300]), NOW).await;
+    assert!(matches!(appended, Err(Error::Damaged { .. })), "{appended:?}");
+}
+
 #[tokio::test]
 async fn a_key_is_known_as_long_as_it_is_among_the_latest() {
     let options = LogOptions { window: 10, ..small() };

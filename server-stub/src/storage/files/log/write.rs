@@ -145,7 +145,16 @@ impl Writer {
         let cannot_read = || failed("read", &directory);
         let bases = segment::bases(&directory).map_err(cannot_read())?;
         let unread = match &self.active {
-            None => self.window_begins(&bases)?,
+            None => {
+                self.recent = Recent::new(self.options.window);
+                self.window_begins(&bases)?
+            }
+            // Another process let go of what was written to here, and perhaps of more: the log goes on with what it
+            // has left, as it does when it is opened. Old files go first, so that nothing is missing in between.
+            Some(active) if bases.first().is_some_and(|&first| first > active.base) => {
+                self.active = None;
+                self.window_begins(&bases)?
+            }
             Some(active) => bases.partition_point(|&base| base < active.base),
         };
         for (at, &base) in bases.iter().enumerate().skip(unread) {
