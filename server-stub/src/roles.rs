@@ -238,6 +238,8 @@ impl Data {
         };
         let role = Auth::new(parts, config, metrics)
             .map_err(|reason| Error::Option { flag: "--password-cost", reason })?;
+        // Before anybody asks: what was asked to be forgotten is.
+        role.settle().await;
         let tidied = role.clone();
         now_and_then(TIDY, move || {
             let tidied = tidied.clone();

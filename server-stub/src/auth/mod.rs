@@ -14,6 +14,8 @@ pub use config::Config;
 
 use crate::{
     clock::Clock,
+    crash,
+    id::ProfileId,
     storage::{self, Accounts, History, Sessions, accounts::Account},
     token::{Claims, ISSUER, LIFETIME, ProfileClaim, SigningKeys, Verifier},
     web::{
@@ -120,8 +122,18 @@ impl Auth {
         routes::all().with_state(self)
     }
 
-    /// Does what is due now and then: rotates keys, frees what has expired.
+    /// Has what departed profiles did forgotten, where the request that removed them did not come to it: the process
+    /// ended, or the storage failed.
+    pub async fn settle(&self) {
+        match self.0.parts.accounts.departed(1000).await {
+            Ok(departed) => self.0.forget(&departed).await,
+            Err(error) => tracing::warn!(%error, "departed profiles"),
+        }
+    }
+
+    /// Does what is due now and then: rotates keys, frees what has expired, settles what was left.
     pub async fn tidy(&self) {
+        self.settle().await;
         let this = self.0.clone();
         let maintained = tokio::task::spawn_blocking(move || this.parts.keys.maintain()).await;
         if let Ok(Err(error)) = maintained {
@@ -151,6 +163,23 @@ impl FromRef<Auth> for Verifier {
 }
 
 impl Inner {
+    /// Forgets what departed profiles did. They are gone whether or not this succeeds; what fails is tried again by
+    /// [`Auth::settle`].
+    async fn forget(&self, departed: &[ProfileId]) {
+        let Parts { accounts, history, clock, .. } = &self.parts;
+        for profile in departed {
+            let forgotten = async {
+                history.forget(profile, clock.now()).await?;
+                crash::point("auth/forgotten");
+                accounts.settle(profile).await
+            };
+            if let Err(error) = forgotten.await {
+                tracing::warn!(%error, %profile, "what a departed profile did is still there");
+                return;
+            }
+        }
+    }
+
     /// An access token for a sign-in, acting as its profile if that still exists.
     async fn access_token(
         &self,

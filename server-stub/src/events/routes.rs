@@ -152,9 +152,8 @@ async fn tell(
     crate::crash::point("events/appended");
     // Also those of events that were known: whoever told them before was perhaps not told a verdict, as the
     // process ended here.
-    for position in judge.positions.values() {
-        inner.parts.history.set_position(&viewer.profile.id, position).await?;
-    }
+    let positions: Vec<Position> = judge.positions.into_values().collect();
+    inner.parts.history.set_positions(&viewer.profile.id, &positions).await?;
     crate::crash::point("events/positioned");
     for ((at, kept), appended) in good.into_iter().zip(appended) {
         match (appended, kept.what) {

@@ -68,7 +68,7 @@ pub async fn gather(
         page.iter().for_each(|title| lengths.extend(lengths_of(title)));
         titles.extend(page.into_iter().map(described));
     }
-    let mut interactions = watched(log).await?;
+    let mut interactions = watched(log, history).await?;
     let mut last = None;
     while let page = history.profiles(last.as_ref(), AT_ONCE).await?
         && !page.is_empty()
@@ -86,9 +86,10 @@ fn id_of(title: &recommend::Title) -> &str {
     &title.id
 }
 
-/// The most of each title that each profile watched, and when it last did, as the events tell.
-async fn watched(log: &dyn EventLog) -> recommend::Result<Vec<Interaction>> {
-    let mut most: BTreeMap<(String, String), (f32, i64)> = BTreeMap::new();
+/// The most of each title that each profile watched, and when it last did, as the events tell. What profiles did that
+/// have gone teaches nothing.
+async fn watched(log: &dyn EventLog, history: &dyn History) -> recommend::Result<Vec<Interaction>> {
+    let mut most: BTreeMap<String, BTreeMap<String, (f32, i64)>> = BTreeMap::new();
     let mut from = 0;
     while let page = log.read(from, AT_ONCE).await?
         && let Some(last) = page.last()
@@ -113,20 +114,31 @@ async fn watched(log: &dyn EventLog) -> recommend::Result<Vec<Interaction>> {
             );
             if told && fraction >= LEAST_WATCHED {
                 let at = at_ms.div_euclid(1000);
-                let key = (profile.into(), title.into());
-                let (watched, last) = most.entry(key).or_insert((0.0, at));
+                let titles = most.entry(profile.into()).or_default();
+                let (watched, last) = titles.entry(title.into()).or_insert((0.0, at));
                 (*watched, *last) = (watched.max(fraction), at.max(*last));
             }
         }
     }
-    let interaction = |((profile, item), (weight, at))| Interaction {
-        profile,
-        item,
-        at,
-        kind: Kind::Watch,
-        weight: f32::min(weight, 1.0),
-    };
-    Ok(most.into_iter().map(interaction).collect())
+    let mut after = None;
+    while let page = history.forgotten(after.as_ref(), AT_ONCE).await?
+        && !page.is_empty()
+    {
+        for profile in &page {
+            most.remove(profile.as_str());
+        }
+        after = page.last().cloned();
+    }
+    let interactions = most.into_iter().flat_map(|(profile, titles)| {
+        titles.into_iter().map(move |(item, (weight, at))| Interaction {
+            profile: profile.clone(),
+            item,
+            at,
+            kind: Kind::Watch,
+            weight: f32::min(weight, 1.0),
+        })
+    });
+    Ok(interactions.collect())
 }
 
 /// What a profile did, as it is remembered. `length` says how many seconds an item plays.
@@ -191,5 +203,71 @@ fn described(title: Title) -> recommend::Title {
         people: title.people.into_iter().map(|person| person.name.into()).collect(),
         text: title.synopsis.into(),
         year: title.year.map(i32::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::UnixTime,
+        platform::Platform,
+        storage::{
+            files::{FileLog, LogOptions},
+            history::Position,
+            sqlite::{SqliteCatalogue, SqliteHistory},
+        },
+    };
+
+    const NOW: UnixTime = UnixTime(1_700_000_000);
+
+    /// An event and a position of a profile.
+    async fn watch(log: &FileLog, history: &SqliteHistory, profile: &ProfileId, item: &str) {
+        let told = serde_json::json!({
+            "event_id": item, "at_ms": 1, "type": "playback_progressed", "playback_id": "p",
+            "item_id": item, "position_seconds": 60, "watched_ms": 60_000,
+        });
+        let event = crate::events::event::Event::read(told).unwrap();
+        let kept = Kept {
+            profile: profile.clone(),
+            session: None,
+            platform: Platform::Web,
+            region: "DE".parse().unwrap(),
+            at_ms: NOW.0 * 1000,
+            title: Some(item.parse().unwrap()),
+            fraction: Some(0.5),
+            what: What::Told(event.what),
+        };
+        log.append(vec![kept.entry(&event.event_id)], NOW).await.unwrap();
+        let (item, title) = (item.to_owned(), item.to_owned());
+        let position = Position { item, title, seconds: 60, finished: true, at: NOW };
+        history.set_position(profile, &position).await.unwrap();
+    }
+
+    /// What a household did that has closed its account stays in the log until it is old, and counts no more.
+    #[tokio::test]
+    async fn nothing_is_learnt_from_who_has_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let log = FileLog::open(&path.join("events"), LogOptions::default()).await.unwrap();
+        let history = SqliteHistory::open(path).await.unwrap();
+        let catalogue = SqliteCatalogue::open(path).await.unwrap();
+        let [gone, stays] = [ProfileId::random(), ProfileId::random()];
+        for profile in [&gone, &stays] {
+            watch(&log, &history, profile, "film").await;
+        }
+        let learnt = async || {
+            let lessons = gather(&log, &history, &catalogue).await.unwrap();
+            let mut of: Vec<(String, String)> =
+                lessons.interactions.into_iter().map(|one| (one.profile, one.item)).collect();
+            of.sort();
+            of.dedup();
+            of
+        };
+        assert_eq!(learnt().await.len(), 2);
+        history.forget(&gone, NOW).await.unwrap();
+        // A device of the household has a token for some minutes yet.
+        watch(&log, &history, &gone, "another").await;
+        assert_eq!(learnt().await, [(stays.to_string(), "film".to_owned())]);
     }
 }

@@ -63,6 +63,8 @@ pub struct Seeded {
 /// The profiles of the household.
 const GROWN_UP: &str = "Robin";
 const CHILD: &str = "Kim";
+/// The age up to which films are for the grown-up: any.
+const GROWN_UP_LIMIT: u8 = 21;
 /// The age up to which films are for the child.
 const CHILD_LIMIT: u8 = 6;
 
@@ -141,6 +143,10 @@ async fn titles(catalogue: &dyn Catalogue, options: &Options) -> Result<Vec<Titl
 /// Opens the account, unless there is one of that address, and its profiles.
 async fn household(accounts: &dyn Accounts, options: &Options) -> Result<Vec<(String, ProfileId)>> {
     let email = options.email.normalised();
+    let profile = |name: &str, kids, maturity_limit| {
+        let (name, language) = (name.to_owned(), "en".to_owned());
+        Profile { id: ProfileId::random(), name, kids, maturity_limit, language }
+    };
     if accounts.by_email(&email).await?.is_none() {
         let password_hash = auth::password_hash(&options.password, &HashCost::default())
             .await
@@ -155,20 +161,18 @@ async fn household(accounts: &dyn Accounts, options: &Options) -> Result<Vec<(St
             epoch: 0,
             created_at: options.now,
         };
-        accounts.create(&account).await?;
+        accounts.create(&account, &profile(GROWN_UP, false, GROWN_UP_LIMIT)).await?;
     }
     let Some(account) = accounts.by_email(&email).await? else {
         return Err(Error::NoAccount { email });
     };
     let mut profiles = Vec::new();
-    for (name, kids, maturity_limit) in [(GROWN_UP, false, 21), (CHILD, true, CHILD_LIMIT)] {
+    for (name, kids, limit) in [(GROWN_UP, false, GROWN_UP_LIMIT), (CHILD, true, CHILD_LIMIT)] {
         let known = accounts.profiles(&account.id).await?;
         let id = match known.into_iter().find(|profile| profile.name == name) {
             Some(profile) => profile.id,
             None => {
-                let (name, language) = (name.to_owned(), "en".to_owned());
-                let profile =
-                    Profile { id: ProfileId::random(), name, kids, maturity_limit, language };
+                let profile = profile(name, kids, limit);
                 accounts.add_profile(&account.id, &profile, 5).await?;
                 profile.id
             }

@@ -70,8 +70,9 @@ pub enum Added {
 /// Every call on a profile names its account: a profile of another account is one that does not exist.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
-    /// Opens an account; false, and nothing is changed, when its address or id is taken.
-    async fn create(&self, account: &Account) -> Result<bool>;
+    /// Opens an account with its first profile; false, and nothing is changed, when its address or an id is taken.
+    /// As much is written either way: how long it takes tells nobody whether an address has an account.
+    async fn create(&self, account: &Account, first: &Profile) -> Result<bool>;
     /// The account that signs in with an address.
     async fn by_email(&self, email: &str) -> Result<Option<Account>>;
     /// The account of that id.
@@ -84,7 +85,8 @@ pub trait Accounts: Send + Sync + 'static {
     async fn set_admin(&self, id: &AccountId, admin: bool) -> Result<bool>;
     /// Gives an account a plan, or the usual one; false when there is no such account.
     async fn set_plan(&self, id: &AccountId, plan: Option<&Slug>) -> Result<bool>;
-    /// Closes an account with all its profiles, which it returns; none when there is no such account.
+    /// Closes an account with all its profiles, which have departed then, and which it returns; none when there is
+    /// no such account.
     async fn close(&self, id: &AccountId) -> Result<Option<Vec<ProfileId>>>;
 
     /// The account's profiles, in the order they were added.
@@ -100,8 +102,13 @@ pub trait Accounts: Send + Sync + 'static {
     ) -> Result<Added>;
     /// Replaces the profile of that id; false when the account has none.
     async fn update_profile(&self, account: &AccountId, profile: &Profile) -> Result<bool>;
-    /// Removes a profile; false when the account has none of that id.
+    /// Removes a profile, which has departed then; false when the account has none of that id.
     async fn remove_profile(&self, account: &AccountId, id: &ProfileId) -> Result<bool>;
+
+    /// At most `most` profiles that have departed and are not settled: what they did may still be somewhere.
+    async fn departed(&self, most: usize) -> Result<Vec<ProfileId>>;
+    /// Takes note that nothing is left of what a departed profile did.
+    async fn settle(&self, profile: &ProfileId) -> Result<()>;
 
     /// Whether the storage answers.
     async fn ready(&self) -> Result<()>;

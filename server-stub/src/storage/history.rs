@@ -53,16 +53,24 @@ pub enum Rating {
 pub const MOST_POSITIONS: usize = 1000;
 
 /// What profiles did.
+///
+/// Once a profile was forgotten, what it does is not remembered: access tokens outlive those whom they name.
 #[async_trait]
 pub trait History: Send + Sync + 'static {
-    /// Remembers a position, unless one of the same item that is later is there.
-    async fn set_position(&self, profile: &ProfileId, position: &Position) -> Result<()>;
+    /// Remembers positions in one step: each of them unless one of the same item that is later is there, or its
+    /// title was forgotten later.
+    async fn set_positions(&self, profile: &ProfileId, positions: &[Position]) -> Result<()>;
+    /// Remembers a position like [`set_positions`](Self::set_positions).
+    async fn set_position(&self, profile: &ProfileId, position: &Position) -> Result<()> {
+        self.set_positions(profile, std::slice::from_ref(position)).await
+    }
     /// The position in an item.
     async fn position(&self, profile: &ProfileId, item: &str) -> Result<Option<Position>>;
     /// The latest positions, the last first.
     async fn positions(&self, profile: &ProfileId, most: usize) -> Result<Vec<Position>>;
-    /// Forgets the positions in a title; false when there was none.
-    async fn forget_title(&self, profile: &ProfileId, title: &str) -> Result<bool>;
+    /// Forgets the positions in a title, and those of before `now` that are heard of later; false when there was
+    /// none.
+    async fn forget_title(&self, profile: &ProfileId, title: &str, now: UnixTime) -> Result<bool>;
 
     /// Puts a title on the profile's list, at its front; where it is there already, nothing changes. False
     /// when the list has `most` others.
@@ -86,8 +94,10 @@ pub trait History: Send + Sync + 'static {
     /// At most `most` profiles that did something, by id, of those whose ids come after that one.
     async fn profiles(&self, after: Option<&ProfileId>, most: usize) -> Result<Vec<ProfileId>>;
 
-    /// Forgets all that a profile did.
-    async fn forget(&self, profile: &ProfileId) -> Result<()>;
+    /// Forgets all that a profile did, and will have done.
+    async fn forget(&self, profile: &ProfileId, now: UnixTime) -> Result<()>;
+    /// At most `most` profiles that were forgotten, by id, of those whose ids come after that one.
+    async fn forgotten(&self, after: Option<&ProfileId>, most: usize) -> Result<Vec<ProfileId>>;
 
     /// Whether the storage answers.
     async fn ready(&self) -> Result<()>;

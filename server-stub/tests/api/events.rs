@@ -4,10 +4,28 @@ use crate::{
     suite,
     world::{Answer, Device, World},
 };
-use kinora_server::{auth::Config, roles::Role};
+use kinora_server::{
+    auth::Config,
+    clock::UnixTime,
+    events::{Events, Parts},
+    http,
+    roles::Role,
+    storage::{
+        Error, EventLog, History,
+        event_log::{Appended, Entry, Record, Retention},
+        sqlite::{SqliteCatalogue, SqliteHistory},
+    },
+    token::Verifier,
+    web::{Limits, Service, metrics::Metrics},
+};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::net::TcpListener;
 
 suite! {
     what_is_told_moves_the_position_and_is_counted_once
@@ -15,6 +33,7 @@ suite! {
     a_page_that_is_left_sends_a_beacon
     nobody_tells_for_another_account
     what_is_no_batch_is_refused
+    what_was_taken_out_is_not_put_back_by_what_is_told_again
 }
 
 pub(crate) fn now_ms() -> u64 {
@@ -165,6 +184,26 @@ async fn nobody_tells_for_another_account(world: &World) {
     answer.is(StatusCode::FORBIDDEN).problem("profile_required");
 }
 
+async fn what_was_taken_out_is_not_put_back_by_what_is_told_again(world: &World) {
+    world.import();
+    let device = world.household("ada").await.viewing().await;
+    let now = now_ms();
+    let told =
+        vec![progress("a", "show-1-1", 20, now - 20_000), progress("b", "bunny", 30, now - 10_000)];
+    assert_eq!(verdicts(&device, told.clone()).await, ["accepted"; 2]);
+    device.delete("/v1/continue-watching/show").await.is(StatusCode::NO_CONTENT);
+    assert_eq!(verdicts(&device, told).await, ["duplicate"; 2]);
+    let late = vec![progress("c", "show-1-1", 25, now - 15_000)];
+    assert_eq!(verdicts(&device, late).await, ["accepted"]);
+    let begun = device.get("/v1/continue-watching").await.json();
+    let items: Vec<_> = begun.as_array().unwrap().iter().map(|one| &one["item_id"]).collect();
+    assert_eq!(items, ["bunny"]);
+    let again = vec![progress("d", "show-1-1", 40, now_ms())];
+    assert_eq!(verdicts(&device, again).await, ["accepted"]);
+    let begun = device.get("/v1/continue-watching").await.json();
+    assert_eq!(begun[0]["position_seconds"], 40, "watched again: {begun}");
+}
+
 async fn what_is_no_batch_is_refused(world: &World) {
     let device = world.household("ada").await.viewing().await;
     let many = (0..201).map(|n| progress(&n.to_string(), "bunny", 1, 1)).collect();
@@ -236,4 +275,107 @@ async fn a_wrong_clock_of_a_client_moves_nothing() {
     assert_eq!(tell("a", 30, 20_000, 10_000).await, (30, 1_999_999_990));
     assert_eq!(tell("b", 40, 5 * day, 9 * day).await, (40, 2_000_000_000), "not in the future");
     assert_eq!(tell("c", 50, u64::MAX >> 12, 0).await, (40, 2_000_000_000), "as old as may be");
+}
+
+/// However many episodes a batch tells of, nobody waits for the disk once for each.
+#[tokio::test]
+async fn the_positions_of_a_batch_are_remembered_at_once() {
+    let world = World::inside(Config::default()).await;
+    let episode = |number: u32| {
+        json!({
+            "id": format!("long-{number}"), "number": number, "name": "N", "synopsis": "",
+            "media": {"duration_seconds": 600, "hls": "/film.m3u8"},
+        })
+    };
+    let series = json!({"titles": [{
+        "id": "long", "kind": "series", "name": "Long", "maturity": 0,
+        "seasons": [{"number": 1, "episodes": (1..=150).map(episode).collect::<Vec<_>>()}],
+    }]});
+    let file = world.data.path().join("series.json");
+    std::fs::write(&file, series.to_string()).unwrap();
+    let imported = world.run(&["import", file.to_str().unwrap()]);
+    assert!(imported.status.success(), "{imported:?}");
+    let device = world.household("ada").await.viewing().await;
+    let log = world.data.path().join("history.sqlite-wal");
+    let written = || std::fs::metadata(&log).unwrap().len();
+    let before = written();
+    let told = (1..=150).map(|n| progress(&format!("e{n}"), &format!("long-{n}"), n, now_ms()));
+    assert_eq!(verdicts(&device, told.collect()).await, ["accepted"; 150]);
+    let pages = (written() - before) / 4096;
+    assert!((1..100).contains(&pages), "{pages} pages: a commit for each would be two at least");
+}
+
+/// A verdict promises that the position is kept as well: where it cannot be, there is none, and telling again helps.
+#[tokio::test]
+async fn there_is_no_verdict_before_the_position_is_kept() {
+    let world = World::inside(Config::default()).await;
+    world.import();
+    let device = world.household("ada").await.viewing().await;
+    let broken = rusqlite::Connection::open(world.data.path().join("history.sqlite")).unwrap();
+    broken.execute_batch("ALTER TABLE position RENAME TO lost").unwrap();
+    let told = batch(vec![progress("a", "bunny", 30, now_ms())]);
+    let refused = device.post("/v1/events", told.clone()).await;
+    refused.is(StatusCode::SERVICE_UNAVAILABLE).problem("unavailable");
+    broken.execute_batch("ALTER TABLE lost RENAME TO position").unwrap();
+    let answer = device.post("/v1/events", told).await.is(StatusCode::OK).json();
+    assert_eq!(answer["verdicts"][0]["verdict"], "duplicate");
+    let begun = device.get("/v1/continue-watching").await.json();
+    assert_eq!(begun[0]["position_seconds"], 30);
+}
+
+/// A log that has more to do than it keeps up with.
+struct Full;
+
+#[async_trait::async_trait]
+impl EventLog for Full {
+    async fn append(&self, _: Vec<Entry>, _: UnixTime) -> Result<Vec<Appended>, Error> {
+        Err(Error::Busy)
+    }
+    async fn read(&self, _: u64, _: usize) -> Result<Vec<Record>, Error> {
+        Ok(Vec::new())
+    }
+    async fn range(&self) -> Result<Range<u64>, Error> {
+        Ok(0..0)
+    }
+    async fn retain(&self, _: Retention) -> Result<u64, Error> {
+        Ok(0)
+    }
+    async fn ready(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// More than can be stored is sent away, and told when to come again; nothing of it is half stored.
+#[tokio::test]
+async fn more_than_can_be_kept_up_with_comes_again_later() {
+    let world = World::inside(Config::default()).await;
+    world.import();
+    let device = world.household("ada").await.viewing().await;
+    let data = world.data.path();
+    let history = SqliteHistory::open(data).await.unwrap();
+    let parts = Parts {
+        log: Arc::new(Full),
+        catalogue: Arc::new(SqliteCatalogue::open(data).await.unwrap()),
+        history: Arc::new(history.clone()),
+        verifier: Verifier::new(data.join("jwks.json"), world.clock.clone()),
+        clock: world.clock.clone(),
+    };
+    let metrics = Metrics::default();
+    let role = Events::new(parts, kinora_server::events::Config::default(), &metrics);
+    let service = Service::new(metrics, Limits::default()).role(role.routes());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/events", listener.local_addr().unwrap());
+    let never = std::future::pending();
+    tokio::spawn(http::serve(listener, service.router(), never, Duration::ZERO));
+
+    let told = batch(vec![progress("a", "bunny", 30, now_ms())]);
+    let request = reqwest::Client::new().post(url).bearer_auth(&device.access).json(&told);
+    let answer = Answer::of(request.send().await.unwrap()).await;
+    let answer = answer.is(StatusCode::SERVICE_UNAVAILABLE);
+    answer.problem("unavailable");
+    let seconds: u32 = answer.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!((1..=10).contains(&seconds), "{seconds}");
+    assert!(history.profiles(None, 9).await.unwrap().is_empty());
+    // To the log that has time, the same device tells the same.
+    assert_eq!(verdicts(&device, vec![progress("a", "bunny", 30, now_ms())]).await, ["accepted"]);
 }

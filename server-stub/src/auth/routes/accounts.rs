@@ -69,8 +69,7 @@ pub(super) async fn sign_up(
         maturity_limit: super::profiles::UNLIMITED,
         language: request.language.into(),
     };
-    if parts.accounts.create(&account).await? {
-        parts.accounts.add_profile(&account.id, &profile, auth.0.config.most_profiles).await?;
+    if parts.accounts.create(&account, &profile).await? {
         tracing::info!(account = %account.id, "account opened");
     }
     Ok(StatusCode::ACCEPTED)
@@ -145,6 +144,8 @@ pub(super) struct Close {
 }
 
 /// Close the account, with its profiles and all they did
+///
+/// Nothing is learnt any more from events that its profiles told.
 #[utoipa::path(
     post, path = "/v1/account/close", tag = "auth", security(("bearer" = [])),
     request_body = Close,
@@ -161,10 +162,9 @@ pub(super) async fn close(
     let (account, _) = auth.0.live(&claims).await?;
     confirm(&auth, &account, &request.password).await?;
     let profiles = auth.0.parts.accounts.close(&account.id).await?;
-    for profile in profiles.unwrap_or_default() {
-        auth.0.parts.history.forget(&profile).await?;
-    }
     tracing::info!(account = %account.id, "account closed");
+    crate::crash::point("auth/closed");
+    auth.0.forget(&profiles.unwrap_or_default()).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

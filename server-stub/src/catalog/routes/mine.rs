@@ -151,6 +151,8 @@ pub(super) async fn set_position(
 }
 
 /// Take a title out of what the profile has begun
+///
+/// What was watched before and is told later does not put it back.
 #[utoipa::path(
     delete, path = "/v1/continue-watching/{title}", tag = "catalog", security(("bearer" = [])),
     params(("title" = Slug, Path, description = "The film or the series")),
@@ -164,7 +166,8 @@ pub(super) async fn forget_title(
     Viewer { profile, .. }: Viewer,
     Path(id): Path<Slug>,
 ) -> Result<StatusCode, Problem> {
-    match catalog.0.history.forget_title(&profile.id, id.as_str()).await? {
+    let now = catalog.0.clock.now();
+    match catalog.0.history.forget_title(&profile.id, id.as_str(), now).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found("title that was begun")),
     }

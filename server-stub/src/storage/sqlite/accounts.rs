@@ -37,6 +37,7 @@ const STEPS: &[&str] = &[
     CREATE INDEX profile_of ON profile (account, place);
 ",
     "ALTER TABLE account ADD COLUMN plan TEXT;",
+    "CREATE TABLE departed (profile TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
 ];
 
 /// Accounts in `accounts.sqlite`.
@@ -116,30 +117,54 @@ fn profiles(transaction: &Transaction<'_>, account: &str) -> Result<Vec<Profile>
     query.query_map([account], |row| Ok(profile(row)))?.map(|profile| profile?).collect()
 }
 
+fn insert_account(transaction: &Transaction<'_>, account: &Account) -> Result<()> {
+    let query = format!("INSERT INTO account ({ACCOUNT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    let Account { id, email, password_hash, region, admin, epoch, created_at, plan } = account;
+    let plan = plan.as_ref().map(Slug::as_str);
+    let (id, created_at) = (id.as_str(), created_at.0);
+    let values = params![id, email, password_hash, region, admin, epoch, created_at, plan];
+    transaction.prepare_cached(&query)?.execute(values)?;
+    Ok(())
+}
+
+fn insert_profile(transaction: &Transaction<'_>, account: &str, profile: &Profile) -> Result<()> {
+    let Profile { id, name, kids, maturity_limit, language } = profile;
+    let mut query = transaction.prepare_cached(
+        "INSERT INTO profile (account, id, name, kids, maturity_limit, language)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    query.execute(params![account, id.as_str(), name, kids, maturity_limit, language])?;
+    Ok(())
+}
+
+fn delete_account(transaction: &Transaction<'_>, id: &str) -> Result<bool> {
+    Ok(transaction.prepare_cached("DELETE FROM account WHERE id = ?1")?.execute([id])? == 1)
+}
+
 #[async_trait]
 impl Accounts for SqliteAccounts {
-    async fn create(&self, account: &Account) -> Result<bool> {
-        let account = account.clone();
+    async fn create(&self, account: &Account, first: &Profile) -> Result<bool> {
+        let (mut account, mut first) = (account.clone(), first.clone());
         self.0
             .write(move |transaction| {
-                let query = format!(
-                    "INSERT INTO account ({ACCOUNT}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT DO NOTHING"
-                );
-                let Account { id, email, password_hash, region, admin, epoch, created_at, plan } =
-                    account;
-                let plan = plan.map(String::from);
-                let values = params![
-                    id.as_str(),
-                    email,
-                    password_hash,
-                    region,
-                    admin,
-                    epoch,
-                    created_at.0,
-                    plan
-                ];
-                Ok(transaction.prepare_cached(&query)?.execute(values)? == 1)
+                let taken = transaction
+                    .prepare_cached(
+                        "SELECT 1 WHERE EXISTS (SELECT 1 FROM account WHERE email = ?1 OR id = ?2)
+                             OR EXISTS (SELECT 1 FROM profile WHERE id = ?3)",
+                    )?
+                    .exists(params![account.email, account.id.as_str(), first.id.as_str()])?;
+                if taken {
+                    // An account that nobody can sign in to, gone before anyone has seen it: the same pages are
+                    // written as for one that stays.
+                    (account.id, first.id) = (AccountId::random(), ProfileId::random());
+                    account.email = account.id.to_string();
+                }
+                insert_account(transaction, &account)?;
+                insert_profile(transaction, account.id.as_str(), &first)?;
+                if taken {
+                    delete_account(transaction, account.id.as_str())?;
+                }
+                Ok(!taken)
             })
             .await
     }
@@ -188,7 +213,11 @@ impl Accounts for SqliteAccounts {
         self.0
             .write(move |transaction| {
                 let profiles = profiles(transaction, &id)?;
-                let closed = transaction.execute("DELETE FROM account WHERE id = ?1", [&id])? == 1;
+                transaction.execute(
+                    "INSERT OR IGNORE INTO departed SELECT id FROM profile WHERE account = ?1",
+                    [&id],
+                )?;
+                let closed = delete_account(transaction, &id)?;
                 Ok(closed.then(|| profiles.into_iter().map(|profile| profile.id).collect()))
             })
             .await
@@ -232,12 +261,7 @@ impl Accounts for SqliteAccounts {
                     Some(there) if there >= most => return Ok(Added::Full),
                     Some(_) => {}
                 }
-                let Profile { id, name, kids, maturity_limit, language } = profile;
-                transaction.execute(
-                    "INSERT INTO profile (account, id, name, kids, maturity_limit, language)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    params![account, id.as_str(), name, kids, maturity_limit, language],
-                )?;
+                insert_profile(transaction, &account, &profile)?;
                 Ok(Added::Yes)
             })
             .await
@@ -259,11 +283,35 @@ impl Accounts for SqliteAccounts {
     }
 
     async fn remove_profile(&self, account: &AccountId, id: &ProfileId) -> Result<bool> {
-        let key = (account.to_string(), id.to_string());
+        let (account, id) = (account.to_string(), id.to_string());
         self.0
             .write(move |transaction| {
                 let query = "DELETE FROM profile WHERE account = ?1 AND id = ?2";
-                Ok(transaction.execute(query, key)? == 1)
+                let removed = transaction.execute(query, params![account, id])? == 1;
+                if removed {
+                    transaction.execute("INSERT OR IGNORE INTO departed VALUES (?1)", [id])?;
+                }
+                Ok(removed)
+            })
+            .await
+    }
+
+    async fn departed(&self, most: usize) -> Result<Vec<ProfileId>> {
+        self.0
+            .read(move |transaction| {
+                let query = "SELECT profile FROM departed ORDER BY profile LIMIT ?1";
+                let mut query = transaction.prepare_cached(query)?;
+                query.query_map([most], |row| Ok(id(row, 0)))?.map(|profile| profile?).collect()
+            })
+            .await
+    }
+
+    async fn settle(&self, profile: &ProfileId) -> Result<()> {
+        let profile = profile.to_string();
+        self.0
+            .write(move |transaction| {
+                transaction.execute("DELETE FROM departed WHERE profile = ?1", [profile])?;
+                Ok(())
             })
             .await
     }

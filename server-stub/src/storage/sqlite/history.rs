@@ -10,10 +10,11 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::path::Path;
 
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE position (
         profile TEXT NOT NULL,
         item TEXT NOT NULL,
@@ -37,7 +38,20 @@ const STEPS: &[&str] = &["
         at INTEGER NOT NULL,
         PRIMARY KEY (profile, title)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE forgotten_profile (
+        profile TEXT PRIMARY KEY,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE forgotten_title (
+        profile TEXT NOT NULL,
+        title TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (profile, title)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 const POSITION: &str = "item, title, seconds, finished, at";
 
@@ -82,23 +96,47 @@ fn read_rating(text: &str) -> Result<Rating> {
     })
 }
 
+fn read_profiles(rows: impl Iterator<Item = rusqlite::Result<String>>) -> Result<Vec<ProfileId>> {
+    rows.map(|profile| {
+        profile?.parse().map_err(|error: crate::id::NotAnId| Error::Damaged {
+            what: "profile",
+            reason: error.to_string(),
+        })
+    })
+    .collect()
+}
+
+/// Whether what a profile does is to be remembered no more.
+fn is_forgotten(transaction: &Transaction<'_>, profile: &str) -> Result<bool> {
+    let query = "SELECT 1 FROM forgotten_profile WHERE profile = ?1";
+    Ok(transaction.prepare_cached(query)?.exists([profile])?)
+}
+
 #[async_trait]
 impl History for SqliteHistory {
-    async fn set_position(&self, profile: &ProfileId, position: &Position) -> Result<()> {
-        let (profile, position) = (profile.to_string(), position.clone());
+    async fn set_positions(&self, profile: &ProfileId, positions: &[Position]) -> Result<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let (profile, positions) = (profile.to_string(), positions.to_vec());
         self.0
             .write(move |transaction| {
-                let Position { item, title, seconds, finished, at } = position;
-                transaction
-                    .prepare_cached(
-                        "INSERT INTO position (profile, item, title, seconds, finished, at)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                         ON CONFLICT DO UPDATE SET title = excluded.title,
-                             seconds = excluded.seconds, finished = excluded.finished,
-                             at = excluded.at
-                         WHERE excluded.at >= position.at",
-                    )?
-                    .execute(params![profile, item, title, seconds, finished, at.0])?;
+                if is_forgotten(transaction, &profile)? {
+                    return Ok(());
+                }
+                let mut remember = transaction.prepare_cached(
+                    "INSERT INTO position (profile, item, title, seconds, finished, at)
+                     SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS
+                         (SELECT 1 FROM forgotten_title
+                          WHERE profile = ?1 AND title = ?3 AND at > ?6)
+                     ON CONFLICT DO UPDATE SET title = excluded.title,
+                         seconds = excluded.seconds, finished = excluded.finished,
+                         at = excluded.at
+                     WHERE excluded.at >= position.at",
+                )?;
+                for Position { item, title, seconds, finished, at } in positions {
+                    remember.execute(params![profile, item, title, seconds, finished, at.0])?;
+                }
                 transaction
                     .prepare_cached(
                         "DELETE FROM position WHERE profile = ?1 AND item IN (
@@ -137,12 +175,26 @@ impl History for SqliteHistory {
             .await
     }
 
-    async fn forget_title(&self, profile: &ProfileId, title: &str) -> Result<bool> {
-        let key = (profile.to_string(), title.to_owned());
+    async fn forget_title(&self, profile: &ProfileId, title: &str, now: UnixTime) -> Result<bool> {
+        let (profile, title) = (profile.to_string(), title.to_owned());
         self.0
             .write(move |transaction| {
                 let query = "DELETE FROM position WHERE profile = ?1 AND title = ?2";
-                Ok(transaction.execute(query, key)? > 0)
+                if transaction.execute(query, params![profile, title])? == 0 {
+                    return Ok(false);
+                }
+                transaction.execute(
+                    "INSERT OR REPLACE INTO forgotten_title (profile, title, at)
+                     VALUES (?1, ?2, ?3)",
+                    params![profile, title, now.0],
+                )?;
+                transaction.execute(
+                    "DELETE FROM forgotten_title WHERE profile = ?1 AND title IN (
+                         SELECT title FROM forgotten_title WHERE profile = ?1
+                         ORDER BY at DESC, title LIMIT -1 OFFSET ?2)",
+                    params![profile, MOST_POSITIONS],
+                )?;
+                Ok(true)
             })
             .await
     }
@@ -151,6 +203,9 @@ impl History for SqliteHistory {
         let (profile, title) = (profile.to_string(), title.to_owned());
         self.0
             .write(move |transaction| {
+                if is_forgotten(transaction, &profile)? {
+                    return Ok(true);
+                }
                 let others: usize = transaction.query_row(
                     "SELECT count(*) FROM listed WHERE profile = ?1 AND title <> ?2",
                     params![profile, title],
@@ -200,6 +255,9 @@ impl History for SqliteHistory {
         let (profile, title) = (profile.to_string(), title.to_owned());
         self.0
             .write(move |transaction| {
+                if is_forgotten(transaction, &profile)? {
+                    return Ok(());
+                }
                 match rating {
                     Some(rating) => transaction.execute(
                         "INSERT OR REPLACE INTO rating (profile, title, rating, at)
@@ -248,19 +306,12 @@ impl History for SqliteHistory {
                                          ORDER BY profile LIMIT ?2)
                     ORDER BY 1 LIMIT ?2";
                 let mut query = transaction.prepare_cached(query)?;
-                let rows = query.query_map(params![after, most], |row| row.get::<_, String>(0))?;
-                rows.map(|profile| {
-                    profile?.parse().map_err(|error: crate::id::NotAnId| Error::Damaged {
-                        what: "profile",
-                        reason: error.to_string(),
-                    })
-                })
-                .collect()
+                read_profiles(query.query_map(params![after, most], |row| row.get(0))?)
             })
             .await
     }
 
-    async fn forget(&self, profile: &ProfileId) -> Result<()> {
+    async fn forget(&self, profile: &ProfileId, now: UnixTime) -> Result<()> {
         let profile = profile.to_string();
         self.0
             .write(move |transaction| {
@@ -268,10 +319,27 @@ impl History for SqliteHistory {
                     "DELETE FROM position WHERE profile = ?1",
                     "DELETE FROM listed WHERE profile = ?1",
                     "DELETE FROM rating WHERE profile = ?1",
+                    "DELETE FROM forgotten_title WHERE profile = ?1",
                 ] {
                     transaction.execute(query, [&profile])?;
                 }
+                transaction.execute(
+                    "INSERT OR IGNORE INTO forgotten_profile (profile, at) VALUES (?1, ?2)",
+                    params![profile, now.0],
+                )?;
                 Ok(())
+            })
+            .await
+    }
+
+    async fn forgotten(&self, after: Option<&ProfileId>, most: usize) -> Result<Vec<ProfileId>> {
+        let after = after.map(ToString::to_string).unwrap_or_default();
+        self.0
+            .read(move |transaction| {
+                let query = "SELECT profile FROM forgotten_profile WHERE profile > ?1
+                             ORDER BY profile LIMIT ?2";
+                let mut query = transaction.prepare_cached(query)?;
+                read_profiles(query.query_map(params![after, most], |row| row.get(0))?)
             })
             .await
     }
