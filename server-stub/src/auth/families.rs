@@ -276,8 +276,12 @@ fn seal(secret: &Secret, successor: &Secret) -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::sqlite::SqliteSessions;
+    use crate::storage::{
+        sqlite::SqliteSessions,
+        turns::{Actor, in_turns, linearises},
+    };
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     const NOW: UnixTime = UnixTime(1_000_000);
 
@@ -341,7 +345,7 @@ mod tests {
                 tokio::spawn(async move { families.refresh(&token, NOW).await.unwrap() })
             })
             .collect();
-        let mut successors = std::collections::BTreeSet::new();
+        let mut successors = BTreeSet::new();
         for attempt in tries {
             match attempt.await.unwrap() {
                 Refreshed::Next(_, next, _) => successors.insert(next),
@@ -487,6 +491,141 @@ mod tests {
                     }
                     prop_assert_eq!(world.families.find(&id, now).await.unwrap().is_some(), alive);
                 }
+                Ok(())
+            })?;
+        }
+    }
+
+    /// What somebody does with a family while others do theirs; of three tokens the last is the current one.
+    #[derive(Debug, Clone, Copy)]
+    enum Doing {
+        Refresh(usize),
+        Select(usize),
+        End,
+    }
+
+    fn doing() -> impl Strategy<Value = Doing> {
+        prop_oneof![
+            6 => prop::sample::select(vec![0, 1, 2, 2, 2]).prop_map(Doing::Refresh),
+            3 => (0..2usize).prop_map(Doing::Select),
+            1 => Just(Doing::End),
+        ]
+    }
+
+    /// What came of it, with tokens and profiles by their places.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Outcome {
+        Next(usize, Option<usize>),
+        Reused(Option<usize>),
+        Unknown,
+        Selected(bool),
+        Ended,
+    }
+
+    /// What is to come of it in a family that goes by its current token and its profile.
+    fn expected(doing: Doing, family: &mut Option<(usize, Option<usize>)>) -> Outcome {
+        match (doing, &mut *family) {
+            (Doing::Refresh(_), None) => Outcome::Unknown,
+            (Doing::Refresh(token), Some((current, profile))) => {
+                if token == *current {
+                    *current += 1;
+                } else if token + 1 != *current {
+                    let profile = *profile;
+                    *family = None;
+                    return Outcome::Reused(profile);
+                }
+                Outcome::Next(*current, *profile)
+            }
+            (Doing::Select(_), None) => Outcome::Selected(false),
+            (Doing::Select(chosen), Some((_, profile))) => {
+                *profile = Some(chosen);
+                Outcome::Selected(true)
+            }
+            (Doing::End, _) => {
+                *family = None;
+                Outcome::Ended
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        /// However the steps of several that refresh, select and end fall between each other, in two processes: a token
+        /// has one successor, and it is as if one had come after the other.
+        #[test]
+        fn at_once_is_as_good_as_one_after_the_other(
+            doings in prop::collection::vec(doing(), 2..5),
+            turns in prop::collection::vec(0..4usize, 0..16),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let directory = tempfile::tempdir().unwrap();
+                let mut processes: Vec<Arc<dyn Sessions>> = Vec::new();
+                for _ in 0..2 {
+                    let sessions = SqliteSessions::open(directory.path()).await.unwrap();
+                    processes.push(Arc::new(sessions));
+                }
+                let families = Families::new(processes[0].clone());
+                let world = World { _directory: directory, families: families.clone() };
+                let (id, first) = world.begin().await;
+                let second = world.next(&first, NOW).await;
+                let third = world.next(&second, NOW).await;
+                let tokens = [first, second, third];
+                let profiles = [ProfileId::random(), ProfileId::random()];
+                let place_of = |profile: &Option<ProfileId>| {
+                    profiles.iter().position(|one| Some(one) == profile.as_ref())
+                };
+                let actor = |(place, doing): (usize, &Doing)| {
+                    let (id, doing, tokens, profiles) =
+                        (id.clone(), *doing, tokens.clone(), profiles.clone());
+                    Actor::new(processes[place % 2].clone(), move |sessions| async move {
+                        let families = Families::new(sessions);
+                        match doing {
+                            Doing::Refresh(token) => {
+                                Ok(families.refresh(&tokens[token], NOW).await.unwrap())
+                            }
+                            Doing::Select(profile) => {
+                                let selected = families.select(&id, &profiles[profile], NOW).await;
+                                Err(Outcome::Selected(selected.unwrap()))
+                            }
+                            Doing::End => {
+                                families.end(&id, NOW).await.unwrap();
+                                Err(Outcome::Ended)
+                            }
+                        }
+                    })
+                };
+                let actors = doings.iter().enumerate().map(actor).collect();
+                let done = in_turns(actors, &turns, async || {}).await;
+                let mut successors = BTreeSet::new();
+                let mut told = Vec::new();
+                for one in &done {
+                    told.push(match &one.outcome {
+                        Ok(Refreshed::Next(sign_in, next, _)) => {
+                            let known = tokens.iter().position(|token| token == next);
+                            if known.is_none() {
+                                successors.insert(next);
+                            }
+                            Outcome::Next(known.unwrap_or(3), place_of(&sign_in.profile))
+                        }
+                        Ok(Refreshed::Reused(sign_in)) => {
+                            Outcome::Reused(place_of(&sign_in.profile))
+                        }
+                        Ok(Refreshed::Unknown) => Outcome::Unknown,
+                        Err(outcome) => *outcome,
+                    });
+                }
+                prop_assert!(successors.len() <= 1, "{successors:?}");
+                let left = families.find(&id, NOW).await.unwrap();
+                let left = left.map(|sign_in| place_of(&sign_in.profile));
+                let explained = linearises(&done, |order| {
+                    let mut family = Some((2, None));
+                    let as_told =
+                        order.iter().all(|&one| expected(doings[one], &mut family) == told[one]);
+                    as_told && family.map(|(_, profile)| profile) == left
+                });
+                prop_assert!(explained, "no order gives {told:?} and leaves {left:?}");
                 Ok(())
             })?;
         }

@@ -180,8 +180,12 @@ fn key(account: &AccountId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::sqlite::SqliteSessions;
+    use crate::storage::{
+        sqlite::SqliteSessions,
+        turns::{Actor, in_turns, linearises},
+    };
     use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const NOW: UnixTime = UnixTime(1_000_000);
 
@@ -310,6 +314,118 @@ mod tests {
                     prop_assert!(live <= most);
                     prop_assert_eq!(streams.all(&account, now).await.unwrap().len(), live);
                 }
+                Ok(())
+            })?;
+        }
+    }
+
+    /// What a device does while others do theirs; leases are those that were held before.
+    #[derive(Debug, Clone, Copy)]
+    enum Doing {
+        Begin(usize),
+        Renew(usize),
+        End(usize),
+    }
+
+    fn doing() -> impl Strategy<Value = Doing> {
+        prop_oneof![
+            3 => (0..4usize).prop_map(Doing::Begin),
+            1 => (0..4usize).prop_map(Doing::Renew),
+            2 => (0..4usize).prop_map(Doing::End),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        /// However the steps of several that begin, renew and end fall between each other, in two processes: there
+        /// are never more leases than may be, and it is as if one had come after the other.
+        #[test]
+        fn at_once_is_as_good_as_one_after_the_other(
+            most in 1..4usize,
+            held in prop::sample::subsequence(vec![0, 1, 2, 3], 0..4),
+            doings in prop::collection::vec(doing(), 2..5),
+            turns in prop::collection::vec(0..4usize, 0..16),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let directory = tempfile::tempdir().unwrap();
+                let mut processes: Vec<Arc<dyn Sessions>> = Vec::new();
+                for _ in 0..2 {
+                    let sessions = SqliteSessions::open(directory.path()).await.unwrap();
+                    processes.push(Arc::new(sessions));
+                }
+                let streams = Streams::new(processes[0].clone());
+                let account = AccountId::random();
+                let devices: Vec<SessionId> = (0..4).map(|_| SessionId::random()).collect();
+                let mut before: BTreeMap<usize, PlaybackId> = BTreeMap::new();
+                for device in held.into_iter().take(most) {
+                    let lease = streams.begin(&account, &devices[device], "x", most, NOW).await;
+                    before.insert(device, lease.unwrap().unwrap().id);
+                }
+                let nothing = PlaybackId::random();
+                let actor = |(place, doing): (usize, &Doing)| {
+                    let (account, doing) = (account.clone(), *doing);
+                    let (Doing::Begin(device) | Doing::Renew(device) | Doing::End(device)) = doing;
+                    let session = devices[device].clone();
+                    let lease = before.get(&device).unwrap_or(&nothing).clone();
+                    Actor::new(processes[place % 2].clone(), move |sessions| async move {
+                        let streams = Streams::new(sessions);
+                        match doing {
+                            Doing::Begin(_) => {
+                                let begun = streams.begin(&account, &session, "x", most, NOW).await;
+                                begun.unwrap().map(|lease| lease.id)
+                            }
+                            Doing::Renew(_) => {
+                                let renewed = streams.renew(&account, &session, &lease, NOW).await;
+                                renewed.unwrap().map(|lease| lease.id)
+                            }
+                            Doing::End(_) => {
+                                streams.end(&account, &lease, NOW).await.unwrap().then_some(lease)
+                            }
+                        }
+                    })
+                };
+                let actors = doings.iter().enumerate().map(actor).collect();
+                let mut live = 0;
+                let done = in_turns(actors, &turns, async || {
+                    live = live.max(streams.all(&account, NOW).await.unwrap().len());
+                });
+                let done = done.await;
+                prop_assert!(live <= most, "{live} leases of {most}");
+                let leases = streams.all(&account, NOW).await.unwrap();
+                let left: BTreeSet<&PlaybackId> = leases.iter().map(|lease| &lease.id).collect();
+                let explained = linearises(&done, |order| {
+                    let mut leases = before.clone();
+                    let as_told = order.iter().all(|&place| {
+                        let told = &done[place].outcome;
+                        match doings[place] {
+                            Doing::Begin(device) => {
+                                let others = leases.keys().filter(|other| **other != device);
+                                let free = others.count() < most;
+                                if let Some(id) = told {
+                                    leases.insert(device, id.clone());
+                                }
+                                told.is_some() == free
+                            }
+                            Doing::Renew(device) => {
+                                let mine = before.get(&device);
+                                let live = mine.is_some() && leases.get(&device) == mine;
+                                told.is_some() == live
+                            }
+                            Doing::End(device) => {
+                                let mine = before.get(&device);
+                                let live = mine.is_some() && leases.get(&device) == mine;
+                                if live {
+                                    leases.remove(&device);
+                                }
+                                told.is_some() == live
+                            }
+                        }
+                    });
+                    as_told && leases.values().collect::<BTreeSet<_>>() == left
+                });
+                prop_assert!(explained, "no order gives {done:?} and leaves {left:?}");
                 Ok(())
             })?;
         }

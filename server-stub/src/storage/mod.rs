@@ -25,6 +25,8 @@ pub mod history;
 pub mod keys;
 pub mod sessions;
 pub mod sqlite;
+#[cfg(test)]
+pub(crate) mod turns;
 
 pub use accounts::Accounts;
 pub use blobs::Blobs;
