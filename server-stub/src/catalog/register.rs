@@ -148,6 +148,7 @@ fn jpeg_size(file: &[u8]) -> Option<(u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::sqlite::SqliteCatalogue;
 
     #[test]
     fn the_size_of_a_picture_is_read_past_other_segments() {
@@ -158,6 +159,97 @@ mod tests {
             assert_eq!(jpeg_size(&file[..end]), None);
         }
         assert_eq!(jpeg_size(&[0xff; 64]), None);
+    }
+
+    fn presentation() -> Presentation {
+        Presentation {
+            title: "A\u{7} title".to_owned(),
+            credit: None,
+            license: None,
+            poster: None,
+            thumbnails: Some("pictures-1/index.vtt".to_owned()),
+            duration: 59.6,
+            segment_duration: 4.0,
+            hls: "master.m3u8".to_owned(),
+            dash: Vec::new(),
+            video: Vec::new(),
+            audio: Vec::new(),
+        }
+    }
+
+    fn poster(name: &str) -> Artwork {
+        let url = format!("/artwork/{name}.jpg").try_into().unwrap();
+        Artwork { kind: ArtworkKind::Backdrop, url, width: 16, height: 9 }
+    }
+
+    async fn catalogue() -> (tempfile::TempDir, SqliteCatalogue) {
+        let directory = tempfile::tempdir().unwrap();
+        let catalogue = SqliteCatalogue::open(directory.path()).await.unwrap();
+        let titles = serde_json::json!({"titles": [
+            {"id": "show", "kind": "series", "name": "Show", "synopsis": "Of two.", "maturity": 6, "seasons": [
+                {"number": 1, "episodes": [
+                    {"id": "show-1-1", "number": 1, "name": "One", "synopsis": "",
+                     "media": {"duration_seconds": 5, "hls": "/one.m3u8"}},
+                    {"id": "show-1-2", "number": 2, "name": "Two", "synopsis": "It ends."},
+                ]},
+            ]},
+            {"id": "film", "kind": "film", "name": "Film", "synopsis": "Alone.", "maturity": 0},
+        ]});
+        let titles = crate::catalog::import::json(titles.to_string().as_bytes()).unwrap();
+        catalogue.put(titles, UnixTime(1)).await.unwrap();
+        (directory, catalogue)
+    }
+
+    #[tokio::test]
+    async fn an_episode_plays_its_package_and_the_rest_of_the_series_stays() {
+        let (_directory, catalogue) = catalogue().await;
+        let before = catalogue.draft("show").await.unwrap().unwrap();
+        let target = "show/show-1-2".parse().unwrap();
+        for picture in ["first", "second"] {
+            let poster = Some(poster(picture));
+            register(&catalogue, &target, &presentation(), poster, UnixTime(2)).await.unwrap();
+        }
+        let mut after = catalogue.draft("show").await.unwrap().unwrap();
+        assert_eq!(after.artwork, [poster("first")], "a series has one picture of its own");
+        let media = after.seasons[0].episodes[1].media.take().unwrap();
+        assert_eq!((media.duration_seconds, media.hls, media.dash), (60, None, None));
+        assert_eq!(media.package.unwrap().as_str(), "show-1-2");
+        let thumbnails = media.thumbnails.unwrap();
+        assert_eq!(thumbnails.as_str(), "/library/show-1-2/pictures-1/index.vtt");
+        after.artwork.clear();
+        assert_eq!(after, before, "all else is as it was");
+    }
+
+    #[tokio::test]
+    async fn a_film_is_entered_or_goes_on_with_another_package() {
+        let (_directory, catalogue) = catalogue().await;
+        for (id, name, synopsis) in [("film", "Film", "Alone."), ("new", "A title", "")] {
+            let target = id.parse().unwrap();
+            register(&catalogue, &target, &presentation(), None, UnixTime(2)).await.unwrap();
+            let film = catalogue.draft(id).await.unwrap().unwrap();
+            assert_eq!((film.name.as_str(), film.synopsis.as_str()), (name, synopsis));
+            assert_eq!(film.media.unwrap().package.unwrap().as_str(), id);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_in_the_catalogue_is_named() {
+        let (_directory, catalogue) = catalogue().await;
+        let before = catalogue.revision().await.unwrap();
+        for (target, said) in [
+            ("nothing/episode", "no series \"nothing\""),
+            ("show/show-1-3", "no episode \"show-1-3\""),
+            ("show/film", "no episode \"film\""),
+            ("film/film", "no episode \"film\""),
+            ("show", "SERIES/EPISODE"),
+            ("show-1-1", "belongs to another title"),
+        ] {
+            let parsed = target.parse().unwrap();
+            let refused = register(&catalogue, &parsed, &presentation(), None, UnixTime(2)).await;
+            let reason = refused.unwrap_err().to_string();
+            assert!(reason.contains(said), "{target}: {reason}");
+        }
+        assert_eq!(catalogue.revision().await.unwrap(), before, "nothing was written");
     }
 
     #[test]

@@ -323,4 +323,54 @@ mod tests {
         let first: Vec<_> = rows[0].items.iter().take(3).map(String::as_str).collect();
         assert_eq!(first, ["space-2", "space-3", "space-4"]);
     }
+
+    /// Of titles that are alike one is enough to begin with, where another is almost as good.
+    #[test]
+    fn the_first_row_is_not_all_of_one_kind() {
+        let mut interactions = Vec::new();
+        let mut watched = |profile: usize, item: &str| {
+            let (profile, item) = (format!("p{profile:02}"), item.to_owned());
+            interactions.push(Ok(Interaction {
+                profile,
+                item,
+                at: 1,
+                kind: Kind::Watch,
+                weight: 1.0,
+            }));
+        };
+        for profile in 0..20 {
+            watched(profile, "seen");
+            ["space-1", "space-2", "space-3"].iter().for_each(|item| watched(profile, item));
+            if profile % 5 > 0 {
+                watched(profile, "war-1");
+            }
+            watched(20 + profile, "other-1");
+            watched(20 + profile, "other-2");
+        }
+        let names = ["seen", "space-1", "space-2", "space-3", "war-1", "other-1", "other-2"];
+        let title = |id: &&str| Title {
+            id: (*id).to_owned(),
+            genres: vec![id.split('-').next().unwrap().to_owned()],
+            ..Title::default()
+        };
+        let titles: Vec<Title> = names.iter().map(title).collect();
+        let preferences =
+            Preferences::collect(interactions, names.iter().map(|&id| id.to_owned())).unwrap();
+        let model = Model::train(&preferences, &titles, Settings::default(), 10).unwrap();
+        let seen = model.number("seen").unwrap();
+        let history = [Entry { item: seen, strength: 1.0, rating: None, at: 5 }];
+        let first = |diversity: f32| {
+            let options = Options { repeats: 0, diversity, ..Options::default() };
+            let mut rows = model.page(&history, &options, |_| true);
+            assert_eq!(rows[0].reason, Reason::ForYou);
+            rows.swap_remove(0).items
+        };
+        let kinds = |items: &[String]| -> Vec<String> {
+            items.iter().take(4).map(|item| item.split('-').next().unwrap().to_owned()).collect()
+        };
+        assert_eq!(kinds(&first(0.0)), ["space", "space", "space", "war"]);
+        let diverse = first(0.5);
+        assert_eq!(kinds(&diverse)[..2], ["space", "war"], "{diverse:?}");
+        assert_eq!(diverse[0], first(0.0)[0], "the best stays the first");
+    }
 }
