@@ -26,7 +26,11 @@ impl Data {
     /// # Errors
     /// When the directory cannot be used, or the log is damaged.
     pub async fn event_log(&self) -> Result<FileLog> {
-        Ok(FileLog::open(&self.directory.join("events"), LogOptions::default()).await?)
+        let usual = LogOptions::default();
+        // A file goes as a whole: where there is little room, each is a small part of it.
+        let segment = (self.events_keep_bytes / 16).clamp(64 << 10, usual.segment);
+        let options = LogOptions { segment, ..usual };
+        Ok(FileLog::open(&self.directory.join("events"), options).await?)
     }
 
     /// What divides the viewers of this data among the arms of experiments.

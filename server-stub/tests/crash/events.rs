@@ -2,13 +2,16 @@
 
 use crate::process::Process;
 use kinora_server::{
+    clock::UnixTime,
     events::{
         event::Happening,
         record::{Kept, What},
     },
     storage::{
-        EventLog,
+        EventLog, History,
+        event_log::{Appended, Entry, Key, Retention},
         files::{FileLog, LogOptions},
+        sqlite::SqliteHistory,
     },
 };
 use serde_json::{Value, json};
@@ -22,7 +25,7 @@ use std::{
 /// The length of the film, and the number of events that can be told apart by where they are in it.
 const LENGTH: u32 = 900_000;
 
-fn import(data: &Path) {
+pub(crate) fn import(data: &Path) {
     let file = data.join("film.json");
     let film = json!({"titles": [{
         "id": "film", "kind": "film", "name": "Film", "maturity": 0,
@@ -35,7 +38,7 @@ fn import(data: &Path) {
 }
 
 /// Events that are later the higher their numbers are.
-fn batch(numbers: impl IntoIterator<Item = u32>) -> Value {
+pub(crate) fn batch(numbers: impl IntoIterator<Item = u32>) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     let event = |number: u32| {
         json!({
@@ -66,13 +69,22 @@ async fn kept(data: &Path) -> BTreeMap<(String, u32), u32> {
     }
 }
 
-/// At each step, for the first and for a later batch: what was told before is there, what was being told can be told
-/// again, and the position is that of the last.
-#[tokio::test]
-async fn dying_at_any_step_loses_nothing_and_doubles_nothing() {
+/// A step to die at, for the how manyth time, and how many batches of how many events are acknowledged before.
+struct Death {
+    place: &'static str,
+    time: u32,
+    size: u32,
+    acknowledged: u32,
+}
+
+fn deaths() -> Vec<Death> {
+    let mut deaths = Vec::new();
+    for place in ["event-log/file-created", "event-log/file-begun"] {
+        deaths.push(Death { place, time: 1, size: 5, acknowledged: 0 });
+        // Two such batches fill a file.
+        deaths.push(Death { place, time: 2, size: 150, acknowledged: 2 });
+    }
     for place in [
-        "event-log/file-created",
-        "event-log/file-begun",
         "event-log/begun",
         "event-log/torn",
         "event-log/written",
@@ -80,44 +92,106 @@ async fn dying_at_any_step_loses_nothing_and_doubles_nothing() {
         "events/appended",
         "events/positioned",
     ] {
-        let times: &[u32] = if place.starts_with("event-log/file") { &[1] } else { &[1, 4] };
-        for time in times {
-            let directory = tempfile::tempdir().unwrap();
-            let data = directory.path();
-            import(data);
-            let token = Process::start(data, None).unwrap().household("ada").await;
-            let mut dying = Process::start(data, Some(&format!("{place}:{time}"))).unwrap();
-            let mut acknowledged = 0;
-            while let Some((status, _)) = dying
-                .post("/v1/events", &token, batch(acknowledged * 5..acknowledged * 5 + 5))
-                .await
-            {
-                assert_eq!(status, 200);
-                acknowledged += 1;
-                assert!(acknowledged < *time, "it should have died at {place}");
-            }
-            assert_eq!(acknowledged, time - 1, "{place}");
-            dying.kill();
+        deaths.push(Death { place, time: 1, size: 5, acknowledged: 0 });
+        deaths.push(Death { place, time: 4, size: 5, acknowledged: 3 });
+    }
+    deaths
+}
 
-            let before = kept(data).await;
-            for number in 0..acknowledged * 5 {
-                let count: u32 = before
-                    .iter()
-                    .filter(|((_, of), _)| *of == number)
-                    .map(|(_, count)| count)
-                    .sum();
-                assert_eq!(count, 1, "event {number} was acknowledged before {place}");
-            }
-            let living = Process::start(data, None).unwrap();
-            let all = acknowledged * 5 + 5;
-            let (status, answer) = living.post("/v1/events", &token, batch(0..all)).await.unwrap();
-            assert_eq!(status, 200, "{answer}");
-            let begun = living.get("/v1/continue-watching", &token).await;
-            assert_eq!(begun[0]["position_seconds"], all - 1, "{place}");
-            let after = kept(data).await;
-            assert_eq!(after.len() as u32, all, "{place}");
-            assert!(after.values().all(|count| *count == 1), "{place}: {after:?}");
+/// At each step, for the first and for a later batch: what was told before is there, with the position, and what was
+/// being told can be told again.
+#[tokio::test]
+async fn dying_at_any_step_loses_nothing_and_doubles_nothing() {
+    for Death { place, time, size, acknowledged: expected } in deaths() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path();
+        import(data);
+        let token = Process::start(data, None).unwrap().household("ada").await;
+        let mut dying = Process::start(data, Some(&format!("{place}:{time}"))).unwrap();
+        let mut acknowledged = 0;
+        while let Some((status, _)) = dying
+            .post("/v1/events", &token, batch(acknowledged * size..(acknowledged + 1) * size))
+            .await
+        {
+            assert_eq!(status, 200);
+            acknowledged += 1;
+            assert!(acknowledged <= expected, "it should have died at {place}");
         }
+        assert_eq!(acknowledged, expected, "{place}");
+        dying.kill();
+
+        let before = kept(data).await;
+        for number in 0..acknowledged * size {
+            let count: u32 =
+                before.iter().filter(|((_, of), _)| *of == number).map(|(_, count)| count).sum();
+            assert_eq!(count, 1, "event {number} was acknowledged before {place}");
+        }
+        let living = Process::start(data, None).unwrap();
+        let begun = living.get("/v1/continue-watching", &token).await;
+        let watched = begun[0]["position_seconds"].as_u64().map_or(0, |last| last + 1);
+        assert!(watched >= u64::from(acknowledged * size), "{place}: the position is at {watched}");
+        // In pieces that one request may have.
+        let all = (acknowledged + 1) * size;
+        for first in (0..all).step_by(150) {
+            let again = batch(first..all.min(first + 150));
+            let (status, answer) = living.post("/v1/events", &token, again).await.unwrap();
+            assert_eq!(status, 200, "{answer}");
+        }
+        let begun = living.get("/v1/continue-watching", &token).await;
+        assert_eq!(begun[0]["position_seconds"], all - 1, "{place}");
+        let after = kept(data).await;
+        assert_eq!(after.len() as u32, all, "{place}");
+        assert!(after.values().all(|count| *count == 1), "{place}: {after:?}");
+    }
+}
+
+/// Old files go when a process starts; one that dies over it has let go of the oldest alone.
+#[tokio::test]
+async fn dying_while_old_events_go_leaves_all_that_are_later() {
+    const EVENTS: u64 = 2000;
+    for time in [1, 3] {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path();
+        import(data);
+        let options = LogOptions { segment: 64 << 10, ..LogOptions::default() };
+        let entry = |number: u64| {
+            let mut key = [0; 16];
+            key[..8].copy_from_slice(&number.to_le_bytes());
+            Entry { key: Key(key), value: format!("{number:01000}").into_bytes() }
+        };
+        let log = FileLog::open(&data.join("events"), options).await.unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        for first in (0..EVENTS).step_by(50) {
+            let entries = (first..first + 50).map(entry).collect();
+            log.append(entries, UnixTime(now as i64)).await.unwrap();
+        }
+        let place = format!("event-log/removed:{time}");
+        if let Some(mut dying) = Process::start(data, Some(&place)) {
+            dying.dies().await;
+        }
+        let check = async |range: std::ops::Range<u64>| {
+            let mut next = range.start;
+            while let page = log.read(next, 1000).await.unwrap()
+                && !page.is_empty()
+            {
+                for record in page {
+                    assert_eq!((record.offset, &record.value), (next, &entry(next).value));
+                    next += 1;
+                }
+            }
+            assert_eq!(next, range.end);
+        };
+        let left = log.range().await.unwrap();
+        assert!(left.start > 0 && left.end == EVENTS, "{left:?}");
+        check(left.clone()).await;
+        // Whoever comes next goes on with it.
+        let kept = Retention { bytes: 1 << 20, from: UnixTime(0) };
+        let other = FileLog::open(&data.join("events"), options).await.unwrap();
+        let first = other.retain(kept).await.unwrap();
+        assert!(first > left.start);
+        let more = log.append(vec![entry(EVENTS - 1), entry(EVENTS)], UnixTime(now as i64)).await;
+        assert_eq!(more, Ok(vec![Appended::Known, Appended::At(EVENTS)]));
+        check(first..EVENTS + 1).await;
     }
 }
 
@@ -192,10 +266,23 @@ async fn killed_at_any_moment_it_keeps_each_event_once() {
             .collect();
         counts.resize(3, 0);
         counts.sort_unstable();
+        let history = SqliteHistory::open(&data).await.unwrap();
+        let mut positions = Vec::new();
+        for profile in history.profiles(None, 9).await.unwrap() {
+            positions.push(history.position(&profile, "film").await.unwrap().unwrap().seconds + 1);
+        }
+        positions.resize(3, 0);
+        positions.sort_unstable();
         let mut least = next;
         least.sort_unstable();
         for (there, answered) in counts.iter().zip(least) {
             assert!(*there >= answered, "seed {SEED}, after {kills} kills: {there} of {answered}");
+        }
+        for (watched, answered) in positions.iter().zip(least) {
+            assert!(
+                *watched >= answered,
+                "seed {SEED}, after {kills} kills: at {watched}, told {answered}"
+            );
         }
     }
     assert!(

@@ -6,6 +6,7 @@
 #![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod events;
 mod models;
 mod process;

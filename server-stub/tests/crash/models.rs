@@ -24,10 +24,8 @@ fn version(folder: &Path) -> String {
     page["version"].as_str().unwrap().to_owned()
 }
 
-#[test]
-fn dying_at_any_step_of_a_swap_leaves_a_model_that_loads() {
-    let directory = tempfile::tempdir().unwrap();
-    let folder = directory.path();
+/// What a few profiles watched.
+fn write_events(folder: &Path) {
     let mut events = String::new();
     for (number, profile) in (0..12).flat_map(|number| (0..12).map(move |p| (number, p))) {
         if (number * 5 + profile * 3) % 4 != 0 {
@@ -38,6 +36,13 @@ fn dying_at_any_step_of_a_swap_leaves_a_model_that_loads() {
         }
     }
     std::fs::write(folder.join("events"), events).unwrap();
+}
+
+#[test]
+fn dying_at_any_step_of_a_swap_leaves_a_model_that_loads() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    write_events(folder);
     let train = ["train", "events", "--models", "models", "--no-tune"];
     assert!(recommend(folder, None, &train).status.success());
     let mut last = version(folder);
@@ -66,6 +71,53 @@ fn dying_at_any_step_of_a_swap_leaves_a_model_that_loads() {
     let parts = left
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part"));
     assert_eq!(parts.count(), 0, "what the dead left behind is gone");
+}
+
+/// Going back, and letting old versions go, take steps as well.
+#[test]
+fn dying_on_the_way_back_or_over_old_versions_leaves_a_model_that_loads() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path();
+    write_events(folder);
+    let train = ["train", "events", "--models", "models", "--no-tune"];
+    let rollback = ["rollback", "--models", "models"];
+    let versions = || {
+        let output = recommend(folder, None, &["list", "--models", "models", "--json"]);
+        let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        listed["versions"].as_array().unwrap().len()
+    };
+    for _ in 0..6 {
+        assert!(recommend(folder, None, &train).status.success());
+    }
+    for (place, goes_back) in [
+        ("blobs/created", false),
+        ("blobs/torn", false),
+        ("blobs/written", false),
+        ("blobs/placed", true),
+    ] {
+        let before = version(folder);
+        let died = recommend(folder, Some(place), &rollback);
+        assert_eq!(died.status.code(), None, "it dies at {place}");
+        assert_eq!(version(folder) != before, goes_back, "{place}");
+        assert_eq!(versions(), 6, "{place}");
+    }
+    // Training writes two blobs and removes what is too old.
+    let keep = [&train[..], &["--keep", "3"]].concat();
+    for (place, left) in [
+        ("blobs/remove:1", 7),
+        ("blobs/removed:1", 7),
+        ("blobs/removed:2", 6),
+        ("blobs/remove:3", 5),
+    ] {
+        let before = version(folder);
+        let died = recommend(folder, Some(place), &keep);
+        assert_eq!(died.status.code(), None, "it dies at {place}");
+        assert_ne!(version(folder), before, "the new version is current: {place}");
+        assert_eq!(versions(), left, "{place}");
+    }
+    assert!(recommend(folder, None, &keep).status.success());
+    assert_eq!(versions(), 3);
+    assert!(recommend(folder, None, &rollback).status.success());
 }
 
 /// A service that is killed comes back with the model that was current.

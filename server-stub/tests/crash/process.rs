@@ -1,5 +1,6 @@
 //! A process of the service that may die.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
@@ -21,11 +22,13 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Starts it over a directory, to die at a place if one is named; none if it died before it listened.
+    /// Starts it over a directory, to die at a place if one is named; none if it died before it listened. It keeps
+    /// a megabyte of events, in small files.
     pub(crate) fn start(data: &Path, crash: Option<&str>) -> Option<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kinora-server"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--rate-limit-factor", "1000", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--rate-limit-factor", "1000"])
+            .args(["--events-space", "1", "--data"])
             .arg(data);
         if let Some(place) = crash {
             command.env("KINORA_CRASH", place);
@@ -59,9 +62,30 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Waits until it has died by itself.
+    pub(crate) async fn dies(&mut self) {
+        let mut asked = 0;
+        while !self.is_dead() {
+            asked += 1;
+            assert!(asked < 3000, "it lives on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Posts JSON; none if the process died meanwhile.
     pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Option<(u16, Value)> {
-        let mut request = self.client.post(format!("{}{path}", self.base)).json(&body);
+        self.send(Method::POST, path, token, body).await
+    }
+
+    /// Sends JSON; none if the process died meanwhile.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Option<(u16, Value)> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).json(&body);
         if !token.is_empty() {
             request = request.bearer_auth(token);
         }

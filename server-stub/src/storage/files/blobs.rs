@@ -220,9 +220,11 @@ impl Blobs for FileBlobs {
         let path = self.path(name);
         let folder = path.parent().map_or_else(|| self.directory.clone(), Path::to_owned);
         blocking(move || {
+            crash::point("blobs/remove");
             let removed =
                 unless_missing(fs::remove_file(&path)).map_err(failed("remove", &path))?;
             if removed.is_some() {
+                crash::point("blobs/removed");
                 sync_directory(&folder).map_err(failed("write", &folder))?;
             }
             Ok(removed.is_some())
