@@ -227,9 +227,8 @@ fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
     Some((shape, plain([time.unwrap_or(S::CONTINUED), duration?, repeat.unwrap_or(0)], end)?))
 }
 
-/// Reads up to `most` elements that are written like another, and says how many. A call for each block
-/// lets a browser replace quickly compiled code by fast code in the middle of a long text.
-#[inline(never)]
+/// Reads up to `most` elements that are written like another, and says how many.
+#[inline(always)]
 fn follow(text: &[u8], mut at: usize, shape: &Shape, out: &mut [S; BLOCK], most: usize) -> usize {
     let mut count = 0;
     for place in out.iter_mut().take(most) {
