@@ -24,8 +24,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn check(remuxer: &mut Remuxer, segment: &[u8], options: &Options) {
     let most = (1 << 16) + segment.len() * 16;
-    let Ok(Remuxed { init, media }) = bounded_by(most, || remuxer.remux(segment, options))
-    else {
+    let Ok(Remuxed { init, media }) = bounded_by(most, || remuxer.remux(segment, options)) else {
         return;
     };
     let info = init::parse(&init).expect("an initialisation segment");
