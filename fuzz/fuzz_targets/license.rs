@@ -5,6 +5,7 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use std::hash::DefaultHasher;
 
+use kinora_core::config::AbrConfig;
 use kinora_core::io::{
     Event, Input, KeySessionId, KeyState, KeyStatus, LicenseCommand, Output, RequestFailure,
     RequestId, RequestKind, ResponseHead, Source, Warning,
@@ -104,7 +105,9 @@ impl Host {
 fuzz_target!(|data: &[u8]| {
     let Some((&film, mut rest)) = data.split_first() else { return };
     let now = Timestamp::default();
-    let player = Player::new(Config { record: true, ..Config::default() }, now);
+    // A rule that is made in no time.
+    let abr = AbrConfig { rule: Some("throughput".to_owned()), ..AbrConfig::default() };
+    let player = Player::new(Config { abr, record: true, ..Config::default() }, now);
     let (keys, others, sessions, updates) = Default::default();
     let mut host = Host { player, now, keys, others, sessions, updates };
     let url = "https://cdn.example/film".to_owned();

@@ -56,7 +56,8 @@ window.beside = {
     const from = performance.now();
     return new Promise((resolve, reject) => {
       video.requestVideoFrameCallback(() => resolve(performance.now() - from));
-      beside.load(url).catch(reject);
+      // What is thrown need not be an error, nor have a message.
+      beside.load(url).catch((error) => reject(new Error(`${url}: ${error.code ?? ''} ${error.message ?? error}`)));
       video.play().catch(() => video.addEventListener('canplay', () => video.play(), { once: true }));
     });
   },
