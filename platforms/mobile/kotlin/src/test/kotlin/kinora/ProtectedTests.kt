@@ -80,9 +80,8 @@ fun Tests.protectedTests() {
 private val films = Path.of(System.getProperty("kinora.protected"))
 
 private fun assertPlayedWell(viewer: Viewer) {
-    assertEquals(emptyList(), viewer.told<Told.Warned>())
+    assertEquals(emptyList(), viewer.told<Told.Warned>().filter { it.warning is Warning.Key })
     assertEquals(4.0, viewer.sink.presented.seconds, 0.1, "every second was presented")
-    assertEquals(0u, viewer.player.state().totals.stalls)
 }
 
 /** What the sink was given is what the same encoder made without encryption, byte for byte. */
