@@ -29,7 +29,7 @@ impl Recent {
         {
             self.known.remove(&oldest);
         }
-        // A log that was written with a smaller window may have a key twice: it is known until the later goes.
+        // A log that was written with a smaller window may have a key twice: it is known until the earlier goes.
         self.known.insert(key);
         self.order.push_back(key);
     }
