@@ -85,6 +85,8 @@ pub(crate) struct Stream {
     sets: Vec<Option<usize>>,
     /// Where the next segment to fetch starts, and in which period.
     next: MediaTime,
+    /// What was passed over before that, because there is nothing: the playhead will not spend time there.
+    holes: Vec<TimeRange>,
     /// `next` is where a segment ended, and not a place that the viewer chose.
     seam: bool,
     period: usize,
@@ -230,6 +232,7 @@ impl Stream {
             buffer: Buffer::default(),
             sets,
             next: start,
+            holes: Vec::new(),
             seam: false,
             period: 0,
             last: None,
@@ -429,6 +432,7 @@ impl Stream {
         self.drop_fetch(world);
         self.drop_queue(world);
         self.next = from;
+        self.holes.retain(|hole| hole.end <= from);
         self.period = world
             .presentation
             .periods
@@ -593,6 +597,26 @@ impl Stream {
         self.buffer.end_of_range(playhead).map_or(MediaTime::ZERO, |end| end - playhead)
     }
 
+    /// What there is to be played before the next segment to fetch.
+    pub(super) fn ahead_of_next(&self, playhead: MediaTime) -> MediaTime {
+        let mut ahead = self.next - playhead;
+        for hole in &self.holes {
+            ahead = ahead - (hole.end - hole.start.max(playhead)).max(MediaTime::ZERO);
+        }
+        ahead.max(MediaTime::ZERO)
+    }
+
+    /// Passes over a segment that there is not.
+    fn pass_gap(&mut self, gap: TimeRange, playhead: MediaTime) {
+        self.next = gap.end;
+        self.seam = true;
+        self.holes.retain(|hole| hole.end > playhead);
+        match self.holes.last_mut() {
+            Some(last) if (gap.start - last.end).abs() <= TOLERANCE => last.end = gap.end,
+            _ => self.holes.push(gap),
+        }
+    }
+
     /// Whether everything before `time` has been fetched, or never will be.
     pub(crate) fn has_passed(&self, time: MediaTime) -> bool {
         let unfed = self.first_queued().is_some_and(|fetched| fetched.chosen.segment.start < time);
@@ -613,7 +637,10 @@ impl Stream {
         while let Some(segment) =
             index.get(position).filter(|segment| segment.start < to - TOLERANCE)
         {
-            if !segment.gap && segment.end() > from + TOLERANCE {
+            // What the platform was given lies where its media says: the playlist may be wrong about it.
+            let middle = segment.start + MediaTime::from_flicks(segment.duration.flicks() / 2);
+            let given = self.buffer.held_at(middle).is_some();
+            if !segment.gap && !given && segment.end() > from + TOLERANCE {
                 return false;
             }
             position += 1;

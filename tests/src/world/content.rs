@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kinora_core::io::{MediaKind, Request};
 use kinora_core::media;
-use kinora_core::time::Timestamp;
+use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 
 pub use super::fault::{Fault, FaultKind, Struck};
 pub use super::film::Film;
@@ -19,6 +19,10 @@ pub struct Origin {
     resources: BTreeMap<String, Resource>,
     /// What is being made, if anything is.
     pub broadcast: Option<Broadcast>,
+    /// Where there is nothing, and manifests say so.
+    pub holes: Vec<TimeRange>,
+    /// By so much manifests may be wrong about where segments lie.
+    pub slack: MediaTime,
     /// What is true of segments, by the names of their resources.
     truths: HashMap<Box<str>, Truth>,
     /// Names of the representations that segments are known of.
@@ -81,6 +85,10 @@ impl Origin {
         self.resources.extend(other.resources);
         self.truths.extend(other.truths);
         self.tracks.extend(other.tracks);
+        self.slack = self.slack.max(other.slack);
+        let new: Vec<_> =
+            other.holes.into_iter().filter(|hole| !self.holes.contains(hole)).collect();
+        self.holes.extend(new);
         self.faults.extend(other.faults);
         self.largest = self.largest.max(other.largest);
     }

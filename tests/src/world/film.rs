@@ -43,6 +43,12 @@ pub struct Film {
     pub addressing: Addressing,
     /// How its samples are encrypted, if they are.
     pub protection: Option<Protection>,
+    /// Segments begin up to so many milliseconds before or after where manifests and indexes say.
+    pub wobble_ms: u32,
+    /// The last frame of a segment of pictures reaches so many milliseconds into the next segment.
+    pub overhang_ms: u32,
+    /// Segments that there are in no quality. HLS tells of it (`EXT-X-GAP`).
+    pub gaps: Vec<u32>,
 }
 
 /// How samples are encrypted.
@@ -139,6 +145,9 @@ impl Default for Film {
             variation: 0,
             addressing: Addressing::Number,
             protection: None,
+            wobble_ms: 0,
+            overhang_ms: 0,
+            gaps: Vec::new(),
         }
     }
 }
@@ -173,7 +182,13 @@ struct Rendition {
 impl Film {
     /// Everything a server needs to publish the film as `master.m3u8` and `manifest.mpd` under `base`.
     pub fn publish(&self, base: &str) -> Origin {
-        let mut origin = Origin::default();
+        let mut origin = self.origin();
+        for gap in self.gaps.iter().filter(|gap| **gap < self.segments()) {
+            let (start, duration) = self.listed(*gap, true);
+            let start = MediaTime::from_millis(start.into());
+            let end = start + MediaTime::from_millis(duration.into());
+            origin.holes.push(TimeRange { start, end });
+        }
         let hls = "application/vnd.apple.mpegurl";
         origin.add(&format!("{base}/master.m3u8"), hls, self.multivariant());
         origin.add(&format!("{base}/manifest.mpd"), "application/dash+xml", self.mpd());
@@ -201,7 +216,7 @@ impl Film {
                 }
             }
             if self.addressing != Addressing::OneFile {
-                for number in 0..self.segments() {
+                for number in (0..self.segments()).filter(|number| !self.gaps.contains(number)) {
                     let (head, size) = self.media_segment(number, &rendition);
                     let resource = Resource::sparse("video/iso.segment", size, vec![(0, head)]);
                     let url = format!("{folder}/{number}.m4s");
@@ -210,6 +225,13 @@ impl Film {
                 }
             }
         }
+        origin
+    }
+
+    /// A server that has nothing of it yet, and knows how wrong manifests are.
+    fn origin(&self) -> Origin {
+        let mut origin = Origin::default();
+        origin.slack = MediaTime::from_millis(self.wobble_ms.into());
         origin
     }
 
@@ -225,11 +247,32 @@ impl Film {
 
     /// Start and duration of a segment on the presentation timeline, in milliseconds.
     pub fn segment(&self, number: u32, video: bool) -> (u32, u32) {
-        let boundary = |number: u32| {
-            let lag = if video || number == 0 { 0 } else { self.audio_lag };
-            (number * self.segment_seconds * 1_000 + lag).min(self.seconds * 1_000)
-        };
+        let boundary =
+            |number| self.boundary(number, video).saturating_add_signed(self.wobble(number, video));
         (boundary(number), boundary(number + 1) - boundary(number))
+    }
+
+    /// The same, as manifests and indexes say.
+    fn listed(&self, number: u32, video: bool) -> (u32, u32) {
+        let start = self.boundary(number, video);
+        (start, self.boundary(number + 1, video) - start)
+    }
+
+    fn boundary(&self, number: u32, video: bool) -> u32 {
+        let lag = if video || number == 0 { 0 } else { self.audio_lag };
+        (number * self.segment_seconds * 1_000 + lag).min(self.seconds * 1_000)
+    }
+
+    /// By how much the truth is off at the beginning of a segment: nothing where the film or a part of it begins or ends.
+    fn wobble(&self, number: u32, video: bool) -> i32 {
+        let fixed = number == 0
+            || number >= self.segments()
+            || self.parts.iter().any(|part| part.segment == number);
+        if self.wobble_ms == 0 || fixed {
+            return 0;
+        }
+        let most = self.wobble_ms as i32;
+        fastrand::Rng::with_seed(u64::from(number) * 2 + u64::from(video)).i32(-most..=most)
     }
 
     fn renditions(&self) -> Vec<Rendition> {
@@ -302,7 +345,8 @@ impl Film {
         let rotation = self.protection.as_ref().and_then(|protection| protection.rotation);
         let own = rotation
             .map(|rotation| OwnKey { id: rotation.key(number), announced: rotation.announced });
-        (boxes::media_segment(media_time, duration, size, own), size)
+        let overhang = if rendition.video { self.overhang_ms } else { 0 };
+        (boxes::media_segment(media_time, duration + overhang, size, own), size)
     }
 
     fn multivariant(&self) -> String {
@@ -363,7 +407,10 @@ impl Film {
             }
             let mut at = file.as_ref().map_or(0, |file| file.init + file.index);
             for number in self.part_segments(part) {
-                let (_, duration) = self.segment(number, rendition.video);
+                let (_, duration) = self.listed(number, rendition.video);
+                if self.gaps.contains(&number) {
+                    text += "#EXT-X-GAP\n";
+                }
                 let _ = writeln!(text, "#EXTINF:{}.{:03},", duration / 1_000, duration % 1_000);
                 if file.is_some() {
                     let size = self.size(number, rendition);
@@ -450,10 +497,10 @@ impl Film {
                 format!("{template} duration=\"{}\"/>\n", self.segment_seconds * TIMESCALE)
             }
             Addressing::Timeline => {
-                let (first, _) = self.segment(segments.start, true);
+                let (first, _) = self.listed(segments.start, true);
                 let mut text = format!("{template}><SegmentTimeline>");
                 for number in segments {
-                    let (start, duration) = self.segment(number, rendition.video);
+                    let (start, duration) = self.listed(number, rendition.video);
                     let time = offset + u64::from(start - first);
                     let _ = write!(text, "<S t=\"{time}\" d=\"{duration}\"/>");
                 }
@@ -480,11 +527,11 @@ impl Film {
         let sizes: Vec<(u32, u32)> = segments
             .clone()
             .map(|number| {
-                let (_, duration) = self.segment(number, rendition.video);
+                let (_, duration) = self.listed(number, rendition.video);
                 (self.size(number, rendition) as u32, duration)
             })
             .collect();
-        let (lag, _) = self.segment(segments.start, rendition.video);
+        let (lag, _) = self.listed(segments.start, rendition.video);
         let (first, _) = self.segment(segments.start, true);
         let start = self.clock(part) + u64::from(lag - first);
         let index = boxes::segment_index(TIMESCALE, start, &sizes);

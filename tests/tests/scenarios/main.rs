@@ -9,6 +9,7 @@ mod cut_playlists;
 mod ends;
 mod failing_server;
 mod full_buffer;
+mod gaps;
 mod host_dies;
 mod languages;
 mod licences;

@@ -110,8 +110,8 @@ impl Stream {
         };
         let Segments::Known(index) = &representation.segments else { return Ok(false) };
         if segment.gap {
-            self.next = segment.end();
-            self.seam = true;
+            let gap = TimeRange { start: segment.start, end: segment.end() };
+            self.pass_gap(gap, world.playhead);
             return Ok(true);
         }
         let remux = representation.is_transport() && segment.init.is_none();

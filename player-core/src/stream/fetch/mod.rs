@@ -60,7 +60,7 @@ impl Stream {
         let Some(set_index) = self.set_of(self.period) else {
             return Ok(self.enter_next_period(world.presentation));
         };
-        let ahead = (self.next - world.playhead).max(MediaTime::ZERO);
+        let ahead = self.ahead_of_next(world.playhead);
         self.recover_goal(world.cx);
         let goal = self.goal(world.cx);
         if self.is_full_of_bytes(world) {
@@ -132,7 +132,7 @@ impl Stream {
             kind: self.kind,
             set,
             start: self.next + TOLERANCE,
-            ahead: (self.next - playhead).max(MediaTime::ZERO),
+            ahead: self.ahead_of_next(playhead),
             goal,
             phase,
             rate,

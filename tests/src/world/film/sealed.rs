@@ -37,7 +37,7 @@ impl Film {
     /// Everything a server needs to publish the film as `master.m3u8` under `base`, encrypted; its keys are
     /// `key-0.bin` and so on.
     pub fn publish_sealed(&self, base: &str, sealing: Sealing) -> Origin {
-        let mut origin = Origin::default();
+        let mut origin = self.origin();
         let hls = "application/vnd.apple.mpegurl";
         origin.add(&format!("{base}/master.m3u8"), hls, self.multivariant());
         for number in 0..=sealing.key_of(self.segments() - 1) {
@@ -96,7 +96,7 @@ impl Film {
             let start = range.as_deref().and_then(|range| range.split_once('@')?.1.parse().ok());
             let truth = self.truth(number, rendition);
             origin.know(&format!("{folder}/{uri}"), start.unwrap_or(0), length, truth);
-            let (_, duration) = self.segment(number, rendition.video);
+            let (_, duration) = self.listed(number, rendition.video);
             let _ = writeln!(text, "#EXTINF:{}.{:03},", duration / 1_000, duration % 1_000);
             if let Some(range) = range {
                 let _ = writeln!(text, "#EXT-X-BYTERANGE:{range}");

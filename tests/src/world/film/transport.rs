@@ -36,7 +36,7 @@ const RATE: u64 = 48_000;
 impl Film {
     /// Everything a server needs to publish the film as `master.m3u8` under `base`, in transport streams.
     pub fn publish_transport(&self, base: &str, carriage: Carriage) -> Origin {
-        let mut origin = Origin::default();
+        let mut origin = self.origin();
         let hls = "application/vnd.apple.mpegurl";
         let mut text = self.multivariant();
         if carriage.muxed {
@@ -106,7 +106,7 @@ impl Film {
             let url = format!("{folder}/{name}");
             origin.know(&url, 0, bytes.len() as u64, self.truth(number, rendition));
             origin.add_resource(url, Resource::new("video/mp2t", bytes));
-            let (_, duration) = self.segment(number, rendition.video);
+            let (_, duration) = self.listed(number, rendition.video);
             let (seconds, millis) = (duration / 1_000, duration % 1_000);
             let _ = writeln!(text, "#EXTINF:{seconds}.{millis:03},\n{name}");
         }

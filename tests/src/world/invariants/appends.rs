@@ -38,7 +38,8 @@ impl Invariants {
             }
         }
         let Some(truth) = scene.origin.truth(&resource.name) else { return };
-        if (place.start - truth.range.start).abs() > FRAMES {
+        // What a playlist says of the first segment to be played places all that follow.
+        if (place.start - truth.range.start).abs() > FRAMES + scene.origin.slack {
             let what = format!(
                 "{} belongs to {} and is put at {}",
                 resource.name, truth.range.start, place.start

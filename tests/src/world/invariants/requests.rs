@@ -92,7 +92,12 @@ impl Invariants {
         if scene.element.chunks(truth.kind).iter().any(|chunk| chunk.range.contains(middle)) {
             return;
         }
-        let ahead = truth.range.start - scene.element.position;
+        let position = scene.element.position;
+        let mut ahead = truth.range.start - position;
+        // Nobody spends time where there is nothing.
+        for hole in scene.origin.holes.iter().filter(|hole| hole.end <= truth.range.start) {
+            ahead = ahead - (hole.end - hole.start.max(position)).max(MediaTime::ZERO);
+        }
         let bound = self.forward.max(MediaTime::from_secs(1)) + truth.range.duration() + MAX_LEAD;
         if ahead > bound {
             let what = format!("{name} is asked for {ahead} s ahead of the playhead");
