@@ -85,10 +85,7 @@ impl Origin {
         self.resources.extend(other.resources);
         self.truths.extend(other.truths);
         self.tracks.extend(other.tracks);
-        self.slack = self.slack.max(other.slack);
-        let new: Vec<_> =
-            other.holes.into_iter().filter(|hole| !self.holes.contains(hole)).collect();
-        self.holes.extend(new);
+        self.know_flaws(other.slack, other.holes);
         self.faults.extend(other.faults);
         self.largest = self.largest.max(other.largest);
     }
@@ -155,7 +152,14 @@ impl Origin {
         self.truths.extend(other.truths);
         self.faults.extend(other.faults);
         self.largest = self.largest.max(other.largest);
+        self.know_flaws(other.slack, other.holes);
         self.tracks.extend(other.tracks);
+    }
+
+    fn know_flaws(&mut self, slack: MediaTime, holes: Vec<TimeRange>) {
+        self.slack = self.slack.max(slack);
+        let new: Vec<_> = holes.into_iter().filter(|hole| !self.holes.contains(hole)).collect();
+        self.holes.extend(new);
     }
 
     /// The name of what a URL asks for: few servers look at a query.

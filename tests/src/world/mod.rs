@@ -29,7 +29,7 @@ use kinora_core::time::{MediaTime, Timestamp};
 use kinora_core::{Config, Player};
 
 use self::content::{Origin, Resource};
-pub use self::digest::Digest;
+pub use self::digest::{Digest, without_media};
 use self::element::Element;
 use self::invariants::{Invariant, Invariants, Scene};
 use self::keys::KeySystem;

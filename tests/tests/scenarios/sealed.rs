@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use kinora_core::error::ErrorCode;
-use kinora_core::io::{
-    AppendBody, BodyHandling, Event, MediaCommand, MediaKind, Output, RequestKind,
-};
+use kinora_core::io::{BodyHandling, Event, MediaKind, Output, RequestKind};
 use kinora_core::telemetry::log::{Log, replay};
 use kinora_core::time::Timestamp;
-use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film, Origin};
 use kinora_tests::world::film::Sealing;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::{World, without_media};
 
 use super::{BASE, assert_nothing_fetched_twice, fatal, hls, seconds, warnings, world_of};
 
@@ -31,18 +29,6 @@ fn played(origin: Origin) -> World {
     world.run_to_end(Duration::from_secs(120));
     assert!(fatal(&world).is_none());
     world
-}
-
-/// An output as far as a replay, which has neither keys nor media, can know it.
-fn without_media(output: &Output) -> Option<Output> {
-    let mut output = output.clone();
-    if let Output::Media(operation) = &mut output
-        && let MediaCommand::Append { body: AppendBody::Bytes(bytes), .. } = &mut operation.command
-    {
-        bytes.clear();
-    }
-    // What was decrypted is an input of its own.
-    (!matches!(output, Output::Timeout(_))).then_some(output)
 }
 
 /// The log holds no key, and yet replays to the same outputs.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Event, Input, MediaKind};
+use kinora_core::io::{Event, Input, MediaKind, Warning};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::content::Film;
 use kinora_tests::world::film::{Addressing, Codec, Part};
@@ -10,7 +10,7 @@ use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
 
-use super::{dash, hls, world};
+use super::{dash, hls, warnings, world};
 
 fn playing(url: &str) -> World {
     let film = Film { seconds: 300, ..Film::default() };
@@ -70,7 +70,7 @@ fn back_to_what_was_dropped_by_a_platform_that_loses_what_follows() {
         plays_on_from(&mut world, seconds(5));
         world.run_to_end(Duration::from_secs(310));
         assert_eq!(world.player.state().totals.stalls, 0);
-        assert!(super::warnings(&world).is_empty(), "{:?}", super::warnings(&world));
+        assert!(warnings(&world).is_empty(), "{:?}", warnings(&world));
         assert_replays(&world);
     }
 }
@@ -115,7 +115,7 @@ fn to_where_picture_and_sound_begin_apart() {
     plays_on_from(&mut world, seconds(20));
     world.input(Input::Seek(seconds(80)));
     plays_on_from(&mut world, seconds(80));
-    assert!(super::warnings(&world).is_empty(), "there is no hole to jump over");
+    assert!(warnings(&world).is_empty(), "there is no hole to jump over");
 }
 
 #[test]
@@ -142,4 +142,22 @@ fn a_seek_into_a_period_whose_index_is_yet_to_come_goes_there() {
     world.act(&Action::Seek(at));
     world.run_for(Duration::from_secs(10));
     assert!(world.element.position > at + MediaTime::from_secs(8), "{:?}", world.element.position);
+}
+
+#[test]
+fn what_a_segment_takes_away_of_what_is_held_is_fetched_once_more() {
+    for url in [hls(), dash()] {
+        // A last frame that reaches into the next segment takes its key frame away, and with it all of it.
+        let film = Film { seconds: 120, segment_seconds: 4, overhang_ms: 40, ..Film::default() };
+        let mut world = world(&film, Network::constant(20_000));
+        world.load(&url);
+        world.run_for(Duration::from_secs(5));
+        world.input(Input::Seek(seconds(60)));
+        world.run_for(Duration::from_secs(5));
+        world.input(Input::Seek(seconds(40)));
+        world.run_to_end(Duration::from_secs(150));
+        let jumps = warnings(&world).into_iter();
+        let jumps = jumps.filter(|warning| matches!(warning, Warning::GapJumped { .. })).count();
+        assert_eq!((jumps, world.player.state().totals.stalls), (0, 0), "no hole was left");
+    }
 }
