@@ -68,7 +68,7 @@ impl Plan {
     pub fn from_seed(seed: u64) -> Self {
         let mut draw = Rng::with_seed(seed);
         let dash = draw.bool();
-        let film = random::film(&mut draw, dash);
+        let mut film = random::film(&mut draw, dash);
         let length = Duration::from_secs(film.seconds.into());
         let network = random::network(&mut draw);
         let mut faults = random::faults(&mut draw, &film);
@@ -86,13 +86,17 @@ impl Plan {
         let tells_of_network = draw.bool();
         let start = if draw.u8(0..4) == 0 { Some(draw.u32(0..film.seconds)) } else { None };
         // Drawn last, so that a seed's film stays the same whichever way it comes.
-        let publication = Publication::draw(&mut draw, &film, dash);
+        let mut publication = Publication::draw(&mut draw, &film, dash);
         if let Some(more) = publication.faults(&mut draw) {
             match publication {
                 Publication::Live { .. } => faults = more,
                 _ => faults.extend(more),
             }
         }
+        // From draws of their own, for the same reason.
+        let mut draw = Rng::with_seed(!seed);
+        random::flaws(&mut draw, &mut film, dash);
+        publication.pack(&mut draw, &film, dash);
         let mut leaves = length.mul_f64(1.5) + Duration::from_secs(120);
         let mut start = start.map(|start| MediaTime::from_secs(start.into()));
         if let Publication::Live { broadcast, .. } = &publication {

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::plan::pick;
 use super::random;
 use crate::world::content::{Fault, FaultKind, Film, Origin};
-use crate::world::film::Addressing as FilmAddressing;
+use crate::world::film::{Addressing as FilmAddressing, Carriage, Sealing};
 use crate::world::hosts::{Hosts, MAIN, STEERING, steering};
 use crate::world::live::{Addressing, Broadcast};
 
@@ -26,6 +26,10 @@ pub enum Publication {
         /// What the steering server says.
         steering: String,
     },
+    /// One host has it, in MPEG-2 transport streams.
+    Transport(Carriage),
+    /// One host has it, and all of its segments are encrypted as a whole.
+    Sealed(Sealing),
     /// It is made while it is watched.
     Live {
         /// What is made.
@@ -45,11 +49,50 @@ impl Publication {
         }
     }
 
+    /// Another container, or encryption, for what is short enough to be made byte by byte.
+    pub(super) fn pack(&mut self, draw: &mut Rng, film: &Film, dash: bool) {
+        if let Self::Live { broadcast, .. } = self {
+            broadcast.transport = !dash && broadcast.part_ms.is_none() && draw.u8(0..6) == 0;
+            return;
+        }
+        let short = film.seconds <= 120 && film.rungs.len() <= 3 && film.parts.is_empty();
+        if dash || !short || !matches!(self, Self::OneHost) {
+            return;
+        }
+        let sealing = Sealing {
+            rotation: draw.u32(1..20),
+            one_file: film.addressing == FilmAddressing::OneFile,
+        };
+        match draw.u8(0..3) {
+            0 => {
+                let samples = draw.bool();
+                *self = Self::Transport(Carriage {
+                    muxed: draw.bool(),
+                    packed: draw.bool(),
+                    sealing: draw.bool().then_some(Sealing { one_file: false, ..sealing }),
+                    samples,
+                    codecs: draw.bool(),
+                });
+            }
+            1 => *self = Self::Sealed(sealing),
+            _ => {}
+        }
+    }
+
+    /// Whether a player changes media before it appends it.
+    pub(super) fn changes_media(&self) -> bool {
+        match self {
+            Self::OneHost | Self::Hosts { .. } => false,
+            Self::Transport(_) | Self::Sealed(_) => true,
+            Self::Live { broadcast, .. } => broadcast.transport,
+        }
+    }
+
     /// The manifest.
     pub(super) fn url(&self, dash: bool) -> String {
         let name = if dash { "manifest.mpd" } else { "master.m3u8" };
         match self {
-            Self::OneHost => format!("{BASE}/{name}"),
+            Self::OneHost | Self::Transport(_) | Self::Sealed(_) => format!("{BASE}/{name}"),
             Self::Hosts { .. } => format!("{MAIN}/{name}"),
             Self::Live { broadcast, .. } if dash => broadcast.dash(),
             Self::Live { broadcast, .. } => broadcast.hls(),
@@ -60,6 +103,8 @@ impl Publication {
     pub(super) fn publish(&self, film: &Film) -> Origin {
         match self {
             Self::OneHost => film.publish(BASE),
+            Self::Transport(carriage) => film.publish_transport(BASE, *carriage),
+            Self::Sealed(sealing) => film.publish_sealed(BASE, *sealing),
             Self::Hosts { hosts, steering } => {
                 let hosts = Hosts { film: film.clone(), ..hosts.clone() };
                 let mut origin = hosts.publish();
@@ -77,7 +122,7 @@ impl Publication {
     /// What goes wrong at these servers besides.
     pub(super) fn faults(&self, draw: &mut Rng) -> Option<Vec<Fault>> {
         match self {
-            Self::OneHost => None,
+            Self::OneHost | Self::Transport(_) | Self::Sealed(_) => None,
             Self::Hosts { hosts, .. } => Some(host_faults(draw, hosts)),
             Self::Live { broadcast, .. } => {
                 let count = *pick(draw, &[0, 0, 2, 5, 12]);

@@ -64,6 +64,25 @@ pub(super) fn film(draw: &mut Rng, dash: bool) -> Film {
         variation: *pick(draw, &[0, 20, 50]),
         addressing,
         protection: None,
+        wobble_ms: 0,
+        overhang_ms: 0,
+        gaps: Vec::new(),
+    }
+}
+
+/// What is not as the manifest says, or not there at all.
+pub(super) fn flaws(draw: &mut Rng, film: &mut Film, dash: bool) {
+    if draw.u8(0..4) == 0 {
+        film.wobble_ms = *pick(draw, &[40, 150, 400]);
+    }
+    if draw.u8(0..6) == 0 {
+        film.overhang_ms = 40;
+    }
+    let by_file = film.addressing != Addressing::OneFile;
+    if !dash && by_file && film.segments() > 3 && draw.u8(0..5) == 0 {
+        film.gaps = (0..draw.u32(1..4)).map(|_| draw.u32(0..film.segments())).collect();
+        film.gaps.sort_unstable();
+        film.gaps.dedup();
     }
 }
 

@@ -7,12 +7,13 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use kinora_core::io::{Event, MediaCommand, Output, PlaybackStatus};
+use kinora_core::telemetry::log::{Log, replay};
 use kinora_core::time::Timestamp;
 
 use super::Plan;
 use crate::world::invariants::{Invariant, Violation};
 use crate::world::viewer::Action;
-use crate::world::{Digest, World};
+use crate::world::{Digest, World, without_media};
 
 /// What came of a world.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ pub fn run(plan: &Plan) -> Outcome {
     let mut world = plan.world();
     world.remember = false;
     world.element.remember = false;
-    world.digest = plan.config.record.then(Digest::default);
+    world.digest = plan.config.record.then(|| Digest::new(plan.publication.changes_media()));
     let (outcome, _) = live(plan, world);
     outcome
 }
@@ -74,11 +75,35 @@ pub fn trace(plan: &Plan, whole: bool) -> String {
         }
     }
     let _ = writeln!(text, "{:#?}", world.player.state());
+    departs(&mut text, &world, plan.publication.changes_media());
     let _ = match outcome.violation {
         Some(violation) => writeln!(text, "{violation}"),
         None => writeln!(text, "nothing is wrong"),
     };
     text
+}
+
+/// Tells where the replay of a session takes another way.
+fn departs(text: &mut String, world: &World, changed: bool) {
+    let Ok(log) = Log::parse(world.player.session_log()) else { return };
+    let known =
+        |output: &Output| if changed { without_media(output) } else { Some(output.clone()) };
+    let mut seen = world.outputs.iter().filter_map(|(at, output)| Some((*at, known(output)?)));
+    let mut told = false;
+    let replayed = replay(log, |at, output| {
+        let Some(output) = known(&output) else { return };
+        let lived = seen.next();
+        if !told && lived.as_ref() != Some(&(at, output.clone())) {
+            told = true;
+            text.push_str(
+                "the replay departs: it gives the first of these, where the second was\n",
+            );
+            let _ = writeln!(text, "{at:?} {output:?}\n{lived:?}");
+        }
+    });
+    if let Err(error) = replayed {
+        let _ = writeln!(text, "the replay ends: {error}");
+    }
 }
 
 fn describe(text: &mut String, at: Timestamp, output: &Output) {
@@ -141,7 +166,8 @@ fn live(plan: &Plan, mut world: World) -> (Outcome, World) {
     let mut violation = world.invariants.violations.first().cloned().or(caught);
     if let (None, Some(digest)) = (&violation, world.digest) {
         replayed = true;
-        if Digest::of_replay(world.player.session_log()) != Ok(digest) {
+        let changed = plan.publication.changes_media();
+        if Digest::of_replay(world.player.session_log(), changed) != Ok(digest) {
             let what = "the replay gives other outputs".to_owned();
             violation = Some(Violation { at: world.now(), invariant: Invariant::Replay, what });
         }

@@ -24,7 +24,9 @@ impl Invariants {
             let common = overlap(place, chunk.range);
             let covers =
                 place.start <= chunk.range.start + FRAMES && chunk.range.end <= place.end + FRAMES;
-            if common > FRAMES && !covers {
+            // After a discontinuity media is placed anew: what was placed wrong before, because the playlist was wrong
+            // about where playback began, reaches beyond by as much, and no player can know.
+            if common > FRAMES + scene.origin.slack && !covers {
                 let what = format!(
                     "{} at {}..{} cuts into {} at {}..{}",
                     resource.name,
