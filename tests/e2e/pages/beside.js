@@ -1,6 +1,8 @@
 // The same film with any of several players. Everything hangs on `window.beside`, for `page.evaluate`.
 
 const video = document.querySelector('video');
+/** Milliseconds in which a short film has ended, if it plays at all. */
+const PATIENCE = 60_000;
 
 /** Each gets ready, and gives what loads a manifest, with a key system if there is one; errors go to `fail`. */
 const players = {
@@ -65,8 +67,8 @@ window.beside = {
   /** Plays to the end; what there was to see. */
   async through(url) {
     const ended = new Promise((resolve) => video.addEventListener('ended', resolve, { once: true }));
-    await beside.start(url);
-    await ended;
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    await Promise.race([beside.start(url).then(() => ended), late]);
     return {
       errors: beside.errors,
       encrypted: video.mediaKeys !== null,
