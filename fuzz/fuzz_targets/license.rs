@@ -134,7 +134,7 @@ fuzz_target!(|data: &[u8]| {
                     let status = [200, 200, 400, 401, 403, 404, 429, 503][usize::from(what >> 5)];
                     let (body, mark) = marked(argument);
                     host.answer(id, status, &body);
-                    answers.push(body);
+                    answers.push(digest(&body));
                     marks.push(mark);
                 }
                 (2, Some(session)) => {
@@ -172,7 +172,7 @@ fuzz_target!(|data: &[u8]| {
     });
     if film % 3 == 0 {
         for update in &host.updates {
-            assert!(answers.contains(update), "a licence goes as it came");
+            assert!(answers.contains(&digest(update)), "a licence goes as it came");
         }
     }
     let log = host.player.session_log();
