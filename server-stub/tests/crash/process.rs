@@ -25,10 +25,15 @@ impl Process {
     /// Starts it over a directory, to die at a place if one is named; none if it died before it listened. It keeps
     /// a megabyte of events, in small files.
     pub(crate) fn start(data: &Path, crash: Option<&str>) -> Option<Self> {
+        Self::with_room(data, crash, 1)
+    }
+
+    /// The same with so many megabytes of events.
+    pub(crate) fn with_room(data: &Path, crash: Option<&str>, megabytes: u32) -> Option<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kinora-server"));
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--rate-limit-factor", "1000"])
-            .args(["--events-space", "1", "--data"])
+            .args(["--events-space", &megabytes.to_string(), "--data"])
             .arg(data);
         if let Some(place) = crash {
             command.env("KINORA_CRASH", place);

@@ -116,7 +116,8 @@ fn lint(run: &Run<'_>) -> Result<()> {
 }
 
 fn rust(run: &Run<'_>) -> Result<()> {
-    run.step(run.workspace.cargo("test").arg("--workspace"))?;
+    // One that fails does not hide others.
+    run.step(run.workspace.cargo("test").args(["--workspace", "--no-fail-fast"]))?;
     // What members of the workspace ask of each other decides whether the simulator was in that.
     let mut command = run.workspace.cargo("test");
     run.step(command.args(["--package", "kinora-abr", "--features", "sim"]))
