@@ -102,7 +102,7 @@ private fun assertPlayedWhole(viewer: Viewer) {
 private fun assertReplays(viewer: Viewer) {
     val log = viewer.player.sessionLog()
     val replayed = replay(log).map { it.output }.filter { it !is Output.Timeout }
-    val received = synchronized(viewer.outputs) { viewer.outputs.filter { it !is Output.Timeout } }
+    val received = viewer.outputs().filter { it !is Output.Timeout }
     for ((at, pair) in replayed.zip(received).withIndex()) {
         assertEquals(pair.first.comparable(), pair.second.comparable(), "output $at")
     }

@@ -105,7 +105,7 @@ private fun mediaOf(film: String): Set<String> =
 private fun assertNothingShows(viewer: Viewer, service: ProtectedService, keys: List<ByteArray>) {
     assertTrue(keys.isNotEmpty())
     val log = String(viewer.player.sessionLog(), Charsets.ISO_8859_1)
-    val told = viewer.everything().joinToString() + viewer.outputs.joinToString { output ->
+    val told = viewer.everything().joinToString() + viewer.outputs().joinToString { output ->
         // The driver makes the requests, so it is told what goes into them.
         if (output is Output.Request) "" else output.toString()
     }
@@ -136,7 +136,7 @@ private class Licences : RequestFilter {
     }
 
     /** A licence has them in JSON; a key is all there is to its body. */
-    fun keys(): List<ByteArray> = bodies.flatMap { body ->
+    fun keys(): List<ByteArray> = synchronized(bodies) { bodies.toList() }.flatMap { body ->
         val found = Regex("\"k\":\"([^\"]+)\"").findAll(String(body)).map { it.groupValues[1] }.toList()
         if (body.size == 16) listOf(body) else found.map(Base64.getUrlDecoder()::decode)
     }

@@ -34,14 +34,12 @@ class Viewer(
     val sink = HeadlessSink()
     val player = KinoraPlayer(through(sink), config, transport, filter, keySystem)
 
-    /** Everything the core asked of the driver, in order. */
-    val outputs = java.util.Collections.synchronizedList(ArrayList<Output>())
-
+    private val asked = java.util.Collections.synchronizedList(ArrayList<Output>())
     private val unheard = LinkedBlockingQueue<Told>()
     private val all = java.util.Collections.synchronizedList(ArrayList<Told>())
 
     init {
-        player.tap = outputs::add
+        player.tap = asked::add
         player.addListener(object : KinoraPlayer.Listener {
             override fun onLoaded(duration: MediaTime?, live: Boolean, tracks: List<TrackInfo>) =
                 hear(Told.Loaded(duration, tracks))
@@ -85,11 +83,13 @@ class Viewer(
 
     fun everything(): List<Told> = synchronized(all) { all.toList() }
 
+    /** Everything the core asked of the driver so far, in order; it goes on asking on a thread of its own. */
+    fun outputs(): List<Output> = synchronized(asked) { asked.toList() }
+
     /** The URLs of the segments asked for, in order. */
-    fun segments(kind: MediaKind): List<String> = synchronized(outputs) {
-        outputs.filterIsInstance<Output.Request>().map { it.request }
+    fun segments(kind: MediaKind): List<String> =
+        outputs().filterIsInstance<Output.Request>().map { it.request }
             .filter { it.kind == RequestKind.Segment(kind) }.map { it.url }
-    }
 
     /** The choices made: kind, start and quality of each segment, in order. */
     fun choices(): List<Triple<MediaKind, MediaTime, String>> =
