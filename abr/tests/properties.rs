@@ -124,7 +124,8 @@ impl Moment {
         if !permitted.is_empty() {
             return permitted;
         }
-        let bitrate = |r: &usize| self.ladder[*r].bitrate_bps;
+        // Less than a bit a second is as good as that.
+        let bitrate = |r: &usize| self.ladder[*r].bitrate_bps.max(1.0);
         let lowest =
             all.iter().copied().filter(sane).min_by(|a, b| bitrate(a).total_cmp(&bitrate(b)));
         vec![lowest.unwrap_or(0)]

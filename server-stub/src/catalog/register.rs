@@ -8,7 +8,7 @@ use crate::{
         Catalogue,
         catalogue::{Artwork, ArtworkKind, Kind, Media, Put, Title},
     },
-    web::text::{Link, Slug},
+    web::text::{Codec, Link, Slug},
 };
 use sha2::{Digest, Sha256};
 use std::{fs, path::Path};
@@ -67,6 +67,8 @@ pub async fn register(
         dash: None,
         package: Some(package),
         thumbnails,
+        video_codecs: codings(presentation.video.iter().map(|one| one.codecs.as_str())),
+        audio_codecs: codings(presentation.audio.iter().map(|one| one.codecs.as_str())),
     };
     let draft = catalogue.draft(target.title.as_str()).await?;
     let mut title = match (draft, &target.episode) {
@@ -99,6 +101,16 @@ pub async fn register(
         Put::Done { .. } => Ok(()),
         Put::Taken(id) => refuse(format!("{id:?} belongs to another title")),
     }
+}
+
+/// The codings in lists of codings (RFC 6381), each once.
+fn codings<'a>(lists: impl Iterator<Item = &'a str>) -> Vec<Codec> {
+    let all = lists.flat_map(|list| list.split(','));
+    let mut codings: Vec<Codec> =
+        all.filter_map(|codec| codec.trim().split('.').next()?.parse().ok()).collect();
+    codings.sort_unstable();
+    codings.dedup();
+    codings
 }
 
 fn film(id: Slug, presentation: &Presentation) -> Result<Title> {
@@ -198,6 +210,14 @@ mod tests {
         let titles = crate::catalog::import::json(titles.to_string().as_bytes()).unwrap();
         catalogue.put(titles, UnixTime(1)).await.unwrap();
         (directory, catalogue)
+    }
+
+    #[test]
+    fn each_coding_is_named_once() {
+        let lists = ["avc1.64001f", "hvc1.1.6.L120, mp4a.40.2", "avc1.4d401e", "", "?"];
+        let codings = codings(lists.into_iter());
+        let names: Vec<&str> = codings.iter().map(Codec::as_str).collect();
+        assert_eq!(names, ["avc1", "hvc1", "mp4a"]);
     }
 
     #[tokio::test]

@@ -135,6 +135,13 @@ async fn begin(
     let title = parts.catalogue.title_of(id.as_str(), &view).await?.ok_or_else(missing)?;
     let media = title.items().find(|item| *item.id == id).and_then(|item| item.media);
     let media = media.filter(|media| media.plays()).ok_or_else(missing)?.clone();
+    if !media.plays_on(&device.codecs) {
+        let list =
+            |codecs: &[Codec]| codecs.iter().map(Codec::as_str).collect::<Vec<_>>().join(" or ");
+        let (video, audio) = (list(&media.video_codecs), list(&media.audio_codecs));
+        let detail = format!("its pictures are {video}, its sound {audio}");
+        return Err(Problem::new(Code::NotPlayable, detail));
+    }
     let position = parts.history.position(&profile.id, id.as_str()).await?;
     let resume = position.filter(|position| !position.finished).map(|position| position.seconds);
     let plan = parts.plans.of(claims.plan.as_ref());

@@ -4,7 +4,7 @@ use super::Result;
 use crate::{
     clock::UnixTime,
     web::{
-        text::{Language, Line, Link, Prose, Region, Slug},
+        text::{Codec, Language, Line, Link, Prose, Region, Slug},
         whole,
     },
 };
@@ -195,9 +195,24 @@ pub struct Media {
     /// Small pictures along its length: a WebVTT track.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnails: Option<Link>,
+    /// The codings that its pictures are to be had in, as the first parts of RFC 6381's names; not told if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub video_codecs: Vec<Codec>,
+    /// The same of its sound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audio_codecs: Vec<Codec>,
 }
 
 impl Media {
+    /// Whether a device that plays these codings can play it: in one of its pictures' and in one of its sound's, as far
+    /// as either side tells of them.
+    pub fn plays_on(&self, codecs: &[Codec]) -> bool {
+        let one_of = |own: &[Codec]| {
+            codecs.is_empty() || own.is_empty() || own.iter().any(|codec| codecs.contains(codec))
+        };
+        one_of(&self.video_codecs) && one_of(&self.audio_codecs)
+    }
+
     /// Whether there is something to play.
     pub fn plays(&self) -> bool {
         self.hls.is_some() || self.dash.is_some() || self.package.is_some()

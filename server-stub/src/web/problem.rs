@@ -64,6 +64,8 @@ codes! {
     TooManyProfiles = CONFLICT, "Too many profiles";
     /// The account plays on as many devices as it may.
     TooManyStreams = CONFLICT, "Too many streams at once";
+    /// The device plays none of the codings it is to be had in.
+    NotPlayable = NOT_ACCEPTABLE, "The device cannot play it";
     /// The keys that are asked for are not for this playback.
     NotEntitled = FORBIDDEN, "No licence for this";
     /// The licence server of a vendor refused.
