@@ -34,8 +34,6 @@ const players = {
     const { dashjs } = window;
     const player = dashjs.MediaPlayer().create();
     player.initialize(video, null, false);
-    // It asks with the boxes in the media as if they were a list of key ids, which the browser refuses; the manifest is enough.
-    player.updateSettings({ streaming: { protection: { ignoreEmeEncryptedEvent: true } } });
     player.on(dashjs.MediaPlayer.events.ERROR, ({ error }) => fail(`${error.code}: ${error.message}`));
     if (keySystem) {
       const { name, licenseUrl: serverURL, headers: httpRequestHeaders } = keySystem;
