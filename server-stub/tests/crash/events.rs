@@ -167,7 +167,7 @@ async fn dying_while_old_events_go_leaves_all_that_are_later() {
         }
         let place = format!("event-log/removed:{time}");
         if let Some(mut dying) = Process::start(data, Some(&place)) {
-            dying.dies().await;
+            dying.dies();
         }
         let check = async |range: std::ops::Range<u64>| {
             let mut next = range.start;

@@ -4,8 +4,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -67,14 +69,19 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Waits until it has died by itself.
-    pub(crate) async fn dies(&mut self) {
-        let mut asked = 0;
-        while !self.is_dead() {
-            asked += 1;
-            assert!(asked < 3000, "it lives on");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    /// Waits until it has died by itself, as it does at a place it was to die at.
+    pub(crate) fn dies(&mut self) {
+        let id = self.child.id().to_string();
+        let (gone, is_gone) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if is_gone.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout)
+            {
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
+        });
+        let status = self.child.wait().unwrap();
+        drop(gone);
+        assert_eq!(status.signal(), Some(6), "it lived on, or ended otherwise: {status}");
     }
 
     /// Posts JSON; none if the process died meanwhile.
