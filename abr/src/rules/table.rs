@@ -49,6 +49,8 @@ pub(crate) struct Table {
     stall_per_ms: f64,
     profile: Profile,
     grid: Grid,
+    /// Throughput of a download by speed and outcome, kbit/s: every sweep and every rung asks for it.
+    throughputs: Vec<f64>,
     /// By rung, speed, level.
     values: Vec<f32>,
     next: Vec<f32>,
@@ -110,6 +112,7 @@ impl Table {
             stall_per_ms: objective.stall * profile.stall / 1000.0,
             profile,
             grid,
+            throughputs: grid.throughputs(profile.spread),
             values: vec![0.0; size],
             next: vec![0.0; size],
             endings: vec![vec![0.0; size]],
@@ -197,7 +200,7 @@ impl Table {
     /// For one rung and one speed, at every level: what it is worth to fetch a segment in this rung,
     /// a switch to it aside.
     fn compute_row(&mut self, row: usize) {
-        let Grid { speeds, levels, level_ms, slowest } = self.grid;
+        let Grid { speeds, levels, level_ms, .. } = self.grid;
         let (rung, speed) = (row / speeds, row % speeds);
         let (Some(&quality), Some(&bitrate), Some(out)) = (
             self.qualities.get(rung),
@@ -207,10 +210,12 @@ impl Table {
             return;
         };
         out.fill(quality as f32);
-        let belief = slowest + speed as f64 * SPEED_STEP;
         let segment = self.duration_ms / level_ms;
-        for (offset, weight) in Estimate::outcomes(self.profile.spread) {
-            let download = (TTFB_MS + bitrate * self.duration_ms / exp(belief + offset)) / level_ms;
+        let throughputs = self.throughputs.get(speed * OUTCOMES..).unwrap_or(&[]);
+        for ((offset, weight), throughput) in
+            Estimate::outcomes(self.profile.spread).zip(throughputs)
+        {
+            let download = (TTFB_MS + bitrate * self.duration_ms / throughput) / level_ms;
             let (next, faster) =
                 position(speed as f64 + surprise_kept(offset) / SPEED_STEP, speeds);
             let from = (rung * speeds + next) * levels;
@@ -305,6 +310,15 @@ impl Grid {
             level_ms,
             slowest: fastest - span,
         }
+    }
+
+    fn throughputs(&self, spread: f64) -> Vec<f64> {
+        let mut throughputs = Vec::with_capacity(self.speeds * OUTCOMES);
+        for speed in 0..self.speeds {
+            let belief = self.slowest + speed as f64 * SPEED_STEP;
+            throughputs.extend(Estimate::outcomes(spread).map(|(offset, _)| exp(belief + offset)));
+        }
+        throughputs
     }
 }
 
