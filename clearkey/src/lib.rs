@@ -14,6 +14,8 @@ mod ring;
 mod segment;
 mod sessions;
 
+pub use kinora_cenc::ContentKey;
+
 pub use init::{Opened, Track, open_init};
 pub use ring::KeyRing;
 pub use sessions::{ClearKey, NAME};

@@ -16,11 +16,13 @@ impl KeyRing {
         self.0.is_empty()
     }
 
-    pub(super) fn add(&mut self, id: KeyId, key: &ContentKey) {
+    /// Has samples that name this key decrypted with it.
+    pub fn add(&mut self, id: KeyId, key: &ContentKey) {
         self.0.insert(id, SampleCipher::new(key));
     }
 
-    pub(super) fn remove(&mut self, id: &KeyId) {
+    /// Wipes a key.
+    pub fn remove(&mut self, id: &KeyId) {
         self.0.remove(id);
     }
 

@@ -1,6 +1,7 @@
 //! The journey of a viewer, by keys, over the whole service; what plays is a theatre that plays at once.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -10,6 +11,8 @@ use kinora_native::{Event, MediaTime, Options, Player};
 use kinora_server::auth;
 use kinora_server::clock::{Clock, UnixTime};
 use kinora_server::delivery::memory::Memory;
+use kinora_server::package::protect::{self, Method as Scheme};
+use kinora_server::package::{self, package};
 use kinora_server::roles::{Data, Role};
 use kinora_server::storage::Catalogue as _;
 use kinora_server::storage::sqlite::SqliteCatalogue;
@@ -41,10 +44,29 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        copy_a_film(&directory.path().join("packages/film"));
+        Self::serving(directory).await
+    }
+
+    /// The same with an encrypted film; none without an encoder.
+    async fn encrypted() -> Option<Self> {
+        let mut encoder = std::process::Command::new("ffmpeg");
+        encoder.arg("-version").stdout(Stdio::null()).stderr(Stdio::null());
+        if encoder.status().is_err() {
+            eprintln!("SKIPPED: ffmpeg is not installed");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        encrypt_a_film(directory.path()).await;
+        Some(Self::serving(directory).await)
+    }
+
+    /// The service over a directory of data with a package in it.
+    async fn serving(directory: TempDir) -> Self {
         // Refused when another test was first, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let directory = tempfile::tempdir().unwrap();
-        enter_a_film(directory.path()).await;
+        enter_the_film(directory.path()).await;
         let data = Data { clock: Clock::standing(NOW), ..Data::new(directory.path()) };
         let metrics = Metrics::default();
         let cheap =
@@ -103,8 +125,7 @@ impl World {
     }
 }
 
-async fn enter_a_film(data: &Path) {
-    let package = data.join("packages/film");
+fn copy_a_film(package: &Path) {
     let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("../platforms/native/tests/media");
     for (directory, name) in [("video.aa", "low"), ("audio.aa", "tone")] {
         std::fs::create_dir_all(package.join(directory)).unwrap();
@@ -126,6 +147,22 @@ async fn enter_a_film(data: &Path) {
         #EXT-X-STREAM-INF:BANDWIDTH=45000,CODECS=\"avc1.64000a,mp4a.40.2\",AUDIO=\"a\"\n\
         video.aa/low.m3u8\n";
     std::fs::write(package.join("master.m3u8"), master).unwrap();
+}
+
+/// Packages eight seconds, whose keys are in the service's vault.
+async fn encrypt_a_film(data: &Path) {
+    let vault = Data::new(data).vault().await.unwrap();
+    let source = "testsrc:8:128x72:25".parse().unwrap();
+    let mut options = package::Options::new(source, data.join("packages/film"));
+    options.preset = "ultrafast".into();
+    options.ladder = vec!["72:100".parse().unwrap()];
+    options.segment_seconds = 1.0;
+    let item = Some("nosferatu".to_owned());
+    options.protect = Some(protect::Options { item, ..protect::Options::new(Scheme::Cbcs, vault) });
+    package(&options, |_| {}).await.unwrap();
+}
+
+async fn enter_the_film(data: &Path) {
     let title = json!({"id": "nosferatu", "kind": "film", "name": "Nosferatu", "maturity": 0,
         "genres": ["horror"], "media": {"duration_seconds": 600, "package": "film"}});
     let catalogue = SqliteCatalogue::open(data).await.unwrap();
@@ -193,6 +230,24 @@ impl Theatre for Screen {
         showing.position.unwrap().send_replace(position.seconds() as u32);
         player.stop().await;
         Ok(())
+    }
+}
+
+/// Plays with the real player, but does not say who is watching.
+struct Stranger;
+
+impl Theatre for Stranger {
+    async fn show(&mut self, showing: Showing) -> Result<(), AppError> {
+        let options = Options { config: showing.config, ..Options::default() };
+        let mut player = Player::start(showing.url, options)?;
+        player.play().await;
+        loop {
+            match player.next_event().await.expect("it fails") {
+                Event::Error(error) => return Err(AppError::Playback(error)),
+                Event::Playing => panic!("it plays without a licence"),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -282,6 +337,21 @@ async fn what_the_service_hands_out_plays_and_goes_on_where_it_was_left() {
     let [first, second] = screen.began[..] else { panic!("{:?}", screen.began) };
     assert!(first < MediaTime::from_secs(2), "{first:?}");
     assert!((4..6).contains(&(second.seconds() as u32)), "{second:?}");
+}
+
+#[tokio::test]
+async fn an_encrypted_film_plays_with_the_licences_of_who_watches() {
+    let Some(world) = World::encrypted().await else { return };
+    let mut screen = Screen { goes_to: MediaTime::from_secs(4), began: Vec::new() };
+    let mut journey = world.signed_in(&mut screen).await;
+    press(&mut journey, &mut screen, &[KeyCode::Enter, KeyCode::Enter, KeyCode::Enter]).await;
+    press(&mut journey, &mut screen, &[KeyCode::Enter]).await;
+    let [first, second] = screen.began[..] else { panic!("{:?}", screen.began) };
+    assert!(first < MediaTime::from_secs(2), "{first:?}");
+    assert!((4..6).contains(&(second.seconds() as u32)), "{second:?}");
+    let step = journey.key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE));
+    journey.take(step, &mut Stranger).await.unwrap();
+    shows(&journey, "LICENSE_REFUSED");
 }
 
 #[tokio::test]

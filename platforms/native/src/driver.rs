@@ -17,7 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::drm::ClearKey;
+use crate::drm::{KeyAnswers, KeySystem};
 use crate::element::{MediaElement, PresentedMedia};
 use crate::transport::{Report, ReportedBody, ResponseSink, Transport};
 
@@ -61,7 +61,9 @@ pub struct Snapshot {
 pub(crate) struct Driver {
     core: kinora_core::Player,
     element: MediaElement,
-    clear_key: ClearKey,
+    key_system: Box<dyn KeySystem>,
+    key_answers: KeyAnswers,
+    keys: mpsc::UnboundedReceiver<Input>,
     transport: Arc<dyn Transport>,
     body_limit: u64,
     epoch: Instant,
@@ -86,6 +88,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) element: MediaElement,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) key_system: Box<dyn KeySystem>,
     pub(crate) body_limit: u64,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) events: broadcast::Sender<Event>,
@@ -94,11 +97,14 @@ pub(crate) struct Parts {
 impl Driver {
     pub(crate) fn new(parts: Parts) -> Self {
         let (report_sender, reports) = mpsc::channel(REPORT_BACKLOG);
+        let (key_answers, keys) = KeyAnswers::new();
         Self {
             core: kinora_core::Player::new(parts.config, Timestamp::default()),
             reported: parts.element.state().clone(),
             element: parts.element,
-            clear_key: ClearKey::default(),
+            key_system: parts.key_system,
+            key_answers,
+            keys,
             transport: parts.transport,
             body_limit: parts.body_limit,
             epoch: Instant::now(),
@@ -123,6 +129,10 @@ impl Driver {
                 command = self.commands.recv() => self.obey(command),
                 Some(report) = self.reports.recv() => {
                     self.take_report(report);
+                    true
+                }
+                Some(answer) = self.keys.recv() => {
+                    self.inputs.push_back(answer);
                     true
                 }
                 () = sleep_until_some(wake) => {
@@ -229,8 +239,10 @@ impl Driver {
                     Output::Cancel(id) => self.cancel(id),
                     Output::Media(operation) => self.operate(now, operation),
                     Output::License(command) => {
-                        let answers = self.clear_key.execute(command, self.element.keys_mut());
-                        self.inputs.extend(answers);
+                        let keys = self.element.keys_mut();
+                        self.key_system.execute(command, keys, &self.key_answers);
+                        // What is known at once need not wait for its turn.
+                        self.inputs.extend(std::iter::from_fn(|| self.keys.try_recv().ok()));
                     }
                     Output::Event(event) => {
                         // No receiver, no matter.

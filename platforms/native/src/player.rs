@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::driver::{Command, Driver, Parts, Snapshot};
+use crate::drm::{ClearKey, KeySystem};
 use crate::element::{ElementConfig, MediaElement};
 use crate::transport::{Filtered, HttpTransport, RequestFilter, Transport};
 
@@ -45,6 +46,8 @@ pub struct Options {
     pub transport: Option<Arc<dyn Transport>>,
     /// What changes requests and responses on their way, if anything does.
     pub filter: Option<Arc<dyn RequestFilter>>,
+    /// What holds the keys of encrypted content; ClearKey if absent.
+    pub key_system: Option<Box<dyn KeySystem>>,
     /// No body may be larger than so many bytes.
     pub body_limit: u64,
 }
@@ -58,6 +61,7 @@ impl Default for Options {
             element: ElementConfig::default(),
             transport: None,
             filter: None,
+            key_system: None,
             body_limit: 256 << 20,
         }
     }
@@ -98,6 +102,7 @@ impl Player {
             config: options.config,
             element: MediaElement::new(options.element),
             transport,
+            key_system: options.key_system.unwrap_or_else(|| Box::new(ClearKey::default())),
             body_limit: options.body_limit,
             commands: command_receiver,
             events: event_sender,

@@ -1,14 +1,16 @@
 //! An encrypted film over a virtual network, with ClearKey: packaged by the server, decrypted in this process.
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use kinora_core::config::{Config, DrmConfig, KeySystemConfig};
 use kinora_core::error::ErrorCode;
-use kinora_core::io::PlaybackStatus;
+use kinora_core::io::{KeyState, KeyStatus, LicenseCommand, PlaybackStatus};
+use kinora_native::drm::{ContentKey, KeyAnswers, KeyRing, KeySystem};
 use kinora_native::headless::{HeadlessOptions, HeadlessRun, play};
 use kinora_native::transport::{Entry, MemoryTransport};
 use kinora_native::{HeadlessReport, Options};
@@ -183,4 +185,104 @@ async fn without_a_licence_the_error_says_so_and_nothing_plays() {
     assert_eq!((fatal.code, fatal.http_status), (ErrorCode::LicenseRefused, Some(403)));
     assert!(fatal.message.contains("not_entitled: no"), "{}", fatal.message);
     assert_eq!(report.video_frames, 0);
+}
+
+/// A key system that has the keys already, and asks nobody for licences. It answers from another thread, as a device does.
+struct Drawer {
+    keys: HashMap<[u8; 16], ContentKey>,
+    did: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drawer {
+    fn with(keys: &[Key]) -> Self {
+        let key = |key: &Key| (key.id.0, key.key.clone());
+        Self { keys: keys.iter().map(key).collect(), did: Arc::default() }
+    }
+
+    fn note(&self, what: impl Into<String>) {
+        self.did.lock().expect("a lock").push(what.into());
+    }
+}
+
+impl KeySystem for Drawer {
+    fn execute(&mut self, command: LicenseCommand, ring: &mut KeyRing, answers: &KeyAnswers) {
+        let answers = answers.clone();
+        match command {
+            LicenseCommand::Open { systems } if self.keys.is_empty() => {
+                let offered: Vec<_> =
+                    systems.iter().map(|offer| offer.key_system.as_str()).collect();
+                answers.unavailable(format!("no drawer for {}", offered.join(", ")));
+            }
+            LicenseCommand::Open { systems } => {
+                self.note("open");
+                let name = systems[0].key_system.clone();
+                std::thread::spawn(move || answers.opened(name)).join().expect("it answers");
+            }
+            LicenseCommand::Create { session, .. } => {
+                self.note("create");
+                let usable =
+                    |id: &[u8; 16]| KeyState { id: id.to_vec(), status: KeyStatus::Usable };
+                let statuses = self.keys.keys().map(usable).collect();
+                for (id, key) in &self.keys {
+                    ring.add(*id, key);
+                }
+                answers.statuses(session, statuses);
+            }
+            LicenseCommand::Shut => self.note("shut"),
+            _ => {}
+        }
+    }
+}
+
+async fn with_key_system(transport: &MemoryTransport, system: Drawer) -> HeadlessReport {
+    let named = KeySystemConfig {
+        key_system: "org.w3.clearkey".into(),
+        license_url: Some(LICENSE.into()),
+        ..KeySystemConfig::default()
+    };
+    let config = Config { drm: DrmConfig { key_systems: vec![named] }, ..Config::default() };
+    let player = Options {
+        config,
+        transport: Some(Arc::new(transport.clone())),
+        key_system: Some(Box::new(system)),
+        ..Options::default()
+    };
+    let options = HeadlessOptions { player, play_for: None };
+    let run = play(&format!("{BASE}master.m3u8"), options, pending(), |_| {}).await;
+    run.expect("the player starts").report
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_system_of_the_apps_takes_the_place_of_clearkey() {
+    if encoder_missing() {
+        return;
+    }
+    // There is no licence server in this world.
+    let (transport, keys) = film(Method::Cbcs, None).await;
+    let drawer = Drawer::with(&keys);
+    let did = drawer.did.clone();
+    let report = with_key_system(&transport, drawer).await;
+    assert_eq!(report.status.0, PlaybackStatus::Ended, "{report:#?}");
+    assert_eq!((report.video_frames, report.errors.len()), (100, 0), "{report:#?}");
+    assert!((report.decoded_audio_s - 4.0).abs() < 0.1, "{report:#?}");
+    let did = did.lock().expect("a lock").clone();
+    assert_eq!(did.first().map(String::as_str), Some("open"), "{did:?}");
+    assert_eq!(
+        did.iter().filter(|what| *what == "create").count(),
+        2,
+        "picture and sound: {did:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_key_system_of_the_apps_says_is_told() {
+    if encoder_missing() {
+        return;
+    }
+    let (transport, _) = film(Method::Cbcs, None).await;
+    let report = with_key_system(&transport, Drawer::with(&[])).await;
+    let codes: Vec<ErrorCode> = report.errors.iter().map(|error| error.code).collect();
+    assert_eq!(codes, [ErrorCode::KeySystemUnavailable], "{report:#?}");
+    let said = &report.errors[0].message;
+    assert!(said.contains("no drawer for org.w3.clearkey"), "{said}");
 }

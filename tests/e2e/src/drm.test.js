@@ -138,6 +138,100 @@ describe('segments encrypted as a whole', () => {
   });
 });
 
+describe('a key system of the app’s', () => {
+  let stage;
+  let vault;
+  let viewer;
+  before(async () => {
+    vault = await Vault.pack(clip.clip, ['--protect', 'cbcs', '--ladder', '360:600']);
+    stage = await Stage.open({ '/film': vault.packaged }, ['--data', vault.data]);
+    viewer = await Viewer.signIn(stage.server.url, 'ada');
+  });
+  after(async () => {
+    await stage?.close();
+    await vault?.remove();
+  });
+
+  async function fresh() {
+    const page = await stage.page();
+    await page.waitForFunction(() => window.film);
+    return page;
+  }
+
+  test('takes the place of the browser’s', async () => {
+    const page = await fresh();
+    const drm = await viewer.play();
+    const error = await page.evaluate(async (drm) => {
+      const [{ licenseUrl, headers }] = drm.keySystems;
+      film.did = [];
+      // It has licences without the player: through a door of its own.
+      const keySystem = (element, { onStatuses }) => {
+        const sessions = new Map();
+        let keys;
+        return {
+          async openKeySystem([{ keySystem, initDataTypes, encryptionScheme, video }]) {
+            film.did.push(`open ${keySystem} ${encryptionScheme}`);
+            const videoCapabilities = video.map((contentType) => ({ contentType, encryptionScheme }));
+            const access = await navigator.requestMediaKeySystemAccess(keySystem, [{ initDataTypes, videoCapabilities }]);
+            keys = await access.createMediaKeys();
+            await element.setMediaKeys(keys);
+            return keySystem;
+          },
+          async createKeySession(id, type, data) {
+            film.did.push(`create ${type}`);
+            const session = keys.createSession();
+            sessions.set(id, session);
+            session.addEventListener('message', async ({ message: body }) => {
+              const licence = await fetch(licenseUrl, { method: 'POST', headers, body });
+              await session.update(await licence.arrayBuffer());
+              const ids = [...session.keyStatuses.keys()].map((id) => new Uint8Array(id));
+              onStatuses(id, ids, [...session.keyStatuses.values()]);
+            });
+            await session.generateRequest(type, data);
+          },
+          async updateKeySession() {
+            film.did.push('update');
+          },
+          async closeKeySession(id) {
+            await sessions.get(id)?.close();
+          },
+          async shutKeySystem() {
+            film.did.push('shut');
+          },
+        };
+      };
+      await film.create({ drm, keySystem });
+      return film.play('/film/manifest.mpd');
+    }, drm);
+    assert.equal(error, null);
+    await page.evaluate(() => film.video.pause());
+    await assertFrame(page, await page.evaluate(() => film.seek(6.02)), 6.02);
+    await page.evaluate(() => film.player.unload());
+    const did = await page.evaluate(() => film.did);
+    assert.deepEqual(did, ['open org.w3.clearkey cbcs', 'create keyids', 'create keyids', 'shut']);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test('is quoted where it fails', async () => {
+    const page = await fresh();
+    const drm = await viewer.play();
+    const error = await page.evaluate(async (drm) => {
+      const keySystem = () => ({
+        async openKeySystem() {
+          throw new Error('the vault is shut on Sundays');
+        },
+        async shutKeySystem() {},
+      });
+      await film.create({ drm, keySystem });
+      return film.play('/film/manifest.mpd');
+    }, drm);
+    assert.equal(error?.code, 'KEY_SYSTEM_UNAVAILABLE', JSON.stringify(error));
+    assert.match(error.message, /the vault is shut on Sundays/);
+    await page.context().close();
+  });
+});
+
 test('a licence that expires while the film plays is renewed', async () => {
   const vault = await Vault.pack('testsrc:14:320x180:24', ['--protect', 'cbcs', '--ladder', '180:200']);
   const stage = await Stage.open({ '/film': vault.packaged }, ['--data', vault.data, '--clearkey-seconds', '10']);

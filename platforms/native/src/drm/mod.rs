@@ -1,6 +1,9 @@
-//! ClearKey, which this player knows alone: see `kinora_clearkey`.
+//! Keys: ClearKey (see `kinora_clearkey`), or the key system that an app hands over.
 
 mod config;
+mod key_system;
 
 pub use config::{clear_key, header};
-pub(crate) use kinora_clearkey::{ClearKey, KeyRing, Opened, open_init};
+pub use key_system::{KeyAnswers, KeySystem};
+pub(crate) use kinora_clearkey::{ClearKey, Opened, open_init};
+pub use kinora_clearkey::{ContentKey, KeyRing};

@@ -1,10 +1,4 @@
-import type { KeySystemOffer } from './protocol.js';
-
-/** What the key system tells of its sessions. */
-export interface KeyListener {
-  onMessage(session: number, message: Uint8Array): void;
-  onStatuses(session: number, ids: Uint8Array[], statuses: string[]): void;
-}
+import type { KeyListener, KeySystem, KeySystemOffer } from './types.js';
 
 /**
  * Encrypted Media Extensions on the page, for a player in a worker. It decides nothing: which key systems, which
@@ -12,7 +6,7 @@ export interface KeyListener {
  *
  * Methods reject with a text.
  */
-export class KeySystem {
+export class BrowserKeySystem implements KeySystem {
   readonly #element: HTMLMediaElement;
   readonly #listener: KeyListener;
   #sessions = new Map<number, MediaKeySession>();
@@ -25,7 +19,17 @@ export class KeySystem {
     this.#listener = listener;
   }
 
-  /** Opens the first of these that there is. */
+  /**
+   * Has the browser find out ahead of time which key systems it has: the first question takes it longer than all of the
+   * rest that a licence needs. Nothing comes of the answer.
+   */
+  static warmUp(name: string): void {
+    const videoCapabilities = [{ contentType: 'video/mp4; codecs="avc1.42E01E"' }];
+    void navigator
+      .requestMediaKeySystemAccess?.(name, [{ videoCapabilities }])
+      .catch(() => undefined);
+  }
+
   async openKeySystem(offers: KeySystemOffer[]): Promise<string> {
     if (!navigator.requestMediaKeySystemAccess) {
       throw 'the page is not in a secure context, or the browser has no Encrypted Media Extensions';
@@ -172,6 +176,7 @@ function refuse(reason: unknown): never {
   throw text(reason);
 }
 
-function text(reason: unknown): string {
+/** A reason in words. */
+export function text(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }

@@ -1,13 +1,15 @@
 import { Device } from './device.js';
 import { PlayerError, internal, invalidArgument } from './error.js';
 import { PageFilters } from './filters.js';
-import { KeySystem } from './key-system.js';
+import { BrowserKeySystem } from './key-system.js';
 import { MediaElement } from './media-element.js';
 import { MediaSink } from './media-sink.js';
 import type { Placement } from './protocol.js';
 import type {
   Config,
   CreateOptions,
+  KeyListener,
+  KeySystemFactory,
   LoadOptions,
   MediaKind,
   Picture,
@@ -73,18 +75,20 @@ export class Player extends EventTarget {
     if (!(element instanceof HTMLMediaElement)) {
       throw invalidArgument('Player.create() needs a <video> or <audio> element');
     }
-    const { mediaSource: wanted = 'auto', filters = {}, ...config } = options;
+    const { mediaSource: wanted = 'auto', filters = {}, keySystem, ...config } = options;
     if (wanted !== 'auto' && wanted !== 'page') {
       throw invalidArgument("mediaSource must be 'auto' or 'page'");
     }
     const inWorker = wanted === 'auto' && !!mediaSource()?.canConstructInDedicatedWorker;
     const pageFilters = new PageFilters(filters);
     const placement = inWorker ? 'worker' : 'page';
-    const player = new Player(element, placement, pageFilters);
+    const player = new Player(element, placement, pageFilters, keySystem);
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     try {
       const cmcd = { sessionId: sessionId(), ...config.cmcd };
       const settings = { seed, ...config, cmcd };
+      const preferred = config.drm?.keySystems?.[0];
+      if (preferred && !keySystem) BrowserKeySystem.warmUp(preferred.name);
       await player.#worker.call('start', settings, placement, pageFilters.kinds);
     } catch (error) {
       await player.destroy();
@@ -93,14 +97,20 @@ export class Player extends EventTarget {
     return player;
   }
 
-  private constructor(element: HTMLMediaElement, placement: Placement, filters: PageFilters) {
+  private constructor(
+    element: HTMLMediaElement,
+    placement: Placement,
+    filters: PageFilters,
+    keySystem: KeySystemFactory | undefined,
+  ) {
     super();
     this.#element = new MediaElement(element, (state) => this.#worker.tell(['element', ...state]));
-    const keys = new KeySystem(element, {
+    const listener: KeyListener = {
       onMessage: (session, message) => this.#worker.tell(['keyMessage', session, message]),
       onStatuses: (session, ids, statuses) =>
         this.#worker.tell(['keyStatuses', session, ids, statuses]),
-    });
+    };
+    const keys = keySystem?.(element, listener) ?? new BrowserKeySystem(element, listener);
     this.#worker = new WorkerClient({
       filters,
       keys,

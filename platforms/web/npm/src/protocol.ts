@@ -1,9 +1,15 @@
 // What the page and the worker say to each other. Every message is a tuple that begins with its kind.
 
 import type { FilterCalls, FilterKinds } from './filters.js';
-import type { KeySystem } from './key-system.js';
 import type { MediaSink } from './media-sink.js';
-import type { Config, CreateOptions, LoadOptions, PlayerErrorFields, Stats } from './types.js';
+import type {
+  Config,
+  CreateOptions,
+  KeySystem,
+  LoadOptions,
+  PlayerErrorFields,
+  Stats,
+} from './types.js';
 
 /** What the page may ask of the worker; each answer comes under the question's number. */
 export interface WorkerCalls {
@@ -26,24 +32,7 @@ export interface WorkerCalls {
 export type Placement = 'worker' | 'page';
 
 /** What the worker may ask of the page: of the element, or of the whole sink where that is there; and of the key system. */
-export type PageCalls = Pick<MediaElementPort, keyof MediaElementPort> & SinkMethods & FilterCalls & KeyMethods;
-
-/** The methods of the key system, without its private parts. */
-export type KeyMethods = Pick<KeySystem, keyof KeySystem>;
-
-/** A key system that would do, and what it has to be able to. */
-export interface KeySystemOffer {
-  keySystem: string;
-  initDataTypes: string[];
-  encryptionScheme: string;
-  video: string[];
-  audio: string[];
-  videoRobustness: string;
-  audioRobustness: string;
-  persistent: boolean;
-  certificate: Uint8Array | null;
-}
-
+export type PageCalls = Pick<MediaElementPort, keyof MediaElementPort> & SinkMethods & FilterCalls & KeySystem;
 
 /** The media element, as the sink needs it. */
 export interface MediaElementPort {

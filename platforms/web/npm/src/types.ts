@@ -118,6 +118,57 @@ export interface KeySystemConfig {
   renewAfter?: number;
 }
 
+/** A key system that would do, and what it has to be able to. */
+export interface KeySystemOffer {
+  keySystem: string;
+  /** As W3C EME §3.1 names them, such as `cenc` or `keyids`. */
+  initDataTypes: string[];
+  /** `cenc` or `cbcs`. */
+  encryptionScheme: string;
+  /** MIME types with codecs, of each kind. */
+  video: string[];
+  audio: string[];
+  videoRobustness: string;
+  audioRobustness: string;
+  persistent: boolean;
+  /** The licence server's. */
+  certificate: Uint8Array | null;
+}
+
+/** What a key system tells the player of its sessions, whenever it has something to tell. */
+export interface KeyListener {
+  /** The session asks its licence server this; the player carries it there. */
+  onMessage(session: number, message: Uint8Array): void;
+  /** All keys of the session, and the status of each in the words of W3C EME §6.1, such as `usable`. */
+  onStatuses(session: number, ids: Uint8Array[], statuses: string[]): void;
+}
+
+/**
+ * A key system as the player needs it: the browser's (Encrypted Media Extensions), unless an app hands over one of its
+ * own. It holds keys and decides nothing; which sessions there are, and where licences are, comes from the player, which
+ * numbers the sessions. Methods reject with what went wrong, as a text or an `Error`.
+ */
+export interface KeySystem {
+  /** Opens the first of these that there is; resolves to its name. */
+  openKeySystem(offers: KeySystemOffer[]): Promise<string>;
+  /** Begins a session, which then asks for its licence by `onMessage`, or tells of keys that it has already. */
+  createKeySession(
+    session: number,
+    initDataType: string,
+    initData: Uint8Array,
+    persistent: boolean,
+  ): Promise<void>;
+  /** Takes what the licence server answered; `onStatuses` then says which keys there are. */
+  updateKeySession(session: number, response: Uint8Array): Promise<void>;
+  /** Ends a session, of whose keys there is no more need. */
+  closeKeySession(session: number): Promise<void>;
+  /** Ends every session. What is loaded next opens a key system anew. */
+  shutKeySystem(): Promise<void>;
+}
+
+/** Makes the key system of a player. What plays in the element is decrypted by whatever it sets there. */
+export type KeySystemFactory = (element: HTMLMediaElement, listener: KeyListener) => KeySystem;
+
 /** How much is spent on one resource before it is given up. */
 export interface RetryBudget {
   /** Attempts, the first included; as many as there is time for once playback has begun. Default 4. */
@@ -190,6 +241,8 @@ export interface CreateOptions extends Config {
   mediaSource?: 'auto' | 'page';
   /** Changes requests and responses on their way. */
   filters?: Filters;
+  /** A key system of the app's in place of the browser's: for tests, and for platforms that have another. */
+  keySystem?: KeySystemFactory;
   /** Seed of everything that looks random, such as the jitter of retries. Default: a random one. */
   seed?: number;
 }

@@ -2,14 +2,14 @@ import { PlayerError, internal } from './error.js';
 import type { FilterCalls } from './filters.js';
 import {
   type FromWorker,
-  type KeyMethods,
   type PageCalls,
   Questions,
   type ToWorker,
   type WorkerCalls,
   isErrorFields,
 } from './protocol.js';
-import type { Stats } from './types.js';
+import { text } from './key-system.js';
+import type { KeySystem, Stats } from './types.js';
 
 /** What the worker's owner wants to hear of. */
 export interface WorkerListener {
@@ -18,7 +18,7 @@ export interface WorkerListener {
   /** Filters what the worker fetches. */
   filters: FilterCalls;
   /** The same for what it asks of the key system. */
-  keys: KeyMethods;
+  keys: KeySystem;
   /** `load` is the number of the load that it belongs to. */
   onEvent(load: number, name: string, detail: unknown): void;
   onStats(stats: Stats): void;
@@ -90,15 +90,15 @@ export class WorkerClient {
   }
 
   async #answer(id: number, method: keyof PageCalls, args: unknown[]): Promise<void> {
+    const { filters, keys } = this.#listener;
     try {
-      const { filters, keys } = this.#listener;
       const targets: Partial<PageCalls>[] = [filters, keys];
       const target = targets.find((one) => method in one) ?? this.#listener.calls;
       const call = target[method] as ((...args: unknown[]) => unknown) | undefined;
       this.#post(['answer', id, await call?.apply(target, args)]);
     } catch (reason) {
       const plain = reason instanceof Error ? { failure: 'state', message: reason.message } : reason;
-      this.#post(['refusal', id, plain]);
+      this.#post(['refusal', id, method in keys ? text(reason) : plain]);
     }
   }
 

@@ -6,7 +6,6 @@ import { MediaSink, joined } from './media-sink.js';
 import {
   type Environment,
   type FromWorker,
-  type KeyMethods,
   type MediaElementPort,
   type PageCalls,
   type Placement,
@@ -15,6 +14,7 @@ import {
   type ToWorker,
   type WorkerCalls,
 } from './protocol.js';
+import type { KeySystem } from './types.js';
 
 /** How often figures go to the page while something is loaded, in milliseconds. */
 const STATS_INTERVAL = 250;
@@ -169,7 +169,7 @@ function sink(placement: Placement): SinkMethods {
 }
 
 /** Encrypted Media Extensions are on the page alone. */
-const keys: KeyMethods = {
+const keys: KeySystem = {
   openKeySystem: (...args) => ask('openKeySystem', args),
   createKeySession: (...args) => ask('createKeySession', args),
   updateKeySession: (...args) => ask('updateKeySession', args),

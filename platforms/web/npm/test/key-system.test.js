@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { load } from './load.js';
 
-const { KeySystem } = await load('key-system.ts');
+const { BrowserKeySystem } = await load('key-system.ts');
 
 /** A browser with these key systems, whose sessions ask and answer by hand. */
 class Browser {
@@ -88,7 +88,7 @@ function offer(keySystem, more = {}) {
 function system(browser) {
   Object.defineProperty(globalThis, 'navigator', { value: browser.navigator, configurable: true });
   const told = [];
-  const keys = new KeySystem(browser.element, {
+  const keys = new BrowserKeySystem(browser.element, {
     onMessage: (session, message) => told.push(['message', session, [...message]]),
     onStatuses: (session, ids, statuses) => told.push(['statuses', session, ids.map((id) => [...id]), statuses]),
   });
@@ -185,4 +185,16 @@ test('a licence that is kept on the device is not asked for again, unless it has
   await keys.createKeySession(4, 'cenc', new Uint8Array([4]), true);
   assert.deepEqual(browser.sessions.slice(3).map(({ did }) => did), [['load', 'close'], ['generateRequest']]);
   assert.deepEqual(told, [['message', 4, [4, 9]]]);
+});
+
+test('the browser is asked ahead of time, and nothing comes of its refusal', async () => {
+  const browser = new Browser([]);
+  system(browser);
+  BrowserKeySystem.warmUp('b');
+  // What is refused must not be left to the page, whose handlers would take it for a fault.
+  await new Promise(setImmediate);
+  assert.deepEqual(browser.asked.map(([name]) => name), ['b']);
+  assert.equal(browser.sessions.length, 0);
+  delete browser.navigator.requestMediaKeySystemAccess;
+  BrowserKeySystem.warmUp('b');
 });
