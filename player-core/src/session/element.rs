@@ -167,9 +167,12 @@ impl Session {
             return;
         }
         let from = self.playback.playhead(cx.now);
+        // Whoever follows what is live goes on where that is, and whoever fell behind its window, within it.
+        let elsewhere = self
+            .timing(cx)
+            .is_some_and(|timing| self.live.keeper.following || from < timing.window.start);
         let passable = |stream: &Stream, start: MediaTime| {
-            // What is live has a law of its own for what is gone.
-            let over = self.presentation.as_ref().filter(|known| known.live.is_none());
+            let over = self.presentation.as_ref().filter(|_| !elsewhere);
             start - from <= MAX_GAP
                 || stream.rests(from, start)
                 || over.is_some_and(|known| stream.lacks(known, from, start))

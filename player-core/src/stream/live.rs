@@ -14,7 +14,7 @@ use crate::media;
 use crate::presentation::{Segment, SegmentIndex, Segments};
 use crate::requests::OriginId;
 use crate::telemetry::{TimerReason, TimerState};
-use crate::time::{MediaTime, Timestamp, WallTime};
+use crate::time::{MediaTime, TimeRange, Timestamp, WallTime};
 
 /// A segment that ought to be there is asked for so often before it is passed over.
 const MOST_MISSING: u32 = 6;
@@ -129,7 +129,9 @@ impl Stream {
         }
         playlists.follow(key, world.cx.now);
         match place {
-            Place::Here { segment, .. } if self.refused.as_ref() == Some(&segment.url) => {
+            Place::Here { segment, hinted: true, .. }
+                if self.refused.as_ref() == Some(&segment.url) =>
+            {
                 Next::Later
             }
             Place::Here { segment, partial, hinted, .. } => Next::Here(Located {
@@ -158,8 +160,8 @@ impl Stream {
         self.missing += 1;
         if self.missing >= MOST_MISSING {
             // Others will come; what is lost is a hole.
-            self.next = segment.end();
-            self.seam = true;
+            let range = TimeRange { start: segment.start, end: segment.end() };
+            self.pass_gap(range, world.playhead);
             self.missing = 0;
             self.setbacks = Setbacks::default();
             return Ok(());
@@ -243,6 +245,8 @@ impl Stream {
         self.sets = sets;
         self.period = moves.period(self.period).unwrap_or(0);
         self.last = self.last.and_then(|last| moves.of(last));
+        self.aside.iter_mut().for_each(|(key, _)| *key = moves.of_or_nowhere(*key));
+        self.doubted.iter_mut().for_each(|key| *key = moves.of_or_nowhere(*key));
         self.inits.move_to(moves);
         self.in_buffer = self.in_buffer.map(|key| init::moved(key, moves));
         self.buffer.rename(|key| moves.of_or_nowhere(key));

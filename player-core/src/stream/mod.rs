@@ -401,9 +401,20 @@ impl Stream {
         self.full_until = None;
         self.drop_replacement(world);
         self.fixed_until = MediaTime::MIN;
-        let buffered_to = self.end_of_own(time);
+        let mut buffered_to = self.end_of_own(time);
+        let appending = self.appending().filter(|chosen| self.is_own(chosen.key));
+        if let Some(range) = appending.map(Chosen::range)
+            && range.start <= buffered_to.unwrap_or(time) + TOLERANCE
+            && time < range.end
+        {
+            // It is as good as there. What follows may not: an earlier seek can have turned elsewhere.
+            buffered_to = Some(buffered_to.map_or(range.end, |end| end.max(range.end)));
+        }
         let coming_from = self
-            .first_queued()
+            .queue
+            .iter()
+            .skip(usize::from(self.appending().is_some()))
+            .find(|fetched| fetched.chosen.target == Target::Next)
             .map(|fetched| fetched.chosen.segment.start)
             .or(match &self.fetch {
                 Fetch::Segment { chosen, .. } => Some(chosen.segment.start),
@@ -587,6 +598,13 @@ impl Stream {
         }
     }
 
+    /// The segment that the platform is taking, if it has nothing in its place.
+    fn appending(&self) -> Option<&Chosen> {
+        let first =
+            self.queue.first().filter(|_| matches!(self.operation, Some(Operation::Segment)));
+        first.map(|fetched| &fetched.chosen).filter(|chosen| chosen.target == Target::Next)
+    }
+
     /// The first fetched segment that the platform has nothing in the place of.
     fn first_queued(&self) -> Option<&Fetched> {
         self.queue.iter().find(|fetched| fetched.chosen.target == Target::Next)
@@ -623,8 +641,8 @@ impl Stream {
         !unfed && (self.complete || self.next >= time)
     }
 
-    /// Whether there is nothing between two times that could be fetched: the playlist says so (`EXT-X-GAP`), or it
-    /// went on without what came between.
+    /// Whether there is nothing between two times that could be fetched: the playlist says so (`EXT-X-GAP`), it
+    /// went on without what came between, or what should have been there never came.
     pub(crate) fn lacks(
         &self,
         presentation: &Presentation,
@@ -640,7 +658,8 @@ impl Stream {
             // What the platform was given lies where its media says: the playlist may be wrong about it.
             let middle = segment.start + MediaTime::from_flicks(segment.duration.flicks() / 2);
             let given = self.buffer.held_at(middle).is_some();
-            if !segment.gap && !given && segment.end() > from + TOLERANCE {
+            let passed = self.holes.iter().any(|hole| hole.start <= middle && middle < hole.end);
+            if !segment.gap && !given && !passed && segment.end() > from + TOLERANCE {
                 return false;
             }
             position += 1;

@@ -23,8 +23,16 @@ impl Rests {
         self.in_a_row < MOST_IN_A_ROW
     }
 
+    /// Whether this segment is known to be empty: to come by it again is no news.
+    pub(super) fn contain(&self, segment: TimeRange) -> bool {
+        self.known.contains(&segment)
+    }
+
     /// There is nothing in this segment.
     pub(super) fn add(&mut self, segment: TimeRange) {
+        if self.contain(segment) {
+            return;
+        }
         self.in_a_row += 1;
         if self.known.len() >= MOST {
             self.known.remove(0);
@@ -69,6 +77,10 @@ mod tests {
         rests.add(TimeRange { start: second(8), end: second(10) });
         assert!(!rests.may_go_on());
         rests.end();
+        for _ in 0..MOST_IN_A_ROW {
+            rests.add(TimeRange { start: second(8), end: second(10) });
+        }
+        assert!(rests.may_go_on(), "the same one again and again is one rest");
         assert!(rests.may_go_on());
     }
 }

@@ -164,7 +164,9 @@ impl Stream {
         }
         if let Some((&FAULT, fault)) = found.split_first() {
             let fault = postcard::from_bytes(fault).unwrap_or(TransportFault::NotTransport);
-            if fault == TransportFault::NoMedia && self.rests.may_go_on() {
+            if fault == TransportFault::NoMedia
+                && (self.rests.may_go_on() || self.rests.contain(chosen.range()))
+            {
                 return Opened::Empty;
             }
             return Opened::Failed(match fault.is_unsupported() {

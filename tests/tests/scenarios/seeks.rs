@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Event, Input, MediaKind, Warning};
+use kinora_core::io::{
+    AppendBody, Event, Input, MediaCommand, MediaKind, MediaOperation, Output, Warning,
+};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::content::Film;
 use kinora_tests::world::film::{Addressing, Codec, Part};
@@ -104,6 +106,37 @@ fn sixty_times_in_a_minute() {
     let kept = world.kept_bodies();
     assert!(kept <= 8, "{kept} bodies are still kept");
     assert_replays(&world);
+}
+
+/// The second seek comes while the platform still takes what it was given before the first.
+#[test]
+fn away_and_back_in_one_moment() {
+    let appends = |world: &World| {
+        let segment = |output: &Output| {
+            matches!(
+                output,
+                Output::Media(MediaOperation {
+                    command: MediaCommand::Append {
+                        kind: MediaKind::Video,
+                        body: AppendBody::Kept(_),
+                        ..
+                    },
+                    ..
+                })
+            )
+        };
+        world.outputs.iter().filter(|(_, output)| segment(output)).count()
+    };
+    for to in [5, 8, 50] {
+        let mut world = playing(&hls());
+        let before = appends(&world);
+        world.run_until("an append", Duration::from_secs(30), |world| appends(world) > before);
+        world.input(Input::Seek(seconds(200)));
+        world.input(Input::Seek(seconds(to)));
+        plays_on_from(&mut world, seconds(to));
+        world.run_to_end(Duration::from_secs(310));
+        assert_replays(&world);
+    }
 }
 
 #[test]

@@ -102,7 +102,8 @@ impl Elementary {
 
     /// Packets are missing: what they are of is not whole, and nothing is better than half a picture.
     fn lose(&mut self) {
-        if matches!(self.state, State::Body(_))
+        // A body that came to its end is whole, whatever follows it.
+        if matches!(self.state, State::Body(left) if left != Some(0))
             && let Some(unit) = self.units.pop()
         {
             self.data.truncate(unit.start);

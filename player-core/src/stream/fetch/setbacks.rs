@@ -78,6 +78,10 @@ impl Stream {
         key: Key,
         error: Error,
     ) -> Result<(), Error> {
+        if world.presentation.periods.get(key.period).is_none() {
+            // The manifest went on without it: nobody needs it any more.
+            return Ok(());
+        }
         // The same may be had elsewhere, now that the place it came from is penalised.
         let now = world.cx.now;
         if let Some(representation) = representation(world.presentation, key)
@@ -110,8 +114,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Nothing is left but places that are penalised: one of them may have it all the same, and before playback ends
-    /// that is tried, once. Whether there is one.
+    /// Nothing is left but places that are penalised, or that sent what is no use: one of them may have it all the same,
+    /// and before playback ends that is tried, once. Whether there is one.
     fn insist(&mut self, world: &mut World<'_, '_>, key: Key, error: &Error) -> bool {
         if core::mem::replace(&mut self.setbacks.insisted, true) {
             return false;
@@ -123,8 +127,10 @@ impl Stream {
         let mut found = false;
         for (index, representation) in set.representations.iter_mut().enumerate() {
             if !representation.has_playlist() {
-                // All of its places were asked, unless they sent what is no use.
-                found |= representation.origins.len() > 1 && error.is_of_content();
+                // All of its places were asked. One that sent a page in place of media may send media the next time.
+                found |= error.is_of_content()
+                    && (representation.origins.len() > 1
+                        || !matches!(error, Error::Decryption { .. }));
             } else if let Some(other) =
                 world.requests.origins.least_bad(representation, world.cx.now)
             {

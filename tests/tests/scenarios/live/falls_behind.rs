@@ -67,3 +67,20 @@ fn a_segment_that_is_lost_does_not_end_it() {
     assert!(errors(&world).is_empty(), "{:?}", errors(&world));
     assert!(world.element.position > MediaTime::from_secs(640), "{}", world.element.position);
 }
+
+/// Behind the edge, too, and where the hole is wider than a gap that media may have.
+#[test]
+fn a_segment_that_is_lost_is_passed_far_from_the_edge() {
+    let usual = Way::Number.broadcast();
+    let broadcast = Broadcast { part_ms: None, segment_ms: 6_000, window_s: 120, ..usual };
+    let url = broadcast.dash();
+    let mut world = world(broadcast, Network::constant(8_000));
+    world.origin.fail("/95.m4s", 100, kinora_tests::world::content::FaultKind::Status(404));
+    start(&mut world, &url);
+    world.input(Input::Seek(MediaTime::from_secs(560)));
+    world.run_for(Duration::from_secs(50));
+    assert!(errors(&world).is_empty(), "{:?}", errors(&world));
+    let position = world.element.position;
+    let expected = MediaTime::from_secs(590)..MediaTime::from_secs(620);
+    assert!(expected.contains(&position), "{position}");
+}
