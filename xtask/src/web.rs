@@ -35,6 +35,22 @@ const MODULE: &str = "kinora_bg.wasm";
 const MODULES: [(&str, &str); 2] =
     [("kinora_web", "kinora"), ("kinora_web_replay", "kinora_replay")];
 
+/// How modules are optimised, after the compiler has optimised for size. These leave the fewest bytes
+/// after brotli: inlining and the levels for size fold repetition away that brotli folds better. What
+/// is hardly longer than a call is inlined: a browser compiles each function when it is first called,
+/// so that those of a few bytes cost the most for what they are.
+const OPTIMISE: [&str; 7] = [
+    "-O2",
+    "--shrink-level=1",
+    "--always-inline-max-function-size=6",
+    "--one-caller-inline-max-function-size=0",
+    "--flexible-inline-max-function-size=0",
+    // The stack lies lowest in memory and never grows down to its last kilobyte without failing, so
+    // that no pointer is that low.
+    "--low-memory-unused",
+    "--reorder-functions-by-name",
+];
+
 /// Options of `cargo xtask web`.
 #[derive(Args)]
 #[command(after_help = "Exit status: 1 also when the package is larger than \
@@ -119,6 +135,7 @@ pub(crate) fn bind(workspace: &Workspace, module: &Path, folder: &Path, name: &s
     let optimised = folder.join(format!("{name}_bg.wasm"));
     let inputs = Inputs::default()
         .value(hash_file(module)?)
+        .value(OPTIMISE.join(" "))
         .tree(&workspace.path("platforms/web/bindgen"))?
         .tree(&tools.folder().join("package-lock.json"))?;
     let stamp = Stamp::new(workspace, &format!("web-bindings-{name}"), inputs);
@@ -135,19 +152,8 @@ pub(crate) fn bind(workspace: &Workspace, module: &Path, folder: &Path, name: &s
         .args(["--out-name", name]);
     process::run(workspace, "write the web bindings", &mut command)?;
 
-    // The compiler has optimised for size already. These leave the fewest bytes after brotli: inlining
-    // and the levels for size fold repetition away that brotli folds better.
     let mut command = tools.tool("wasm-opt")?;
-    // The stack lies lowest in memory and never grows down to its last kilobyte without failing, so
-    // that no pointer is that low.
-    command
-        .args(["-O2", "--shrink-level=1", "--always-inline-max-function-size=0"])
-        .args(["--one-caller-inline-max-function-size=0"])
-        .args(["--flexible-inline-max-function-size=0", "--low-memory-unused"])
-        .arg("--reorder-functions-by-name")
-        .arg(&optimised)
-        .arg("-o")
-        .arg(&optimised);
+    command.args(OPTIMISE).arg(&optimised).arg("-o").arg(&optimised);
     process::run(workspace, "optimise the web module", &mut command)?;
     stamp.write()
 }
