@@ -350,6 +350,11 @@ impl Element {
         ends.reduce(|one, other| Some(one?.min(other?))).flatten()
     }
 
+    /// Whether nothing comes after that: a hole before it is none (HTML §4.8.11.7, "ended playback").
+    fn is_end(&self, place: MediaTime) -> bool {
+        self.end_of_stream && self.duration.is_none_or(|end| place + FUDGE >= end)
+    }
+
     fn ready_state(&self) -> ReadyState {
         if self.buffers.is_empty() || self.buffers.iter().any(|buffer| !buffer.has_init()) {
             return ReadyState::HaveNothing;
@@ -359,7 +364,7 @@ impl Element {
         }
         match self.playable_to() {
             None => ReadyState::HaveMetadata,
-            Some(_) if self.end_of_stream => ReadyState::HaveEnoughData,
+            Some(end) if self.is_end(end) => ReadyState::HaveEnoughData,
             Some(end) if end - self.position > NEXT_FRAME => ReadyState::HaveFutureData,
             Some(_) => ReadyState::HaveCurrentData,
         }
@@ -406,8 +411,7 @@ impl Element {
         self.frames += frames;
         self.dropped += frames * self.faults.drops;
         self.position = position;
-        let end = self.duration.unwrap_or(MediaTime::MAX);
-        if self.end_of_stream && self.position >= end.min(limit) {
+        if self.position >= limit && self.is_end(limit) {
             self.ended = true;
         }
         if self.buffers.iter().any(|buffer| buffer.is_damaged_at(self.position)) {
@@ -433,3 +437,40 @@ impl Element {
 
 /// A name that costs nothing to copy.
 pub(crate) type Name = Arc<str>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::boxes::{Track, init_segment, media_segment};
+
+    #[test]
+    fn a_hole_before_the_end_is_no_end() {
+        let kind = MediaKind::Video;
+        let mut element = Element { paused: false, ..Element::default() };
+        let mime_type = "video/mp4; codecs=\"avc1.64001f\"".to_owned();
+        let track = Track { video: true, entry: b"avc1", timescale: 1_000, key_id: None };
+        let all = TimeRange { start: MediaTime::ZERO, end: MediaTime::MAX };
+        let append = |body| MediaCommand::Append {
+            kind,
+            timestamp_offset: MediaTime::ZERO,
+            window: all,
+            body,
+        };
+        let done = |result| assert!(matches!(result, OperationResult::Done { .. }), "{result:?}");
+        done(element.carry_out(&MediaCommand::Open, None));
+        done(element.carry_out(&MediaCommand::AddBuffer { kind, mime_type }, None));
+        done(element.carry_out(&append(AppendBody::Bytes(init_segment(track))), None));
+        for start in [0, 4_000] {
+            let segment = Resource::new("video/mp4", media_segment(start, 2_000, 900, None));
+            let body = AppendBody::Kept(kinora_core::io::RequestId(1));
+            done(element.carry_out(&append(body), Some(&segment)));
+        }
+        done(element.carry_out(&MediaCommand::EndOfStream, None));
+        element.advance(Duration::from_secs(5));
+        assert_eq!((element.position, element.has_ended()), (MediaTime::from_secs(2), false));
+        assert!(element.state().ready_state < ReadyState::HaveFutureData);
+        element.seek(MediaTime::from_secs(4));
+        element.advance(Duration::from_secs(5));
+        assert_eq!((element.position, element.has_ended()), (MediaTime::from_secs(6), true));
+    }
+}
