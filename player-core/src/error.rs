@@ -159,6 +159,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The server says that there is no such thing, or not yet.
+    pub(crate) const fn is_missing(&self) -> bool {
+        matches!(self, Self::HttpStatus { status: 404, .. })
+    }
+
     /// The row of the public table that this error belongs to.
     pub const fn code(&self) -> ErrorCode {
         match self {

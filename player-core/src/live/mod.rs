@@ -36,6 +36,12 @@ const SEGMENTS_BEHIND: i64 = 3;
 const LEAST_JUMP: MediaTime = MediaTime::from_secs(5);
 /// Latencies outside of this are those of clocks that are wrong.
 const SANE_LAG: (MediaTime, MediaTime) = (MediaTime::from_secs(-2), MediaTime::from_secs(120));
+/// An encoder that is later than this will not get better by being waited for,
+const MOST_LATE: MediaTime = MediaTime::from_secs(20);
+/// and what is asked for within so much of when it could be tells how late it may be.
+const LEAST_LATE: MediaTime = MediaTime::from_millis(50);
+/// Each segment that comes at once is followed by one that is asked for so much sooner.
+const SOONER: MediaTime = MediaTime::from_millis(5);
 /// The longest pause between two attempts at a manifest that has stopped.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -48,6 +54,8 @@ pub(crate) struct Live {
     pub(crate) keeper: Keeper,
     /// Playback has been placed.
     pub(crate) joined: bool,
+    /// Segments come so much later than they should by the clock, as far as asking for them has shown.
+    pub(crate) lateness: MediaTime,
     /// Counts what has brought something to fetch.
     pub(crate) version: u32,
     /// The newest tie of media to wall-clock time that the media itself held (`prft`).
@@ -118,6 +126,7 @@ impl Live {
             mpd: None,
             keeper: Keeper::new(),
             joined: false,
+            lateness: MediaTime::ZERO,
             version: 0,
             reference: None,
             told: None,
@@ -217,9 +226,23 @@ impl Live {
     }
 
     /// Nothing more is listed: looks for more sooner than planned.
-    pub(crate) fn starve(&mut self, now: Timestamp) {
+    pub(crate) fn starve(&mut self, presentation: &Presentation, now: Timestamp) {
         if let Some(mpd) = self.mpd.as_mut().filter(|mpd| !mpd.stalled) {
-            mpd.hurry(now);
+            mpd.hurry(presentation, now);
+        }
+    }
+
+    /// A segment came that was asked for so long after it should have been there; it was asked for `early`, too, in vain.
+    /// An encoder takes its time, and its clock may be slow: what comes next is asked for as late, or each would be
+    /// asked for in vain.
+    pub(crate) fn learn_lateness(&mut self, late: Duration, early: bool) {
+        let late = MediaTime::from_duration(late);
+        if early {
+            self.lateness = self.lateness.max(late).min(MOST_LATE);
+        } else if late <= self.lateness + LEAST_LATE {
+            // It may have been the network once; what is too little is found again.
+            let less = MediaTime::from_flicks(self.lateness.flicks() / 256);
+            self.lateness = (self.lateness - less.max(SOONER)).max(MediaTime::ZERO);
         }
     }
 

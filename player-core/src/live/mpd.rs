@@ -28,6 +28,10 @@ pub(super) struct Mpd {
     changed: Timestamp,
     /// Answers in a row that brought nothing new.
     silent: u32,
+    /// It is asked for sooner than it says,
+    hurried: bool,
+    /// and was, so often, in vain.
+    hurries: u32,
     /// Patches do not fit any more: the whole must be loaded.
     whole: bool,
     pub(super) stalled: bool,
@@ -58,6 +62,8 @@ impl Mpd {
             asked,
             changed: now,
             silent: 0,
+            hurried: false,
+            hurries: 0,
             whole: false,
             stalled: false,
             reloads: 0,
@@ -86,11 +92,17 @@ impl Mpd {
         });
     }
 
-    /// Loads it at once, unless that is under way.
-    pub(super) fn hurry(&mut self, now: Timestamp) {
-        let soonest = self.asked + LEAST;
-        if let Some(due) = &mut self.due {
-            *due = (*due).min(now.max(soonest));
+    /// Loads it sooner than it says, because all that it lists is fetched: some say much too long a period, and whoever
+    /// keeps to it stalls. But not before another segment can have been made; and while none comes, ever less often.
+    pub(super) fn hurry(&mut self, presentation: &Presentation, now: Timestamp) {
+        let Some(due) = &mut self.due else { return };
+        let segment = longest_segment(presentation).unwrap_or(MediaTime::from_secs(2));
+        let segment = segment.to_duration().max(LEAST);
+        let pause = (segment / 2).saturating_mul(1 << self.hurries.min(8));
+        let soonest = (self.asked + pause.max(LEAST)).max(self.changed + segment).max(now);
+        if soonest < *due {
+            *due = soonest;
+            self.hurried = true;
         }
     }
 
@@ -120,6 +132,7 @@ impl Mpd {
         let ticket = requests.start(cx, wish);
         self.request = Some(Request { ticket, patch, asked: cx.now });
         self.asked = cx.now;
+        self.hurries += u32::from(core::mem::take(&mut self.hurried));
         self.reloads += 1;
     }
 
@@ -189,6 +202,7 @@ impl Mpd {
         if changed || presentation.live.is_none() {
             self.changed = cx.now;
             self.silent = 0;
+            self.hurries = 0;
             if core::mem::take(&mut self.stalled) {
                 cx.out.warn(Warning::ManifestResumed { url: self.url.clone() });
             }

@@ -160,6 +160,16 @@ impl Requests {
         Some(active.wish.kind)
     }
 
+    /// What the text is known by that a request brings, if it brings one that may come again: its address without what
+    /// is asked of it.
+    pub(crate) fn text_of(&self, id: RequestId) -> Option<&str> {
+        let active = self.active.iter().find(|active| active.id == id)?;
+        match active.wish.kind {
+            RequestKind::Manifest | RequestKind::MediaPlaylist(_) => active.url().split('?').next(),
+            _ => None,
+        }
+    }
+
     /// What a log may hold of a part of a body that no log may hold; none if there is nothing against it.
     pub(crate) fn for_log(&self, id: RequestId, data: &[u8]) -> Option<Input> {
         let active = self.active.iter().find(|active| active.id == id)?;
@@ -279,6 +289,13 @@ impl Requests {
         };
         cx.abr.handle(cx.now.micros(), ended);
         self.origins.succeeded(cx, active.origin(), active.started);
+        // What one place has, the others ought to have.
+        for (index, place) in active.wish.places.iter().enumerate().take(64) {
+            if active.trial.early >> index & 1 == 1 && index != active.place {
+                let error = Error::HttpStatus { url: place.url.clone(), status: 404 };
+                self.origins.failed(cx, place.origin, active.started, &error);
+            }
+        }
         if matches!(active.wish.kind, RequestKind::Segment(_)) {
             self.origins.delivered(cx, active.origin(), active.id);
         }
@@ -306,6 +323,15 @@ impl Requests {
                 error
             }
         };
+        if error.is_missing() && wish.early_until.is_some_and(|until| now < until) {
+            // It is for whoever wishes to wait; one who has waited asks the other places.
+            trial.early |= 1 << place;
+            trial.attempts += 1;
+            return match wish.once {
+                true => self.again(cx, ticket, wish, trial, error),
+                false => Some(Outcome::Failed { ticket, error }),
+            };
+        }
         if let Some(pause) = response.as_ref().and_then(backoff::asked_pause) {
             self.origins.leave_alone(origin, now + pause);
         }

@@ -85,11 +85,13 @@ pub(super) struct Trial {
     pub(super) tried: u64,
     /// Places that do not have it.
     pub(super) barred: u64,
+    /// Those of them that may not have it yet.
+    pub(super) early: u64,
 }
 
 impl Trial {
     pub(super) fn new(first: Timestamp) -> Self {
-        Self { first, attempts: 0, pauses: 0, tried: 0, barred: 0 }
+        Self { first, attempts: 0, pauses: 0, tried: 0, barred: 0, early: 0 }
     }
 
     /// A host that hands in a timeout this much too late slept: what failed before says nothing, and

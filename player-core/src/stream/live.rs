@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use super::init;
 use super::moved::Moves;
-use super::{Fetch, Fetched, Key, Operation, Setbacks, Stream, TOLERANCE, World, representation};
+use super::{
+    Chosen, Fetch, Fetched, Key, Operation, Setbacks, Stream, TOLERANCE, World, representation,
+};
 use crate::error::Error;
 use crate::io::{AppendBody, RequestId};
 use crate::live::Place;
@@ -45,11 +47,20 @@ pub(super) struct Located {
     pub(super) chunked: bool,
     /// It is complete so much later.
     pub(super) growing: Duration,
+    /// Since when it ought to be there, where only the clock says so.
+    pub(super) there: Option<Timestamp>,
 }
 
 impl Located {
     pub(super) fn whole(segment: Segment) -> Self {
-        Self { segment, partial: false, hinted: false, chunked: false, growing: Duration::ZERO }
+        Self {
+            segment,
+            partial: false,
+            hinted: false,
+            chunked: false,
+            growing: Duration::ZERO,
+            there: None,
+        }
     }
 }
 
@@ -78,12 +89,15 @@ impl Stream {
         else {
             return found.map_or(Next::Over, |(_, segment)| Next::Here(Located::whole(segment)));
         };
-        let there = availability::segments(presentation, representation, wall);
+        // All of it comes a little later than it says, if what came before did.
+        let late = world.live.lateness.micros();
+        let known = WallTime::from_micros(wall.micros().saturating_sub(late));
+        let there = availability::segments(presentation, representation, known);
         let Some((position, segment)) = found else {
             if presentation.periods.len() > key.period + 1 {
                 return Next::Over;
             }
-            world.live.starve(world.cx.now);
+            world.live.starve(presentation, world.cx.now);
             return Next::Later;
         };
         if position < there.start
@@ -96,12 +110,13 @@ impl Stream {
             let micros = origin.micros().saturating_add(segment.end().micros());
             WallTime::from_micros(micros)
         });
+        let early = chunked.map_or(0, |chunked| chunked.offset.micros());
+        let promised = complete.filter(|_| !index.is_listed()).and_then(|complete| {
+            let there = WallTime::from_micros(complete.micros().saturating_sub(early));
+            world.live.clock.when(there, world.cx.now)
+        });
         if position >= there.end {
-            let early = chunked.map_or(0, |chunked| chunked.offset.micros());
-            let at = complete.and_then(|complete| {
-                let there = WallTime::from_micros(complete.micros().saturating_sub(early));
-                world.live.clock.when(there, world.cx.now)
-            });
+            let at = promised.map(|at| at + world.live.lateness.to_duration());
             let at = at.unwrap_or(world.cx.now).max(world.cx.now + Duration::from_millis(1));
             self.wait = Some(TimerState { reason: TimerReason::Availability, at });
             return Next::Later;
@@ -110,6 +125,7 @@ impl Stream {
         Next::Here(Located {
             chunked: chunked.is_some_and(|chunked| !chunked.complete),
             growing: Duration::from_micros(u64::try_from(left).unwrap_or(0)),
+            there: promised,
             ..Located::whole(segment)
         })
     }
@@ -148,11 +164,11 @@ impl Stream {
     pub(super) fn miss(
         &mut self,
         world: &mut World<'_, '_>,
-        (key, segment): (Key, &Segment),
-        hinted: bool,
+        chosen: &Chosen,
         error: Error,
     ) -> Result<(), Error> {
-        if hinted {
+        let (key, segment) = (chosen.key, &chosen.segment);
+        if chosen.hinted {
             self.refused = Some(segment.url.clone());
             self.starved = Some(world.live.version);
             return Ok(());
@@ -171,8 +187,14 @@ impl Stream {
             true => MISSING_PAUSE.max(segment.duration.to_duration() / 2),
             false => MISSING_PAUSE,
         };
-        if self.missing > 1 && self.fail(world, key, error).is_err() {
+        let early = chosen.early_until.is_some_and(|until| world.cx.now < until);
+        if early && error.is_missing() {
+            // No other representation is made sooner.
+            self.setbacks.early = true;
+        } else if self.missing > 1 && self.fail(world, key, error).is_err() {
+            let early = self.setbacks.early;
             self.setbacks = Setbacks::default();
+            self.setbacks.early = early;
         }
         let at = world.cx.now + pause * self.missing;
         self.wait = Some(TimerState { reason: TimerReason::Availability, at });
@@ -253,7 +275,7 @@ impl Stream {
         if let Some(Operation::Init(key)) = &mut self.operation {
             *key = init::moved(*key, moves);
         }
-        let adopt = |chosen: &mut super::Chosen| {
+        let adopt = |chosen: &mut Chosen| {
             chosen.key = moves.of_or_nowhere(chosen.key);
             chosen.init = chosen.init.map(|key| init::moved(key, moves));
         };

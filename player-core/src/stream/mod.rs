@@ -182,6 +182,12 @@ struct Chosen {
     placed: Option<TimeRange>,
     /// How many chunks of it have come.
     chunks: u32,
+    /// Since when it ought to be there, where only the clock says so.
+    there: Option<Timestamp>,
+    /// When it was asked for.
+    asked: Timestamp,
+    /// Until then it may not be there yet.
+    early_until: Option<Timestamp>,
 }
 
 /// Where a segment goes.

@@ -53,6 +53,10 @@ impl Publication {
     pub(super) fn pack(&mut self, draw: &mut Rng, film: &Film, dash: bool) {
         if let Self::Live { broadcast, .. } = self {
             broadcast.transport = !dash && broadcast.part_ms.is_none() && draw.u8(0..6) == 0;
+            // Encoders' clocks are wrong by up to a thousandth.
+            if draw.u8(0..3) == 0 {
+                broadcast.drift_ppm = *pick(draw, &[-1_000, -300, -100, 100, 300, 1_000]);
+            }
             return;
         }
         let short = film.seconds <= 120 && film.rungs.len() <= 3 && film.parts.is_empty();

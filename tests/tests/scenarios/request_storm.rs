@@ -6,11 +6,11 @@ use kinora_core::Config;
 use kinora_core::config::RetryConfig;
 use kinora_core::io::Input;
 use kinora_core::telemetry::TimerReason;
-use kinora_tests::world::content::Film;
+use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, seconds};
 
-use super::{BASE, hls};
+use super::{BASE, dash, hls};
 
 #[test]
 fn a_minute_has_only_so_many_requests() {
@@ -34,4 +34,19 @@ fn a_minute_has_only_so_many_requests() {
         let within = world.requests[first..].iter().take_while(|(at, _)| *at < minute).count();
         assert!(within <= 60, "{within} requests in a minute");
     }
+}
+
+#[test]
+fn a_host_that_is_gone_is_asked_ever_less_often() {
+    let film = Film { seconds: 600, audio_kbps: None, rungs: vec![(800, 480)], ..Film::default() };
+    let mut world = World::new(Config::default(), film.publish(BASE), Network::constant(8_000));
+    world.load(&dash());
+    world.run_for(Duration::from_secs(20));
+    world.origin.fail("cdn.example", u32::MAX, FaultKind::Refuse);
+    world.run_for(Duration::from_secs(15));
+    let gone = world.now();
+    world.run_for(Duration::from_secs(40));
+    let asked = world.requests.iter().filter(|(at, _)| *at >= gone).count();
+    // Half of the longest pause is the shortest.
+    assert!((4..=10).contains(&asked), "{asked} requests in 40 s");
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kinora_core::io::Warning;
+use kinora_core::telemetry::TimerReason;
 use kinora_core::time::Timestamp;
 use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film};
@@ -9,7 +11,7 @@ use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::network::Network;
 
-use super::{BASE, dash, fatal, world_of};
+use super::{BASE, dash, fatal, warnings, world_of};
 
 fn asked_for(world: &World, part: &str) -> Vec<Timestamp> {
     let asked = world.requests.iter().filter(|(_, request)| request.url.contains(part));
@@ -60,4 +62,25 @@ fn longer_than_anybody_would_wait_is_an_error_at_once() {
     world.run_until("error", Duration::from_secs(5), |world| fatal(world).is_some());
     assert_eq!(fatal(&world).and_then(|error| error.http_status), Some(503));
     assert_eq!(world.requests.len(), 1);
+}
+
+#[test]
+fn a_start_waits_as_long_as_the_only_place_asks_within_reason() {
+    // Sooner it would refuse again; and a viewer who is shown an error asks at once.
+    for part in ["manifest.mpd", "v240/init.mp4"] {
+        let mut origin = Film::default().publish(BASE);
+        origin.fail(part, 1, FaultKind::RetryAfter(503, 20));
+        let mut world = world_of(origin, Network::constant(8_000));
+        world.load(&dash());
+        world.run_for(Duration::from_secs(10));
+        let timers = world.player.state().timers;
+        assert!(timers.iter().any(|timer| timer.reason == TimerReason::Retry), "it says why");
+        world.run_for(Duration::from_secs(15));
+        let asked = asked_for(&world, part);
+        assert_eq!(asked.len(), 2, "{part}");
+        assert!((20..22).contains(&asked[1].since(asked[0]).as_secs()), "{part}");
+        assert!(warnings(&world).iter().any(|one| matches!(one, Warning::Retry { .. })));
+        world.run_to_end(Duration::from_secs(120));
+        assert_eq!(fatal(&world), None);
+    }
 }

@@ -239,3 +239,60 @@ fn a_pathway_that_fails_is_left_whatever_the_server_prefers() {
         assert_eq!((fatal(&world), world.player.state().totals.stalls), (None, 0));
     }
 }
+
+/// A broadcast by number on the host of its MPD and a clone of that.
+fn broadcast_on_two(broadcast: Broadcast) -> World {
+    let clones = ",\"PATHWAY-CLONES\":[{\"BASE-ID\":\"A\",\"ID\":\"C\",\
+        \"URI-REPLACEMENT\":{\"HOST\":\"c.example\"}}]";
+    let broadcast = Broadcast { steered: true, ..broadcast };
+    let url = broadcast.dash();
+    let mut origin = Origin::default();
+    origin.broadcast = Some(broadcast);
+    origin.add(STEERING, JSON, steering_with(300, &["A", "C"], clones));
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&url);
+    world
+}
+
+fn origins_failed(world: &World, since: Timestamp) -> usize {
+    let failed = |event: &Event| matches!(event, Event::OriginFailed { .. });
+    world.events.iter().filter(|(at, event)| *at >= since && failed(event)).count()
+}
+
+#[test]
+fn a_segment_that_is_not_there_yet_is_no_reason_to_leave_a_pathway() {
+    for (encoding_ms, break_every) in [(100, Some(5)), (350, None), (900, None), (2_500, Some(7))] {
+        let mut world =
+            broadcast_on_two(Broadcast { break_every, encoding_ms, ..Broadcast::default() });
+        world.run_for(Duration::from_secs(180));
+        // What is later than a segment is long looks like a fault until it is learnt.
+        let settled = Timestamp::default() + Duration::from_secs(20);
+        let from = if encoding_ms > 2_000 { settled } else { Timestamp::default() };
+        assert_eq!(origins_failed(&world, from), 0, "{encoding_ms} ms late");
+        assert_eq!(hosts_since(&world, settled), ["live.example"], "{encoding_ms} ms late");
+        assert_eq!(fatal(&world), None);
+        // How late they come is learnt: few are asked for twice.
+        let mut asked: Vec<_> = world.requests.iter().map(|(_, one)| one.url.as_str()).collect();
+        asked.retain(|url| url.contains(".m4s"));
+        let before = asked.len();
+        asked.sort_unstable();
+        asked.dedup();
+        let twice = before - asked.len();
+        assert!(twice <= before / 8, "{encoding_ms} ms late: {twice} of {before} again");
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn a_pathway_that_lacks_what_another_has_is_left() {
+    let mut world = broadcast_on_two(Broadcast::default());
+    world.run_for(Duration::from_secs(20));
+    world.origin.fail("https://live.example/show/v", u32::MAX, FaultKind::Status(404));
+    world.origin.fail("https://live.example/show/audio", u32::MAX, FaultKind::Status(404));
+    world.run_for(Duration::from_secs(12));
+    let late = world.now();
+    world.run_for(Duration::from_secs(15));
+    assert!(origins_failed(&world, Timestamp::default()) > 0);
+    assert_eq!(hosts_since(&world, late), ["c.example"]);
+    assert_eq!((fatal(&world), world.player.state().totals.stalls), (None, 0));
+}

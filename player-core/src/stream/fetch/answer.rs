@@ -88,9 +88,7 @@ impl Stream {
                 let key = match core::mem::replace(&mut self.fetch, Fetch::Idle) {
                     Fetch::Index { key, .. } => key,
                     Fetch::Segment { chosen, .. } if world.presentation.live.is_some() => {
-                        return self
-                            .miss(world, (chosen.key, &chosen.segment), chosen.hinted, error)
-                            .map(|()| None);
+                        return self.miss(world, &chosen, error).map(|()| None);
                     }
                     Fetch::Segment { chosen, .. } => chosen.key,
                     Fetch::Idle => return Ok(None),
@@ -285,6 +283,9 @@ impl Stream {
         self.seam = true;
         self.last = Some(chosen.key);
         let before = core::mem::take(&mut self.setbacks);
+        if let Some(there) = chosen.there {
+            world.live.learn_lateness(chosen.asked.since(there), before.early);
+        }
         self.abandoned = 0;
         if let (true, AppendBody::Kept(body)) = (fetched.chosen.chunks > 0, &fetched.body) {
             self.end_chunks(world, *body);

@@ -22,6 +22,10 @@ use crate::support;
 use crate::telemetry::cmcd::Facts;
 use crate::time::{MediaTime, TimeRange, Timestamp};
 
+/// At the live edge, that something is missing means for so long, and for as long as a segment, that it is not there
+/// yet.
+const EARLY: Duration = Duration::from_secs(1);
+
 impl Stream {
     /// Asks for a segment of a representation, or for its index if that is not known yet. Whether,
     /// instead, the segment turned out to lie elsewhere.
@@ -104,7 +108,7 @@ impl Stream {
         (key, reasons, target): (Key, Reasons, Target),
         located: Located,
     ) -> Result<bool, Error> {
-        let Located { segment, partial, hinted, chunked, growing } = located;
+        let Located { segment, partial, hinted, chunked, growing, there } = located;
         let Some(representation) = representation(world.presentation, key) else {
             return Ok(false);
         };
@@ -142,6 +146,14 @@ impl Stream {
         let mut places = world.requests.origins.places(representation, &segment.url);
         self.setbacks.leave_out(&mut places);
         let needed_by = Self::needed_by(world, segment.start);
+        let early_until = match hinted {
+            // The server has only said that it will be there.
+            true => Some(world.cx.now + growing + EARLY),
+            false => there.map(|there| {
+                let late = world.live.lateness.to_duration();
+                there + late + segment.duration.to_duration().max(EARLY)
+            }),
+        };
         let wish = Wish {
             range: segment.range,
             body: match (sealed, chunked) {
@@ -157,6 +169,7 @@ impl Stream {
             facts: self.facts(world, key, index, &segment),
             detours: world.requests.origins.detours(representation),
             once: self.missing > 0,
+            early_until,
             hold: growing,
             ..Wish::new(RequestKind::Segment(self.kind), places)
         };
@@ -191,6 +204,9 @@ impl Stream {
             hinted,
             placed: None,
             chunks: 0,
+            there,
+            asked: world.cx.now,
+            early_until,
         });
         self.fetch = Fetch::Segment { ticket, chosen };
         Ok(false)

@@ -29,6 +29,8 @@ pub(in crate::stream) struct Setbacks {
     pub(super) detours: u32,
     /// Places from which came what is no use.
     pub(super) spoiled: Vec<OriginId>,
+    /// It was asked for before it was there.
+    pub(in crate::stream) early: bool,
     /// Even the places that are penalised were turned to.
     insisted: bool,
 }

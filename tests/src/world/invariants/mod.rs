@@ -141,6 +141,7 @@ impl Invariants {
         self.forward = MediaTime::from_duration(config.buffer.forward);
         self.back = MediaTime::from_duration(config.buffer.back);
         self.retry = config.retry.segment.clone();
+        self.requests.configure(&config.retry);
     }
 
     /// The clock has moved.

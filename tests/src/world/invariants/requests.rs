@@ -1,7 +1,9 @@
 //! What is asked for, and how often.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use kinora_core::config::RetryConfig;
 use kinora_core::io::{Request, RequestKind};
 use kinora_core::time::{MediaTime, Timestamp};
 
@@ -13,15 +15,28 @@ const BASE_BUDGET: usize = 60;
 const ACTION_BUDGET: usize = 12;
 /// What one fault may cost: the attempt again, or the same segment from elsewhere.
 const FAULT_BUDGET: usize = 4;
-/// One resource may be asked for so often in a minute without the viewer's doing.
-const MAX_REPEATS: usize = 10;
 /// A steering server may want to be asked every five seconds, and fail once more.
 const MAX_STEERED: usize = 14;
 /// Streams are kept in step by no more than this.
 const MAX_LEAD: MediaTime = MediaTime::from_secs(6);
 
+/// One resource may be asked for so often in a minute without the viewer's doing: as often as the law of back-off
+/// lets, if each pause is drawn as short as it may be. The first few come fast, so that what is soon well again is soon
+/// noticed; a host that stays away is asked ten times a minute on average, and by no two players in step.
+fn most_repeats(retry: &RetryConfig) -> usize {
+    let (mut full, mut at, mut count) = (retry.base_delay, Duration::ZERO, 1);
+    while at < Duration::from_secs(60) && count < 1_000 {
+        at += full / 2;
+        full = (full * 2).min(retry.max_delay);
+        count += 1;
+    }
+    count
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Requests {
+    /// One resource may be asked for so often in a minute.
+    repeats: usize,
     /// Requests of the last minute.
     recent: VecDeque<(Timestamp, String)>,
     /// Shortest segment seen.
@@ -34,6 +49,10 @@ impl Requests {
     /// Shortest segment of what was asked for.
     pub(super) fn segment(&self) -> MediaTime {
         self.shortest.unwrap_or(MediaTime::ZERO)
+    }
+
+    pub(super) fn configure(&mut self, retry: &RetryConfig) {
+        self.repeats = most_repeats(retry);
     }
 
     pub(super) fn load(&mut self) {
@@ -144,7 +163,7 @@ impl Invariants {
             // The clock asks for these, as often as they say; `budget` counts them.
             RequestKind::Manifest | RequestKind::MediaPlaylist(_) => usize::MAX,
             RequestKind::Steering => MAX_STEERED,
-            _ => MAX_REPEATS,
+            _ => self.requests.repeats,
         };
         if repeats > most && actions == 0 {
             self.violate(Invariant::Storm, format!("{repeats} requests for {name} in a minute"));

@@ -41,6 +41,7 @@ impl Broadcast {
             } else {
                 period
             };
+            let period = self.update_ms.unwrap_or(period);
             let _ = write!(
                 text,
                 " minimumUpdatePeriod=\"{}\" timeShiftBufferDepth=\"{}\"",

@@ -67,6 +67,10 @@ pub struct Broadcast {
     pub event: bool,
     /// The MPD names a steering server, and itself as pathway `A`; any host has what this one has.
     pub steered: bool,
+    /// `minimumUpdatePeriod` in milliseconds, if it is not what suits the MPD.
+    pub update_ms: Option<u64>,
+    /// The source's clock runs so much too fast, in millionths: what it says lasts a second takes another time.
+    pub drift_ppm: i64,
     /// How often each URL was answered with media, for tests that count.
     pub served: BTreeMap<String, u32>,
 }
@@ -94,6 +98,8 @@ impl Default for Broadcast {
             key_id: None,
             event: false,
             steered: false,
+            update_ms: None,
+            drift_ppm: 0,
             served: BTreeMap::new(),
         }
     }
@@ -140,11 +146,17 @@ impl Broadcast {
 
     /// Milliseconds of the broadcast at an instant.
     pub fn moment(&self, now: Timestamp) -> u64 {
-        now.micros() / 1_000 + self.lead_ms
+        now.micros() * self.pace() / 1_000_000_000 + self.lead_ms
     }
 
     fn instant(&self, moment: u64) -> Timestamp {
-        Timestamp::from_micros(moment.saturating_sub(self.lead_ms) * 1_000)
+        let since = moment.saturating_sub(self.lead_ms) * 1_000_000_000;
+        Timestamp::from_micros(since.div_ceil(self.pace()))
+    }
+
+    /// Millionths of a second of its own in a second.
+    fn pace(&self) -> u64 {
+        1_000_000_u64.saturating_add_signed(self.drift_ppm)
     }
 
     fn wall_of(&self, moment: u64) -> i64 {
@@ -215,7 +227,7 @@ impl Broadcast {
             "master.m3u8" => text("application/vnd.apple.mpegurl", self.multivariant()),
             "live.mpd" => text("application/dash+xml", self.mpd(self.published(moment))),
             "live.mpp" => self.patch(query, moment),
-            "time" => text("text/plain", iso(self.wall_of(moment))),
+            "time" => text("text/plain", iso(wall(now).micros())),
             _ => {
                 let (name, file) = path.split_once('/')?;
                 let (_, kbps, video) =

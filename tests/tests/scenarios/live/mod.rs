@@ -8,6 +8,7 @@ mod keeps_latency;
 mod knows_the_time;
 mod lasts;
 mod plays_breaks;
+mod reloads;
 mod stops_and_resumes;
 mod tells_where_to_go;
 
