@@ -85,7 +85,12 @@ impl Player {
                 }
                 input => both.find_map(|session| session.for_log(input)),
             };
-            recorder.record(self.now, &input, instead.as_ref());
+            let sessions = self.session.iter().chain(self.upcoming.preloading());
+            let name = match &input {
+                Input::Body { id, .. } => sessions.filter_map(|one| one.text_of(*id)).next(),
+                _ => None,
+            };
+            recorder.record(self.now, &input, (instead.as_ref(), name));
         }
         if let Some(long) = slept {
             self.wake(long);

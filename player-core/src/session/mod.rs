@@ -226,6 +226,11 @@ impl Session {
         self.requests.kind(id).is_some()
     }
 
+    /// What the text is known by that a request brings, if it brings one that may come again.
+    pub(crate) fn text_of(&self, id: RequestId) -> Option<&str> {
+        self.requests.text_of(id)
+    }
+
     /// What a log may hold in an input's place; none if there is nothing against the input itself.
     pub(crate) fn for_log(&self, input: &Input) -> Option<Input> {
         match input {

@@ -3,6 +3,7 @@
 pub(crate) mod cmcd;
 pub mod log;
 mod state;
+mod texts;
 
 pub use state::{
     ClockSource, LiveState, MaskReason, Masked, OriginHealth, OriginState, RequestState, State,
