@@ -343,9 +343,10 @@ impl Element {
         }
         let ends = self.buffers.iter().map(|buffer| {
             let last = buffer.end();
-            // A track that is over does not hold up the other.
-            let over = self.end_of_stream && last.is_some_and(|end| end <= self.position + FUDGE);
-            if over { self.duration.or(last) } else { buffer.end_of_range(self.position, FUDGE) }
+            let end = buffer.end_of_range(self.position, FUDGE);
+            // Once all is there, the last range of each track reaches as far as the longest (MSE §4.1, `buffered`).
+            let over = last.is_some_and(|last| last <= self.position + FUDGE || end == Some(last));
+            if self.end_of_stream && over { self.duration.or(last) } else { end }
         });
         ends.reduce(|one, other| Some(one?.min(other?))).flatten()
     }
