@@ -50,6 +50,7 @@ impl Session {
         situation.status = self.playback.status();
         situation.seeking = self.playback.is_excused();
         situation.rate = self.playback.rate();
+        situation.hidden = cx.environment.hidden;
         situation.playhead = playhead;
         situation.startup = cx.totals.startup;
         situation.stalls = cx.totals.stalls;

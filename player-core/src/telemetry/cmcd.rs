@@ -18,6 +18,8 @@ pub(crate) struct Situation {
     pub(crate) live: Option<bool>,
     pub(crate) status: PlaybackStatus,
     pub(crate) seeking: bool,
+    /// Nobody sees it.
+    pub(crate) hidden: bool,
     pub(crate) rate: f64,
     pub(crate) playhead: MediaTime,
     /// From the load to the first frame.
@@ -136,6 +138,7 @@ impl Cmcd {
         let starting = matches!(now.status, PlaybackStatus::Loading | PlaybackStatus::Buffering)
             || now.startup.is_none();
         // In the order of their names.
+        report.flag("bg", Status, second && now.hidden);
         if let Some(facts) = media {
             report.measure("bl", Request, nearest_hundred(millis(facts.buffer)));
             report.measure("br", Object, kilobits(facts.bandwidth));
@@ -497,6 +500,18 @@ mod tests {
                 cmcd.keys(&config, &asked(Some(&facts))).iter().map(|key| key.name).collect();
             assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         }
+    }
+
+    #[test]
+    fn a_player_in_the_background_says_so_in_the_second_version() {
+        let facts = facts();
+        let mut cmcd = playing();
+        cmcd.situation.hidden = true;
+        assert!(sent(&mut cmcd, 1, &asked(Some(&facts))).starts_with("bl=21300,br=3200,"));
+        assert!(sent(&mut cmcd, 2, &asked(Some(&facts))).starts_with("bg,bl=(21300;v),br="));
+        let (_, headers) = cmcd.decorate(&config(CmcdMode::Headers, 2), &asked(Some(&facts)));
+        let (name, status) = headers.last().expect("header fields");
+        assert_eq!((name.as_str(), status.as_str()), ("CMCD-Status", "bg,cdn=\"A\",pt=65432"));
     }
 
     #[test]
