@@ -142,7 +142,9 @@ pub struct RetryConfig {
     /// Pause before the second attempt at a place; it doubles each time, with jitter. Where another
     /// place has the same, that is asked without a pause.
     pub base_delay: Duration,
-    /// No pause is longer than this, unless a server asks for it (`Retry-After`).
+    /// No pause is longer than this, unless a server asks for it (`Retry-After`). That is kept, at the start, too, where no
+    /// other place has the same, up to the time of the resource's budget ([`RetryBudget::time`]); what asks for longer
+    /// has failed at once. Asked sooner it would refuse again, and a viewer who is shown an error would ask at once.
     pub max_delay: Duration,
     /// A place that failed is not asked for so long while there is another; twice as long the next
     /// time.
