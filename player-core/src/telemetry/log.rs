@@ -70,7 +70,16 @@ impl Recorder {
             && let Some(number) = self.texts.find(name, *id, data.len())
         {
             let pieces = self.texts.compare(number, *id, data);
-            self.write(&(elapsed | 1, number, *id, pieces));
+            // As they would be written as one value, without the code for that.
+            for number in [elapsed | 1, number.into(), id.0, pieces.len() as u64] {
+                self.write(&number);
+            }
+            for (fresh, from, length) in pieces {
+                self.write(&(fresh.len() as u64));
+                self.bytes.extend_from_slice(fresh);
+                self.write(&u64::from(from));
+                self.write(&u64::from(length));
+            }
             return self.keep_within_bounds();
         }
         self.write(&elapsed);

@@ -105,14 +105,9 @@ fn compare<'a>(before: &[u8], data: &'a [u8]) -> Vec<Piece<'a>> {
     let (mut pieces, mut fresh, mut at, mut from) = (Vec::new(), 0, 0, 0);
     while at < data.len() {
         let line = line(&data[at..]);
-        let mut place = None;
-        // Mostly they go on where the last ended.
-        for (start, end) in [(from, before.len()), (0, from)] {
-            if place.is_none() && patience > 0 && line.len() >= 4 {
-                place = find(&before[..end], start, line, &mut patience);
-            }
-        }
-        let Some(place) = place else {
+        // They go on after where the last ended: lines do not change their order.
+        let long = line.len() >= 4;
+        let Some(place) = long.then(|| find(before, from, line, &mut patience)).flatten() else {
             at += line.len();
             continue;
         };
