@@ -128,7 +128,7 @@ impl Origin {
 
     /// Bytes of the largest segment.
     pub(crate) fn largest_segment(&self) -> u64 {
-        self.largest
+        self.largest.max(self.broadcast.as_ref().map_or(0, Broadcast::largest_segment))
     }
 
     /// The bytes under an absolute URL, as far as they matter.

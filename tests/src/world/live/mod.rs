@@ -258,6 +258,12 @@ impl Broadcast {
         })
     }
 
+    /// The bytes of its largest segment.
+    pub(crate) fn largest_segment(&self) -> u64 {
+        let most = self.rungs.iter().map(|(kbps, _)| *kbps).chain(self.audio_kbps).max();
+        u64::from(most.unwrap_or(0)) * self.segment_ms / 8
+    }
+
     /// A segment (`12.m4s`) or a part of one (`12.3.m4s`).
     fn media(&self, file: &str, kbps: u32, moment: u64) -> Reply {
         let mut numbers = file.strip_suffix(".m4s").unwrap_or(file).split('.');
