@@ -243,10 +243,10 @@ impl Session {
     fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         self.inform_cdns(cx);
         if !self.steering.as_ref().is_some_and(|steering| steering.holds(cx.now)) {
-            self.each_stream(cx, |stream, world| stream.pump(world))?;
+            self.pump(cx)?;
         }
         if !self.attached && !self.preloading && self.attach(cx) {
-            self.each_stream(cx, |stream, world| stream.pump(world))?;
+            self.pump(cx)?;
         }
         if let Some(steering) = &mut self.steering {
             steering.ask(cx, &mut self.requests);
@@ -256,11 +256,29 @@ impl Session {
         let joined = self.live.joined;
         self.follow_live(cx)?;
         if joined != self.live.joined {
-            self.each_stream(cx, |stream, world| stream.pump(world))?;
+            self.pump(cx)?;
         }
         self.finish(cx);
         self.report_quality(cx);
         Ok(())
+    }
+
+    /// Lets every stream do what it can.
+    fn pump(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        loop {
+            let before = self.slowest();
+            self.each_stream(cx, |stream, world| stream.pump(world))?;
+            // Where one passed over something without asking for anything, others need not wait for it any longer: and no
+            // answer will come to tell them.
+            if self.slowest() <= before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Where the stream is that has got the least far; nowhere once all have everything.
+    fn slowest(&self) -> Option<MediaTime> {
+        self.streams.iter().filter_map(Stream::front).min()
     }
 
     fn each_stream(
@@ -268,8 +286,8 @@ impl Session {
         cx: &mut Context<'_>,
         mut act: impl FnMut(&mut Stream, &mut World<'_, '_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let slowest = self.slowest();
         let Some(presentation) = &mut self.presentation else { return Ok(()) };
-        let slowest = self.streams.iter().filter_map(Stream::front).min();
         let picture = self.streams.iter().find(|stream| stream.kind == MediaKind::Video);
         let mut world = World {
             picture: picture.and_then(Stream::unfed),

@@ -12,7 +12,14 @@ use super::{fatal, hls, warnings, world};
 #[test]
 fn the_rest_of_the_film_plays() {
     // In the middle, at the beginning, at the end, several in a row, and more than is buffered ahead.
-    for gaps in [vec![10], vec![0], vec![29], vec![9, 10, 11], (5..25).collect::<Vec<u32>>()] {
+    for gaps in [
+        vec![10],
+        vec![0],
+        (0..5).collect(),
+        vec![29],
+        vec![9, 10, 11],
+        (5..25).collect::<Vec<u32>>(),
+    ] {
         let film = Film { seconds: 120, segment_seconds: 4, gaps: gaps.clone(), ..Film::default() };
         let mut world = world(&film, Network::constant(8_000));
         world.load(&hls());
