@@ -249,6 +249,18 @@ impl Stream {
         });
     }
 
+    /// No other attempt follows: what came in chunks, and did not come whole, is with the host no longer.
+    pub(super) fn lose_unfinished(&mut self) {
+        let unfinished = self.queue.iter().find_map(|fetched| match fetched.body {
+            AppendBody::Span { id, .. } => {
+                let ends = self.queue.iter().any(|other| other.last_of == Some(id));
+                (!ends).then_some(id)
+            }
+            _ => None,
+        });
+        unfinished.into_iter().for_each(|id| self.lose_chunks(id));
+    }
+
     /// How long a part that was only announced really is, as far as its media tells.
     pub(super) fn true_end(
         &self,

@@ -76,6 +76,7 @@ impl Stream {
             }
             Outcome::Restarts { id, .. } => self.lose_chunks(id),
             Outcome::Failed { error, .. } => {
+                self.lose_unfinished();
                 // Whatever it was wanted for, the next segment of this representation would want it again.
                 if let Fetch::Index { key, .. } = &self.fetch {
                     self.set_aside(*key, world.cx.now);
