@@ -91,23 +91,29 @@ impl Default for AbrConfig {
     }
 }
 
-/// What CDNs are told with each request: Common Media Client Data (CTA-5004).
+/// What CDNs are told with each request, and collectors of what happens: Common Media Client Data (CTA-5004).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CmcdConfig {
-    /// Whether, and how.
+    /// Whether CDNs are told, and how.
     pub mode: CmcdMode,
-    /// 1 (CTA-5004) or 2 (CTA-5004-A, -B).
+    /// What CDNs are told: 1 (CTA-5004) or 2 (CTA-5004-A, -B). Collectors are always told of version 2.
     pub version: u8,
     /// Names the playback session (`sid`), best as a UUID; the player draws none by itself.
     pub session_id: Option<String>,
     /// Names the content (`cid`), the same in every session.
     pub content_id: Option<String>,
-    /// Send these keys alone; all that are known if empty.
+    /// A signature of the content (`cs`), such as that of its C2PA manifest.
+    pub content_signature: Option<String>,
+    /// Tell CDNs these keys alone; all that are known if empty, but for `tpb`, which tells devices apart and has to be
+    /// named.
     pub keys: Vec<String>,
     /// Say that so many times an object's bit rate is fast enough to deliver it (`rtp`), which lets a
     /// CDN be slower; nothing is said if absent.
     pub throughput_factor: Option<u32>,
+    /// Who is told of what happens (event mode), once the host has told the time
+    /// ([`Input::WallClock`](crate::io::Input::WallClock)).
+    pub targets: Vec<CmcdTarget>,
 }
 
 impl Default for CmcdConfig {
@@ -117,9 +123,53 @@ impl Default for CmcdConfig {
             version: 1,
             session_id: None,
             content_id: None,
+            content_signature: None,
             keys: Vec::new(),
             throughput_factor: None,
+            targets: Vec::new(),
         }
+    }
+}
+
+/// A collector that is told of what happens (CTA-5004-B §2.2, event mode), by POST of `application/cmcd`.
+///
+/// While one batch is on its way, what happens meanwhile waits for the next, at most 200 reports. Nothing more is sent in a
+/// session to who answers 410. What waits when a session ends is sent at once, whatever comes of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CmcdTarget {
+    /// Where to send reports: an absolute URL.
+    pub url: String,
+    /// The events to report, of `ps` (playback state), `e` (error), `t` (time interval), `rr` (response received), `bc` (bit
+    /// rate), `pr` (playback rate), `b` (background), `c` (content ID), `h` (hostname); the first three if empty.
+    pub events: Vec<String>,
+    /// Tell these keys alone, besides those an event must have; all that are known if empty, but for `tpb`.
+    pub keys: Vec<String>,
+    /// Pause between reports of the event `t`; none are made if it is zero.
+    pub interval: Duration,
+    /// Send so many reports at a time.
+    pub batch: u32,
+    /// The field `Authorization` of its requests. A session log does not have it.
+    pub authorization: Option<String>,
+}
+
+impl Default for CmcdTarget {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            events: Vec::new(),
+            keys: Vec::new(),
+            interval: Duration::from_secs(30),
+            batch: 1,
+            authorization: None,
+        }
+    }
+}
+
+/// It holds credentials.
+impl core::fmt::Debug for CmcdTarget {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CmcdTarget").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
@@ -163,6 +213,8 @@ pub struct RetryConfig {
     pub steering: RetryBudget,
     /// Licences, and keys of whole segments.
     pub license: RetryBudget,
+    /// Reports to collectors ([`CmcdTarget`]): as many attempts as there is time for.
+    pub report: RetryBudget,
 }
 
 /// How much is spent on one resource before it is given up.
@@ -192,6 +244,7 @@ impl RetryConfig {
             RequestKind::Segment(_) => &self.segment,
             RequestKind::Steering | RequestKind::Clock => &self.steering,
             RequestKind::License | RequestKind::Key => &self.license,
+            RequestKind::Report => &self.report,
         }
     }
 }
@@ -216,7 +269,8 @@ impl Default for RetryConfig {
                 stall_timeout: Duration::from_secs(5),
             },
             // Without one there is no playback: it is worth a longer wait.
-            license: RetryBudget { attempts: 10, ..usual },
+            license: RetryBudget { attempts: 10, ..usual.clone() },
+            report: RetryBudget { time: Duration::from_secs(300), ..usual },
         }
     }
 }
@@ -279,6 +333,9 @@ impl Config {
         let mut config = self.clone();
         for system in &mut config.drm.key_systems {
             system.headers.clear();
+        }
+        for target in &mut config.cmcd.targets {
+            target.authorization = None;
         }
         config
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kinora_core::config::{
-    AbrConfig, BufferConfig, CmcdConfig, CmcdMode, Config, DrmConfig, KeySystemConfig, LiveConfig,
-    RetryBudget, RetryConfig,
+    AbrConfig, BufferConfig, CmcdConfig, CmcdMode, CmcdTarget, Config, DrmConfig, KeySystemConfig,
+    LiveConfig, RetryBudget, RetryConfig,
 };
 
 use crate::SdkError;
@@ -71,22 +71,44 @@ pub struct AbrConfig {
     pub replace: bool,
 }
 
-/// What CDNs are told with each request: Common Media Client Data (CTA-5004).
+/// What CDNs are told with each request, and collectors of what happens: Common Media Client Data (CTA-5004).
 #[uniffi::remote(Record)]
 pub struct CmcdConfig {
-    /// Whether, and how.
+    /// Whether CDNs are told, and how.
     pub mode: CmcdMode,
-    /// 1 (CTA-5004) or 2 (CTA-5004-A, -B).
+    /// What CDNs are told: 1 (CTA-5004) or 2 (CTA-5004-A, -B). Collectors are always told of version 2.
     pub version: u8,
     /// Names the playback session (`sid`), best as a UUID; the player draws none by itself.
     pub session_id: Option<String>,
     /// Names the content (`cid`), the same in every session.
     pub content_id: Option<String>,
-    /// Send these keys alone; all that are known if empty.
+    /// A signature of the content (`cs`).
+    pub content_signature: Option<String>,
+    /// Tell CDNs these keys alone; all that are known if empty, but for `tpb`, which has to be named.
     pub keys: Vec<String>,
     /// Say that so many times an object's bit rate is fast enough to deliver it (`rtp`), which lets a
     /// CDN be slower; nothing is said if absent.
     pub throughput_factor: Option<u32>,
+    /// Who is told of what happens (event mode).
+    pub targets: Vec<CmcdTarget>,
+}
+
+/// A collector that is told of what happens (CTA-5004-B, event mode), by POST of `application/cmcd`.
+#[uniffi::remote(Record)]
+pub struct CmcdTarget {
+    /// Where to send reports: an absolute URL.
+    pub url: String,
+    /// The events to report, of `ps` (playback state), `e` (error), `t` (time interval), `rr` (response received), `bc` (bit
+    /// rate), `pr` (playback rate), `b` (background), `c` (content ID), `h` (hostname); the first three if empty.
+    pub events: Vec<String>,
+    /// Tell these keys alone, besides those an event must have; all that are known if empty, but for `tpb`.
+    pub keys: Vec<String>,
+    /// Pause between reports of the event `t`; none are made if it is zero.
+    pub interval: Duration,
+    /// Send so many reports at a time.
+    pub batch: u32,
+    /// The field `Authorization` of its requests. A session log does not have it.
+    pub authorization: Option<String>,
 }
 
 /// How Common Media Client Data is sent.
@@ -125,6 +147,8 @@ pub struct RetryConfig {
     pub steering: RetryBudget,
     /// Licences.
     pub license: RetryBudget,
+    /// Reports to collectors: as many attempts as there is time for.
+    pub report: RetryBudget,
 }
 
 /// How encrypted content gets its keys.

@@ -92,6 +92,8 @@ pub enum RequestKind {
     Key,
     /// The server's time.
     Clock,
+    /// What has happened, for a collector.
+    Report,
 }
 
 /// A span of bytes of a resource.

@@ -249,6 +249,8 @@ pub enum TimerReason {
     Latency,
     /// The server's time is due to be asked for.
     ClockSync,
+    /// A collector is due to be told how things stand.
+    Report,
 }
 
 /// Totals since the load.

@@ -62,6 +62,9 @@ pub enum RequestKind {
     Key,
     /// The server's time (ISO/IEC 23009-1 §5.8.5.7, `UTCTiming`).
     Clock,
+    /// What has happened, for a collector (CTA-5004-B §2.2). Nothing depends on the answer, and once a load has ended nobody
+    /// waits for it.
+    Report,
 }
 
 impl RequestKind {
@@ -77,6 +80,7 @@ impl RequestKind {
             Self::License => "license",
             Self::Key => "key",
             Self::Clock => "clock",
+            Self::Report => "report",
         }
     }
 
@@ -88,7 +92,12 @@ impl RequestKind {
     /// The kind of media it serves, if it is one alone.
     pub const fn media(self) -> Option<MediaKind> {
         match self {
-            Self::Manifest | Self::Steering | Self::License | Self::Key | Self::Clock => None,
+            Self::Manifest
+            | Self::Steering
+            | Self::License
+            | Self::Key
+            | Self::Clock
+            | Self::Report => None,
             Self::MediaPlaylist(kind)
             | Self::Initialization(kind)
             | Self::Index(kind)

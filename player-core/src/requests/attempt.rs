@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{Error, is_passing};
 use crate::io::{BodyHandling, RequestId, RequestKind, ResponseHead};
 use crate::media;
+use crate::telemetry::cmcd::Response;
 use crate::telemetry::{RequestState, TimerReason};
 use crate::time::Timestamp;
 
@@ -34,6 +35,8 @@ pub(super) struct Attempt {
     elsewhere: bool,
     pub(super) started: Timestamp,
     pub(super) last_heard: Timestamp,
+    /// When the head of the response came.
+    head_at: Option<Timestamp>,
     first_byte: Option<Timestamp>,
     pub(super) received: u64,
     pub(super) response: Option<ResponseHead>,
@@ -74,6 +77,7 @@ impl Attempt {
             elsewhere,
             started: now,
             last_heard: now,
+            head_at: None,
             first_byte: None,
             received: 0,
             response: None,
@@ -97,6 +101,7 @@ impl Attempt {
     /// A response has begun: what its status says (RFC 9110 §15).
     pub(super) fn begin(&mut self, head: ResponseHead) -> Option<Fault> {
         self.prove_alive_by = None;
+        self.head_at = Some(self.last_heard);
         let url = self.url().to_owned();
         let range = self.wish.range;
         let fault = match head.status {
@@ -285,6 +290,20 @@ impl Attempt {
         }
     }
 
+    /// What a collector is told of it, once it has come to `last`, its end.
+    pub(super) fn response(&self, last: Option<Timestamp>) -> Response<'_> {
+        let since = |at: Timestamp| at.since(self.started);
+        Response {
+            kind: self.wish.kind,
+            url: self.url(),
+            status: self.response.as_ref().map_or(0, |head| head.status),
+            started: self.started,
+            head: self.head_at.map(since),
+            first: self.first_byte.map(since),
+            last: last.map(since),
+        }
+    }
+
     pub(super) fn state(&self) -> RequestState {
         RequestState {
             id: self.id,
@@ -305,7 +324,7 @@ const fn body_limit(kind: RequestKind) -> u64 {
         RequestKind::Index(_) => 16 * MIB,
         RequestKind::Initialization(_) => 4 * MIB,
         RequestKind::Segment(_) => 64 * MIB,
-        RequestKind::Steering | RequestKind::Clock => MIB / 4,
+        RequestKind::Steering | RequestKind::Clock | RequestKind::Report => MIB / 4,
         RequestKind::License => MIB,
         RequestKind::Key => 4096,
     }

@@ -9,6 +9,7 @@ mod attempt;
 mod backoff;
 mod cmsd;
 mod origins;
+mod report;
 mod wish;
 
 pub(crate) use origins::{OriginId, Origins};
@@ -107,22 +108,27 @@ impl Requests {
             _ => kinora_abr::Kind::Other,
         };
         let rung = wish.rung;
-        let estimate = cx.abr.estimate();
-        let asked = Asked {
-            kind: wish.kind,
-            url: &place.url,
-            facts: wish.facts.as_deref(),
-            throughput_bps: (estimate.samples > 0).then_some(estimate.throughput_bps),
-            deadline: wish.needed_by.map(|needed| needed.since(now)),
-            pathway: wish.facts.is_some().then(|| self.origins.name(place.origin)),
-        };
-        let (url, mut headers) = match wish.kind {
-            // It is no CDN that gives licences and keys.
-            RequestKind::License | RequestKind::Key => (place.url.clone(), Vec::new()),
-            _ => self.cmcd.decorate(&cx.config.cmcd, &asked),
+        let (url, mut headers) = match is_of_cdn(wish.kind) {
+            false => (place.url.clone(), Vec::new()),
+            true => {
+                let facts = wish.facts.as_deref();
+                if let Some(facts) = facts {
+                    self.cmcd.asking(&place.url, facts);
+                    self.cmcd.situation.pathway = Some(self.origins.name(place.origin).to_owned());
+                }
+                let estimate = cx.abr.estimate();
+                let known = (estimate.samples > 0).then_some(estimate.throughput_bps);
+                self.cmcd.situation.throughput_bps = known;
+                let deadline = wish.needed_by.map(|needed| needed.since(now));
+                let asked = Asked { kind: wish.kind, url: &place.url, facts, deadline };
+                self.cmcd.decorate(&cx.config.cmcd, &asked)
+            }
         };
         headers.extend_from_slice(&wish.headers);
-        cx.abr.handle(now.micros(), Transfer::RequestStarted { id: id.0, kind, rung });
+        // What the network carries for others says nothing of what it has for media.
+        if wish.kind != RequestKind::Report {
+            cx.abr.handle(now.micros(), Transfer::RequestStarted { id: id.0, kind, rung });
+        }
         cx.out.request(Request {
             id,
             kind: wish.kind,
@@ -146,11 +152,13 @@ impl Requests {
         }
     }
 
-    /// Gives everything up.
+    /// Gives everything up, but for what is on its way to a collector.
     pub(crate) fn cancel_all(&mut self, cx: &mut Context<'_>) {
         self.waiting.clear();
         for active in self.active.drain(..) {
-            cx.give_up(active.id);
+            if active.wish.kind != RequestKind::Report {
+                cx.give_up(active.id);
+            }
         }
     }
 
@@ -281,6 +289,7 @@ impl Requests {
 
     fn complete(&mut self, cx: &mut Context<'_>, position: usize, from_cache: bool) -> Outcome {
         let active = self.active.remove(position);
+        self.tell_of(cx, &active.response(Some(cx.now)));
         let ended = Transfer::RequestEnded {
             id: active.id.0,
             bytes: active.received,
@@ -304,6 +313,7 @@ impl Requests {
 
     fn fail(&mut self, cx: &mut Context<'_>, position: usize, fault: Fault) -> Option<Outcome> {
         let active = self.active.remove(position);
+        self.tell_of(cx, &active.response(None));
         cx.give_up(active.id);
         let origin = active.origin();
         let Attempt { id, ticket, wish, mut trial, place, started, response, .. } = active;
@@ -382,6 +392,9 @@ impl Requests {
             _ => return Some(Outcome::Failed { ticket, error }),
         };
         cx.totals.retries = cx.totals.retries.saturating_add(1);
+        if wish.kind != RequestKind::Report {
+            self.cmcd.failed(error.code().name());
+        }
         cx.out.warn(Warning::Retry {
             url: error.url().unwrap_or_default().to_owned(),
             error: error.to_player_error(Severity::Recoverable),
@@ -456,6 +469,8 @@ impl Requests {
             let (at, reason) = active.deadline(retry);
             timers.push(TimerState { reason, at });
         }
+        let report = self.cmcd.events.due();
+        timers.extend(report.map(|at| TimerState { reason: TimerReason::Report, at }));
         timers
     }
 
@@ -467,4 +482,9 @@ impl Requests {
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
+}
+
+/// Whether it is asked of who delivers media: licences, keys and reports are for others.
+const fn is_of_cdn(kind: RequestKind) -> bool {
+    !matches!(kind, RequestKind::License | RequestKind::Key | RequestKind::Report)
 }

@@ -279,7 +279,7 @@ impl Origins {
     }
 
     /// The id of an origin, which becomes known by this.
-    fn find(&mut self, origin: &Origin) -> OriginId {
+    pub(super) fn find(&mut self, origin: &Origin) -> OriginId {
         let name = name(origin);
         let known = self.known.iter().position(|entry| entry.name == name);
         let id = known.unwrap_or_else(|| {
@@ -384,7 +384,7 @@ impl Origins {
     /// A request to an origin leaves.
     pub(super) fn asked(&mut self, OriginId(id): OriginId, now: Timestamp) {
         if let Some(entry) = self.known.get_mut(usize::from(id))
-            && entry.blocked_until.is_some()
+            && entry.blocked_until.is_some_and(|until| until <= now)
         {
             entry.probed_at = Some(now);
         }
@@ -557,6 +557,21 @@ mod tests {
         };
         let count = (0..1_000).filter(drawn).count();
         assert!((850..950).contains(&count), "{count} of 1000 by a weight of 90 in 100");
+    }
+
+    #[test]
+    fn what_was_asked_of_it_during_its_penalty_is_no_trial() {
+        let mut origins = Origins::new(1);
+        let id = origins.find(&origin("https://a.example/", 1, 1));
+        let at = |second: u64| Timestamp::from_micros(second * 1_000_000);
+        origins.known[usize::from(id.0)].blocked_until = Some(at(30));
+        // All others were gone, too.
+        origins.asked(id, at(29));
+        let usable =
+            |origins: &Origins, second| origins.entry(id).usable(at(second), Duration::MAX);
+        assert!(!usable(&origins, 29) && usable(&origins, 30));
+        origins.asked(id, at(30));
+        assert!(!usable(&origins, 31), "one at a time");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Session {
             Ok(())
         });
         debug_assert!(left.is_ok());
-        self.requests.cancel_all(cx);
+        self.part(cx);
     }
 
     /// What it plays.

@@ -78,7 +78,9 @@ impl Session {
     /// Asks for the manifest, and for an empty media source meanwhile.
     pub(crate) fn start(cx: &mut Context<'_>, source: Source, rate: f64) -> Self {
         let opening = cx.out.media(MediaCommand::Open);
-        Self::asking(cx, source, rate, opening)
+        let mut session = Self::asking(cx, source, rate, opening);
+        session.report_events(cx);
+        session
     }
 
     fn asking(cx: &mut Context<'_>, source: Source, rate: f64, opening: OperationId) -> Self {
@@ -119,7 +121,7 @@ impl Session {
 
     /// Gives everything back.
     pub(crate) fn close(mut self, cx: &mut Context<'_>) {
-        self.requests.cancel_all(cx);
+        self.part(cx);
         self.keys.shut(cx);
         cx.out.media(MediaCommand::Close);
     }
@@ -139,8 +141,10 @@ impl Session {
         };
         let result = self.dispatch(cx, input).and_then(|()| self.advance(cx));
         if let Err(error) = result {
-            self.requests.cancel_all(cx);
             self.playback.fail(cx);
+            self.requests.cmcd.failed(error.code().name());
+            self.report_events(cx);
+            self.requests.cancel_all(cx);
             cx.out.fatal(&error);
         }
     }
@@ -260,6 +264,7 @@ impl Session {
         }
         self.finish(cx);
         self.report_quality(cx);
+        self.report_events(cx);
         Ok(())
     }
 
@@ -308,6 +313,9 @@ impl Session {
     }
 
     fn take(&mut self, cx: &mut Context<'_>, outcome: Outcome) -> Result<(), Error> {
+        if self.requests.cmcd.events.take(&outcome) {
+            return Ok(());
+        }
         let Some(outcome) = self.keys.take(cx, outcome) else { return Ok(()) };
         match outcome {
             Outcome::Delivered { ticket, body, url, content_type, .. }

@@ -1,7 +1,7 @@
 //! What a session tells: changes of quality, what it waits for, its state.
 
 use super::Session;
-use crate::config::{Config, RetryConfig};
+use crate::config::{CmcdMode, Config, RetryConfig};
 use crate::context::Context;
 use crate::io::{Event, PlaybackStatus};
 use crate::steering::Steering;
@@ -40,11 +40,23 @@ impl Session {
         }
     }
 
-    /// Keeps at hand what CDNs are told with each request.
+    /// Keeps at hand what CDNs and collectors are told.
     pub(super) fn inform_cdns(&mut self, cx: &Context<'_>) {
+        let config = &cx.config.cmcd;
+        if config.mode == CmcdMode::Off && config.targets.is_empty() {
+            return;
+        }
         let playhead = self.playback.playhead(cx.now);
         let live = self.presentation.as_ref().and_then(|presentation| presentation.live.as_ref());
-        let mut shown = self.streams.iter().filter_map(|stream| stream.buffer.held_at(playhead));
+        let timing = self.was_live.then(|| self.timing(cx)).flatten();
+        self.requests.cmcd.stalled(cx.totals.stalled);
+        for facts in &mut self.requests.cmcd.media {
+            let Some(stream) = self.streams.iter().find(|stream| stream.kind == facts.kind) else {
+                continue;
+            };
+            facts.buffer = stream.ahead(playhead);
+            facts.shown = stream.buffer.held_at(playhead).map(|held| held.quality.bandwidth);
+        }
         let situation = &mut self.requests.cmcd.situation;
         situation.live = live.map(|live| live.part_delay.is_some());
         situation.status = self.playback.status();
@@ -54,9 +66,31 @@ impl Session {
         situation.playhead = playhead;
         situation.startup = cx.totals.startup;
         situation.stalls = cx.totals.stalls;
-        situation.stalled = cx.totals.stalled;
         situation.dropped_frames = cx.totals.dropped_frames;
-        situation.shown = shown.next().map(|held| held.quality.bandwidth);
+        situation.preloading = self.preloading;
+        situation.latency = timing.map(|timing| timing.reference - playhead);
+    }
+
+    /// Tells collectors what has happened.
+    pub(super) fn report_events(&mut self, cx: &mut Context<'_>) {
+        // What is fetched ahead is no session yet.
+        if cx.config.cmcd.targets.is_empty() || self.preloading {
+            return;
+        }
+        self.inform_cdns(cx);
+        let over = matches!(self.playback.status(), PlaybackStatus::Ended | PlaybackStatus::Failed);
+        let all = over || self.requests.cmcd.situation.quit;
+        self.requests.report(cx, all);
+    }
+
+    /// The viewer leaves.
+    pub(super) fn part(&mut self, cx: &mut Context<'_>) {
+        let over = matches!(self.playback.status(), PlaybackStatus::Ended | PlaybackStatus::Failed);
+        self.requests.cmcd.situation.quit = !over;
+        if !over {
+            self.report_events(cx);
+        }
+        self.requests.cancel_all(cx);
     }
 
     /// What the session waits for, soonest first.

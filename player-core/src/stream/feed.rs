@@ -19,31 +19,39 @@ const MDAT_HEADER: u64 = 16;
 impl Stream {
     /// Hands the platform's buffer the next thing it can take.
     pub(super) fn feed(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
+        while self.feed_one(world)? {}
+        Ok(())
+    }
+
+    /// Whether what came next was left out, and something else may be handed over instead.
+    fn feed_one(&mut self, world: &mut World<'_, '_>) -> Result<bool, Error> {
         if !world.attached || self.buffer.busy.is_some() || self.wants_rebuild {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(range) = self.due_for_removal(world) {
             self.remove(world, range);
-            return Ok(());
+            return Ok(false);
         }
         if self.full_until.is_some_and(|until| world.playhead < until) {
-            return Ok(());
+            return Ok(false);
         }
         self.full_until = None;
         if self.queue.is_empty() {
             return match self.first_init(world) {
-                Some(init) => self.feed_init(world, init),
-                None => Ok(()),
+                Some(init) => self.feed_init(world, init).map(|()| false),
+                None => Ok(false),
             };
         }
         if !self.make_ready(world)? {
             return match self.init_ahead_of_key(world) {
-                Some(init) => self.feed_init(world, init),
-                None => Ok(()),
+                Some(init) => self.feed_init(world, init).map(|()| false),
+                None => Ok(false),
             };
         }
         match self.queue.first().and_then(|first| first.chosen.init) {
-            Some(init) if self.in_buffer != Some(init) => self.feed_init(world, init),
+            Some(init) if self.in_buffer != Some(init) => {
+                self.feed_init(world, init).map(|()| false)
+            }
             _ => self.feed_segment(world),
         }
     }
@@ -184,15 +192,17 @@ impl Stream {
         Ok(())
     }
 
-    fn feed_segment(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
-        let Some(fetched) = self.queue.first() else { return Ok(()) };
+    fn feed_segment(&mut self, world: &mut World<'_, '_>) -> Result<bool, Error> {
+        let Some(fetched) = self.queue.first() else { return Ok(false) };
         let chosen = &fetched.chosen;
         let fragment = match chosen.init.and_then(|init| self.inits.get(init)) {
             Some(init) => match media::fragment::parse(&fetched.head, &init.info) {
                 Ok(fragment) => Some(fragment),
                 Err(error) => {
                     let url = chosen.segment.url.clone();
-                    return self.reject_segment(world, Error::Segment { url, error });
+                    return self
+                        .reject_segment(world, Error::Segment { url, error })
+                        .map(|()| false);
                 }
             },
             None => None,
@@ -224,12 +234,12 @@ impl Stream {
             if self.has_already() {
                 let last_of = self.queue.remove(0).last_of;
                 last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
-                return self.feed(world);
+                return Ok(true);
             }
         }
         let command = MediaCommand::Append { kind: self.kind, timestamp_offset, window, body };
         self.operate(world, Operation::Segment, command);
-        Ok(())
+        Ok(false)
     }
 
     /// Whether the chunk that is to be appended came with an earlier attempt.

@@ -289,6 +289,8 @@ pub enum TimerReason {
     Latency,
     /// The server's time is due to be asked for.
     ClockSync,
+    /// A collector is due to be told how things stand.
+    Report,
 }
 
 impl TimerReason {
@@ -312,6 +314,7 @@ impl TimerReason {
             Self::Availability => "availability",
             Self::Latency => "latency",
             Self::ClockSync => "clock-sync",
+            Self::Report => "report",
         }
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use kinora_core::io::{
     AppendBody, BodyHandling, ElementState, Event, Input, MediaCommand, MediaKind, MediaOperation,
     NetworkState, OperationId, OperationResult, Output, Quality, Request, RequestFailure,
-    RequestId, ResponseHead, Source,
+    RequestId, RequestKind, ResponseHead, Source,
 };
 use kinora_core::media::{self, Chunk, ChunkHunt};
 use kinora_core::time::{MediaTime, Timestamp};
@@ -91,6 +91,8 @@ pub struct World {
     /// Steps in a row in which no time passed.
     idle_steps: u32,
     bodies: Vec<(RequestId, Body)>,
+    /// Reports on their way to collectors: nobody has to wait for their answers.
+    reports: Vec<RequestId>,
     operations: Vec<Operation>,
     reported: Option<(Timestamp, ElementState)>,
 }
@@ -148,6 +150,7 @@ impl World {
             due: None,
             idle_steps: 0,
             bodies: Vec::new(),
+            reports: Vec::new(),
             operations: Vec::new(),
             reported: None,
         }
@@ -184,6 +187,7 @@ impl World {
                 Output::Request(request) => self.start(request),
                 Output::Cancel(id) => {
                     self.network.cancel(id, self.now);
+                    self.reports.retain(|known| *known != id);
                     self.bodies.retain(|(known, _)| *known != id);
                 }
                 Output::Media(operation) => self.operate(operation),
@@ -296,10 +300,10 @@ impl World {
 
     /// With nothing loaded, nothing is left.
     fn check_rest(&mut self) {
-        let state = self.player.state();
+        let (state, reports) = (self.player.state(), &self.reports);
         let left = [
-            ("requests", self.network.transfers().max(state.requests.len())),
-            ("bodies", self.bodies.len()),
+            ("requests", (self.network.transfers() - reports.len()).max(state.requests.len())),
+            ("bodies", self.bodies.iter().filter(|(id, _)| !reports.contains(id)).count()),
             ("timers", state.timers.len().max(usize::from(self.due.is_some()))),
             ("buffers", self.element.kinds().len()),
         ];
@@ -405,6 +409,9 @@ impl World {
             made: answer.made,
         };
         self.network.start(id, self.now, delivery);
+        if request.kind == RequestKind::Report {
+            self.reports.push(id);
+        }
         if !answer.refused {
             let head = ResponseHead {
                 url: answer.url,
@@ -430,6 +437,9 @@ impl World {
     fn deliver(&mut self, arrival: Arrival) {
         let known =
             |bodies: &[(RequestId, Body)], id| bodies.iter().position(|(known, _)| *known == id);
+        if let Arrival::Failed(id, _) | Arrival::Bytes { id, complete: true, .. } = &arrival {
+            self.reports.retain(|known| known != id);
+        }
         match arrival {
             Arrival::Failed(id, failure) => {
                 if self.network.conditions(self.now).offline {

@@ -4,6 +4,7 @@ mod adapts;
 mod agrees_with_the_simulator;
 mod bad_input;
 mod cmcd;
+mod cmcd_events;
 mod corrupt_at_one_host;
 mod cut_playlists;
 mod ends;

@@ -59,29 +59,35 @@ export interface Config {
     steering?: RetryBudget;
     /** Licences. Default: 10 attempts. */
     license?: RetryBudget;
+    /** Reports to collectors (`cmcd.targets`): as many attempts as there is time for. Default: 300 seconds. */
+    report?: RetryBudget;
   };
   /** How encrypted content gets its keys. */
   drm?: {
     /** The key systems to use, the preferred one first; if empty, those for which the manifest has a licence URL. */
     keySystems?: KeySystemConfig[];
   };
-  /** What CDNs are told with each request: Common Media Client Data (CTA-5004). */
+  /** What CDNs are told with each request, and collectors of what happens: Common Media Client Data (CTA-5004). */
   cmcd?: {
     /**
      * As the argument `CMCD` of each URL, or as header fields, which servers of other origins must
      * allow (CORS). Default `off`.
      */
     mode?: 'off' | 'query' | 'headers';
-    /** Default 1. */
+    /** What CDNs are told. Default 1. Collectors are always told of version 2. */
     version?: 1 | 2;
     /** Names the playback session (`sid`). Default: a random one for each player. */
     sessionId?: string | null;
     /** Names the content (`cid`). */
     contentId?: string | null;
-    /** Send these keys alone; all that are known if empty. */
+    /** A signature of the content (`cs`). */
+    contentSignature?: string | null;
+    /** Tell CDNs these keys alone; all that are known if empty, but for `tpb`, which has to be named. */
     keys?: string[] | null;
     /** Say that so many times an object's bit rate is fast enough (`rtp`), which lets a CDN be slower. */
     throughputFactor?: number | null;
+    /** Who is told of what happens (event mode). */
+    targets?: CmcdTarget[];
   };
   /** Live presentations. */
   live?: {
@@ -181,6 +187,28 @@ export interface RetryBudget {
   stallTimeout?: number;
 }
 
+/** A collector that is told of what happens (CTA-5004-B, event mode), by POST of `application/cmcd`; it must allow that (CORS). */
+export interface CmcdTarget {
+  /** Where to send reports: an absolute URL. */
+  url: string;
+  /** The events to report. Default: `ps`, `e` and `t`. */
+  events?: CmcdEvent[] | null;
+  /** Tell these keys alone, besides those an event must have; all that are known if empty, but for `tpb`. */
+  keys?: string[] | null;
+  /** Seconds between reports of the event `t`; 0: none. Default 30. */
+  interval?: number;
+  /** Send so many reports at a time. Default 1. */
+  batch?: number;
+  /** The field `Authorization` of its requests. */
+  authorization?: string | null;
+}
+
+/**
+ * Playback state, error, time interval, response received, bit rate, playback rate, background, content ID and hostname,
+ * each as it changes.
+ */
+export type CmcdEvent = 'ps' | 'e' | 't' | 'rr' | 'bc' | 'pr' | 'b' | 'c' | 'h';
+
 /** What a request is for. */
 export type RequestKind =
   | 'manifest'
@@ -191,7 +219,8 @@ export type RequestKind =
   | 'steering'
   | 'clock'
   | 'license'
-  | 'key';
+  | 'key'
+  | 'report';
 
 /** A request that is about to be made. */
 export interface PlayerRequest {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use kinora_abr::{Network, Rule};
 use kinora_core::Config;
-use kinora_core::config::{CmcdMode, KeySystemConfig, RetryBudget};
+use kinora_core::config::{CmcdMode, CmcdTarget, KeySystemConfig, RetryBudget};
 use kinora_core::io::{MediaKind, SourceFormat};
 use wasm_bindgen::prelude::*;
 
@@ -73,6 +73,7 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             ("segment", &mut into.segment),
             ("steering", &mut into.steering),
             ("license", &mut into.license),
+            ("report", &mut into.report),
         ];
         for (name, budget) in budgets {
             // What is said of all kinds, and then of this.
@@ -106,12 +107,15 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
         if let Some(times) = cmcd.nullable("throughputFactor", factor, "a factor from 1 on")? {
             into.throughput_factor = times.map(|times| times as u32);
         }
-        let names = |value: &JsValue| {
-            let names: &Array = value.dyn_ref()?;
-            names.iter().map(|name| name.as_string()).collect::<Option<Vec<_>>>()
-        };
-        if let Some(keys) = cmcd.nullable("keys", names, "an array of strings")? {
-            into.keys = keys.unwrap_or_default();
+        if let Some(signature) = cmcd.nullable("contentSignature", string, "a string")? {
+            into.content_signature = signature;
+        }
+        cmcd.names("keys", &mut into.keys)?;
+        if let Some(targets) = cmcd.field("targets") {
+            into.targets.clear();
+            for value in Array::from(&targets).iter() {
+                into.targets.push(cmcd_target(&Fields { value, path: "cmcd.targets" })?);
+            }
         }
     }
     if let Some(drm) = root.section("drm")?
@@ -148,6 +152,22 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
     }
     root.flag("record", &mut config.record)?;
     Ok(())
+}
+
+fn cmcd_target(from: &Fields) -> Result<CmcdTarget, String> {
+    let string = |value: &JsValue| value.as_string();
+    let mut target = CmcdTarget {
+        url: from.nullable("url", string, "a string")?.flatten().unwrap_or_default(),
+        authorization: from.nullable("authorization", string, "a string")?.flatten(),
+        ..CmcdTarget::default()
+    };
+    from.names("events", &mut target.events)?;
+    from.names("keys", &mut target.keys)?;
+    from.span("interval", &mut target.interval)?;
+    if let Some(batch) = from.number("batch", 1.0, 200.0)? {
+        target.batch = batch as u32;
+    }
+    Ok(target)
 }
 
 fn key_system(from: &Fields) -> Result<KeySystemConfig, String> {
@@ -278,6 +298,17 @@ impl Fields {
     fn span(&self, name: &str, span: &mut Duration) -> Result<(), String> {
         if let Some(seconds) = self.number(name, 0.0, LONGEST_S)? {
             *span = Duration::from_millis((seconds * 1000.0) as u64);
+        }
+        Ok(())
+    }
+
+    fn names(&self, name: &str, names: &mut Vec<String>) -> Result<(), String> {
+        let read = |value: &JsValue| {
+            let names: &Array = value.dyn_ref()?;
+            names.iter().map(|name| name.as_string()).collect::<Option<Vec<_>>>()
+        };
+        if let Some(read) = self.nullable(name, read, "an array of strings")? {
+            *names = read.unwrap_or_default();
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use kinora_cenc::TransportCipher;
 
 use super::pes::Elementary;
 use super::tables::stream_type;
-use super::{Sample, Times, TransportFault};
+use super::{MOST_SAMPLES, Sample, Times, TransportFault};
 
 /// Samples of sound in a frame (§4.5.1.1, `frameLengthFlag` 0).
 const FRAME: i64 = 1_024;
@@ -158,6 +158,9 @@ pub(super) fn write(
         {
             before.duration = before.duration.saturating_add(gap.min(i64::from(i32::MAX)) as u32);
             sound.end += gap;
+        }
+        if sound.samples.len() >= MOST_SAMPLES {
+            return Err(TransportFault::TooManySamples);
         }
         let begins = out.len();
         out.extend_from_slice(raw);

@@ -10,7 +10,7 @@ use super::bits::Bits;
 use super::parameters::{Parameters, Sets};
 use super::pes::{Elementary, Unit};
 use super::sps::unescaped;
-use super::{Sample, Times, TransportFault};
+use super::{MOST_SAMPLES, Sample, Times, TransportFault};
 
 /// A sample that nothing follows lasts so long, in units of 90 kHz, if it is alone.
 const ALONE: i64 = 3_000;
@@ -69,6 +69,9 @@ pub(super) fn write(
             writer.stamp = Some(*stamp);
         }
         writer.take(unit);
+        if writer.pictures.len() > MOST_SAMPLES {
+            return Err(TransportFault::TooManySamples);
+        }
     }
     writer.close();
     let Writer { sets, pictures, .. } = writer;
@@ -351,6 +354,17 @@ pub(super) mod tests {
         let times = Times::around(None, 0);
         let pictures = write(stream, (None, None), &times, &mut out).expect("parameter sets");
         (pictures.expect("pictures"), out)
+    }
+
+    #[test]
+    fn pictures_without_end_are_an_error_and_no_memory() {
+        let mut data = annex_b(&[SPS, PPS]);
+        for _ in 0..MOST_SAMPLES + 10 {
+            data.extend_from_slice(&[0, 0, 1, 0x65, 0x88]);
+        }
+        let data = stream(&[(9_000, 3_000, data)]);
+        let written = write(&data, (None, None), &Times::around(None, 0), &mut Vec::new());
+        assert_eq!(written.map(|_| ()), Err(TransportFault::TooManySamples));
     }
 
     #[test]

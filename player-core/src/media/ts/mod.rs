@@ -32,6 +32,10 @@ use crate::time::MediaTime;
 /// The type of what sound alone is turned into, whatever is said of it.
 pub(crate) const SOUND: &str = "audio/mp4; codecs=\"mp4a.40.2\"";
 
+/// A segment has no more pictures, nor frames of sound: three hours of AAC, or two of pictures. What is kept of each takes
+/// more than the least of its bytes.
+const MOST_SAMPLES: usize = 1 << 19;
+
 /// Why a segment cannot be turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -55,6 +59,8 @@ pub enum TransportFault {
     InvalidAudio,
     /// AAC is laid out otherwise than in one block of a usual channel configuration.
     UnsupportedAudio,
+    /// There are more pictures, or frames of sound, in one segment than anybody makes.
+    TooManySamples,
 }
 
 impl TransportFault {
@@ -75,6 +81,7 @@ impl fmt::Display for TransportFault {
             Self::NoParameterSets => "the transport stream has no parameter sets for its pictures",
             Self::InvalidAudio => "the sound of the transport stream has no sampling rate",
             Self::UnsupportedAudio => "AAC of an unusual layout in a transport stream",
+            Self::TooManySamples => "a segment of the transport stream has too many samples",
         })
     }
 }

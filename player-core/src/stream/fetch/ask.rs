@@ -243,17 +243,23 @@ impl Stream {
         index: &SegmentIndex,
         segment: &Segment,
     ) -> Option<Box<Facts>> {
-        if world.cx.config.cmcd.mode == CmcdMode::Off {
+        let config = &world.cx.config.cmcd;
+        if config.mode == CmcdMode::Off && config.targets.is_empty() {
             return None;
         }
         let set = &world.presentation.periods.get(key.period)?.sets.get(key.set)?.representations;
         let next = index.position_at(segment.end() + TOLERANCE).and_then(|next| index.get(next));
         let codecs = &set.get(key.representation)?.codecs;
+        let masked = |id: &String| self.masked.iter().any(|masked| masked.id == *id);
+        let playable = set.iter().rev().find(|one| !masked(&one.id));
         Some(Box::new(Facts {
+            kind: self.kind,
             muxed: self.kind == MediaKind::Video && codecs.contains(','),
             bandwidth: set.get(key.representation)?.bandwidth,
             lowest: set.first()?.bandwidth,
             highest: set.last()?.bandwidth,
+            playable: playable.map(|one| one.bandwidth),
+            shown: None,
             duration: segment.duration,
             buffer: self.ahead(world.playhead),
             goal: self.goal(world.cx),

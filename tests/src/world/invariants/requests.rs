@@ -160,8 +160,10 @@ impl Invariants {
             );
         }
         let most = match kind {
-            // The clock asks for these, as often as they say; `budget` counts them.
-            RequestKind::Manifest | RequestKind::MediaPlaylist(_) => usize::MAX,
+            // The clock asks for these, as often as they say, and reports leave as things happen; `budget` counts them.
+            RequestKind::Manifest | RequestKind::MediaPlaylist(_) | RequestKind::Report => {
+                usize::MAX
+            }
             RequestKind::Steering => MAX_STEERED,
             _ => self.requests.repeats,
         };
