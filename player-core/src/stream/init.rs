@@ -5,7 +5,6 @@ use super::feed::{has_codecs_of, names_codecs_of};
 use super::moved::Moves;
 use super::sealed::Sealed;
 use crate::context::Context;
-use crate::io::{MediaKind, RequestKind};
 use crate::media::{self, BoxError, init::InitInfo};
 use crate::presentation::{InitSegment, Protection, Representation};
 use crate::requests::{OriginId, Requests, Ticket, Wish};
@@ -79,12 +78,12 @@ enum State {
 }
 
 impl Inits {
-    /// Asks for a segment unless it is here or on its way. Those that `in_use` holds are kept.
+    /// Asks for a segment unless it is here or on its way; `wish` says how urgently. Those that `in_use` holds are kept.
     pub(crate) fn request(
         &mut self,
         cx: &mut Context<'_>,
         requests: &mut Requests,
-        kind: MediaKind,
+        wish: Wish,
         (key, source, representation): (Key, &InitSegment, &Representation),
         protection: Option<&Protection>,
         in_use: impl Fn(InitKey) -> bool,
@@ -99,10 +98,11 @@ impl Inits {
         self.make_room(in_use);
         let places = requests.origins.places(representation, &source.url);
         let wish = Wish {
+            places,
             range: source.range,
             detours: requests.origins.detours(representation),
             sealed: protection.is_some(),
-            ..Wish::new(RequestKind::Initialization(kind), places)
+            ..wish
         };
         let ticket = requests.start(cx, wish);
         let key = InitKey { representation: key, init: self.counted };

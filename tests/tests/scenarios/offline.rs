@@ -8,7 +8,7 @@ use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays};
 
-use super::{BASE, fatal, hls, world_of};
+use super::{BASE, dash, fatal, hls, world_of};
 
 fn playing() -> World {
     let film = Film { seconds: 120, ..Film::default() };
@@ -57,6 +57,20 @@ fn an_outage_that_nobody_tells_of_is_bridged_as_well() {
     assert_eq!(fatal(&world), None);
     world.run_to_end(Duration::from_secs(150));
     assert_eq!(world.player.state().totals.stalls, 0);
+}
+
+#[test]
+fn one_that_begins_with_a_change_of_quality_is_bridged_too() {
+    // What is missing then is the beginning of a quality that was never shown before.
+    for second in 4..24 {
+        let film = Film { seconds: 60, ..Film::default() };
+        let mut world = world_of(film.publish(BASE), Network::constant(8_000));
+        world.load(&dash());
+        world.run_for(Duration::from_secs(second));
+        world.network.go_offline(world.now() + Duration::from_secs(15));
+        world.run_to_end(Duration::from_secs(150));
+        assert_eq!(fatal(&world), None, "from second {second}");
+    }
 }
 
 #[test]

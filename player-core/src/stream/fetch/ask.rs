@@ -134,6 +134,9 @@ impl Stream {
         let sealed = remux || protection.is_some_and(drm::is_whole);
         let quality = choice::quality(representation);
         let media_offset = index.media_offset();
+        let needed_by = Self::needed_by(world, segment.start);
+        let patient = target == Target::Next && self.is_patient(world, key);
+        let alternative = target != Target::Next || self.has_alternative(world.presentation, key);
         let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
         let in_use = |init: InitKey| {
             in_buffer == Some(init) || queue.iter().any(|one| one.chosen.init == Some(init))
@@ -141,11 +144,13 @@ impl Stream {
         let init = index.init(&segment).map(|source| {
             let source = (key, source, representation);
             let protection = index.init_key(&segment).filter(|key| drm::is_whole(key));
-            inits.request(world.cx, world.requests, self.kind, source, protection, in_use)
+            // It is needed as much as the segment is.
+            let kind = RequestKind::Initialization(self.kind);
+            let wish = Wish { needed_by, patient, alternative, ..Wish::new(kind, Vec::new()) };
+            inits.request(world.cx, world.requests, wish, source, protection, in_use)
         });
         let mut places = world.requests.origins.places(representation, &segment.url);
         self.setbacks.leave_out(&mut places);
-        let needed_by = Self::needed_by(world, segment.start);
         let early_until = match hinted {
             // The server has only said that it will be there.
             true => Some(world.cx.now + growing + EARLY),
@@ -164,8 +169,8 @@ impl Stream {
             sealed,
             rung: (self.kind == MediaKind::Video).then_some(key.representation),
             needed_by,
-            patient: target == Target::Next && self.is_patient(world, key),
-            alternative: target != Target::Next || self.has_alternative(world.presentation, key),
+            patient,
+            alternative,
             facts: self.facts(world, key, index, &segment),
             detours: world.requests.origins.detours(representation),
             once: self.missing > 0,
