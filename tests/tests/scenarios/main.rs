@@ -2,6 +2,7 @@
 
 mod adapts;
 mod agrees_with_the_simulator;
+mod background;
 mod bad_input;
 mod cmcd;
 mod cmcd_events;

@@ -7,6 +7,7 @@ mod keeps_its_keys;
 mod keeps_latency;
 mod knows_the_time;
 mod lasts;
+mod loses_chunks;
 mod plays_breaks;
 mod reloads;
 mod stops_and_resumes;
@@ -15,7 +16,7 @@ mod tells_where_to_go;
 use std::time::Duration;
 
 use kinora_core::Config;
-use kinora_core::io::Event;
+use kinora_core::io::{Event, Input};
 use kinora_core::telemetry::LiveState;
 use kinora_core::time::MediaTime;
 use kinora_tests::world::World;
