@@ -7,8 +7,9 @@ use kinora_core::io::{
     AppendBody, BodyHandling, Event, Input, MediaCommand, MediaKind, Output, RequestKind, Source,
     Warning,
 };
+use kinora_core::media::ts::{Options, Remuxer, Wanted};
 use kinora_core::time::MediaTime;
-use kinora_tests::mpegts::{AAC, Muxer, Stream, Unit, adts, annex_b};
+use kinora_tests::mpegts::{AAC, AVC, Muxer, PPS, SPS, Stream, Unit, adts, annex_b};
 use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film, Origin};
 use kinora_tests::world::film::{Carriage, Codec, Part, Sealing};
@@ -410,4 +411,28 @@ fn a_stream_of_nothing_is_an_error() {
     world.run_for(Duration::from_secs(60));
     let error = fatal(&world).expect("an error");
     assert_eq!(error.code, ErrorCode::MediaInvalid);
+}
+
+/// A buffer takes as many tracks in each initialisation segment as in the first (Media Source Extensions §3.5.8).
+#[test]
+fn a_quality_of_which_a_track_rests_at_first_has_as_many_tracks_as_the_one_before() {
+    let unit = |pts, data| Unit { pts, dts: pts, data };
+    let pictures = vec![unit(90_000, annex_b(&[SPS, PPS, &[0x65, 0x88, 1, 2]]))];
+    let sound = || vec![unit(90_000, adts(&[7; 40])), unit(91_920, adts(&[7; 40]))];
+    let segment = |pictures: Vec<Unit>, sound: Vec<Unit>| {
+        Muxer::default().segment(&[
+            Stream { pid: 0x100, stream_type: AVC, units: pictures },
+            Stream { pid: 0x101, stream_type: AAC, units: sound },
+        ])
+    };
+    let mut remuxer = Remuxer::default();
+    let mut tracks = |segment: &[u8]| {
+        let options = Options { wanted: Wanted::All, near: None, cipher: None };
+        let init = remuxer.remux(segment, &options).expect("a segment").init;
+        remuxer.reset();
+        init.windows(4).filter(|bytes| bytes == b"trak").count()
+    };
+    assert_eq!(tracks(&segment(pictures.clone(), sound())), 2);
+    assert_eq!(tracks(&segment(Vec::new(), sound())), 2, "the picture rests");
+    assert_eq!(tracks(&segment(pictures, Vec::new())), 2, "the sound rests");
 }

@@ -139,6 +139,9 @@ pub struct Remuxer {
     /// What the last picture was decoded with.
     parameters: Option<Parameters>,
     config: Option<Config>,
+    /// What the stream before had last: a track that rests where this one begins is called the same, for a buffer has as
+    /// many tracks in the end as at first (Media Source Extensions §3.5.8).
+    before: (Option<Parameters>, Option<Config>),
     /// Where the last segment's sound ended: its rate, and the sample.
     sound_end: Option<(u32, i64)>,
     /// The beginning of a frame of sound that had no end there.
@@ -184,9 +187,10 @@ impl Times {
 }
 
 impl Remuxer {
-    /// Forgets what earlier segments said: what comes next is of another stream.
+    /// Forgets what earlier segments said, but for what tracks there were: what comes next is of another stream.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        let before = core::mem::take(self);
+        self.before = (before.parameters.or(before.before.0), before.config.or(before.before.1));
     }
 
     /// Turns a segment.
@@ -243,8 +247,10 @@ impl Remuxer {
             None => (self.parameters.clone(), self.parameters.take()),
         };
         self.parameters = after;
-        let parameters = parameters.as_ref().filter(|_| is_picture);
-        let init = mp4::init(parameters, self.config.as_ref().filter(|_| is_sound));
+        let (picture, sound) = (&self.before.0, &self.before.1);
+        let parameters = parameters.as_ref().or(picture.as_ref()).filter(|_| is_picture);
+        let config = self.config.as_ref().or(sound.as_ref()).filter(|_| is_sound);
+        let init = mp4::init(parameters, config);
         Ok(Remuxed { init, media })
     }
 }
