@@ -97,6 +97,15 @@ pub(crate) fn media_segment(start: u64, duration: u32, size: u64, key: Option<Ow
     whole
 }
 
+/// When the media at a time, in the track's units, was captured: microseconds since 1970 (ISO/IEC 14496-12 §8.16.5).
+pub(crate) fn producer_reference(wall_us: i64, media: u64) -> Vec<u8> {
+    let (seconds, micros) = (wall_us.div_euclid(1_000_000), wall_us.rem_euclid(1_000_000));
+    // Seconds since 1900, and their 2^32nds.
+    let fraction = ((micros as u64) << 32) / 1_000_000;
+    let ntp = [(seconds + 2_208_988_800) as u32, fraction as u32];
+    full(b"prft", 1, 24, &[1, ntp[0], ntp[1], (media >> 32) as u32, media as u32])
+}
+
 /// The boxes that tell of a fragment's own key: `pssh`, and `sgpd` with a description of `seig` (ISO/IEC 23001-7 §6).
 fn own_key(key: OwnKey) -> (Vec<u8>, Vec<u8>) {
     let mut pssh = Vec::new();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use kinora_core::io::Request;
 use kinora_core::time::{Timestamp, WallTime};
 
-use super::boxes::{Track, init_segment, media_segment};
+use super::boxes::{Track, init_segment, media_segment, producer_reference};
 use super::content::Resource;
 use super::film::live_segment;
 
@@ -69,6 +69,8 @@ pub struct Broadcast {
     pub steered: bool,
     /// `minimumUpdatePeriod` in milliseconds, if it is not what suits the MPD.
     pub update_ms: Option<u64>,
+    /// Chunks say that they were captured so many milliseconds before the MPD's clock would have it (`prft`).
+    pub captured_ms: Option<u64>,
     /// The source's clock runs so much too fast, in millionths: what it says lasts a second takes another time.
     pub drift_ppm: i64,
     /// How often each URL was answered with media, for tests that count.
@@ -99,6 +101,7 @@ impl Default for Broadcast {
             event: false,
             steered: false,
             update_ms: None,
+            captured_ms: None,
             drift_ppm: 0,
             served: BTreeMap::new(),
         }
@@ -322,7 +325,14 @@ impl Broadcast {
         while from < self.segment_ms {
             let duration = length.min(self.segment_ms - from);
             let bytes = bytes_of(kbps, duration);
-            pieces.push((size, media_segment(offset + from, duration as u32, bytes, None)));
+            let captured = self.captured_ms.map(|before| {
+                let at = wall(self.instant(begins + from)).micros() - before as i64 * 1_000;
+                producer_reference(at, offset + from)
+            });
+            let mut head = captured.unwrap_or_default();
+            let rest = bytes - head.len() as u64;
+            head.extend(media_segment(offset + from, duration as u32, rest, None));
+            pieces.push((size, head));
             size += bytes;
             from += duration;
             made.push((self.instant(begins + from + self.encoding_ms), size));

@@ -149,3 +149,20 @@ fn a_quality_that_comes_back_is_where_the_others_are() {
         assert!(errors(&world).is_empty(), "{dated}");
     }
 }
+
+#[test]
+fn what_was_captured_earlier_than_the_manifest_would_have_it_is_kept_as_close() {
+    let broadcast = Broadcast { captured_ms: Some(800), ..Way::Chunked.broadcast() };
+    let url = broadcast.dash();
+    let mut world = world(broadcast, Network::constant(8_000));
+    start(&mut world, &url);
+    world.run_for(Duration::from_secs(60));
+    let state = live(&world);
+    let seen = latency(&world, zero(&world, Way::Chunked)) + 0.8;
+    let said = state.latency.expect("it is known").seconds();
+    assert!((said - seen).abs() < 0.3, "says {said}, is {seen}");
+    let target = state.target.expect("there is one").seconds();
+    assert!((2.0..2.2).contains(&target), "as the manifest asks for: {target}");
+    assert!((seen - target).abs() < 0.3, "is {seen}, ought to be {target}");
+    assert_eq!(stalls(&world), 0);
+}
