@@ -4,7 +4,10 @@
 use std::cell::RefCell;
 
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
-use kinora_core::io::{BodyHandling, Input, Request, RequestFailure, RequestId, ResponseHead};
+use kinora_core::io::{
+    BodyHandling, Input, Request, RequestFailure, RequestId, RequestKind, ResponseHead,
+};
+use kinora_core::manifest;
 use kinora_core::media::{Chunk, ChunkHunt};
 use kinora_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
@@ -172,6 +175,10 @@ async fn respond(
         }
         None => scope.fetch_with_request(&asked),
     };
+    if request.kind == RequestKind::Manifest {
+        // Browsers compile code when it first runs: better while this is on its way than when it is there.
+        manifest::rehearse(&request.url);
+    }
     let response = JsFuture::from(promise).await;
     response.map(JsCast::unchecked_into).map_err(|error| RequestFailure::Network(message(&error)))
 }

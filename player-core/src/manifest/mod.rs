@@ -11,10 +11,12 @@ pub(crate) mod date;
 mod decimal;
 mod error;
 pub mod hls;
+mod rehearsal;
 mod warning;
 
 pub(crate) use error::Fault;
 pub use error::{ManifestError, ManifestErrorKind};
+pub use rehearsal::rehearse;
 pub(crate) use warning::Warnings;
 pub use warning::{ManifestWarning, WarningCode};
 

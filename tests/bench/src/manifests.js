@@ -110,6 +110,7 @@ const results = figures.map(({ case: name, contender, partial, runs, error }) =>
         partial,
         cold_ms: median(runs.map((run) => run.cold_ms)),
         best_ms: Math.min(...runs.map((run) => run.best_ms)),
+        ahead_ms: runs[0].ahead_ms === undefined ? undefined : median(runs.map((run) => run.ahead_ms)),
       },
 );
 process.stdout.write(`${JSON.stringify(results, null, 1)}\n`);

@@ -17,7 +17,7 @@ pub use dash::Mpd;
 #[cfg(feature = "hls")]
 pub use hls::Playlist;
 #[cfg(feature = "reload")]
-pub use reload::{LiveMpd, variants};
+pub use reload::{LiveMpd, rehearse, variants};
 
 /// What every module takes that is given bytes and text, and answers with an error in words: the
 /// glue, the allocator, and what the standard library formats and panics with. It is in all of them,

@@ -1,7 +1,7 @@
 //! MPDs that are loaded again and patched, and multivariant playlists.
 
 use kinora_core::manifest::dash::Document;
-use kinora_core::manifest::hls;
+use kinora_core::manifest::{self, hls};
 use kinora_core::presentation::{Presentation, Segments};
 use wasm_bindgen::prelude::*;
 
@@ -59,6 +59,12 @@ pub fn variants(bytes: &[u8], url: &str) -> Result<usize, JsError> {
     let parsed = hls::parse(bytes, url).map_err(|error| told(&error))?;
     let sets = parsed.value.periods.iter().flat_map(|period| &period.sets);
     Ok(sets.map(|set| set.representations.len()).sum())
+}
+
+/// Has the code compiled that will read a manifest from there, as the player does while it is on its way.
+#[wasm_bindgen]
+pub fn rehearse(url: &str) {
+    manifest::rehearse(url);
 }
 
 fn told(error: &dyn core::error::Error) -> JsError {

@@ -12,6 +12,8 @@ const OURS: &str = "kinora";
 pub(crate) struct Figures {
     raw: Value,
     cases: Vec<Case>,
+    /// The longest that ours prepared while a manifest was on its way, in milliseconds.
+    ahead: Option<f64>,
 }
 
 struct Case {
@@ -28,13 +30,15 @@ struct Contender {
 }
 
 impl Figures {
-    /// Reads `[{case, contender, partial?, cold_ms, best_ms} or {…, error}]`.
+    /// Reads `[{case, contender, partial?, cold_ms, best_ms, ahead_ms?} or {…, error}]`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let raw: Value = serde_json::from_str(text).context("no figures")?;
         let mut cases: Vec<Case> = Vec::new();
+        let mut ahead: Option<f64> = None;
         for figure in raw.as_array().context("the figures are no list")? {
             let text = |key| figure.get(key).and_then(Value::as_str);
             let number = |key| figure.get(key).and_then(Value::as_f64);
+            ahead = ahead.into_iter().chain(number("ahead_ms")).reduce(f64::max);
             let name = text("case").context("a figure without a case")?;
             let contender = Contender {
                 name: text("contender").context("a figure without a contender")?.to_owned(),
@@ -48,7 +52,7 @@ impl Figures {
                 None => cases.push(Case { name: name.to_owned(), contenders: vec![contender] }),
             }
         }
-        Ok(Self { raw, cases })
+        Ok(Self { raw, cases, ahead })
     }
 
     pub(crate) fn as_json(&self) -> &Value {
@@ -96,6 +100,13 @@ impl Figures {
         if self.cases.iter().flat_map(|case| &case.contenders).any(|contender| contender.partial) {
             table.push_str("* yields less than the others, and is left out of \"fastest peer\".\n");
         }
+        if let Some(ahead) = self.ahead {
+            let _ = writeln!(
+                table,
+                "Neither figure of kinora has what it rehearses while a manifest is on its way, as the player \
+                 does: up to {ahead:.1} ms."
+            );
+        }
         table
     }
 }
@@ -139,6 +150,7 @@ mod tests {
         .unwrap();
         assert_eq!(figures.cases[0].lead(), Some((10.0, 6.0)));
         assert_eq!(figures.cases[1].lead(), None);
+        assert!(!figures.table().contains("rehearses"));
         let table = figures.table();
         let line = |name: &str| {
             let line = table.lines().find(|line| line.contains(name)).unwrap();
@@ -147,6 +159,16 @@ mod tests {
         assert_eq!(line("mixed"), ["mixed", "40.00", "6.000", "20.0x", "6.0x"]);
         assert_eq!(line("fastest"), ["fastest", "peer", "10.0x", "6.0x"]);
         assert!(table.contains("it fell over") && table.contains("less*"), "{table}");
+    }
+
+    #[test]
+    fn what_ours_does_ahead_is_told() {
+        let figures = Figures::parse(
+            r#"[{"case": "a", "contender": "kinora", "cold_ms": 2, "best_ms": 1, "ahead_ms": 2.04},
+                {"case": "b", "contender": "kinora", "cold_ms": 2, "best_ms": 1, "ahead_ms": 3.16}]"#,
+        );
+        let table = figures.unwrap().table();
+        assert!(table.lines().last().unwrap().ends_with("up to 3.2 ms."), "{table}");
     }
 
     #[test]

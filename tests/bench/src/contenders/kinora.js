@@ -1,10 +1,24 @@
-import init, { LiveMpd, Mpd, Playlist } from '/kinora/manifests.js';
+import init, { LiveMpd, Mpd, Playlist, rehearse } from '/kinora/manifests.js';
 
 await init();
 
+/** The manifests of these names. While the first is on its way, the parser rehearses, as the player's does. */
+async function load(files, ...names) {
+  const arriving = names.map((name) => files.bytes(name));
+  const begun = performance.now();
+  rehearse(files.url(names[0]));
+  const ahead_ms = performance.now() - begun;
+  return { loaded: await Promise.all(arriving), ahead_ms };
+}
+
 const parsed = (name) => async (files) => {
-  const [bytes, url] = [await files.bytes(name), files.url(name)];
+  const {
+    loaded: [bytes],
+    ahead_ms,
+  } = await load(files, name);
+  const url = files.url(name);
   return {
+    ahead_ms,
     run() {
       const playlist = new Playlist(bytes, url);
       const segments = playlist.segments();
@@ -15,8 +29,13 @@ const parsed = (name) => async (files) => {
 };
 
 const expanded = (Type, name) => async (files) => {
-  const [bytes, url] = [await files.bytes(name), files.url(name)];
+  const {
+    loaded: [bytes],
+    ahead_ms,
+  } = await load(files, name);
+  const url = files.url(name);
   return {
+    ahead_ms,
     run() {
       const manifest = new Type(bytes, url);
       const segments = manifest.expand();
@@ -27,8 +46,13 @@ const expanded = (Type, name) => async (files) => {
 };
 
 const mpd = (name) => async (files) => {
-  const [bytes, url] = [await files.bytes(name), files.url(name)];
+  const {
+    loaded: [bytes],
+    ahead_ms,
+  } = await load(files, name);
+  const url = files.url(name);
   return {
+    ahead_ms,
     run() {
       const manifest = new Mpd(bytes, url);
       const periods = manifest.periods();
@@ -46,9 +70,14 @@ const LAST = {
 };
 
 const refreshed = (before, after) => async (files) => {
-  const [old, bytes, url] = [await files.bytes(before), await files.bytes(after), files.url('live.m3u8')];
+  const {
+    loaded: [old, bytes],
+    ahead_ms,
+  } = await load(files, before, after);
+  const url = files.url('live.m3u8');
   let playlist;
   return {
+    ahead_ms,
     before() {
       playlist?.free();
       playlist = new Playlist(old, url);
@@ -65,9 +94,14 @@ const LIVE_SEGMENTS = 15_000;
 
 /** An MPD and what came after it: the whole anew, or a patch. */
 const reloaded = (after, take) => async (files) => {
-  const [old, bytes, url] = [await files.bytes('live-before.mpd'), await files.bytes(after), files.url('live.mpd')];
+  const {
+    loaded: [old, bytes],
+    ahead_ms,
+  } = await load(files, 'live-before.mpd', after);
+  const url = files.url('live.mpd');
   let mpd;
   return {
+    ahead_ms,
     before() {
       mpd?.free();
       mpd = new LiveMpd(old, url);
