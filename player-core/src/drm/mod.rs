@@ -64,6 +64,20 @@ enum System {
     Failed(Error),
 }
 
+impl System {
+    /// The key system that will hold the keys: the one that is open, or the only one that may be.
+    fn expected(&self) -> Option<(&str, Family)> {
+        match self {
+            Self::Open { name, family } => Some((name, *family)),
+            Self::Opening(offers) => match offers.as_slice() {
+                [only] => Some((&only.key_system, Family::of_key_system(&only.key_system)?)),
+                _ => None,
+            },
+            Self::Unneeded | Self::Failed(_) => None,
+        }
+    }
+}
+
 impl Keys {
     /// Asks for every key that a manifest names; for those of whole segments only where they are named beforehand.
     pub(crate) fn survey(
@@ -245,13 +259,10 @@ impl Keys {
     }
 
     fn begin(&mut self, cx: &mut Context<'_>, session: usize) {
-        match &self.system {
-            System::Unneeded => self.open(cx, session),
-            System::Open { .. } => {
-                self.create(cx, session);
-            }
-            System::Opening(_) | System::Failed(_) => {}
+        if matches!(self.system, System::Unneeded) {
+            self.open(cx, session);
         }
+        self.create(cx, session);
     }
 
     /// Asks for the key of samples in a transport stream, which the player decrypts; of what it cannot, as
@@ -396,9 +407,9 @@ impl Keys {
 
     /// Creates a session, unless another was created with the same, and stands for both then. Whether it is there.
     fn create(&mut self, cx: &mut Context<'_>, position: usize) -> bool {
-        let System::Open { name, family } = &self.system else { return true };
+        let Some((name, family)) = self.system.expected() else { return true };
         let session = &mut self.sessions[position];
-        if session.stage == Stage::Unnamed {
+        if session.data.is_some() || session.stage == Stage::Unnamed {
             return true;
         }
         let Some((kind, data)) = family.init_data(&session.known, &session.ids) else {
@@ -421,7 +432,7 @@ impl Keys {
         }
         let session = &mut self.sessions[position];
         session.data = Some(data.clone());
-        let own = cx.config.drm.key_systems.iter().find(|own| own.key_system == *name);
+        let own = cx.config.drm.key_systems.iter().find(|own| own.key_system == name);
         let persistent = own.is_some_and(|own| own.persistent);
         cx.out.license(LicenseCommand::Create {
             session: session.id,
@@ -567,6 +578,10 @@ impl Keys {
 
     /// A session could not be created, or did not take its licence.
     pub(crate) fn failed(&mut self, cx: &mut Context<'_>, id: KeySessionId, reason: String) {
+        if matches!(self.system, System::Failed(_)) {
+            // Why has been said.
+            return;
+        }
         if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {
             session.deny(cx, Error::KeySession { reason });
         }

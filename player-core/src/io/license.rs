@@ -18,7 +18,9 @@ pub enum LicenseCommand {
         /// The key systems, the preferred one first.
         systems: Vec<KeySystemOffer>,
     },
-    /// Create a session and generate a request. Answered by `KeyMessage`, or `KeySessionFailed`.
+    /// Create a session and generate a request, once what was asked to be opened is open. Answered by `KeyMessage`, or
+    /// `KeySessionFailed`. Where one key system alone would do, it comes along with `Open`: licences are asked for a
+    /// round sooner.
     Create {
         /// Its name from now on.
         session: KeySessionId,

@@ -32,6 +32,8 @@ export class WorkerClient {
   readonly #questions = new Questions();
   readonly #listener: WorkerListener;
   #ended = false;
+  /** What becomes of the key system: sessions are asked for before that is known. */
+  #keySystem: unknown;
 
   constructor(listener: WorkerListener) {
     this.#listener = listener;
@@ -95,7 +97,12 @@ export class WorkerClient {
       const targets: Partial<PageCalls>[] = [filters, keys];
       const target = targets.find((one) => method in one) ?? this.#listener.calls;
       const call = target[method] as ((...args: unknown[]) => unknown) | undefined;
-      this.#post(['answer', id, await call?.apply(target, args)]);
+      if (method in keys && method !== 'openKeySystem') await this.#keySystem;
+      const answer = call?.apply(target, args);
+      if (method === 'openKeySystem') {
+        this.#keySystem = Promise.resolve(answer).catch(() => undefined);
+      }
+      this.#post(['answer', id, await answer]);
     } catch (reason) {
       const plain = reason instanceof Error ? { failure: 'state', message: reason.message } : reason;
       this.#post(['refusal', id, method in keys ? text(reason) : plain]);
