@@ -116,8 +116,12 @@ enum Pending {
     Seeked,
 }
 
-/// A segment is given up at most this often.
+/// A segment is given up so often for what is best,
 const MAX_ABANDONED: u32 = 2;
+/// and once more for the lowest rung, if the viewer will wait and that comes in this part of the time left.
+const LAST_RESORT: f64 = 0.5;
+/// once its pace has been seen for so long.
+const RESORT_AFTER_MS: f64 = 1_000.0;
 /// More than a player has in flight, or completes between two decisions.
 const MAX_TRACKED: usize = 32;
 /// A transfer is left alone while it will leave at least this part of the buffer.
@@ -299,7 +303,8 @@ impl Abr {
 
     /// Says whether to go on with the segment in flight.
     ///
-    /// Never advises to give up the lowest rung, nor the same segment more than twice. On
+    /// Never advises to give up the lowest rung, nor the same segment more than twice; a third time only for the lowest
+    /// rung, when the viewer would wait much longer without. On
     /// [`Verdict::AbandonTo`], cancel the request, report that, and request the same segment in the
     /// advised rung without another [`Abr::decide`].
     pub fn check_in_flight(
@@ -395,12 +400,15 @@ impl Abr {
         step: &Step,
         estimate: &Estimate,
     ) -> (Option<usize>, Cause) {
-        if !self.config.abandon || download.rung == 0 || download.abandoned >= MAX_ABANDONED {
+        if !self.config.abandon || download.rung == 0 || download.abandoned > MAX_ABANDONED {
             return (None, Cause::AbandonmentRuledOut);
         }
         let left_ms = download.rate_kbps().map(|rate| download.remaining_bits() / rate);
         if left_ms.is_some_and(|left_ms| left_ms * step.rate <= COMFORTABLE * step.buffer_ms) {
             return (None, Cause::OnTrack);
+        }
+        if download.abandoned == MAX_ABANDONED {
+            return last_resort(download, step, estimate);
         }
         match self.controller.abandon(download, step, estimate) {
             Some((rung, cause)) => (Some(rung), cause),
@@ -450,4 +458,20 @@ fn bound<T>(list: &mut Vec<T>) {
     if list.len() > MAX_TRACKED {
         list.remove(0);
     }
+}
+
+/// What was twice given up for less, and still comes too late on a network that got slower every time: whoever waits for
+/// it would see the lowest rung long before.
+fn last_resort(download: &Download, step: &Step, estimate: &Estimate) -> (Option<usize>, Cause) {
+    let nothing = (None, Cause::AbandonmentRuledOut);
+    let Some(rate) = download.rate_kbps().filter(|_| download.elapsed_ms >= RESORT_AFTER_MS) else {
+        return nothing;
+    };
+    let left_ms = download.remaining_bits() / rate;
+    let lowest_bits = step.sizes_bits.first().copied().unwrap_or(f64::INFINITY);
+    let lowest_ms = estimate.ttfb_ms() + lowest_bits / rate;
+    if left_ms * step.rate <= step.buffer_ms || lowest_ms > LAST_RESORT * left_ms {
+        return nothing;
+    }
+    (Some(0), Cause::StallAhead)
 }

@@ -406,6 +406,8 @@ impl Playlists {
             (Some(alignment), _) => Some(alignment.shift),
             // What has ended since did not go on with the clock.
             (None, Some(edge)) if own.playlist.live => Some(own.past_break(edge, missed)),
+            // The numbers tell where it goes on, and the others may stand where they were before the break.
+            (None, None) if own.playlist.live && missed > 0 => None,
             (None, _) => alignment.map(|alignment| alignment.shift),
         };
         if let Some(by) = shift {

@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 /// itself.
 const FAIR_SHARE: f64 = 1.0 / 16.0;
 
+/// What is encrypted as a whole is of so many bytes, or a multiple of that (RFC 8216bis §4.4.4.4, PKCS7 padding).
+const CIPHER_BLOCK: u64 = 16;
+
 /// The pace of a transfer is not judged by less than this.
 const SOONEST_LOOK: Duration = Duration::from_secs(1);
 
@@ -160,6 +163,8 @@ impl Attempt {
         } else if self.received < media::fragment::data_size(&self.head) {
             // Appended, it would leave the platform's parser in the middle of a segment.
             "fewer bytes than its boxes promised"
+        } else if self.wish.blocks && !self.received.is_multiple_of(CIPHER_BLOCK) {
+            "it ends in the middle of a block of its cipher"
         } else {
             return None;
         };

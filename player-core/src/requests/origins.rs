@@ -32,6 +32,10 @@ const MOST_DOUBLINGS: u32 = 4;
 const SPARE: Duration = Duration::from_secs(4);
 /// or by anybody once it has been on probation for so long.
 const LONG_AGO: Duration = Duration::from_secs(120);
+/// A place that wants to be left alone for no longer than this is waited for,
+const POLITE: Duration = Duration::from_secs(2);
+/// and any other once so many pauses were made for those that do not.
+const MOST_IMPATIENT: u32 = 2;
 /// A trial of which nothing is heard for so long was given up.
 const LONGEST_PROBE: Duration = Duration::from_secs(15);
 /// After so many penalties without a failure, earlier ones are forgotten.
@@ -371,7 +375,10 @@ impl Origins {
             let entry = self.entry(each.origin);
             let tried = trial.tried >> place & 1 == 1;
             let blocked = count > 1 && !entry.usable(now, spare);
-            let key = (tried, blocked, self.rank(each.origin));
+            // Who wants to be left alone is waited for only where asking others again has not helped.
+            let waits = entry.asked_until.is_some_and(|until| until > now + POLITE);
+            let key =
+                (waits && trial.pauses < MOST_IMPATIENT, tried, blocked, self.rank(each.origin));
             if best.is_none_or(|(least, ..)| key < least) {
                 let fresh = !tried && !blocked && !again;
                 let not_before = entry.asked_until.filter(|until| *until > now);

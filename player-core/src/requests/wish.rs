@@ -39,6 +39,8 @@ pub(crate) struct Wish {
     pub(crate) early_until: Option<Timestamp>,
     /// It is encrypted as a whole: the player decrypts it, and the session log holds what that gave in its place.
     pub(crate) sealed: bool,
+    /// It is encrypted in blocks of 16 bytes: a body of any other length is not whole.
+    pub(crate) blocks: bool,
     /// Header fields of its own.
     pub(crate) headers: Vec<(String, String)>,
     /// What is sent as the body.
@@ -73,6 +75,7 @@ impl Wish {
             once: false,
             early_until: None,
             sealed: false,
+            blocks: false,
             headers: Vec::new(),
             post: None,
             hold: Duration::ZERO,

@@ -1,5 +1,7 @@
 //! The platform: its buffers, its operations, its end, and holes in what it holds.
 
+use core::time::Duration;
+
 use super::Session;
 use super::tracks::tracks;
 use crate::context::Context;
@@ -13,6 +15,8 @@ use crate::time::MediaTime;
 
 /// A hole up to this wide is jumped over; a wider one only if nothing could fill it.
 const MAX_GAP: MediaTime = MediaTime::from_secs(2);
+/// A wider one that ought to have been filled is asked for again after so long a wait.
+pub(super) const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// An element that waits may have stopped so long before the end of what it holds.
 const HALT: MediaTime = MediaTime::from_millis(100);
 
@@ -177,6 +181,10 @@ impl Session {
                 || stream.rests(from, start)
                 || over.is_some_and(|known| stream.lacks(known, from, start))
         };
+        // What was asked for and is not where it ought to be was placed by a manifest that was wrong about it. Once is enough.
+        let waited = self.playback.stuck_at().is_some_and(|at| cx.now.since(at) >= ASK_AGAIN_AFTER);
+        let asked = self.asked_again == Some(from);
+        let mut again = false;
         let mut to = from;
         let mut over = false;
         for stream in &self.streams {
@@ -188,10 +196,23 @@ impl Session {
                 Some(start) if stream.has_passed(start) && passable(stream, start) => {
                     to = to.max(start);
                 }
+                Some(start) if stream.has_passed(start) && waited => {
+                    let known = self.presentation.as_ref();
+                    again |= !asked && !known.is_some_and(|known| stream.lacks(known, from, start));
+                    to = to.max(start);
+                }
                 // A track that is over holds nothing up.
                 None if stream.is_finished() => over = true,
                 _ => return,
             }
+        }
+        if again {
+            self.asked_again = Some(from);
+            let _ = self.each_stream(cx, |stream, world| {
+                stream.ask_again(world, from);
+                Ok(())
+            });
+            return;
         }
         let live = self.presentation.as_ref().is_some_and(|known| known.live.is_some());
         if over && to == from && !live && !self.end_of_stream {

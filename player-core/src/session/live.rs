@@ -175,10 +175,19 @@ impl Session {
         let waits = self.playback.stuck_at().is_some_and(|at| at <= cx.now);
         // An element stops a little before its last frame.
         let held = self.streams.iter().all(|stream| stream.ahead(from) > TOLERANCE);
-        if !waits || held || from >= timing.window.start || !self.attached {
+        if !waits || held || !self.attached {
             return Ok(());
         }
         let seekable = timing.seekable();
+        // Where one playlist is newer than another, nothing is there in both.
+        if from - timing.window.end.max(seekable.end) > NEWS.max(timing.step) {
+            // It was placed by a clock that has been put right since, or by a playlist that has begun anew.
+            cx.out.warn(Warning::JumpedToLive { from, to: seekable.end });
+            return self.go_to(cx, seekable.end);
+        }
+        if from >= timing.window.start {
+            return Ok(());
+        }
         let to = match self.live.keeper.following {
             true => seekable.end,
             // Not to where the next segment goes at once.

@@ -55,6 +55,8 @@ pub(crate) struct Session {
     /// It is fetched ahead: nothing is asked of the platform yet.
     preloading: bool,
     end_of_stream: bool,
+    /// Where the playhead stood when a hole was asked for again.
+    asked_again: Option<MediaTime>,
     rate: f64,
     shown: Vec<(MediaKind, Quality)>,
     decoders: Decoders,
@@ -105,6 +107,7 @@ impl Session {
             attached: false,
             preloading: false,
             end_of_stream: false,
+            asked_again: None,
             rate,
             shown: Vec::new(),
             decoders: Decoders::default(),

@@ -1,6 +1,7 @@
 //! What a session tells: changes of quality, what it waits for, its state.
 
 use super::Session;
+use super::element::ASK_AGAIN_AFTER;
 use crate::config::{CmcdMode, Config, RetryConfig};
 use crate::context::Context;
 use crate::io::{Event, PlaybackStatus};
@@ -116,9 +117,10 @@ impl Session {
         self.streams.iter().filter_map(Stream::timer).for_each(&mut add);
         self.keys.timer().into_iter().for_each(&mut add);
         self.live.timers(&mut add);
-        // A playhead that was looked at and left where it is needs no second look by the clock.
+        // A playhead that was looked at twice and left where it is needs no third look by the clock.
         if self.attached
-            && let Some(at) = self.playback.stuck_at().filter(|at| *at > now)
+            && let Some(first) = self.playback.stuck_at()
+            && let Some(at) = [first, first + ASK_AGAIN_AFTER].into_iter().find(|at| *at > now)
         {
             add(TimerState { reason: TimerReason::Gap, at });
         }

@@ -282,7 +282,7 @@ impl Stream {
         // It is no fault of the place that this player cannot play it.
         if !understood {
             world.requests.origins.failed(world.cx, origin, arrived, &error);
-            before.spoil(origin);
+            before.spoil(key.representation, origin);
         }
         if self.retract_replacement(world) {
             return self.pump(world);

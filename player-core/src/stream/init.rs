@@ -102,6 +102,7 @@ impl Inits {
             range: source.range,
             detours: requests.origins.detours(representation),
             sealed: protection.is_some(),
+            blocks: protection.is_some(),
             ..wish
         };
         let ticket = requests.start(cx, wish);

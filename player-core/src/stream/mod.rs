@@ -437,6 +437,13 @@ impl Stream {
         self.seam = buffered_to.is_some();
     }
 
+    /// There is a hole at `from` that was taken to be filled: fetches what belongs there.
+    pub(crate) fn ask_again(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
+        if self.buffer.end_of_range(from).is_none() {
+            self.restart(world, from);
+        }
+    }
+
     /// Turns to the media at `from`, dropping what was on its way. Beyond the end, to the last segment:
     /// MSE makes the duration whatever is buffered when the stream ends (§3.15.7).
     fn restart(&mut self, world: &mut World<'_, '_>, from: MediaTime) {

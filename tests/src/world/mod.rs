@@ -286,8 +286,9 @@ impl World {
         self.invariants.tick(self.now);
         let conditions = self.network.conditions(self.now);
         let healthy = !conditions.offline && conditions.kbps >= self.least_kbps;
+        let kbps = conditions.kbps.min(self.network.per_connection_kbps.unwrap_or(u64::MAX));
         let scene = Scene { origin: &self.origin, element: &self.element, bodies: &|_| false };
-        self.invariants.stepped(&scene, healthy);
+        self.invariants.stepped(&scene, healthy.then_some(kbps as f64));
         if self.kept_bodies() > MAX_KEPT {
             self.invariants.violate(Invariant::Leak, format!("{} bodies", self.kept_bodies()));
         }
@@ -391,6 +392,9 @@ impl World {
         let scene = Scene { origin: &self.origin, element: &self.element, bodies: &bodies };
         self.invariants.request(&request, &scene);
         let answer = self.origin.answer(&request, self.now);
+        if request.kind == RequestKind::Segment(MediaKind::Video) {
+            self.invariants.weigh(answer.resource.size());
+        }
         let id = request.id;
         let failure = match (answer.refused, answer.cut) {
             (true, _) => Some(RequestFailure::Network("connection refused".to_owned())),

@@ -50,3 +50,22 @@ fn no_media_anywhere_is_an_error_and_no_storm() {
     world.run_until("error", Duration::from_secs(120), |world| fatal(world).is_some());
     assert!(world.requests_for("/10.m4s") < 40, "{}", world.requests_for("/10.m4s"));
 }
+
+#[test]
+fn what_is_bad_in_one_quality_may_be_good_in_another_at_the_same_host() {
+    // Wherever the picture is asked for in this quality comes something else, and the third host wants to be left alone.
+    let hosts = [
+        ("A", "https://a.example/film"),
+        ("B", "https://b.example/film"),
+        ("C", "https://c.example/film"),
+    ];
+    let mut origin = Hosts { hosts: hosts.to_vec(), ..Hosts::default() }.publish();
+    let page = || FaultKind::Replace("text/html", b"<html>Please log in</html>".to_vec());
+    origin.fail("v1080/10.m4s", 2, page());
+    origin.fail("c.example", u32::MAX, FaultKind::RetryAfter(503, 60));
+    let mut world = world_of(origin, Network::constant(20_000));
+    world.load(&format!("{MAIN}/manifest.mpd"));
+    world.run_to_end(Duration::from_secs(90));
+    assert_eq!(fatal(&world), None);
+    assert_eq!(world.player.state().totals.stalls, 0);
+}

@@ -90,3 +90,32 @@ fn nothing_happens_with_nothing_loaded() {
         assert_eq!(player.poll_output(), kinora_core::io::Output::Timeout(None));
     }
 }
+
+#[test]
+fn what_has_been_shown_is_not_fetched_again_for_a_pin() {
+    // The network carries a seventh of it: what plays meanwhile runs out long before the first segments are there.
+    let film = Film { seconds: 60, ..Film::default() };
+    let mut world = world(&film, Network::steps(&[(12, 8_000), (3_600, 900)]));
+    world.least_kbps = 10_000;
+    world.load(&dash());
+    world.run_for(Duration::from_secs(1));
+    pin(&mut world, Some(360));
+    world.run_for(Duration::from_secs(11));
+    pin(&mut world, Some(1080));
+    let (pinned, mut shown) = (world.now(), world.element.position);
+    world.run_for(Duration::from_secs(28));
+    shown = shown.max(world.element.position);
+    let from = world.requests.len();
+    world.run_for(Duration::from_secs(120));
+    assert!(shown.seconds() > 30.0, "only {shown} s were there when it was pinned at {pinned:?}");
+    let late: Vec<_> = world.requests[from..]
+        .iter()
+        .filter_map(|(_, request)| {
+            let (_, name) = request.url.rsplit_once("v1080/")?;
+            let number: f64 = name.strip_suffix(".m4s")?.parse().ok()?;
+            let end = (number + 1.0) * f64::from(film.segment_seconds);
+            (end <= shown.seconds()).then_some(name)
+        })
+        .collect();
+    assert!(late.is_empty(), "{late:?} are asked for although {shown} s have been shown");
+}

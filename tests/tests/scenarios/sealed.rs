@@ -153,3 +153,13 @@ fn what_is_no_key_and_a_refusal_are_told_apart() {
         assert!(warned, "and it was said before everything else was tried");
     }
 }
+
+#[test]
+fn a_segment_that_was_cut_off_without_a_word_is_asked_for_again() {
+    let mut origin = Film { rungs: vec![(600, 480)], ..film() }.publish_sealed(BASE, SEALING);
+    origin.fail("v480/4.m4s", 1, FaultKind::TruncateQuietly(10_001));
+    let world = played(origin);
+    assert_eq!(world.requests_for("v480/4.m4s"), 2);
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert_replays(&world);
+}

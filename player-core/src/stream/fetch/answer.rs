@@ -153,7 +153,7 @@ impl Stream {
             Err(error) => {
                 let now = world.cx.now;
                 world.requests.origins.failed(world.cx, origin, now, &error);
-                self.setbacks.spoil(origin);
+                self.setbacks.spoil(key.representation, origin);
                 self.set_aside(key, now);
                 self.fail(world, key, error)
             }

@@ -131,7 +131,8 @@ impl Stream {
                 false => world.keys.need(world.cx, world.requests, protection),
             }
         }
-        let sealed = remux || protection.is_some_and(drm::is_whole);
+        let blocks = protection.is_some_and(drm::is_whole);
+        let sealed = remux || blocks;
         let quality = choice::quality(representation);
         let media_offset = index.media_offset();
         let needed_by = Self::needed_by(world, segment.start);
@@ -150,7 +151,7 @@ impl Stream {
             inits.request(world.cx, world.requests, wish, source, protection, in_use)
         });
         let mut places = world.requests.origins.places(representation, &segment.url);
-        self.setbacks.leave_out(&mut places);
+        self.setbacks.leave_out(key.representation, &mut places);
         let early_until = match hinted {
             // The server has only said that it will be there.
             true => Some(world.cx.now + growing + EARLY),
@@ -167,6 +168,7 @@ impl Stream {
                 (false, false) => BodyHandling::Keep,
             },
             sealed,
+            blocks,
             rung: (self.kind == MediaKind::Video).then_some(key.representation),
             needed_by,
             patient,

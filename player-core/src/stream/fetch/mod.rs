@@ -43,7 +43,9 @@ impl Stream {
         let inside = if self.seam { self.next + TOLERANCE } else { self.next };
         if let Some(held) = self.buffer.held_at(inside)
             && self.is_own(held.key)
-            && self.pinned.as_ref().is_none_or(|pinned| *pinned == held.quality.id)
+            // What is playing already, or was, is not shown again for a pin.
+            && (held.range.start <= world.playhead
+                || self.pinned.as_ref().is_none_or(|pinned| *pinned == held.quality.id))
             && held.range.end > self.next
             && !self.is_denied(world, held.key, inside)
         {

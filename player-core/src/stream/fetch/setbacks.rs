@@ -27,8 +27,8 @@ pub(in crate::stream) struct Setbacks {
     pub(super) recalled: Vec<usize>,
     /// How often it was looked for at another place.
     pub(super) detours: u32,
-    /// Places from which came what is no use.
-    pub(super) spoiled: Vec<OriginId>,
+    /// Representations of which a place sent what is no use.
+    spoiled: Vec<(usize, OriginId)>,
     /// It was asked for before it was there.
     pub(in crate::stream) early: bool,
     /// Even the places that are penalised were turned to.
@@ -36,17 +36,19 @@ pub(in crate::stream) struct Setbacks {
 }
 
 impl Setbacks {
-    /// What came from a place was no use: it is not asked for this again while there is another.
-    pub(in crate::stream) fn spoil(&mut self, origin: OriginId) {
-        if !self.spoiled.contains(&origin) {
-            self.spoiled.push(origin);
+    /// What came of a representation from a place was no use: it is not asked for this again while there is another.
+    /// Of other representations it may have what it should.
+    pub(in crate::stream) fn spoil(&mut self, representation: usize, origin: OriginId) {
+        if !self.spoiled.contains(&(representation, origin)) {
+            self.spoiled.push((representation, origin));
         }
     }
 
     /// Leaves out the places that gave what is no use, if any others are left.
-    pub(super) fn leave_out(&self, places: &mut Vec<Place>) {
-        if places.iter().any(|place| !self.spoiled.contains(&place.origin)) {
-            places.retain(|place| !self.spoiled.contains(&place.origin));
+    pub(super) fn leave_out(&self, representation: usize, places: &mut Vec<Place>) {
+        let good = |place: &Place| !self.spoiled.contains(&(representation, place.origin));
+        if places.iter().any(good) {
+            places.retain(good);
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::world::content::{Film, Origin, Struck};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// So often a second may a player want to be woken.
 const MAX_WAKES: u32 = 200;
+/// What the viewer insists on may take the time of so many such segments: one that was on its way, that one, and its sound.
+const INSISTED_SEGMENTS: f64 = 3.0;
 /// A segment is looked for in so many qualities.
 const QUALITIES_TRIED: usize = 3;
 
@@ -33,6 +35,13 @@ pub(super) struct Playback {
     struck: usize,
     /// Until when the slowest of them may take.
     excused_until: Timestamp,
+    /// The viewer insisted on a quality while the playhead stood.
+    insisted: bool,
+    /// What the network could have carried since then, in bits.
+    carried: f64,
+    /// The largest segment of the picture asked for since the playhead last moved, or just before, and the last, in bits.
+    heaviest: f64,
+    last: f64,
     paused: bool,
     second: u64,
     wakes: u32,
@@ -78,8 +87,15 @@ impl Invariants {
         }
     }
 
-    /// Time has passed; `healthy` if the network could have delivered.
-    pub(in crate::world) fn stepped(&mut self, scene: &Scene<'_>, healthy: bool) {
+    /// A segment of the picture, of so many bytes, has been asked for.
+    pub(in crate::world) fn weigh(&mut self, bytes: u64) {
+        let playback = &mut self.playback;
+        playback.last = bytes as f64 * 8.0;
+        playback.heaviest = playback.heaviest.max(playback.last);
+    }
+
+    /// Time has passed; `kbps` is what the network could have delivered, nothing if that was too little.
+    pub(in crate::world) fn stepped(&mut self, scene: &Scene<'_>, kbps: Option<f64>) {
         let now = self.now;
         let element = scene.element;
         let playback = &mut self.playback;
@@ -98,6 +114,8 @@ impl Invariants {
             let playback = &mut self.playback;
             playback.place = element.position;
             playback.stuck = Duration::ZERO;
+            (playback.carried, playback.heaviest) = (0.0, playback.last);
+            playback.insisted = false;
             let struck = &scene.origin.struck;
             for fault in &struck[playback.struck.min(struck.len())..] {
                 // A transfer that crawls is only missed once the buffer has run dry, and has its time from when it began.
@@ -107,19 +125,18 @@ impl Invariants {
             return;
         }
         let live = scene.origin.broadcast.as_ref();
-        if !healthy || !live.is_none_or(|live| live.goes_on(now)) {
-            return;
-        }
+        playback.insisted |= self.viewer.pinned;
+        let Some(kbps) = kbps.filter(|_| live.is_none_or(|live| live.goes_on(now))) else { return };
         playback.stuck += elapsed;
+        playback.carried += kbps * 1_000.0 * elapsed.as_secs_f64();
         let faults = &scene.origin.struck[playback.struck.min(scene.origin.struck.len())..];
         // A segment that was begun on a network that then got slower takes its time, even if another
         // quality is asked for instead; one that the viewer insists on takes as long as it takes.
         let segment = self.requests.segment().to_duration();
-        let insists = if self.viewer.pinned { 30 } else { 1 };
-        let bound = PATIENCE
-            + segment * insists
-            + faults.iter().map(|fault| fault.patience).sum::<Duration>();
-        if playback.stuck > bound && now >= playback.excused_until {
+        let carries = playback.insisted && playback.carried < INSISTED_SEGMENTS * playback.heaviest;
+        let bound =
+            PATIENCE + segment + faults.iter().map(|fault| fault.patience).sum::<Duration>();
+        if playback.stuck > bound && now >= playback.excused_until && !carries {
             let what = format!(
                 "the playhead has stood at {} for {:.1} s on a network that could deliver",
                 playback.place,
@@ -209,9 +226,11 @@ fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, retry: &RetryB
             element.quota < 2 * scene.origin.largest_segment()
                 || element.faults.quota_at_append.is_some()
         }
-        ErrorCode::DecryptionFailed => {
-            scene.origin.struck.iter().any(|struck| matches!(struck.name, "replaced" | "corrupt"))
-        }
+        // What is not what it was: the media, or the key.
+        ErrorCode::DecryptionFailed => scene.origin.struck.iter().any(|struck| {
+            let of_it = error.url.as_deref() == Some(&*struck.url) || struck.url.contains("/key-");
+            of_it && matches!(struck.name, "replaced" | "corrupt" | "truncated-quietly")
+        }),
         _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, retry)),
     }
 }

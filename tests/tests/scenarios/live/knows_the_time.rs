@@ -54,3 +54,22 @@ fn a_server_that_does_not_tell_the_time_at_once_is_soon_asked_again() {
     assert!(behind < 8.6, "{behind} s behind");
     assert_eq!(live(&world).clock, Some(ClockSource::UtcTiming));
 }
+
+#[test]
+fn playback_placed_by_a_wrong_clock_goes_where_media_is_once_the_time_is_known() {
+    for way in [Way::Number, Way::Timeline, Way::Chunked] {
+        let broadcast = Broadcast { utc_timing: true, date_header: false, ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        world.skew_us = HOUR_US / 2;
+        world.origin.fail("/time", 2, FaultKind::Refuse);
+        world.load(&url);
+        world.run_until("playback", Duration::from_secs(25), |world| {
+            world.events.iter().any(|(_, event)| *event == Event::Playing)
+        });
+        world.run_for(Duration::from_secs(10));
+        let behind = latency(&world, zero(&world, way));
+        assert!(behind < 8.6, "{way:?}: {behind} s behind");
+        assert_eq!(live(&world).clock, Some(ClockSource::UtcTiming), "{way:?}");
+    }
+}
