@@ -225,7 +225,8 @@ impl<'a> Judge<'a> {
         };
         // Clocks of clients are wrong; how long ago it was they know well.
         let ago = self.sent_at_ms.saturating_sub(event.at_ms).min(OLDEST_MS);
-        let at_ms = self.now.0.saturating_mul(1000).saturating_sub_unsigned(ago);
+        let now = self.now;
+        let at_ms = now.0.saturating_mul(1000).saturating_sub_unsigned(ago);
         let mut title = None;
         let mut fraction = None;
         if let Some(item) = event.what.item() {
@@ -234,7 +235,9 @@ impl<'a> Judge<'a> {
             };
             title = Some(found.id.clone());
             if let Some((item, seconds)) = event.what.position() {
-                let at = UnixTime(at_ms.div_euclid(1000));
+                // The service knows the second: what was less than one ago was in this, not in the last, in which
+                // the viewer may have taken the title out.
+                let at = UnixTime(now.0.saturating_sub_unsigned(ago / 1000));
                 let media = found.items().find(|one| one.id == item).and_then(|one| one.media);
                 let length = media.map_or(0, |media| media.duration_seconds);
                 let Some(position) = Position::of(found, item.as_str(), seconds, at) else {

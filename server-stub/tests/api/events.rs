@@ -198,7 +198,8 @@ async fn what_was_taken_out_is_not_put_back_by_what_is_told_again(world: &World)
     let begun = device.get("/v1/continue-watching").await.json();
     let items: Vec<_> = begun.as_array().unwrap().iter().map(|one| &one["item_id"]).collect();
     assert_eq!(items, ["bunny"]);
-    let again = vec![progress("d", "show-1-1", 40, now_ms())];
+    // It was on its way for a moment.
+    let again = vec![progress("d", "show-1-1", 40, now_ms() - 300)];
     assert_eq!(verdicts(&device, again).await, ["accepted"]);
     let begun = device.get("/v1/continue-watching").await.json();
     assert_eq!(begun[0]["position_seconds"], 40, "watched again: {begun}");
