@@ -26,7 +26,7 @@ const READS = {
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '15' },
+    rounds: { type: 'string', default: '41' },
     'round-trips': { type: 'string', default: '0,40' },
     peers: { type: 'string' },
     json: { type: 'boolean', default: false },

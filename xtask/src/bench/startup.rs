@@ -28,7 +28,7 @@ pub(crate) struct Options {
     #[arg(long)]
     peers: bool,
     /// Starts that each median is of
-    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 41, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Milliseconds to the server and back, one after another
     #[arg(long, value_delimiter = ',', default_values_t = [0, 40])]
