@@ -559,7 +559,8 @@ pub enum Warning {
         /// Where playback goes on.
         to: MediaTime,
     },
-    /// Live: playback was too late to catch up by playing faster, and jumped.
+    /// Live: playback was too late to catch up by playing faster, or stood where nothing will be for long because a clock
+    /// had been wrong, and jumped.
     JumpedToLive {
         /// Where the playhead was.
         from: MediaTime,
