@@ -89,6 +89,7 @@ impl MediaTime {
     }
 
     /// The time in units of 1/`timescale` s, rounded down.
+    #[inline(never)]
     pub fn scaled(self, timescale: u32) -> i64 {
         let timescale = i64::from(timescale);
         let seconds = self.0.div_euclid(FLICKS_PER_SECOND);
@@ -97,6 +98,7 @@ impl MediaTime {
     }
 
     /// A time from whole microseconds; saturates.
+    #[inline(never)]
     pub fn from_micros(micros: i64) -> Self {
         // Five microseconds are 3528 flicks.
         let (fives, rest) = (micros / 5, micros % 5);
@@ -104,6 +106,7 @@ impl MediaTime {
     }
 
     /// The distance in whole microseconds, rounded to the nearest.
+    #[inline(never)]
     pub const fn micros(self) -> i64 {
         // 3528 flicks are five microseconds.
         let rest = self.0.rem_euclid(3528);
@@ -111,6 +114,7 @@ impl MediaTime {
     }
 
     /// The distance as a [`Duration`]; negative distances become zero.
+    #[inline(never)]
     pub fn to_duration(self) -> Duration {
         let flicks = u64::try_from(self.0).unwrap_or(0);
         let per_second = FLICKS_PER_SECOND as u64;
@@ -120,6 +124,7 @@ impl MediaTime {
     }
 
     /// A distance from a [`Duration`], rounded down to a flick; saturates.
+    #[inline(never)]
     pub fn from_duration(duration: Duration) -> Self {
         let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         let rest = i64::from(duration.subsec_nanos()) * FLICKS_PER_SECOND / 1_000_000_000;
@@ -127,6 +132,7 @@ impl MediaTime {
     }
 
     /// The distance multiplied by a whole number; saturates.
+    #[inline(never)]
     pub const fn times(self, factor: i64) -> Self {
         Self(self.0.saturating_mul(factor))
     }
@@ -139,6 +145,7 @@ impl MediaTime {
 
 impl Add for MediaTime {
     type Output = Self;
+    #[inline(never)]
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -146,6 +153,7 @@ impl Add for MediaTime {
 
 impl Sub for MediaTime {
     type Output = Self;
+    #[inline(never)]
     fn sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
@@ -179,11 +187,13 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// Whether `time` lies inside.
+    #[inline(never)]
     pub fn contains(&self, time: MediaTime) -> bool {
         self.start <= time && time < self.end
     }
 
     /// The length; an inverted range has none.
+    #[inline(never)]
     pub fn duration(&self) -> MediaTime {
         (self.end - self.start).max(MediaTime::ZERO)
     }
@@ -207,6 +217,7 @@ impl Timestamp {
     }
 
     /// The time since `earlier`; zero if that is in fact later.
+    #[inline(never)]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -214,8 +225,10 @@ impl Timestamp {
 
 impl Add<Duration> for Timestamp {
     type Output = Self;
+    #[inline(never)]
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+        let micros = duration.as_secs().saturating_mul(1_000_000);
+        Self(self.0.saturating_add(micros).saturating_add(duration.subsec_micros().into()))
     }
 }
 
