@@ -77,6 +77,7 @@ impl MediaTime {
 
     /// A time from seconds as media elements count them, rounded to the nearest flick. Not a number
     /// becomes zero; what does not fit saturates.
+    #[inline(never)]
     pub fn from_seconds(seconds: f64) -> Self {
         let flicks = seconds * FLICKS_PER_SECOND as f64;
         // `as` saturates, and turns NaN into zero.

@@ -63,6 +63,7 @@ pub struct Boxes<'a> {
 
 impl<'a> Boxes<'a> {
     /// The boxes in `data`, which lies at `offset` in the piece examined.
+    #[inline(never)]
     pub fn new(data: &'a [u8], offset: u64) -> Self {
         Self { rest: data, offset }
     }

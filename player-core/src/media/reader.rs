@@ -18,6 +18,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads `data`, which lies at `offset` and belongs to the box `within`.
+    #[inline(never)]
     pub(super) fn new(data: &'a [u8], offset: u64, within: FourCc) -> Self {
         Self { rest: data, offset, within, missing: None }
     }
@@ -61,6 +62,7 @@ impl<'a> Reader<'a> {
         self.bytes(N).try_into().unwrap_or([0; N])
     }
 
+    #[inline(never)]
     pub(super) fn skip(&mut self, count: usize) {
         self.bytes(count);
     }

@@ -161,6 +161,7 @@ pub struct Continuity {
 
 impl SwitchingSet {
     /// A track without representations, for playing.
+    #[inline(never)]
     pub fn new(kind: MediaKind) -> Self {
         Self {
             id: None,

@@ -60,6 +60,7 @@ pub(crate) struct Place {
 
 impl Wish {
     /// A wish for a whole resource whose bytes the player needs.
+    #[inline(never)]
     pub(crate) fn new(kind: RequestKind, places: Vec<Place>) -> Self {
         Self {
             kind,

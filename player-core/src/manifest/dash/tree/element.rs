@@ -49,6 +49,7 @@ pub(in crate::manifest::dash) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    #[inline(never)]
     pub(in crate::manifest::dash) fn node(self) -> Option<&'a Node> {
         self.source.tree.nodes.get(self.id as usize)
     }
