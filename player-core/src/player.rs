@@ -144,7 +144,7 @@ impl Player {
             }
             input => {
                 let (mut cx, _, upcoming) = self.rooms();
-                if !upcoming.handle(&mut cx, &input) {
+                if let Some(input) = upcoming.handle(&mut cx, input) {
                     self.forward(input);
                 }
             }

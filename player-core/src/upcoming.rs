@@ -87,14 +87,13 @@ impl Upcoming {
         }
     }
 
-    /// Hands an input to what is fetched ahead, if it is for that. Whether it was.
-    pub(crate) fn handle(&mut self, cx: &mut Context<'_>, input: &Input) -> bool {
-        let Some(session) = self.session.as_mut().filter(|session| session.owns(input)) else {
-            return false;
+    /// Hands an input to what is fetched ahead, and gives it back if it is not for that.
+    pub(crate) fn handle(&mut self, cx: &mut Context<'_>, input: Input) -> Option<Input> {
+        let Some(session) = self.session.as_mut().filter(|session| session.owns(&input)) else {
+            return Some(input);
         };
-        let input = input.clone();
         quietly(cx, |cx| session.handle(cx, input));
-        true
+        None
     }
 
     /// Time has passed, or something changed that concerns everything.
