@@ -78,7 +78,7 @@ fn method(scheme: FourCc) -> ProtectionMethod {
     match &scheme.0 {
         b"cenc" => ProtectionMethod::Cenc,
         b"cbcs" => ProtectionMethod::Cbcs,
-        other => ProtectionMethod::Other(String::from_utf8_lossy(other).into_owned()),
+        _ => ProtectionMethod::Other(scheme.to_string()),
     }
 }
 

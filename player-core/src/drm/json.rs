@@ -1,7 +1,7 @@
 //! The little JSON that licences need: no reader of it is worth its bytes here.
 
 use crate::presentation::KeyId;
-use crate::url::cut_word;
+use crate::url::{cut, cut_word};
 
 /// No more of what a server said is passed on.
 const LONGEST: usize = 200;
@@ -32,7 +32,7 @@ pub(super) fn license(id: &KeyId, key: &[u8]) -> Vec<u8> {
 /// to the player, not to the key system.
 pub(super) fn expires_in(license: &[u8]) -> Option<u32> {
     let text = core::str::from_utf8(license).ok()?;
-    let (_, rest) = text.split_once("\"expires_in\"")?;
+    let (_, rest) = cut_word(text, "\"expires_in\"")?;
     let value = rest.trim_start().strip_prefix(':')?.trim_start();
     let end = value.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
     value.get(..end)?.parse().ok().filter(|seconds| *seconds > 0)
@@ -70,8 +70,8 @@ pub(super) fn problem(body: &[u8]) -> String {
 fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = cut_word(text, name)?;
     let value = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
-    let (value, _) = value.split_once('"')?;
-    (!value.contains('\\')).then_some(value)
+    let (value, _) = cut(value, b'"')?;
+    (!value.as_bytes().contains(&b'\\')).then_some(value)
 }
 
 #[cfg(test)]

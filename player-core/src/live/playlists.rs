@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::context::Context;
 use crate::drm;
 use crate::io::{MediaKind, RequestKind, Warning};
+use crate::manifest;
 use crate::manifest::hls::{
     AlignedBy, Alignment, Deviation, HintKind, MediaPlaylist, PlaylistType, Reload, SegmentFormat,
     plain,
@@ -129,9 +130,11 @@ impl Playlists {
     ) -> Option<Alignment> {
         let mut by_edge = None;
         let mut order: Vec<usize> = (0..self.list.len()).collect();
-        order.sort_by_key(|&position| {
+        // Those that are played come first, and of them what changed last.
+        manifest::sort(&mut order, &|&position| {
             let one = &self.list[position];
-            core::cmp::Reverse((one.active, one.changed))
+            let age = (u64::MAX >> 1).saturating_sub(one.changed.micros());
+            age | u64::from(!one.active) << 63
         });
         for position in order {
             let other = &mut self.list[position];
