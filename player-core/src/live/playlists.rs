@@ -229,9 +229,8 @@ impl Playlists {
         let sealed = playlist.format != SegmentFormat::FragmentedMp4
             || index.keys().iter().any(drm::is_whole);
         let parts = if sealed { &[] } else { playlist.parts.as_slice() };
-        let ends_later = |part: &crate::manifest::hls::Part| {
-            part.start + part.duration - next > slack(part.duration)
-        };
+        let ends_later =
+            |part: &manifest::hls::Part| part.start + part.duration - next > slack(part.duration);
         let found = parts.iter().position(ends_later).filter(|&position| {
             let starts = parts[position].start;
             starts <= next + TOLERANCE || whole.is_none()
