@@ -2,6 +2,7 @@
 
 use super::{dash, hls};
 use crate::io::SourceFormat;
+use crate::time::Timestamp;
 use crate::url;
 
 /// Reads little manifests of the format that the name in a URL says, and forgets them.
@@ -49,9 +50,16 @@ fn rehearse_dash() {
 const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MAP:URI=\"1\"\n\
     #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXTINF:1.0,\n#EXT-X-BYTERANGE:1@1\n1\n#EXTINF:1.0,\n1.mp4\n";
 
+/// The next version of it, as a delta update.
+const DELTA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n\
+    #EXTINF:1.0,\n1.mp4\n#EXTINF:1.0,\n2.mp4\n";
+
 #[inline(never)]
 fn rehearse_hls() {
-    let _ = hls::parse_media(MEDIA.as_bytes(), BASE);
+    if let Ok(mut media) = hls::parse_media(MEDIA.as_bytes(), BASE) {
+        let _ = media.value.refresh(DELTA.as_bytes(), BASE, Timestamp::default());
+        media.value.index.iter().for_each(drop);
+    }
 }
 
 #[cfg(test)]
@@ -67,9 +75,13 @@ mod tests {
         assert_eq!(set.representations.len(), 1);
         let Segments::Known(index) = &set.representations[0].segments else { panic!("no index") };
         assert_eq!(index.len(), 4);
-        let media = hls::parse_media(MEDIA.as_bytes(), BASE).unwrap();
+        let mut media = hls::parse_media(MEDIA.as_bytes(), BASE).unwrap();
         assert_eq!(media.warnings, []);
         assert_eq!(media.value.index.len(), 2);
+        let refreshed =
+            media.value.refresh(DELTA.as_bytes(), BASE, Timestamp::default()).unwrap();
+        assert_eq!((refreshed.added, refreshed.deviation, refreshed.warnings), (1, None, vec![]));
+        assert_eq!(media.value.index.len(), 3);
     }
 
     #[test]
