@@ -1,4 +1,7 @@
 //! Exact media time, the host's monotonic clock and wall-clock time.
+//!
+//! Saturating arithmetic is long, and there are hundreds of places with it: what a page downloads calls it, and is the
+//! smaller for that. Elsewhere the compiler decides.
 
 use core::fmt;
 use core::ops::{Add, Neg, Sub};
@@ -77,7 +80,7 @@ impl MediaTime {
 
     /// A time from seconds as media elements count them, rounded to the nearest flick. Not a number
     /// becomes zero; what does not fit saturates.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn from_seconds(seconds: f64) -> Self {
         let flicks = seconds * FLICKS_PER_SECOND as f64;
         // `as` saturates, and turns NaN into zero.
@@ -90,7 +93,7 @@ impl MediaTime {
     }
 
     /// The time in units of 1/`timescale` s, rounded down.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn scaled(self, timescale: u32) -> i64 {
         let timescale = i64::from(timescale);
         let seconds = self.0.div_euclid(FLICKS_PER_SECOND);
@@ -99,7 +102,7 @@ impl MediaTime {
     }
 
     /// A time from whole microseconds; saturates.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn from_micros(micros: i64) -> Self {
         // Five microseconds are 3528 flicks.
         let (fives, rest) = (micros / 5, micros % 5);
@@ -107,7 +110,7 @@ impl MediaTime {
     }
 
     /// The distance in whole microseconds, rounded to the nearest.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub const fn micros(self) -> i64 {
         // 3528 flicks are five microseconds.
         let rest = self.0.rem_euclid(3528);
@@ -115,7 +118,7 @@ impl MediaTime {
     }
 
     /// The distance as a [`Duration`]; negative distances become zero.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn to_duration(self) -> Duration {
         let flicks = u64::try_from(self.0).unwrap_or(0);
         let per_second = FLICKS_PER_SECOND as u64;
@@ -125,7 +128,7 @@ impl MediaTime {
     }
 
     /// A distance from a [`Duration`], rounded down to a flick; saturates.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn from_duration(duration: Duration) -> Self {
         let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         let rest = i64::from(duration.subsec_nanos()) * FLICKS_PER_SECOND / 1_000_000_000;
@@ -133,7 +136,7 @@ impl MediaTime {
     }
 
     /// The distance multiplied by a whole number; saturates.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub const fn times(self, factor: i64) -> Self {
         Self(self.0.saturating_mul(factor))
     }
@@ -146,7 +149,7 @@ impl MediaTime {
 
 impl Add for MediaTime {
     type Output = Self;
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -154,7 +157,7 @@ impl Add for MediaTime {
 
 impl Sub for MediaTime {
     type Output = Self;
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     fn sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
@@ -188,13 +191,13 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// Whether `time` lies inside.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn contains(&self, time: MediaTime) -> bool {
         self.start <= time && time < self.end
     }
 
     /// The length; an inverted range has none.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn duration(&self) -> MediaTime {
         (self.end - self.start).max(MediaTime::ZERO)
     }
@@ -218,7 +221,7 @@ impl Timestamp {
     }
 
     /// The time since `earlier`; zero if that is in fact later.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -226,7 +229,7 @@ impl Timestamp {
 
 impl Add<Duration> for Timestamp {
     type Output = Self;
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     fn add(self, duration: Duration) -> Self {
         let micros = duration.as_secs().saturating_mul(1_000_000);
         Self(self.0.saturating_add(micros).saturating_add(duration.subsec_micros().into()))

@@ -78,8 +78,7 @@ mod tests {
         let mut media = hls::parse_media(MEDIA.as_bytes(), BASE).unwrap();
         assert_eq!(media.warnings, []);
         assert_eq!(media.value.index.len(), 2);
-        let refreshed =
-            media.value.refresh(DELTA.as_bytes(), BASE, Timestamp::default()).unwrap();
+        let refreshed = media.value.refresh(DELTA.as_bytes(), BASE, Timestamp::default()).unwrap();
         assert_eq!((refreshed.added, refreshed.deviation, refreshed.warnings), (1, None, vec![]));
         assert_eq!(media.value.index.len(), 3);
     }
