@@ -304,7 +304,8 @@ impl Abr {
     /// Says whether to go on with the segment in flight.
     ///
     /// Never advises to give up the lowest rung, nor the same segment more than twice; a third time only for the lowest
-    /// rung, when the viewer would wait much longer without. On
+    /// rung, when the viewer would wait much longer without. Of a viewer who waits already, that is reason enough at any
+    /// time. On
     /// [`Verdict::AbandonTo`], cancel the request, report that, and request the same segment in the
     /// advised rung without another [`Abr::decide`].
     pub fn check_in_flight(
@@ -412,6 +413,9 @@ impl Abr {
         }
         match self.controller.abandon(download, step, estimate) {
             Some((rung, cause)) => (Some(rung), cause),
+            // A rule compares with what it believes by now, and that may have followed this very transfer down since
+            // the rung was chosen.
+            None if step.phase == Phase::Stalled => last_resort(download, step, estimate),
             None => (None, Cause::NotWorthAbandoning),
         }
     }
@@ -460,8 +464,8 @@ fn bound<T>(list: &mut Vec<T>) {
     }
 }
 
-/// What was twice given up for less, and still comes too late on a network that got slower every time: whoever waits for
-/// it would see the lowest rung long before.
+/// What was twice given up for less, or holds playback up already, and still comes too late: whoever waits for it would
+/// see the lowest rung long before.
 fn last_resort(download: &Download, step: &Step, estimate: &Estimate) -> (Option<usize>, Cause) {
     let nothing = (None, Cause::AbandonmentRuledOut);
     let Some(rate) = download.rate_kbps().filter(|_| download.elapsed_ms >= RESORT_AFTER_MS) else {
