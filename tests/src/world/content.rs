@@ -121,6 +121,15 @@ impl Origin {
         found.filter_map(|(name, _)| name.rsplit_once('#').map(|(url, _)| url)).collect()
     }
 
+    /// URLs of a segment of the picture in lower qualities.
+    pub(crate) fn lower(&self, than: &Truth) -> Vec<&str> {
+        let lower = |truth: &Truth| {
+            (truth.kind, truth.number) == (than.kind, than.number) && truth.kbps < than.kbps
+        };
+        let found = self.truths.iter().filter(|(_, truth)| lower(truth));
+        found.filter_map(|(name, _)| name.rsplit_once('#').map(|(url, _)| url)).collect()
+    }
+
     /// Whether there is a representation of this name.
     pub(crate) fn has_representation(&self, name: &str) -> bool {
         self.tracks.contains(name)
@@ -176,17 +185,18 @@ impl Origin {
     }
 
     /// The fault that strikes a request, used up by one.
-    fn fault_of(&mut self, url: &str) -> Option<FaultKind> {
+    fn fault_of(&mut self, url: &str, now: Timestamp) -> Option<FaultKind> {
         let active = |fault: &&mut Fault| fault.times > 0 && url.contains(fault.part.as_str());
         let fault = self.faults.iter_mut().find(active)?;
         fault.times -= 1;
         let kind = fault.kind.clone();
-        self.strike(url, &kind);
+        self.strike(url, &kind, now);
         Some(kind)
     }
 
-    fn strike(&mut self, url: &str, kind: &FaultKind) {
+    fn strike(&mut self, url: &str, kind: &FaultKind, now: Timestamp) {
         self.struck.push(Struck {
+            at: now,
             url: url.to_owned(),
             name: kind.name(),
             is_final: kind.is_final(),
@@ -195,11 +205,11 @@ impl Origin {
     }
 
     pub(crate) fn answer(&mut self, request: &Request, now: Timestamp) -> Answer {
-        let fault = self.fault_of(&request.url);
+        let fault = self.fault_of(&request.url, now);
         let name = self.name(&request.url);
         let live = self.broadcast.as_mut().and_then(|live| live.answer(request, now));
         if fault.is_none() && live.is_none() && !self.resources.contains_key(name) {
-            self.strike(&request.url, &FaultKind::Status(404));
+            self.strike(&request.url, &FaultKind::Status(404), now);
         }
         let found = self.resources.get(name);
         let (mut delay, mut made) = (Duration::ZERO, Vec::new());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kinora_core::time::Timestamp;
+
 /// A way in which a server misbehaves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
@@ -16,6 +18,8 @@ pub struct Fault {
 /// A fault that struck.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Struck {
+    /// When.
+    pub at: Timestamp,
     /// What was asked for.
     pub url: String,
     /// Name of the fault.

@@ -7,7 +7,7 @@ use kinora_core::error::ErrorCode;
 use kinora_core::io::{ElementState, Event, MediaKind};
 use kinora_core::time::{MediaTime, Timestamp};
 
-use super::{Invariant, Invariants, Scene};
+use super::{Invariant, Invariants, Scene, Truth};
 use crate::world::content::{Film, Origin, Struck};
 
 /// A playhead that could move and does not for so long, nothing being wrong, is stuck.
@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MAX_WAKES: u32 = 200;
 /// What the viewer insists on may take the time of so many such segments: one that was on its way, that one, and its sound.
 const INSISTED_SEGMENTS: f64 = 3.0;
+/// A quality whose beginning could not be had is left alone for so long, the attempts at it included.
+const ASIDE: Duration = Duration::from_secs(80);
 /// A segment is looked for in so many qualities.
 const QUALITIES_TRIED: usize = 3;
 
@@ -37,6 +39,8 @@ pub(super) struct Playback {
     excused_until: Timestamp,
     /// The viewer insisted on a quality while the playhead stood.
     insisted: bool,
+    /// The segment of the picture asked for last.
+    asked: Option<Truth>,
     /// What the network could have carried since then, in bits.
     carried: f64,
     /// The largest segment of the picture asked for since the playhead last moved, or just before, and the last, in bits.
@@ -63,6 +67,20 @@ impl Playback {
         self.ended = false;
     }
 
+    /// What was asked for can be had in no lower quality, although there are some.
+    fn has_no_choice(&self, scene: &Scene<'_>, now: Timestamp) -> bool {
+        let Some(asked) = &self.asked else { return false };
+        let lost = |url: &str| {
+            let folder = url.rsplit_once('/').map_or("", |(folder, _)| folder);
+            scene.origin.struck.iter().any(|struck| {
+                let begins = struck.url.starts_with(folder) && !struck.url.ends_with(".m4s");
+                struck.is_final && struck.url == url || begins && now.since(struck.at) < ASIDE
+            })
+        };
+        let lower = scene.origin.lower(asked);
+        !lower.is_empty() && lower.into_iter().all(lost)
+    }
+
     pub(super) fn element(&mut self, _: Timestamp, state: &ElementState) {
         if state.paused != self.paused {
             self.paused = state.paused;
@@ -85,6 +103,11 @@ impl Invariants {
         if playback.wakes == MAX_WAKES {
             self.violate(Invariant::Spin, format!("woken {MAX_WAKES} times in a second"));
         }
+    }
+
+    /// A segment of the picture is about to be asked for.
+    pub(super) fn choose(&mut self, truth: &Truth) {
+        self.playback.asked = Some(truth.clone());
     }
 
     /// A segment of the picture, of so many bytes, has been asked for.
@@ -133,10 +156,13 @@ impl Invariants {
         // A segment that was begun on a network that then got slower takes its time, even if another
         // quality is asked for instead; one that the viewer insists on takes as long as it takes.
         let segment = self.requests.segment().to_duration();
-        let carries = playback.insisted && playback.carried < INSISTED_SEGMENTS * playback.heaviest;
+        let carries = playback.carried < INSISTED_SEGMENTS * playback.heaviest;
         let bound =
             PATIENCE + segment + faults.iter().map(|fault| fault.patience).sum::<Duration>();
-        if playback.stuck > bound && now >= playback.excused_until && !carries {
+        if playback.stuck > bound
+            && now >= playback.excused_until
+            && !(carries && (playback.insisted || playback.has_no_choice(scene, now)))
+        {
             let what = format!(
                 "the playhead has stood at {} for {:.1} s on a network that could deliver",
                 playback.place,
@@ -252,6 +278,8 @@ fn cannot_be_had(url: &str, origin: &Origin, retry: &RetryBudget) -> bool {
             silence += match struck.name {
                 "silence" | "delay" => retry.first_byte_timeout,
                 "stalled" => retry.stall_timeout,
+                // By then it has been looked at twice.
+                "slow-loris" => retry.stall_timeout * 3 / 2,
                 _ => Duration::ZERO,
             };
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use kinora_core::config::RetryConfig;
-use kinora_core::io::{Request, RequestKind};
+use kinora_core::io::{MediaKind, Request, RequestKind};
 use kinora_core::time::{MediaTime, Timestamp};
 
 use super::{Invariant, Invariants, Scene, Truth, name_of};
@@ -68,6 +68,9 @@ impl Invariants {
         if let (RequestKind::Segment(_), Some(truth)) = (request.kind, scene.origin.truth(&name)) {
             self.held_already(&name, truth, scene);
             self.within_goal(&name, truth, scene);
+            if truth.kind == MediaKind::Video {
+                self.choose(truth);
+            }
             let shortest = &mut self.requests.shortest;
             let duration = truth.range.duration().max(MediaTime::from_millis(500));
             *shortest = Some(shortest.map_or(duration, |shortest| shortest.min(duration)));
@@ -91,8 +94,8 @@ impl Invariants {
             let Some(held) = scene.origin.truth(&chunk.name).filter(|_| whole && covers) else {
                 continue;
             };
-            let same_track = held.kind == kinora_core::io::MediaKind::Video
-                || held.representation == truth.representation;
+            let same_track =
+                held.kind == MediaKind::Video || held.representation == truth.representation;
             if same_track && held.kbps >= truth.kbps {
                 let what = format!("{name} is asked for although {} is held", chunk.name);
                 self.violate(Invariant::Refetch, what);
