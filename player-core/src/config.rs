@@ -225,7 +225,8 @@ pub struct RetryBudget {
     /// begun, as many as there is time for are made.
     pub attempts: u32,
     /// No attempt begins later than so long after the first, or after the buffer has run dry. A
-    /// transfer that is unlikely to end by then is given up.
+    /// transfer that is unlikely to end by then is given up, if it is slower than the network or has crawled for as long as
+    /// `stall_timeout` while playback stood, twice as long with each attempt.
     pub time: Duration,
     /// Give an attempt up when no response has begun for so long; a third where another place has it.
     pub first_byte_timeout: Duration,

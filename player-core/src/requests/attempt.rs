@@ -22,6 +22,9 @@ const FAIR_SHARE: f64 = 1.0 / 16.0;
 /// What is encrypted as a whole is of so many bytes, or a multiple of that (RFC 8216bis §4.4.4.4, PKCS7 padding).
 const CIPHER_BLOCK: u64 = 16;
 
+/// A transfer that will take so many times as long again as it has taken hardly moves.
+const CRAWLS: u32 = 3;
+
 /// The pace of a transfer is not judged by less than this.
 const SOONEST_LOOK: Duration = Duration::from_secs(1);
 
@@ -258,13 +261,25 @@ impl Attempt {
         // network flows is given up once, before the viewer notices.
         let missed = self.wish.missed_from(now);
         let by = if slow && first && bytes > 0 { missed } else { missed + budget.time };
-        let time = by.since(now).as_secs_f64();
-        let too_late = left.is_none_or(|left| left as f64 > pace * time);
+        let longer_than =
+            |time: Duration| left.is_none_or(|left| left as f64 > pace * time.as_secs_f64());
+        let too_late = longer_than(by.since(now));
+        // What is missed already, and will be for much longer than it has taken so far, may come faster on another
+        // connection. Where it does not, little was lost; and it has twice as long the next time.
+        let elapsed = now.since(self.started);
+        let crawls = now >= missed
+            && elapsed >= budget.stall_timeout * (1 << self.trial.attempts.min(8))
+            && longer_than(budget.time.max(elapsed * CRAWLS));
         let bits_per_second = (pace * 8.0) as u64;
         // A whole network that is slow is nobody's fault, unless another place was never tried.
         let at_its_own_pace = !self.wish.hold.is_zero();
-        ((slow || self.elsewhere) && too_late && !at_its_own_pace)
-            .then(|| Error::TooSlow { url: self.url().to_owned(), bits_per_second })
+        // Nor is what flows given up once nothing could be asked for in its place.
+        let last = self.wish.missed_from(self.trial.first) + budget.time;
+        let is_the_last = self.wish.patient && !self.elsewhere && now > last;
+        ((slow || self.elsewhere) && too_late || crawls)
+            .then_some(())
+            .filter(|()| !at_its_own_pace && !is_the_last)
+            .map(|()| Error::TooSlow { url: self.url().to_owned(), bits_per_second })
     }
 
     /// How often its pace is looked at: the first time while something can still be done about it.

@@ -84,7 +84,8 @@ impl Requests {
     /// Asks the place that is best now; or puts the wish off until it may be asked.
     fn attempt(&mut self, cx: &mut Context<'_>, ticket: Ticket, wish: Wish, mut trial: Trial) {
         let now = cx.now;
-        let Some(pick) = self.origins.pick(&wish, &mut trial, now) else { return };
+        let last = wish.missed_from(trial.first) + cx.config.retry.budget(wish.kind).time;
+        let Some(pick) = self.origins.pick(&wish, &mut trial, (now, last)) else { return };
         let allowed = match pick.not_before {
             Some(until) => Err((until, TimerReason::Retry)),
             None if cx.offline => Err((now, TimerReason::Offline)),
@@ -315,8 +316,8 @@ impl Requests {
         let active = self.active.remove(position);
         self.tell_of(cx, &active.response(None));
         cx.give_up(active.id);
-        let origin = active.origin();
-        let Attempt { id, ticket, wish, mut trial, place, started, response, .. } = active;
+        let (origin, total) = (active.origin(), active.transferred().total);
+        let Attempt { id, ticket, mut wish, mut trial, place, started, response, .. } = active;
         let now = cx.now;
         if cx.offline {
             // Nobody's fault: the place is asked again once there is a network.
@@ -348,6 +349,12 @@ impl Requests {
         if !self.origins.failed(cx, origin, started, &error) {
             trial.attempts += 1;
         }
+        if wish.smaller && matches!(error, Error::TooSlow { .. }) {
+            // By what is known now, the same would be late again.
+            let bits_in_time =
+                cx.abr.estimate().throughput_bps * wish.missed_from(now).since(now).as_secs_f64();
+            wish.once |= total.is_none_or(|total| total as f64 * 8.0 > bits_in_time);
+        }
         let chunks = wish.body == BodyHandling::KeepChunks;
         let failed = self.again(cx, ticket, wish, trial, error);
         failed.or_else(|| chunks.then_some(Outcome::Restarts { ticket, id }))
@@ -365,9 +372,10 @@ impl Requests {
         let (now, retry) = (cx.now, &cx.config.retry);
         let budget = retry.budget(wish.kind);
         let missed_from = wish.missed_from(trial.first);
+        let last = missed_from + budget.time;
         let places = wish.places.len() as u32;
         let spent = trial.attempts >= budget.attempts.saturating_add(places - 1);
-        let pick = self.origins.pick(&wish, &mut trial, now);
+        let pick = self.origins.pick(&wish, &mut trial, (now, last));
         let untried = pick.as_ref().is_some_and(|pick| pick.fresh);
         // What may be asked instead changes while an attempt runs: what matters is what is open now.
         let detour =
@@ -385,7 +393,7 @@ impl Requests {
             // While the playhead has not got there, it is not too late.
             Some(due)
                 if (!spent || !wish.alternative && (wish.patient || now < missed_from))
-                    && due <= missed_from + budget.time =>
+                    && due <= last =>
             {
                 due
             }

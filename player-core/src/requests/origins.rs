@@ -172,6 +172,9 @@ impl Origins {
             return None;
         }
         self.meet(&representation.origins);
+        let own = self.find(representation.origins.first()?);
+        // Who has to leave a bad place anyhow loses nothing by trying one that was bad.
+        let spare = if self.entry(own).is_penalised(now) { Duration::MAX } else { spare };
         let rank = |this: &mut Self, origin: &Origin| {
             let id = this.find(origin);
             let entry = this.entry(id);
@@ -350,8 +353,13 @@ impl Origins {
         }
     }
 
-    /// Which place of a wish to ask now; none if none has it.
-    pub(super) fn pick(&self, wish: &Wish, trial: &mut Trial, now: Timestamp) -> Option<Pick> {
+    /// Which place of a wish to ask now, or by `last`; none if none has it.
+    pub(super) fn pick(
+        &self,
+        wish: &Wish,
+        trial: &mut Trial,
+        (now, last): (Timestamp, Timestamp),
+    ) -> Option<Pick> {
         let spare = wish.needed_by.map_or(Duration::ZERO, |needed| needed.since(now));
         let count = wish.places.len().min(64);
         let all = u64::MAX >> (64 - count.max(1));
@@ -376,9 +384,10 @@ impl Origins {
             let tried = trial.tried >> place & 1 == 1;
             let blocked = count > 1 && !entry.usable(now, spare);
             // Who wants to be left alone is waited for only where asking others again has not helped.
-            let waits = entry.asked_until.is_some_and(|until| until > now + POLITE);
-            let key =
-                (waits && trial.pauses < MOST_IMPATIENT, tried, blocked, self.rank(each.origin));
+            let waits = entry.asked_until.is_some_and(|until| {
+                until > now + POLITE && (trial.pauses < MOST_IMPATIENT || until > last)
+            });
+            let key = (waits, tried, blocked, self.rank(each.origin));
             if best.is_none_or(|(least, ..)| key < least) {
                 let fresh = !tried && !blocked && !again;
                 let not_before = entry.asked_until.filter(|until| *until > now);
@@ -547,7 +556,7 @@ mod tests {
         let places = origins.places(&representation, &url);
         let wish = Wish::new(RequestKind::Segment(MediaKind::Video), places);
         let now = Timestamp::default();
-        let pick = origins.pick(&wish, &mut Trial::new(now), now).expect("a place");
+        let pick = origins.pick(&wish, &mut Trial::new(now), (now, now)).expect("a place");
         wish.places[pick.place].url.clone()
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Wish {
     /// Something else may do as well: no more attempts are made than are budgeted, even if there is
     /// time.
     pub(crate) alternative: bool,
+    /// Something smaller may do as well: whoever wishes turns to that if this is too slow, and would be again.
+    pub(crate) smaller: bool,
     /// What a CDN may be told of it.
     pub(crate) facts: Option<Box<Facts>>,
     /// Whoever wishes turns to one of these if all of its places are penalised.
@@ -71,6 +73,7 @@ impl Wish {
             needed_by: None,
             patient: false,
             alternative: false,
+            smaller: false,
             facts: None,
             detours: Vec::new(),
             once: false,

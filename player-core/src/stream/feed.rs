@@ -320,6 +320,7 @@ impl Stream {
                     fetched.last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
                     let range = fetched.chosen.range();
                     appended = Some(range);
+                    self.aside.retain(|aside| aside.key != fetched.chosen.key);
                     self.buffer.hold(Held {
                         range,
                         media: fetched.chosen.placed.unwrap_or(range),

@@ -279,7 +279,7 @@ impl Stream {
         self.sets = sets;
         self.period = moves.period(self.period).unwrap_or(0);
         self.last = self.last.and_then(|last| moves.of(last));
-        self.aside.iter_mut().for_each(|(key, _)| *key = moves.of_or_nowhere(*key));
+        self.aside.iter_mut().for_each(|aside| aside.key = moves.of_or_nowhere(aside.key));
         self.doubted.iter_mut().for_each(|key| *key = moves.of_or_nowhere(*key));
         self.inits.move_to(moves);
         self.in_buffer = self.in_buffer.map(|key| init::moved(key, moves));

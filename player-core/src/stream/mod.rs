@@ -17,7 +17,7 @@ use kinora_abr::{Phase, Reasons};
 
 use self::buffer::Buffer;
 pub(crate) use self::buffer::TOLERANCE;
-use self::fetch::Setbacks;
+use self::fetch::{Aside, Setbacks};
 use self::init::{InitKey, Inits};
 use self::rests::Rests;
 use self::sealed::Sealed;
@@ -102,8 +102,8 @@ pub(crate) struct Stream {
     in_buffer: Option<InitKey>,
     pinned: Option<String>,
     setbacks: Setbacks,
-    /// Representations of which not even the beginning could be had, and until when none is asked for.
-    aside: Vec<(Key, Timestamp)>,
+    /// Representations of which not even the beginning could be had.
+    aside: Vec<Aside>,
     abandoned: u32,
     /// What starts up to here is not fetched again for a better picture.
     fixed_until: MediaTime,

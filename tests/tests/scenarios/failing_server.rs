@@ -125,3 +125,33 @@ fn there_is_no_storm_of_retries() {
     world.run_for(Duration::from_secs(60));
     assert_eq!(world.requests.len(), 4);
 }
+
+#[test]
+fn a_quality_that_could_not_be_begun_is_soon_tried_again() {
+    let mut origin = origin();
+    origin.fail("v240/media.m3u8", 4, FaultKind::Status(504));
+    // Too slow for any other.
+    let mut world = world_of(origin, Network::constant(500));
+    world.load(&hls());
+    world.run_for(Duration::from_secs(40));
+    let asked = |world: &World, part: &str| {
+        let mut requests = world.requests.iter();
+        requests.find(|(_, request)| request.url.contains(part)).map(|(at, _)| *at)
+    };
+    let first = asked(&world, "v240/media.m3u8").expect("it is the first choice");
+    let played = asked(&world, "v240/init").expect("it is there by now");
+    assert!(played.since(first) < Duration::from_secs(35), "after {:?}", played.since(first));
+}
+
+#[test]
+fn a_quality_that_is_gone_is_asked_for_ever_less() {
+    let mut origin = Film { seconds: 240, ..Film::default() }.publish(BASE);
+    origin.fail("v240/media.m3u8", u32::MAX, FaultKind::Status(504));
+    let mut world = world_of(origin, Network::constant(800));
+    world.load(&hls());
+    world.run_for(Duration::from_secs(240));
+    assert!(error(&world).is_none());
+    // Four times at first, and after 20, 40 and 60 seconds once each.
+    let asked = world.requests_for("v240/media.m3u8");
+    assert!((5..=10).contains(&asked), "{asked} times");
+}

@@ -151,3 +151,18 @@ fn a_host_that_is_dead_from_the_start_costs_one_attempt() {
         assert_eq!(world.player.state().totals.stalls, 0, "{manifest}");
     }
 }
+
+#[test]
+fn one_that_was_bad_is_tried_before_one_that_is_bad() {
+    let mut origin = Hosts::default().publish();
+    // The first refuses once, and then all is well there; the second never sends more than the beginning of anything.
+    origin.fail("https://a.example/film/v", 1, FaultKind::Refuse);
+    origin.fail("https://b.example/film/", u32::MAX, FaultKind::Stall(20_000));
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&format!("{MAIN}/master.m3u8"));
+    world.run_until("playback", Duration::from_secs(60), |world| {
+        has(world, |event| *event == Event::Playing)
+    });
+    world.run_to_end(Duration::from_secs(180));
+    assert_eq!(fatal(&world), None);
+}

@@ -84,3 +84,18 @@ fn a_start_waits_as_long_as_the_only_place_asks_within_reason() {
         assert_eq!(fatal(&world), None);
     }
 }
+
+#[test]
+fn who_asks_for_more_time_than_there_is_does_not_keep_others_from_being_asked() {
+    let film = Film { rungs: vec![(800, 480)], ..Film::default() };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    origin.fail("a.example", u32::MAX, FaultKind::RetryAfter(503, 29));
+    // What the other has fails twice, which takes ten seconds each.
+    origin.fail("https://b.example/film/v480/9.m4s", 2, FaultKind::Silence);
+    let mut world = world_of(origin, Network::constant(8_000));
+    // There is not enough ahead to wait for either.
+    world.element.quota = 1_200_000;
+    world.load(&format!("{MAIN}/manifest.mpd"));
+    world.run_to_end(Duration::from_secs(180));
+    assert_eq!(fatal(&world), None);
+}

@@ -60,3 +60,56 @@ fn a_slow_network_is_not_taken_for_one() {
     world.run_to_end(Duration::from_secs(180));
     assert!(!warnings(&world).iter().any(|warning| matches!(warning, Warning::Retry { .. })));
 }
+
+/// One quality, of which a segment takes most of what the network carries.
+fn one_quality() -> Film {
+    Film { rungs: vec![(800, 480)], audio_kbps: None, segment_seconds: 6, ..Film::default() }
+}
+
+#[test]
+fn what_crawls_is_asked_for_again_even_where_the_network_is_slow() {
+    // It is no sixteen times slower than the network, and would come more than a minute late.
+    let mut origin = one_quality().publish(BASE);
+    origin.fail("v480/5.m4s", 1, FaultKind::Trickle(68));
+    let mut world = world_of(origin, Network::constant(1_000));
+    world.load(&dash());
+    world.run_to_end(Duration::from_secs(180));
+    assert_eq!(fatal(&world), None);
+    assert_eq!(world.requests_for("v480/5.m4s"), 2);
+    let state = world.player.state();
+    assert!(state.totals.stalled < Duration::from_secs(25), "{:?}", state.totals.stalled);
+}
+
+#[test]
+fn what_crawls_is_waited_for_where_there_is_nothing_else() {
+    let mut origin = one_quality().publish(BASE);
+    origin.fail("v480/5.m4s", u32::MAX, FaultKind::Trickle(68));
+    let mut world = world_of(origin, Network::constant(1_000));
+    world.load(&dash());
+    world.run_to_end(Duration::from_secs(240));
+    assert_eq!(fatal(&world), None);
+    let asked = world.requests_for("v480/5.m4s");
+    assert!(asked <= 3, "asking {asked} times loses more");
+}
+
+#[test]
+fn what_drips_for_longer_than_its_time_is_tried_once_more_before_playback_ends() {
+    let mut origin = one_quality().publish(BASE);
+    origin.fail("v480/0.m4s", 4, FaultKind::Trickle(1));
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&dash());
+    world.run_to_end(Duration::from_secs(240));
+    assert_eq!(fatal(&world), None);
+    assert_eq!(world.requests_for("v480/0.m4s"), 5);
+}
+
+#[test]
+fn a_slow_network_delays_what_crawls_by_little() {
+    // A segment takes fifty seconds, whatever is done.
+    let mut world = world_of(one_quality().publish(BASE), Network::constant(96));
+    world.load(&dash());
+    world.run_to_end(Duration::from_secs(640));
+    assert_eq!(fatal(&world), None);
+    let asked = world.requests_for(".m4s");
+    assert!(asked <= 20 + 1, "{asked} requests for 10 segments");
+}

@@ -55,7 +55,9 @@ impl Stream {
                 let kind = RequestKind::MediaPlaylist(self.kind);
                 let patient = self.is_patient(world, key);
                 let alternative = self.has_alternative(world.presentation, key);
-                let wish = Wish { needed_by, patient, alternative, ..Wish::new(kind, places) };
+                let once = alternative && self.was_aside(key);
+                let wish =
+                    Wish { needed_by, patient, alternative, once, ..Wish::new(kind, places) };
                 let ticket = world.requests.start(world.cx, wish);
                 let asked = world.cx.now;
                 self.fetch = Fetch::Index { ticket, key, reasons, target, file: None, asked };
@@ -138,6 +140,8 @@ impl Stream {
         let needed_by = Self::needed_by(world, segment.start);
         let patient = target == Target::Next && self.is_patient(world, key);
         let alternative = target != Target::Next || self.has_alternative(world.presentation, key);
+        let smaller = target == Target::Next && self.has_smaller(key);
+        let once = alternative && self.was_aside(key);
         let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
         let in_use = |init: InitKey| {
             in_buffer == Some(init) || queue.iter().any(|one| one.chosen.init == Some(init))
@@ -147,7 +151,8 @@ impl Stream {
             let protection = index.init_key(&segment).filter(|key| drm::is_whole(key));
             // It is needed as much as the segment is.
             let kind = RequestKind::Initialization(self.kind);
-            let wish = Wish { needed_by, patient, alternative, ..Wish::new(kind, Vec::new()) };
+            let wish =
+                Wish { needed_by, patient, alternative, once, ..Wish::new(kind, Vec::new()) };
             inits.request(world.cx, world.requests, wish, source, protection, in_use)
         });
         let mut places = world.requests.origins.places(representation, &segment.url);
@@ -173,6 +178,7 @@ impl Stream {
             needed_by,
             patient,
             alternative,
+            smaller,
             facts: self.facts(world, key, index, &segment),
             detours: world.requests.origins.detours(representation),
             once: self.missing > 0,
@@ -231,10 +237,12 @@ impl Stream {
             Some(representation) => world.requests.origins.places(representation, url),
             None => world.requests.origins.place(url),
         };
+        let alternative = self.has_alternative(world.presentation, key);
         let wish = Wish {
             range: Some(file.wanted()),
             needed_by: Self::needed_by(world, self.next),
-            alternative: self.has_alternative(world.presentation, key),
+            alternative,
+            once: alternative && self.was_aside(key),
             ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);

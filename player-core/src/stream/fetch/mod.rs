@@ -7,7 +7,7 @@ mod setbacks;
 
 use kinora_abr::Phase;
 
-pub(in crate::stream) use self::setbacks::Setbacks;
+pub(in crate::stream) use self::setbacks::{Aside, Setbacks};
 use super::choice::{Choice, Moment};
 use super::replace::Waiting;
 use super::{Key, Stream, TOLERANCE, Target, World};

@@ -5,14 +5,19 @@ use core::time::Duration;
 use kinora_abr::Phase;
 
 use crate::error::Error;
+use crate::io::MediaKind;
 use crate::presentation::Presentation;
 use crate::requests::{OriginId, Place};
 use crate::stream::init::InitKey;
 use crate::stream::{Fetch, Key, Stream, World, representation};
 use crate::time::Timestamp;
 
-/// A representation whose beginning could not be had is left alone for so long.
-const ASIDE: Duration = Duration::from_secs(60);
+/// A representation whose beginning could not be had is left alone for so long, twice as long the next time,
+const ASIDE: Duration = Duration::from_secs(20);
+/// and never for longer than this.
+const LONGEST_ASIDE: Duration = Duration::from_secs(60);
+/// What nobody asked for since is like new after so long.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// A segment is looked for in this many representations before playback gives up.
 const MAX_FAILED: usize = 3;
 /// A segment is looked for so often at another place before another representation is tried.
@@ -23,7 +28,7 @@ const MAX_DETOURS: u32 = 8;
 pub(in crate::stream) struct Setbacks {
     /// Representations that could not deliver it.
     pub(super) failed: Vec<usize>,
-    /// Those of them that were set aside before.
+    /// Those of them that are the last resort: they were set aside before, or came too slowly.
     pub(super) recalled: Vec<usize>,
     /// How often it was looked for at another place.
     pub(super) detours: u32,
@@ -33,6 +38,17 @@ pub(in crate::stream) struct Setbacks {
     pub(in crate::stream) early: bool,
     /// Even the places that are penalised were turned to.
     insisted: bool,
+    /// Representations that came too slowly, which is not to say that they will again.
+    slow: Vec<usize>,
+}
+
+/// A representation that is left alone.
+#[derive(Debug)]
+pub(in crate::stream) struct Aside {
+    pub(in crate::stream) key: Key,
+    until: Timestamp,
+    /// So often before.
+    times: u32,
 }
 
 impl Setbacks {
@@ -70,6 +86,15 @@ impl Stream {
         failed.len() + new < count.min(MAX_FAILED + self.setbacks.recalled.len())
     }
 
+    /// Whether, should this representation come too slowly, a smaller one is asked for.
+    pub(super) fn has_smaller(&self, key: Key) -> bool {
+        let usable =
+            |index| !self.setbacks.failed.contains(&index) && !self.locked.contains(&index);
+        self.kind == MediaKind::Video
+            && self.pinned.is_none()
+            && (0..key.representation).any(usable)
+    }
+
     /// Looks for the next segment elsewhere than in this representation.
     pub(crate) fn avoid(&mut self, key: Key) {
         self.setbacks.failed.push(key.representation);
@@ -97,6 +122,12 @@ impl Stream {
         }
         if !self.setbacks.failed.contains(&key.representation) {
             self.setbacks.failed.push(key.representation);
+            if matches!(error, Error::TooSlow { .. })
+                && !self.setbacks.slow.contains(&key.representation)
+            {
+                self.setbacks.slow.push(key.representation);
+                self.setbacks.recalled.push(key.representation);
+            }
         }
         let alternatives = world
             .presentation
@@ -153,16 +184,25 @@ impl Stream {
     /// Not even the beginning of a representation could be had: asks for none of its segments for a
     /// while, or each would have to wait for the same failure.
     pub(in crate::stream) fn set_aside(&mut self, key: Key, now: Timestamp) {
-        self.aside.retain(|(other, _)| *other != key);
-        self.aside.push((key, now + ASIDE));
+        let before = self.aside.iter().position(|aside| aside.key == key);
+        let times = before.map_or(0, |before| self.aside.swap_remove(before).times + 1);
+        let until = now + (ASIDE * (1 << times.min(8))).min(LONGEST_ASIDE);
+        self.aside.push(Aside { key, until, times });
+    }
+
+    /// Whether a representation was set aside, and nothing of it was had since.
+    pub(super) fn was_aside(&self, key: Key) -> bool {
+        self.aside.iter().any(|aside| aside.key == key)
     }
 
     /// Counts what is set aside among what failed.
     pub(super) fn recall(&mut self, set: usize, now: Timestamp) {
-        self.aside.retain(|(_, until)| *until > now);
-        for (key, _) in &self.aside {
+        self.aside.retain(|aside| now.since(aside.until) < FORGOTTEN_AFTER);
+        for Aside { key, until, .. } in &self.aside {
             let index = key.representation;
-            if (key.period, key.set) == (self.period, set) && !self.setbacks.failed.contains(&index)
+            if *until > now
+                && (key.period, key.set) == (self.period, set)
+                && !self.setbacks.failed.contains(&index)
             {
                 self.setbacks.failed.push(index);
                 self.setbacks.recalled.push(index);
