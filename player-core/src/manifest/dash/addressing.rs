@@ -6,7 +6,8 @@ use super::names::Name;
 use super::resolve::Resolver;
 use super::runs::List;
 use super::tree::Element;
-use super::{template, timeline};
+use super::template::{self, Template};
+use super::timeline;
 use crate::io::ByteRange;
 use crate::manifest::{Fault, ManifestErrorKind, WarningCode, decimal};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
@@ -42,12 +43,12 @@ struct TimelineKey {
 const TIMELINES_LOOKED_AT: usize = 32;
 
 /// A representation whose segments are looked for.
-pub(super) struct Addressed<'a> {
+pub(super) struct Addressed<'a, 'l> {
     pub(super) at: u64,
     /// What representation, adaptation set and period say.
-    pub(super) levels: [Level<'a>; 3],
-    pub(super) base: &'a str,
-    pub(super) id: &'a str,
+    pub(super) levels: [&'l Level<'a>; 3],
+    pub(super) base: &'l str,
+    pub(super) id: &'l str,
     pub(super) bandwidth: u64,
     /// No segment has a higher number (`http://dashif.org/guidelines/last-segment-number`).
     pub(super) last_number: Option<u64>,
@@ -84,6 +85,11 @@ impl<'a> Level<'a> {
         level
     }
 
+    /// Nothing stands here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
     /// `@timescale` and `@presentationTimeOffset` of what stands here.
     pub(super) fn timing(&self) -> Option<(u32, u64)> {
         let element = self.0.iter().flatten().next()?.element;
@@ -112,25 +118,53 @@ impl<'a> Information<'a> {
     }
 }
 
-impl Resolver<'_, '_> {
+/// Segments by template, the same for all representations that inherit everything of it.
+pub(super) struct Templated<'a> {
+    media: Template,
+    init: Option<Template>,
+    /// Where no template says where that is.
+    named_init: Option<InitSegment>,
+    /// Bytes that they take for each representation.
+    size: usize,
+    times: Times,
+    timeline: Arc<Timeline>,
+    offset: Offset<'a>,
+}
+
+impl<'a> Resolver<'a, '_> {
     /// Where the segments of a representation are: the nearest level that says so decides how they
-    /// are addressed, and inherits what it leaves open from the same element further up.
+    /// are addressed, and inherits what it leaves open from the same element further up. `shared` is for those
+    /// that inherit everything, and keeps what they have in common.
     #[inline(never)]
     pub(super) fn segments(
         &mut self,
-        of: &Addressed<'_>,
+        of: &Addressed<'a, '_>,
+        shared: Option<&mut Option<Templated<'a>>>,
         period: &mut PeriodContext,
         chunked: &mut Option<Chunked>,
     ) -> Result<Segments, Fault> {
+        if let Some(Some(templated)) = &shared {
+            templated.offset.add_to(chunked);
+            self.spend(templated.size, of.at)?;
+            return self.from_template(templated, of, period);
+        }
         for level in of.levels {
             let Some(kind) = level.0.iter().position(Option::is_some) else { continue };
             let chain = Chain::of(of, kind);
-            chain.offset(chunked);
+            let offset = chain.offset();
+            offset.add_to(chunked);
             let times = chain.times(of);
             // Nothing is worked out with numbers that are none.
             self.mpd.source.check()?;
             return match kind {
-                0 => self.by_template(&chain, &times, of, period).map(Segments::Known),
+                0 => {
+                    let templated = self.templated(&chain, times, of, period, offset)?;
+                    let segments = self.from_template(&templated, of, period)?;
+                    if let Some(shared) = shared {
+                        *shared = Some(templated);
+                    }
+                    Ok(segments)
+                }
                 1 => self.by_list(&chain, &times, of, period).map(Segments::Known),
                 _ => self.by_index(&chain, &times, of, period),
             };
@@ -150,32 +184,58 @@ impl Resolver<'_, '_> {
 
     /// `SegmentTemplate` (§5.3.9.4).
     #[inline(never)]
-    fn by_template(
+    fn templated(
         &mut self,
-        chain: &Chain<'_>,
-        times: &Times,
-        of: &Addressed<'_>,
+        chain: &Chain<'a>,
+        times: Times,
+        of: &Addressed<'a, '_>,
         period: &mut PeriodContext,
-    ) -> Result<SegmentIndex, Fault> {
+        offset: Offset<'a>,
+    ) -> Result<Templated<'a>, Fault> {
         let at = chain.at;
         let missing = || ManifestErrorKind::missing_attribute("SegmentTemplate", "media").at(at);
         let media = chain.get(Name::Media).ok_or_else(missing)?;
-        let context = template::Context { base: of.base, id: of.id, bandwidth: of.bandwidth };
-        self.spend(context.base.len() + media.len(), at)?;
-        let pattern = template::compile(media, &context).map_err(|kind| kind.at(at))?;
-        let init = match chain.get(Name::InitializationTemplate) {
-            Some(text) => {
-                self.spend(context.base.len() + text.len(), at)?;
-                let url = template::url(text, &context, times.start_number, times.origin);
-                Some(InitSegment { url: url.map_err(|kind| kind.at(at))?, range: None })
-            }
-            None => chain.initialization(of.base),
+        let mut size = 0;
+        let mut read = |written: &str| {
+            size += of.base.len() + written.len();
+            self.spend(of.base.len() + written.len(), at)?;
+            Template::read(written, of.base).map_err(|kind| kind.at(at))
         };
+        let media = read(media)?;
+        let (mut init, mut named_init) = (None, None);
+        match chain.get(Name::InitializationTemplate) {
+            Some(text) => init = Some(read(text)?),
+            None => named_init = chain.initialization(of.base),
+        }
+        let numbered = media.is_numbered();
         let timeline = match chain.find(|level| level.timeline) {
-            Some(list) => self.timeline(list, times, period, of, pattern.is_numbered())?,
-            None => Arc::new(self.even(times, period, at)?),
+            Some(list) => self.timeline(list, &times, period, of, numbered)?,
+            None => Arc::new(self.even(&times, period, at)?),
         };
-        Ok(SegmentIndex::from_runs(pattern, timeline, init, times.media_offset(period.start)))
+        Ok(Templated { media, init, named_init, size, times, timeline, offset })
+    }
+
+    /// The segments of a representation.
+    fn from_template(
+        &mut self,
+        templated: &Templated<'_>,
+        of: &Addressed<'_, '_>,
+        period: &PeriodContext,
+    ) -> Result<Segments, Fault> {
+        let Templated { media, init, times, .. } = templated;
+        let growth = media.growth(of.id) + init.as_ref().map_or(0, |init| init.growth(of.id));
+        self.spend(growth, of.at)?;
+        let context = template::Context { base: of.base, id: of.id, bandwidth: of.bandwidth };
+        let init = match init {
+            Some(init) => {
+                let url = init.url(&context, times.start_number, times.origin);
+                Some(InitSegment { url, range: None })
+            }
+            None => templated.named_init.clone(),
+        };
+        let (pattern, offset) = (media.pattern(&context), times.media_offset(period.start));
+        let timeline = templated.timeline.clone();
+        Ok(Segments::Known(SegmentIndex::from_runs(pattern, timeline, init, offset)))
     }
 
     /// The timeline of segments whose times are listed (§5.3.9.6).
@@ -184,7 +244,7 @@ impl Resolver<'_, '_> {
         element: Element<'_>,
         times: &Times,
         period: &mut PeriodContext,
-        of: &Addressed<'_>,
+        of: &Addressed<'a, '_>,
         numbered: bool,
     ) -> Result<Arc<Timeline>, Fault> {
         let at = of.at;
@@ -301,7 +361,7 @@ impl Resolver<'_, '_> {
         &mut self,
         chain: &Chain<'_>,
         times: &Times,
-        of: &Addressed<'_>,
+        of: &Addressed<'a, '_>,
         period: &mut PeriodContext,
     ) -> Result<SegmentIndex, Fault> {
         let at = chain.at;
@@ -362,7 +422,7 @@ impl Resolver<'_, '_> {
         &mut self,
         chain: &Chain<'_>,
         times: &Times,
-        of: &Addressed<'_>,
+        of: &Addressed<'a, '_>,
         period: &PeriodContext,
     ) -> Result<Segments, Fault> {
         self.spend(2 * of.base.len(), chain.at)?;
@@ -383,7 +443,7 @@ struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    fn of(addressed: &Addressed<'a>, kind: usize) -> Self {
+    fn of(addressed: &Addressed<'a, '_>, kind: usize) -> Self {
         let levels = addressed.levels.map(|level| level.0.get(kind).copied().flatten());
         Self { levels, at: addressed.at }
     }
@@ -414,7 +474,7 @@ impl<'a> Chain<'a> {
     }
 
     #[inline(never)]
-    fn times(&self, of: &Addressed<'_>) -> Times {
+    fn times(&self, of: &Addressed<'_, '_>) -> Times {
         let positive = |value: &str| decimal::integer(value).filter(|&value| value > 0);
         let end = self.number(Name::EndNumber);
         Times {
@@ -437,11 +497,26 @@ impl<'a> Chain<'a> {
         Some(InitSegment { url, range: element.parse(Name::Range, range) })
     }
 
-    /// Adds what is said of availability (§5.3.9.5.3) to what a `BaseURL` said.
-    fn offset(&self, chunked: &mut Option<Chunked>) {
-        let offset = self.parse(Name::AvailabilityTimeOffset, time_offset);
-        let complete = self.get(Name::AvailabilityTimeComplete);
-        merge_offset(chunked, offset, complete);
+    /// What is said of availability (§5.3.9.5.3).
+    fn offset(&self) -> Offset<'a> {
+        Offset {
+            offset: self.parse(Name::AvailabilityTimeOffset, time_offset),
+            complete: self.get(Name::AvailabilityTimeComplete),
+        }
+    }
+}
+
+/// `@availabilityTimeOffset` and `@availabilityTimeComplete`.
+#[derive(Clone, Copy)]
+struct Offset<'a> {
+    offset: Option<MediaTime>,
+    complete: Option<&'a str>,
+}
+
+impl Offset<'_> {
+    /// Adds it to what a `BaseURL` said.
+    fn add_to(self, chunked: &mut Option<Chunked>) {
+        merge_offset(chunked, self.offset, self.complete);
     }
 }
 

@@ -4,6 +4,20 @@ use crate::manifest::ManifestErrorKind;
 use crate::presentation::index::{Place, UrlPattern};
 use crate::url::{self, cut};
 
+/// A template that has been understood, for all representations that inherit it.
+pub(super) struct Template {
+    /// As it is written, with places for what varies.
+    reference: String,
+    /// The absolute URL that it means, with the same places.
+    resolved: String,
+    /// Where the first of them may be there.
+    first: Option<usize>,
+    /// Whatever plain id is put in its place, the reference resolves to this.
+    holds: bool,
+    /// How often the id stands in it.
+    ids: usize,
+}
+
 /// What the identifiers of a template stand for that are the same in every segment.
 pub(super) struct Context<'a> {
     /// Absolute URL that the template is relative to.
@@ -14,69 +28,99 @@ pub(super) struct Context<'a> {
     pub(super) bandwidth: u64,
 }
 
-/// Turns a template into a pattern of absolute URLs.
-#[inline(never)]
-pub(super) fn compile(
-    template: &str,
-    context: &Context<'_>,
-) -> Result<UrlPattern, ManifestErrorKind> {
-    let invalid = || ManifestErrorKind::invalid("SegmentTemplate", template);
-    let mut reference = String::with_capacity(template.len() + context.id.len());
-    let mut variables = 0;
-    let mut rest = template;
-    while let Some((before, after)) = cut(rest, b'$') {
-        UrlPattern::push_text(&mut reference, before);
-        let (identifier, after) = cut(after, b'$').ok_or_else(invalid)?;
-        rest = after;
-        let (name, format) = match cut(identifier, b'%') {
-            Some((name, format)) => (name, Some(format)),
-            None => (identifier, None),
-        };
-        let width = match format {
-            None => 1,
-            Some(format) => width(format).ok_or_else(invalid)?,
-        };
-        let place = match name {
-            "" if format.is_none() => {
-                reference.push('$');
-                continue;
+impl Template {
+    /// Understands what is written, relative to an absolute URL.
+    #[inline(never)]
+    pub(super) fn read(written: &str, base: &str) -> Result<Self, ManifestErrorKind> {
+        let invalid = || ManifestErrorKind::invalid("SegmentTemplate", written);
+        let mut reference = String::with_capacity(written.len());
+        let (mut variables, mut ids) = (0, 0);
+        let mut rest = written;
+        while let Some((before, after)) = cut(rest, b'$') {
+            UrlPattern::push_text(&mut reference, before);
+            let (identifier, after) = cut(after, b'$').ok_or_else(invalid)?;
+            rest = after;
+            let (name, format) = match cut(identifier, b'%') {
+                Some((name, format)) => (name, Some(format)),
+                None => (identifier, None),
+            };
+            let width = match format {
+                None => 1,
+                Some(format) => width(format).ok_or_else(invalid)?,
+            };
+            let place = match name {
+                "" if format.is_none() => {
+                    reference.push('$');
+                    continue;
+                }
+                "RepresentationID" if format.is_none() => {
+                    ids += 1;
+                    Place::Id
+                }
+                "Bandwidth" => Place::Bandwidth,
+                "Number" => Place::Number,
+                "Time" => Place::Time,
+                "SubNumber" => Place::SubNumber,
+                _ => return Err(invalid()),
+            };
+            if !matches!(place, Place::Id | Place::Bandwidth) {
+                if variables >= MOST_VARIABLES {
+                    return Err(ManifestErrorKind::limit("variables in a template", MOST_VARIABLES));
+                }
+                variables += 1;
             }
-            "RepresentationID" if format.is_none() => {
-                UrlPattern::push_text(&mut reference, context.id);
-                continue;
-            }
-            "Bandwidth" => {
-                let digits = context.bandwidth.to_string();
-                let zeroes = usize::from(width).saturating_sub(digits.len());
-                reference.extend(core::iter::repeat_n('0', zeroes));
-                reference.push_str(&digits);
-                continue;
-            }
-            "Number" => Place::Number,
-            "Time" => Place::Time,
-            "SubNumber" => Place::SubNumber,
-            _ => return Err(invalid()),
-        };
-        if variables >= MOST_VARIABLES {
-            return Err(ManifestErrorKind::limit("variables in a template", MOST_VARIABLES));
+            place.push(&mut reference, width);
         }
-        variables += 1;
-        place.push(&mut reference, width);
-    }
-    UrlPattern::push_text(&mut reference, rest);
+        UrlPattern::push_text(&mut reference, rest);
 
-    // Digits never change how a reference resolves, so resolving once serves every segment.
-    Ok(UrlPattern::new(url::resolve(context.base, &reference)))
+        let resolved = url::resolve(base, &reference);
+        let first = UrlPattern::first_place(&resolved);
+        // What is put before a colon may make a scheme of it. The document's own URL may have anything in it.
+        let before_colon = cut(&reference, b':').and_then(|(before, _)| UrlPattern::first_place(before));
+        let holds = before_colon.is_none() && UrlPattern::first_place(base).is_none();
+        Ok(Self { reference, resolved, first, holds, ids })
+    }
+
+    /// URLs of segments differ by number alone.
+    pub(super) fn is_numbered(&self) -> bool {
+        UrlPattern::numbers(&self.resolved)
+    }
+
+    /// How long what is made of it for an id is at most, beyond what is written.
+    pub(super) fn growth(&self, id: &str) -> usize {
+        self.ids.saturating_mul(id.len())
+    }
+
+    /// The pattern of absolute URLs that it is for a representation.
+    #[inline(never)]
+    pub(super) fn pattern(&self, of: &Context<'_>) -> UrlPattern {
+        UrlPattern::new(match self.first {
+            None => self.resolved.clone(),
+            // Digits never change how a reference resolves, so resolving once serves every segment.
+            Some(first) if self.holds && is_plain(of.id) => {
+                UrlPattern::fill(&self.resolved, first, of.id, of.bandwidth)
+            }
+            _ => url::resolve(of.base, &UrlPattern::fill(&self.reference, 0, of.id, of.bandwidth)),
+        })
+    }
+
+    /// The one URL that it stands for, as that of an initialisation segment does.
+    pub(super) fn url(&self, of: &Context<'_>, number: u64, time: u64) -> String {
+        self.pattern(of).expand(number, time, 1)
+    }
 }
 
-/// The one URL that a template stands for, as that of an initialisation segment does.
-pub(super) fn url(
-    template: &str,
-    context: &Context<'_>,
-    number: u64,
-    time: u64,
-) -> Result<String, ManifestErrorKind> {
-    Ok(compile(template, context)?.expand(number, time, 1))
+/// Whether an id can be put into a URL without a change to what any other part of that is.
+fn is_plain(id: &str) -> bool {
+    let mut named = false;
+    for &byte in id.as_bytes() {
+        match byte {
+            0..=b' ' | b'#' | b'/' | b':' | b'?' | b'\x7f' => return false,
+            b'.' => {}
+            _ => named = true,
+        }
+    }
+    named
 }
 
 /// The width in `%0[width]d`.
@@ -100,7 +144,8 @@ mod tests {
     fn expand(template: &str, number: u64, time: u64) -> Result<String, ManifestErrorKind> {
         let context =
             Context { base: "https://a/b/c.mpd?q=$Number$", id: "v/1 $x", bandwidth: 64_000 };
-        Ok(compile(template, &context)?.expand(number, time, 3))
+        let read = Template::read(template, context.base)?;
+        Ok(read.pattern(&context).expand(number, time, 3))
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub(crate) enum Place {
     Time,
     /// The number of a segment within its sequence.
     SubNumber,
+    /// The representation's id. This and the next are [filled](UrlPattern::fill) before segments have URLs.
+    Id,
+    /// The representation's bandwidth.
+    Bandwidth,
 }
 
 /// Begins a place. The character after it is one of those for private use, which mean nothing in a
@@ -51,14 +55,45 @@ impl UrlPattern {
         out.push_str(text);
     }
 
+    /// Puts a representation's id and bandwidth in their places. Before the offset `first` there are none.
+    #[inline(never)]
+    pub(crate) fn fill(text: &str, first: usize, id: &str, bandwidth: u64) -> String {
+        let mut out = String::with_capacity(text.len() + id.len() + 8);
+        out.push_str(text.get(..first).unwrap_or(""));
+        let mut rest = text.get(first..).unwrap_or("");
+        while let Some((before, (place, width), after)) = next(rest) {
+            out.push_str(before);
+            if place == Place::Id as u32 {
+                Self::push_text(&mut out, id);
+            } else if place == Place::Bandwidth as u32 {
+                push_padded(&mut out, bandwidth, width);
+            } else {
+                let kept = rest.get(before.len()..rest.len() - after.len());
+                out.push_str(kept.unwrap_or(""));
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+        out
+    }
+
+    /// Where the first place may be in a text, if there is one.
+    pub(crate) fn first_place(text: &str) -> Option<usize> {
+        text.as_bytes().iter().position(|&byte| byte == MARK as u8)
+    }
+
     /// URLs differ by number alone.
     pub(crate) fn is_numbered(&self) -> bool {
-        let mut rest = self.text.as_str();
-        while let Some((_, (place, _), after)) = next(rest) {
+        Self::numbers(&self.text)
+    }
+
+    /// Whether there is no place for a time in a text.
+    pub(crate) fn numbers(mut text: &str) -> bool {
+        while let Some((_, (place, _), after)) = next(text) {
             if place == Place::Time as u32 {
                 return false;
             }
-            rest = after;
+            text = after;
         }
         true
     }

@@ -303,7 +303,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
         for child in element.children() {
             match child.name() {
                 Name::AdaptationSet => {
-                    self.adaptation_set(child, &bases, level, &mut context, &mut period.sets)?;
+                    self.adaptation_set(child, &bases, &level, &mut context, &mut period.sets)?;
                 }
                 Name::EventStream | Name::Preselection | Name::ImportedMpd
                     if child.get(Name::Href).is_some() =>

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::bases::Bases;
+use super::representation::Stated;
 use super::said::{Said, said};
 use super::{NOTHING, Resolver};
 use crate::io::MediaKind;
@@ -22,6 +23,8 @@ pub(super) struct SetContext<'a, 'b> {
     pub(super) kind: MediaKind,
     pub(super) bases: Cow<'b, Bases>,
     pub(super) level: Level<'a>,
+    /// Of its period.
+    pub(super) above: &'b Level<'a>,
     pub(super) protection: Option<Arc<Protection>>,
     pub(super) said: Said<'a>,
 }
@@ -33,7 +36,7 @@ impl<'a> Resolver<'a, '_> {
         &mut self,
         element: Element<'a>,
         bases: &Bases,
-        above: Level<'a>,
+        above: &Level<'a>,
         period: &mut PeriodContext,
         sets: &mut Vec<SwitchingSet>,
     ) -> Result<(), Fault> {
@@ -68,6 +71,7 @@ impl<'a> Resolver<'a, '_> {
             kind,
             bases: self.bases(element, Cow::Borrowed(bases))?,
             level: Level::of(element),
+            above,
             protection: match said.protected {
                 true => protection::protection(&[element], self).map(Arc::new),
                 false => None,
@@ -75,13 +79,17 @@ impl<'a> Resolver<'a, '_> {
             said,
         };
         let first = sets.len();
+        let inherited = Stated::of(element, &Stated::default());
+        let mut shared = None;
         for (position, written) in element.all(Name::Representation).enumerate() {
             // Those with it need another to be decoded (§5.3.5.2).
-            if written.get(Name::DependencyId).is_some_and(|on| !on.is_empty()) {
+            let stated = Stated::of(written, &inherited);
+            if stated.depends.is_some_and(|on| !on.is_empty()) {
                 self.unsupported(written, "a Representation that depends on another is left out");
                 continue;
             }
-            let representation = self.representation(&set, written, position, above, period);
+            let representation =
+                self.representation(&set, written, &stated, position, &mut shared, period);
             // What was noted came before what stopped it.
             let representation = written.source.check().and(representation);
             let representation = match representation {

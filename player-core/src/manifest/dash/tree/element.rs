@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{NONE, Node, Tree, invalid};
+use super::{Attribute, NONE, Node, Tree, invalid};
 use crate::manifest::dash::names::Name;
 use crate::manifest::dash::runs::List;
 use crate::manifest::{Fault, decimal};
@@ -24,6 +24,11 @@ impl<'a> Source<'a> {
 
     pub(in crate::manifest::dash) fn element(&'a self, id: u32) -> Element<'a> {
         Element { source: self, id }
+    }
+
+    /// What an attribute is, without white space around it.
+    pub(in crate::manifest::dash) fn value(&self, attribute: &Attribute) -> &'a str {
+        self.tree.text(attribute.value, self.text)
     }
 
     /// Notes a fault. The first counts.
@@ -63,16 +68,20 @@ impl<'a> Element<'a> {
         self.node().map_or(0, |node| node.at.into())
     }
 
+    /// Those of its attributes that mean something.
+    pub(in crate::manifest::dash) fn attributes(self) -> &'a [Attribute] {
+        let Some(node) = self.node() else { return &[] };
+        let first = node.first_attribute as usize;
+        let all = self.source.tree.attributes.get(first..first + node.attribute_count as usize);
+        all.unwrap_or_default()
+    }
+
     /// An attribute, without white space around it.
     #[inline(never)]
     pub(in crate::manifest::dash) fn get(self, name: Name) -> Option<&'a str> {
-        let node = self.node()?;
-        let Source { tree, text, .. } = *self.source;
-        let first = node.first_attribute as usize;
-        let attributes = tree.attributes.get(first..first + node.attribute_count as usize)?;
-        for attribute in attributes {
+        for attribute in self.attributes() {
             if attribute.name == name {
-                return Some(tree.text(attribute.value, text));
+                return Some(self.source.value(attribute));
             }
         }
         None
