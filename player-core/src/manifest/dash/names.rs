@@ -324,9 +324,9 @@ impl Name {
             else {
                 return Self::Unknown;
             };
-            let same = match spelling.strip_prefix(':') {
-                Some(spelling) => foreign && spelling == text,
-                None => !foreign && *spelling == text,
+            let same = match spelling.as_bytes() {
+                [b':', spelling @ ..] => foreign && spelling == text.as_bytes(),
+                spelling => !foreign && spelling == text.as_bytes(),
             };
             if same {
                 return *name;

@@ -65,7 +65,10 @@ impl Template {
             };
             if !matches!(place, Place::Id | Place::Bandwidth) {
                 if variables >= MOST_VARIABLES {
-                    return Err(ManifestErrorKind::limit("variables in a template", MOST_VARIABLES));
+                    return Err(ManifestErrorKind::limit(
+                        "variables in a template",
+                        MOST_VARIABLES,
+                    ));
                 }
                 variables += 1;
             }
@@ -76,7 +79,8 @@ impl Template {
         let resolved = url::resolve(base, &reference);
         let first = UrlPattern::first_place(&resolved);
         // What is put before a colon may make a scheme of it. The document's own URL may have anything in it.
-        let before_colon = cut(&reference, b':').and_then(|(before, _)| UrlPattern::first_place(before));
+        let before_colon =
+            cut(&reference, b':').and_then(|(before, _)| UrlPattern::first_place(before));
         let holds = before_colon.is_none() && UrlPattern::first_place(base).is_none();
         Ok(Self { reference, resolved, first, holds, ids })
     }
@@ -187,10 +191,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_template_is_answered(template in "[$%0-9dNumberTi/.\u{7f}]{0,30}", base in "\\PC{0,20}") {
-            let context = Context { base: &base, id: "\u{7f}", bandwidth: 1 };
-            if let Ok(pattern) = compile(&template, &context) {
-                let _ = pattern.expand(1, 2, 3);
+        fn what_is_shared_is_what_each_would_have(
+            template in proptest::collection::vec(
+                prop_oneof![
+                    3 => Just("$RepresentationID$".to_owned()),
+                    1 => Just("$Bandwidth%03d$".to_owned()),
+                    1 => Just("$Number$".to_owned()),
+                    7 => "[-a.:/?#%0-9 \u{7f}$]{1,3}",
+                ],
+                0..6,
+            ),
+            base in prop_oneof![Just("https://a/b/c.mpd?q".to_owned()), "[a.:/?#\u{7f}\u{e0c1}]{0,9}", "\\PC{0,20}"],
+            id in prop_oneof!["[-a1.]{0,3}", "[a.:/?# \u{7f}]{0,4}"],
+        ) {
+            let of = Context { base: &base, id: &id, bandwidth: 7 };
+            if let Ok(read) = Template::read(&template.concat(), &base) {
+                let own = UrlPattern::fill(&read.reference, 0, &id, 7);
+                prop_assert_eq!(read.pattern(&of), UrlPattern::new(url::resolve(&base, &own)));
+                let _ = read.url(&of, 1, 2);
             }
         }
     }

@@ -70,6 +70,15 @@ impl<'a> Xml<'a> {
         Ok(())
     }
 
+    /// Passes over white space that a tag comes after. It means nothing between elements.
+    pub(super) fn pass_blank(&mut self) {
+        let bytes = self.text.as_bytes();
+        let at = skip_spaces(bytes, self.at);
+        if !self.at_end && bytes.get(at) == Some(&b'<') {
+            self.at = at;
+        }
+    }
+
     /// Leaves the element whose start was read last: it ends before offset `at`.
     pub(super) fn leave(&mut self, at: usize) {
         self.open.pop();
@@ -116,7 +125,19 @@ impl<'a> Xml<'a> {
                     false => Ok(Event::Reference(name)),
                 }
             }
-            [b'<', b'/', ..] => {
+            [b'<', b'/', rest @ ..] => {
+                let mut length = 0;
+                while rest.get(length).is_some_and(|&byte| byte != b'>') {
+                    length += 1;
+                }
+                // Hardly anyone puts a blank after the name.
+                if self.open.last().map(|name| name.as_bytes()) == rest.get(..length)
+                    && length < rest.len()
+                {
+                    self.at += length + 3;
+                    self.open.pop();
+                    return Ok(Event::End);
+                }
                 let name = self.through("</", ">")?.trim_ascii_end();
                 match self.open.pop() == Some(name) {
                     true => Ok(Event::End),
@@ -127,8 +148,14 @@ impl<'a> Xml<'a> {
             [b'<', b'!', ..] => self.declaration(rest),
             [b'<', ..] => self.start_tag().map(Event::Start),
             _ => {
-                let end = bytes.iter().position(|&byte| byte == b'<' || byte == b'&');
-                Ok(Event::Text(self.pass(end.unwrap_or(bytes.len()))))
+                let mut end = 0;
+                while let Some(&byte) = bytes.get(end)
+                    && byte != b'<'
+                    && byte != b'&'
+                {
+                    end += 1;
+                }
+                Ok(Event::Text(self.pass(end)))
             }
         }
     }
@@ -163,8 +190,7 @@ impl<'a> Xml<'a> {
         let mut at = start;
         // A `>` in quotes does not end the tag, not even where quotes have no business.
         while let Some(&byte) = bytes.get(at)
-            && !is_space(byte)
-            && !ends_tag(bytes, at)
+            && (byte > b'>' || !is_space(byte) && !ends_tag(bytes, at))
         {
             at += 1;
             if byte == b'"' || byte == b'\'' {
@@ -183,9 +209,8 @@ impl<'a> Xml<'a> {
             }
             let attribute = at;
             while let Some(&byte) = bytes.get(at)
-                && byte != b'='
-                && !is_space(byte)
-                && !matches!(byte, b'"' | b'\'' | b'>')
+                && (byte > b'>'
+                    || byte != b'=' && !is_space(byte) && !matches!(byte, b'"' | b'\'' | b'>'))
             {
                 at += 1;
             }
@@ -224,10 +249,13 @@ impl<'a> Xml<'a> {
         let bytes = self.text.as_bytes();
         let mut references = false;
         while let Some(&byte) = bytes.get(at) {
-            if byte == quote {
-                return Ok((at, references));
+            // Both quotes and the ampersand come before all letters and digits.
+            if byte <= b'\'' {
+                if byte == quote {
+                    return Ok((at, references));
+                }
+                references |= byte == b'&';
             }
-            references |= byte == b'&';
             at += 1;
         }
         Err(fault(UNENDING, self.at))

@@ -140,7 +140,8 @@ impl<'a> Resolver<'a, '_> {
             }
             count
         };
-        let (width, height) = (count(Name::Width, stated.width), count(Name::Height, stated.height));
+        let (width, height) =
+            (count(Name::Width, stated.width), count(Name::Height, stated.height));
         let frame_rate = stated.frame_rate.and_then(|value| {
             let rate = frame_rate(value);
             if rate.is_none() {

@@ -93,4 +93,11 @@ fn excess_is_refused_in_time() {
         "<SegmentTemplate media='$Number$'><SegmentTimeline>{list}</SegmentTimeline></SegmentTemplate>{heirs}"
     ));
     assert_eq!(limit(kind(&film(99_999, &bomb))), "bytes unfolded by inheritance");
+    // A long id, over and over.
+    let ids = "$RepresentationID$".repeat(2000);
+    let bomb = format!(
+        "<SegmentTemplate duration='1' media='{ids}'/><Representation id='{}' bandwidth='1'/>",
+        "v".repeat(20_000)
+    );
+    assert_eq!(limit(kind(&film(1, &video(&bomb)))), "bytes unfolded by inheritance");
 }

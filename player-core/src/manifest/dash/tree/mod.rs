@@ -169,6 +169,10 @@ impl Tree {
     /// A piece of text without white space around it.
     fn trimmed(&self, span: Span, text: &str) -> Span {
         let all = self.text(span, text);
+        let (first, last) = (all.as_bytes().first(), all.as_bytes().last());
+        if first.is_none_or(|&byte| byte > b' ') && last.is_none_or(|&byte| byte > b' ') {
+            return span;
+        }
         let rest = all.trim_ascii_start();
         let before = (all.len() - rest.len()) as u32;
         Span { start: span.start + before, length: rest.trim_ascii_end().len() as u32 }

@@ -112,8 +112,14 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     pub(super) fn name(&self, full: &str) -> Name {
+        // No name that is known has a colon in it.
+        if self.prefix.is_none() || self.bare {
+            let name = Name::of(full, false);
+            if name != Name::Unknown {
+                return name;
+            }
+        }
         match xml::prefixed(full) {
-            (None, full) if self.prefix.is_none() || self.bare => Name::of(full, false),
             (None, _) => Name::Unknown,
             (prefix, local) => Name::of(local, prefix != self.prefix),
         }
@@ -130,11 +136,14 @@ impl<'a, 't> Reader<'a, 't> {
         }
         let first_attribute = self.tree.attributes.len() as u32;
         for attribute in &self.xml.attributes {
-            let name = match xml::prefixed(attribute.name) {
-                (Some("xmlns"), _) => Name::Unknown,
-                (None | Some("xml"), local) => Name::of(local, false),
-                (_, local) => Name::of(local, true),
-            };
+            let mut name = Name::of(attribute.name, false);
+            if name == Name::Unknown {
+                name = match xml::prefixed(attribute.name) {
+                    (None | Some("xmlns"), _) => Name::Unknown,
+                    (Some("xml"), local) => Name::of(local, false),
+                    (_, local) => Name::of(local, true),
+                };
+            }
             if name != Name::Unknown {
                 let value = match attribute.references {
                     true => self.tree.keep(&xml::unescape(attribute.value).unwrap_or_default()),
@@ -171,6 +180,7 @@ impl<'a, 't> Reader<'a, 't> {
     pub(in crate::manifest::dash) fn children(&mut self, top: u32) -> Result<(), Fault> {
         let mut current = top;
         loop {
+            self.xml.pass_blank();
             let at = self.xml.at;
             match self.xml.inside()? {
                 Event::Start(full) => {
