@@ -50,9 +50,14 @@ impl MediaTime {
     /// flicks in a second are less than 30.
     #[inline(never)]
     fn magnitude(value: u64, timescale: u32) -> Self {
+        const FLICKS: u64 = FLICKS_PER_SECOND as u64;
         let timescale = u64::from(timescale.max(1));
-        let (whole, rest) = (value / timescale, value % timescale);
-        let rest = (rest * FLICKS_PER_SECOND as u64 + timescale / 2) / timescale;
+        // Below this, seconds and what is less fit together, at half the cost.
+        if value < 1 << 33 {
+            return Self(((value * FLICKS + timescale / 2) / timescale) as i64);
+        }
+        let whole = value / timescale;
+        let rest = ((value - whole * timescale) * FLICKS + timescale / 2) / timescale;
         Self::from_secs(i64::try_from(whole).unwrap_or(i64::MAX)) + Self(rest as i64)
     }
 

@@ -10,6 +10,7 @@ pub use list::Difference;
 pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting, same_eight};
 pub(crate) use pattern::{Place, UrlPattern};
 pub(crate) use queue::Queue;
+use runs::Moment;
 pub(crate) use runs::{PlainRun, Run, Timeline};
 
 use std::sync::Arc;
@@ -236,39 +237,42 @@ impl SegmentIndex {
 
     /// The segment at `position`, counted from 0; none past the last.
     pub fn get(&self, position: usize) -> Option<Segment> {
-        self.get_near(position, &mut 0)
+        match &self.layout {
+            Layout::Runs { pattern, timeline } => {
+                Some(self.segment(pattern, timeline.get(position)?))
+            }
+            Layout::List(list) => list.get(position),
+        }
     }
 
     /// Every segment, in order.
     pub fn iter(&self) -> impl Iterator<Item = Segment> + '_ {
-        let mut near = 0;
-        let list = self.list().map(|list| (list, list.folder()));
-        (0..self.len()).map_while(move |position| match &list {
-            Some((list, folder)) => list.expand(position, Some(folder)),
-            None => self.get_near(position, &mut near),
+        let mut near = self.timeline().map(|timeline| timeline.beginning());
+        let folder = self.list().map(|list| list.folder());
+        (0..self.len()).map_while(move |position| match (&self.layout, &mut near) {
+            (Layout::Runs { pattern, timeline }, Some(near)) => {
+                Some(self.segment(pattern, timeline.get_near(position, near)?))
+            }
+            (Layout::List(list), _) => list.expand(position, folder.as_ref()),
+            _ => None,
         })
     }
 
-    fn get_near(&self, position: usize, near: &mut usize) -> Option<Segment> {
-        match &self.layout {
-            Layout::Runs { pattern, timeline } => {
-                let moment = timeline.get_near(position, near)?;
-                Some(Segment {
-                    number: moment.number,
-                    start: moment.start,
-                    duration: moment.end - moment.start,
-                    url: pattern.expand(moment.number, moment.time, moment.part),
-                    range: None,
-                    init: (!self.inits.is_empty()).then_some(0),
-                    discontinuity: 0,
-                    size: None,
-                    gap: false,
-                    wall_time: None,
-                    key: None,
-                    bit_rate: None,
-                })
-            }
-            Layout::List(list) => list.get(position),
+    /// A segment of a pattern.
+    fn segment(&self, pattern: &UrlPattern, moment: Moment) -> Segment {
+        Segment {
+            number: moment.number,
+            start: moment.start,
+            duration: moment.end - moment.start,
+            url: pattern.expand(moment.number, moment.time, moment.part),
+            range: None,
+            init: (!self.inits.is_empty()).then_some(0),
+            discontinuity: 0,
+            size: None,
+            gap: false,
+            wall_time: None,
+            key: None,
+            bit_rate: None,
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Template {
     holds: bool,
     /// How often the id stands in it.
     ids: usize,
+    /// There is nothing in it that varies between segments.
+    fixed: bool,
 }
 
 /// What the identifiers of a template stand for that are the same in every segment.
@@ -78,11 +80,13 @@ impl Template {
 
         let resolved = url::resolve(base, &reference);
         let first = UrlPattern::first_place(&resolved);
-        // What is put before a colon may make a scheme of it. The document's own URL may have anything in it.
-        let before_colon =
-            cut(&reference, b':').and_then(|(before, _)| UrlPattern::first_place(before));
-        let holds = before_colon.is_none() && UrlPattern::first_place(base).is_none();
-        Ok(Self { reference, resolved, first, holds, ids })
+        // The document's own URL may have anything in it.
+        let sound = UrlPattern::first_place(base).is_none();
+        // What is put before a colon may make a scheme of it.
+        let scheme = cut(&reference, b':').map_or("", |(before, _)| before);
+        let holds = sound && UrlPattern::first_place(scheme).is_none();
+        let fixed = sound && variables == 0;
+        Ok(Self { reference, resolved, first, holds, ids, fixed })
     }
 
     /// URLs of segments differ by number alone.
@@ -98,19 +102,26 @@ impl Template {
     /// The pattern of absolute URLs that it is for a representation.
     #[inline(never)]
     pub(super) fn pattern(&self, of: &Context<'_>) -> UrlPattern {
-        UrlPattern::new(match self.first {
-            None => self.resolved.clone(),
-            // Digits never change how a reference resolves, so resolving once serves every segment.
+        // Digits never change how a reference resolves, so resolving once serves every segment.
+        match self.first {
+            None => UrlPattern::new(self.resolved.clone()),
             Some(first) if self.holds && is_plain(of.id) => {
-                UrlPattern::fill(&self.resolved, first, of.id, of.bandwidth)
+                UrlPattern::filled(&self.resolved, first, of.id, of.bandwidth)
             }
-            _ => url::resolve(of.base, &UrlPattern::fill(&self.reference, 0, of.id, of.bandwidth)),
-        })
+            Some(_) => {
+                let own = UrlPattern::filled(&self.reference, 0, of.id, of.bandwidth);
+                UrlPattern::new(url::resolve(of.base, &own.into_text()))
+            }
+        }
     }
 
     /// The one URL that it stands for, as that of an initialisation segment does.
     pub(super) fn url(&self, of: &Context<'_>, number: u64, time: u64) -> String {
-        self.pattern(of).expand(number, time, 1)
+        let pattern = self.pattern(of);
+        match self.fixed {
+            true => pattern.into_text(),
+            false => pattern.expand(number, time, 1),
+        }
     }
 }
 
@@ -206,9 +217,10 @@ mod tests {
         ) {
             let of = Context { base: &base, id: &id, bandwidth: 7 };
             if let Ok(read) = Template::read(&template.concat(), &base) {
-                let own = UrlPattern::fill(&read.reference, 0, &id, 7);
-                prop_assert_eq!(read.pattern(&of), UrlPattern::new(url::resolve(&base, &own)));
-                let _ = read.url(&of, 1, 2);
+                let own = UrlPattern::filled(&read.reference, 0, &id, 7).into_text();
+                let own = UrlPattern::new(url::resolve(&base, &own));
+                prop_assert_eq!(read.url(&of, 1, 2), own.expand(1, 2, 1));
+                prop_assert_eq!(read.pattern(&of), own);
             }
         }
     }

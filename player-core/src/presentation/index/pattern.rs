@@ -8,6 +8,8 @@ use crate::url::cut;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct UrlPattern {
     text: String,
+    /// Where the first place is; the end, if there is none.
+    first: usize,
 }
 
 /// What stands in the place of a variable, in at least so many digits, which leading zeroes fill.
@@ -43,7 +45,14 @@ impl Place {
 impl UrlPattern {
     /// A text with [places](Place::push) in it.
     pub(crate) fn new(text: String) -> Self {
-        Self { text }
+        let first = Self::first_place(&text).unwrap_or(text.len());
+        Self { text, first }
+    }
+
+    /// Where the first place may be in a text, if there is one.
+    #[inline(never)]
+    pub(crate) fn first_place(text: &str) -> Option<usize> {
+        text.as_bytes().iter().position(|&byte| byte == MARK as u8)
     }
 
     /// Appends text that has no places.
@@ -55,12 +64,13 @@ impl UrlPattern {
         out.push_str(text);
     }
 
-    /// Puts a representation's id and bandwidth in their places. Before the offset `first` there are none.
+    /// A text with a representation's id and bandwidth in their places. Before the offset `first` there are none.
     #[inline(never)]
-    pub(crate) fn fill(text: &str, first: usize, id: &str, bandwidth: u64) -> String {
+    pub(crate) fn filled(text: &str, first: usize, id: &str, bandwidth: u64) -> Self {
         let mut out = String::with_capacity(text.len() + id.len() + 8);
-        out.push_str(text.get(..first).unwrap_or(""));
         let mut rest = text.get(first..).unwrap_or("");
+        out.push_str(text.get(..first).unwrap_or(""));
+        let mut first = None;
         while let Some((before, (place, width), after)) = next(rest) {
             out.push_str(before);
             if place == Place::Id as u32 {
@@ -68,18 +78,19 @@ impl UrlPattern {
             } else if place == Place::Bandwidth as u32 {
                 push_padded(&mut out, bandwidth, width);
             } else {
-                let kept = rest.get(before.len()..rest.len() - after.len());
-                out.push_str(kept.unwrap_or(""));
+                first = first.or(Some(out.len()));
+                out.push_str(rest.get(before.len()..rest.len() - after.len()).unwrap_or(""));
             }
             rest = after;
         }
         out.push_str(rest);
-        out
+        let first = first.unwrap_or(out.len());
+        Self { text: out, first }
     }
 
-    /// Where the first place may be in a text, if there is one.
-    pub(crate) fn first_place(text: &str) -> Option<usize> {
-        text.as_bytes().iter().position(|&byte| byte == MARK as u8)
+    /// The text, of which nothing has been made.
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 
     /// URLs differ by number alone.
@@ -102,13 +113,21 @@ impl UrlPattern {
     pub(crate) fn expand(&self, number: u64, time: u64, part: u64) -> String {
         // Most numbers are far shorter than the longest.
         let mut url = String::with_capacity(self.text.len() + 12);
-        let mut rest = self.text.as_str();
+        url.push_str(self.text.get(..self.first).unwrap_or(""));
+        let mut rest = self.text.get(self.first..).unwrap_or("");
         while let Some((before, (place, width), after)) = next(rest) {
             url.push_str(before);
-            // The document's own URL may have anything in it.
-            if let Some(&value) = [number, time, part].get(place as usize) {
-                push_padded(&mut url, value, width);
-            }
+            let value = match place {
+                0 => number,
+                1 => time,
+                2 => part,
+                // The document's own URL may have anything in it.
+                _ => {
+                    rest = after;
+                    continue;
+                }
+            };
+            push_padded(&mut url, value, width);
             rest = after;
         }
         url.push_str(rest);
@@ -128,13 +147,17 @@ fn next(text: &str) -> Option<(&str, (u32, usize), &str)> {
 fn push_padded(out: &mut String, mut value: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut first = digits.len();
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        first = place;
-        value /= 10;
-        if value == 0 {
-            break;
+    let mut more = true;
+    while more && let Some(place) = first.checked_sub(1) {
+        // Division is slow, and a product is none where a browser has compiled quickly, not well.
+        let tenth = match u32::try_from(value) {
+            Ok(value) => u64::from(value) * 0xcccc_cccd >> 35,
+            Err(_) => value / 10,
+        };
+        if let Some(digit) = digits.get_mut(place) {
+            *digit += (value - tenth * 10) as u8;
         }
+        (first, value, more) = (place, tenth, tenth > 0);
     }
     let significant = digits.len() - first;
     for _ in significant..width {

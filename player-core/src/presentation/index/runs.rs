@@ -95,6 +95,14 @@ impl Placed {
     }
 }
 
+/// A place in a timeline that others are found from.
+pub(super) struct Near {
+    run: usize,
+    /// A media time, and when it is on the presentation timeline.
+    ticks: u64,
+    time: MediaTime,
+}
+
 impl Timeline {
     /// No runs yet. `period_end` may be [`MediaTime::MAX`].
     pub(crate) fn new(
@@ -357,12 +365,17 @@ impl Timeline {
     }
 
     pub(super) fn get(&self, position: usize) -> Option<Moment> {
-        self.get_near(position, &mut 0)
+        self.get_near(position, &mut self.beginning())
+    }
+
+    /// Where to look first for the first segment.
+    pub(super) fn beginning(&self) -> Near {
+        Near { run: 0, ticks: self.origin, time: self.period_start }
     }
 
     /// As [`get`](Self::get), and fast for the run `near` or the one after, where the segment's is
     /// put.
-    pub(super) fn get_near(&self, position: usize, near: &mut usize) -> Option<Moment> {
+    pub(super) fn get_near(&self, position: usize, near: &mut Near) -> Option<Moment> {
         let begins = |index: usize| match self.runs.get(index) {
             Some(placed) => placed.position,
             None => self.length,
@@ -370,21 +383,21 @@ impl Timeline {
         if position >= self.length {
             return None;
         }
-        let next = near.wrapping_add(1);
-        if position < begins(*near) || position >= begins(next.wrapping_add(1)) {
-            *near = self.run_of(position)?;
+        let next = near.run.wrapping_add(1);
+        if position < begins(near.run) || position >= begins(next.wrapping_add(1)) {
+            near.run = self.run_of(position)?;
         } else if position >= begins(next) {
-            *near = next;
+            near.run = next;
         }
-        let placed = self.runs.get(*near)?;
+        let placed = self.runs.get(near.run)?;
         let (number, part, from, to, time) = placed.ticks((position - placed.position) as u64);
-        let (start, end) = self.place(from, to);
+        let (start, end) = self.place(from, to, near);
         Some(Moment { number, time, part, start, end })
     }
 
     /// Every segment, in order.
     pub(crate) fn moments(&self) -> impl Iterator<Item = Moment> + '_ {
-        let mut near = 0;
+        let mut near = self.beginning();
         (0..self.len()).map_while(move |position| self.get_near(position, &mut near))
     }
 
@@ -422,23 +435,16 @@ impl Timeline {
         self.runs.partition_point(|placed| placed.position <= position).checked_sub(1)
     }
 
-    /// Where a segment begins and ends, cut to the period.
-    fn place(&self, from: u64, to: u64) -> (MediaTime, MediaTime) {
-        let start = self.time_of(from).max(self.period_start);
-        let end = self.time_of(to).min(self.period_end);
-        (start, end.max(start))
+    /// Where a segment begins and ends, cut to the period. Mostly it begins where the last one ended.
+    fn place(&self, from: u64, to: u64, near: &mut Near) -> (MediaTime, MediaTime) {
+        let start = if from == near.ticks { near.time } else { self.time_of(from) };
+        (near.ticks, near.time) = (to, self.time_of(to));
+        let start = start.max(self.period_start);
+        (start, near.time.min(self.period_end).max(start))
     }
 
     fn time_of(&self, ticks: u64) -> MediaTime {
-        let timescale = u64::from(self.timescale);
-        let relative = ticks.abs_diff(self.origin);
-        // Whole seconds apart, so that 64-bit times neither overflow nor all look alike. What is
-        // less is less than 32 bits, and flicks in a second are less than 30.
-        let seconds = i64::try_from(relative / timescale).unwrap_or(i64::MAX);
-        let rest = relative % timescale * FLICKS_PER_SECOND as u64;
-        let rest = (rest + timescale / 2) / timescale;
-        let relative = MediaTime::from_secs(seconds) + MediaTime::from_flicks(rest as i64);
-        self.period_start + if ticks < self.origin { -relative } else { relative }
+        self.period_start + MediaTime::between(self.origin, ticks, self.timescale)
     }
 
     /// The media time of a presentation time, rounded down.
