@@ -143,7 +143,9 @@ impl<'a> Resolver<'a, '_> {
         period: &mut PeriodContext,
         chunked: &mut Option<Chunked>,
     ) -> Result<Segments, Fault> {
-        if let Some(Some(templated)) = &shared {
+        let mut own = None;
+        let templated = shared.unwrap_or(&mut own);
+        if let Some(templated) = templated {
             templated.offset.add_to(chunked);
             self.spend(templated.size, of.at)?;
             return self.from_template(templated, of, period);
@@ -158,12 +160,8 @@ impl<'a> Resolver<'a, '_> {
             self.mpd.source.check()?;
             return match kind {
                 0 => {
-                    let templated = self.templated(&chain, times, of, period, offset)?;
-                    let segments = self.from_template(&templated, of, period)?;
-                    if let Some(shared) = shared {
-                        *shared = Some(templated);
-                    }
-                    Ok(segments)
+                    let read = self.templated(&chain, times, of, period, offset)?;
+                    self.from_template(templated.insert(read), of, period)
                 }
                 1 => self.by_list(&chain, &times, of, period).map(Segments::Known),
                 _ => self.by_index(&chain, &times, of, period),

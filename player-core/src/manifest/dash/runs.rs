@@ -138,11 +138,42 @@ const NAMES: [u8; 3] = [b't', b'd', b'r'];
 /// How an element is written: fixed text, and a number after each piece of it but the last.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// Where in the text each piece begins, and how long it is.
-    pieces: [(usize, usize); 4],
+    pieces: [Piece; 4],
     /// Which of `NAMES` the number after each piece is.
     values: [usize; 3],
     count: usize,
+}
+
+/// Fixed text.
+#[derive(Clone, Copy)]
+struct Piece {
+    /// Eight bytes each; what is left of it is last.
+    words: [u64; WORDS],
+    /// How many of them are full.
+    full: usize,
+    /// The bits of the next that count.
+    rest: u64,
+    length: usize,
+}
+
+/// Of longer pieces each element is read by itself.
+const WORDS: usize = 6;
+
+impl Piece {
+    const EMPTY: Self = Self { words: [0; WORDS], full: 0, rest: 0, length: 0 };
+
+    /// What stands in a text between two offsets. Eight bytes come after it.
+    fn of(text: &[u8], start: usize, end: usize) -> Option<Self> {
+        let length = end - start;
+        let full = length / 8;
+        let mut piece = Self { full, length, ..Self::EMPTY };
+        for place in 0..=full {
+            // One too long has no place, and nothing is like it.
+            *piece.words.get_mut(place)? = word(text, start + place * 8)?;
+        }
+        piece.rest = (1 << (length % 8 * 8)) - 1;
+        Some(piece)
+    }
 }
 
 /// Reads up to `most` `S` elements, with white space before each, from offset `at` on. Says where it
@@ -155,6 +186,7 @@ pub(super) fn read(text: &[u8], mut at: usize, out: &mut Vec<S>, most: usize) ->
         let Some((shape, s)) = learn(text, at) else { break };
         at = s.end as usize;
         out.push(s);
+        let Some(shape) = shape else { continue };
         // Those like it come a block at a time: growing a vector is a call.
         let mut count = BLOCK;
         while count == BLOCK {
@@ -186,10 +218,11 @@ pub(super) fn common(one: &[u8], at: usize, other: &[u8], from: usize) -> usize 
     done
 }
 
-/// Reads an element written in any way, and how it is written.
+/// Reads an element written in any way, and how it is written, if others can be like it.
 #[inline(never)]
-fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
-    let mut shape = Shape { pieces: [(start, 0); 4], values: [0; 3], count: 0 };
+fn learn(text: &[u8], start: usize) -> Option<(Option<Shape>, S)> {
+    let mut pieces = [(start, start); 4];
+    let (mut values, mut count) = ([0; 3], 0);
     let mut found = [None; 3];
     let mut at = spaces(text, start);
     if text.get(at..at + 2)? != b"<S" {
@@ -208,23 +241,27 @@ fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
             return None;
         }
         at += 3;
-        let piece = shape.pieces.get_mut(shape.count)?;
-        piece.1 = at - piece.0;
+        pieces.get_mut(count)?.1 = at;
         let (number, end) = digits(text, at)?;
-        *shape.values.get_mut(shape.count)? = value;
+        *values.get_mut(count)? = value;
         *found.get_mut(value)? = Some(number);
-        shape.count += 1;
-        *shape.pieces.get_mut(shape.count)? = (end, 0);
+        count += 1;
+        *pieces.get_mut(count)? = (end, end);
         if text.get(end)? != &b'"' {
             return None;
         }
         at = end + 1;
     }
     let end = at + 2;
-    let last = shape.pieces.get_mut(shape.count)?;
-    last.1 = end - last.0;
+    pieces.get_mut(count)?.1 = end;
     let [time, duration, repeat] = found;
-    Some((shape, plain([time.unwrap_or(S::CONTINUED), duration?, repeat.unwrap_or(0)], end)?))
+    let s = plain([time.unwrap_or(S::CONTINUED), duration?, repeat.unwrap_or(0)], end)?;
+    let mut shape = Shape { pieces: [Piece::EMPTY; 4], values, count };
+    for (piece, &(start, end)) in shape.pieces.iter_mut().zip(&pieces) {
+        let Some(read) = Piece::of(text, start, end) else { return Some((None, s)) };
+        *piece = read;
+    }
+    Some((Some(shape), s))
 }
 
 /// Reads up to `most` elements that are written like another, and says how many.
@@ -243,14 +280,16 @@ fn follow(text: &[u8], mut at: usize, shape: &Shape, out: &mut [S; BLOCK], most:
 #[inline(always)]
 fn follow_one(text: &[u8], mut at: usize, shape: &Shape) -> Option<S> {
     let mut found = [S::CONTINUED, 0, 0];
-    // By reference: an array that is taken apart by value is so by a call for each of its elements.
-    for (piece, &value) in shape.pieces.iter().zip(&shape.values).take(shape.count) {
-        at = same(text, at, *piece)?;
+    // Counted by hand: iterators of two slices are made by calls.
+    let mut place = 0;
+    while place < shape.count {
+        at = same(text, at, shape.pieces.get(place)?)?;
         let number;
         (number, at) = digits(text, at)?;
-        *found.get_mut(value)? = number;
+        *found.get_mut(*shape.values.get(place)?)? = number;
+        place += 1;
     }
-    at = same(text, at, *shape.pieces.get(shape.count)?)?;
+    at = same(text, at, shape.pieces.get(place)?)?;
     plain(found, at)
 }
 
@@ -263,24 +302,21 @@ fn plain([time, duration, repeat]: [u64; 3], end: usize) -> Option<S> {
     Some(S { time, duration, repeat, end: end as u32, rare: 0 })
 }
 
-/// The offset after a piece of text that stands here again.
+/// The offset after a piece of text, if it stands here.
 #[inline(always)]
-fn same(text: &[u8], at: usize, (start, length): (usize, usize)) -> Option<usize> {
-    let mut done = 0;
-    while done + 8 <= length {
-        if word(text, at + done)? != word(text, start + done)? {
+fn same(text: &[u8], at: usize, piece: &Piece) -> Option<usize> {
+    let mut place = 0;
+    while place < piece.full {
+        if word(text, at + place * 8)? != *piece.words.get(place)? {
             return None;
         }
-        done += 8;
+        place += 1;
     }
-    let rest = length - done;
-    if rest > 0 {
-        let differ = word(text, at + done)? ^ word(text, start + done)?;
-        if differ << (64 - 8 * rest) != 0 {
-            return None;
-        }
+    if piece.rest != 0 && (word(text, at + place * 8)? ^ *piece.words.get(place)?) & piece.rest != 0
+    {
+        return None;
     }
-    Some(at + length)
+    Some(at + piece.length)
 }
 
 /// A number, and the offset after it. None if there are no digits, or more than fit, or if the text

@@ -237,8 +237,6 @@ impl Timeline {
 
     /// Adds all of a list of runs, if there is nothing unusual in it: each as `plain` says, from where
     /// the one before ends or a later time on, within the period. Else adds nothing, and says so.
-    ///
-    /// Long timelines are made here, in a loop that calls nothing.
     #[inline(never)]
     pub(crate) fn push_plain<T>(
         &mut self,
@@ -250,49 +248,68 @@ impl Timeline {
         if !sound || !self.runs.is_empty() {
             return false;
         }
+        let last = self.push_all(list, number, plain);
+        let early = self.runs.first().is_some_and(|first| first.time < self.origin);
+        let Some(last) = last.filter(|_| !early) else {
+            self.runs.clear();
+            self.length = 0;
+            return false;
+        };
+        if last.count > 0 {
+            self.push(last);
+        }
+        true
+    }
+
+    /// As [`push_plain`](Self::push_plain), but leaves what it has added if there is something unusual. Gives the
+    /// last run if it sticks out of the period, which is not added, or one of no segments.
+    ///
+    /// Long timelines are made here, in a loop that calls nothing but for a block of runs.
+    #[inline(always)]
+    fn push_all<T>(
+        &mut self,
+        list: &[T],
+        number: u64,
+        plain: impl Fn(&T) -> Option<PlainRun>,
+    ) -> Option<Run> {
         let nothing = Placed { number, time: 0, duration: 0, position: 0, parts: 1 };
-        self.runs.resize(list.len(), nothing);
-        let (mut time, mut duration, mut position, mut count) = (0u64, 0, 0u64, 0);
-        let mut last = None;
-        let mut places = self.runs.iter_mut();
-        let plain = list.iter().all(|item| {
-            let Some(run) = plain(item) else { return false };
+        let mut block = [nothing; BLOCK];
+        let mut held = 0;
+        let (mut time, mut duration, mut position) = (0u64, 0, 0u64);
+        let mut last = Run { number, time: 0, duration: 0, count: 0, parts: 1 };
+        for item in list {
+            let run = plain(item)?;
             let start = if run.time == PlainRun::CONTINUED { time } else { run.time };
             let long = run.duration > PLAIN_DURATION || run.count > PLAIN_COUNT;
-            if long || start < time || start > PLAIN_TIME || position > PLAIN_POSITION {
-                return false;
+            let late = start < time || start > PLAIN_TIME || position > PLAIN_POSITION;
+            // What comes after one that sticks out cannot be the same list.
+            if long || late || last.count > 0 {
+                return None;
             }
             let end = start + run.duration * run.count;
             if end > self.end {
-                // The last may stick out; what comes after that cannot be the same list.
                 let PlainRun { duration, count, .. } = run;
-                let number = number + position;
-                return last
-                    .replace(Run { number, time: start, duration, count, parts: 1 })
-                    .is_none();
-            }
-            if last.is_some() {
-                return false;
+                last = Run { number: number + position, time: start, duration, count, parts: 1 };
+                continue;
             }
             if start != time || run.duration != duration {
-                let Some(place) = places.next() else { return false };
-                place.number += position;
-                (place.time, place.duration) = (start, run.duration);
-                place.position = position as usize;
+                if held == BLOCK {
+                    self.runs.extend_from_slice(&block);
+                    held = 0;
+                }
                 duration = run.duration;
-                count += 1;
+                let number = number + position;
+                let position = position as usize;
+                *block.get_mut(held)? =
+                    Placed { number, time: start, duration, position, parts: 1 };
+                held += 1;
             }
             time = end;
             position += run.count;
-            true
-        });
-        let plain = plain && self.runs.first().is_none_or(|first| first.time >= self.origin);
-        self.runs.truncate(if plain { count } else { 0 });
-        self.length = if plain { position as usize } else { 0 };
-        if let Some(last) = last.filter(|_| plain) {
-            self.push(last);
         }
-        plain
+        self.runs.extend_from_slice(block.get(..held)?);
+        self.length = position as usize;
+        Some(last)
     }
 
     /// Adds a run after all others, less what lies outside the period or is too short to have a
@@ -458,6 +475,9 @@ impl Timeline {
         if seconds < 0 { rest.saturating_sub(whole) } else { rest.saturating_add(whole) }
     }
 }
+
+/// Runs that are added together: growing a vector is a call.
+const BLOCK: usize = 32;
 
 /// Runs up to this long are added without looking for their ends one by one.
 const PLAIN_COUNT: u64 = 1 << 11;

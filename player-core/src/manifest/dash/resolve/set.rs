@@ -111,6 +111,11 @@ impl<'a> Resolver<'a, '_> {
                 None => {
                     self.spend(size_of::<SwitchingSet>() + 64, element.at())?;
                     let mut set = self.switching_set(&set, period.start);
+                    if sets.len() == first {
+                        // Mostly there is no other set, and not many of them.
+                        let few = element.all(Name::Representation).take(16).count();
+                        set.representations.reserve_exact(few);
+                    }
                     set.representations.push(representation);
                     sets.push(set);
                 }
