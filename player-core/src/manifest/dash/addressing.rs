@@ -1,5 +1,6 @@
 //! Which segments a representation has, and where (ISO/IEC 23009-1 §5.3.9).
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::names::Name;
@@ -41,6 +42,9 @@ struct TimelineKey {
 
 /// Representations that share a timeline stand together, so that a few are enough to look through.
 const TIMELINES_LOOKED_AT: usize = 32;
+
+/// A programme and its advertisements may have different ones.
+const TEMPLATES_KEPT: usize = 8;
 
 /// A representation whose segments are looked for.
 pub(super) struct Addressed<'a, 'l> {
@@ -120,12 +124,11 @@ impl<'a> Information<'a> {
 
 /// Segments by template, the same for all representations that inherit everything of it.
 pub(super) struct Templated<'a> {
-    media: Template,
-    init: Option<Template>,
-    /// Where no template says where that is.
-    named_init: Option<InitSegment>,
-    /// Bytes that they take for each representation.
+    media: Rc<Template<'a>>,
+    init: Option<Rc<Template<'a>>>,
+    /// Bytes that they take for each representation, and how often its id comes to them.
     size: usize,
+    ids: usize,
     times: Times,
     timeline: Arc<Timeline>,
     offset: Offset<'a>,
@@ -148,7 +151,7 @@ impl<'a> Resolver<'a, '_> {
         if let Some(templated) = templated {
             templated.offset.add_to(chunked);
             self.spend(templated.size, of.at)?;
-            return self.from_template(templated, of, period);
+            return self.from_template(templated, None, of, period);
         }
         for level in of.levels {
             let Some(kind) = level.0.iter().position(Option::is_some) else { continue };
@@ -161,7 +164,11 @@ impl<'a> Resolver<'a, '_> {
             return match kind {
                 0 => {
                     let read = self.templated(&chain, times, of, period, offset)?;
-                    self.from_template(templated.insert(read), of, period)
+                    if read.init.is_some() {
+                        return self.from_template(templated.insert(read), None, of, period);
+                    }
+                    let init = chain.initialization(of.base);
+                    self.from_template(&read, init, of, period)
                 }
                 1 => self.by_list(&chain, &times, of, period).map(Segments::Known),
                 _ => self.by_index(&chain, &times, of, period),
@@ -194,42 +201,58 @@ impl<'a> Resolver<'a, '_> {
         let missing = || ManifestErrorKind::missing_attribute("SegmentTemplate", "media").at(at);
         let media = chain.get(Name::Media).ok_or_else(missing)?;
         let mut size = 0;
-        let mut read = |written: &str| {
+        let mut read = |written: &'a str| {
             size += of.base.len() + written.len();
             self.spend(of.base.len() + written.len(), at)?;
-            Template::read(written, of.base).map_err(|kind| kind.at(at))
+            self.template(written, of.base).map_err(|kind| kind.at(at))
         };
         let media = read(media)?;
-        let (mut init, mut named_init) = (None, None);
-        match chain.get(Name::InitializationTemplate) {
-            Some(text) => init = Some(read(text)?),
-            None => named_init = chain.initialization(of.base),
-        }
+        let init = chain.get(Name::InitializationTemplate).map(read).transpose()?;
         let numbered = media.is_numbered();
         let timeline = match chain.find(|level| level.timeline) {
             Some(list) => self.timeline(list, &times, period, of, numbered)?,
             None => Arc::new(self.even(&times, period, at)?),
         };
-        Ok(Templated { media, init, named_init, size, times, timeline, offset })
+        let ids = media.ids + init.as_ref().map_or(0, |init| init.ids);
+        Ok(Templated { media, init, size, ids, times, timeline, offset })
     }
 
-    /// The segments of a representation.
+    /// A template that is understood. Those of other sets, and of other periods, mostly are the same.
+    fn template(
+        &mut self,
+        written: &'a str,
+        base: &str,
+    ) -> Result<Rc<Template<'a>>, ManifestErrorKind> {
+        if let Some(known) = self.templates.iter().find(|known| known.is_of(written, base)) {
+            return Ok(known.clone());
+        }
+        let template = Rc::new(Template::read(written, base)?);
+        if self.templates.len() >= TEMPLATES_KEPT {
+            self.templates.remove(0);
+        }
+        self.templates.push(template.clone());
+        Ok(template)
+    }
+
+    /// The segments of a representation. `init` is for where no template says where that is.
+    #[inline(never)]
     fn from_template(
         &mut self,
         templated: &Templated<'_>,
+        init: Option<InitSegment>,
         of: &Addressed<'_, '_>,
         period: &PeriodContext,
     ) -> Result<Segments, Fault> {
-        let Templated { media, init, times, .. } = templated;
-        let growth = media.growth(of.id) + init.as_ref().map_or(0, |init| init.growth(of.id));
+        let Templated { media, times, .. } = templated;
+        let growth = templated.ids.saturating_mul(of.id.len());
         self.spend(growth, of.at)?;
-        let context = template::Context { base: of.base, id: of.id, bandwidth: of.bandwidth };
-        let init = match init {
-            Some(init) => {
-                let url = init.url(&context, times.start_number, times.origin);
+        let context = template::Context { id: of.id, bandwidth: of.bandwidth };
+        let init = match &templated.init {
+            Some(template) => {
+                let url = template.url(&context, times.start_number, times.origin);
                 Some(InitSegment { url, range: None })
             }
-            None => templated.named_init.clone(),
+            None => init,
         };
         let (pattern, offset) = (media.pattern(&context), times.media_offset(period.start));
         let timeline = templated.timeline.clone();

@@ -5,35 +5,41 @@ use crate::presentation::index::{Place, UrlPattern};
 use crate::url::{self, cut};
 
 /// A template that has been understood, for all representations that inherit it.
-pub(super) struct Template {
-    /// As it is written, with places for what varies.
+pub(super) struct Template<'a> {
+    written: &'a str,
+    /// The URL that it is relative to.
+    base: String,
+    /// What is written, with places for what varies.
     reference: String,
     /// The absolute URL that it means, with the same places.
     resolved: String,
-    /// Where the first of them may be there.
-    first: Option<usize>,
+    /// Where the first of them may be there; the end, if there is none.
+    first: usize,
     /// Whatever plain id is put in its place, the reference resolves to this.
     holds: bool,
     /// How often the id stands in it.
-    ids: usize,
+    pub(super) ids: usize,
     /// There is nothing in it that varies between segments.
     fixed: bool,
 }
 
 /// What the identifiers of a template stand for that are the same in every segment.
 pub(super) struct Context<'a> {
-    /// Absolute URL that the template is relative to.
-    pub(super) base: &'a str,
     /// `$RepresentationID$`.
     pub(super) id: &'a str,
     /// `$Bandwidth$`.
     pub(super) bandwidth: u64,
 }
 
-impl Template {
+impl<'a> Template<'a> {
+    /// It is of this text, and relative to this URL.
+    pub(super) fn is_of(&self, written: &str, base: &str) -> bool {
+        self.written == written && self.base == base
+    }
+
     /// Understands what is written, relative to an absolute URL.
     #[inline(never)]
-    pub(super) fn read(written: &str, base: &str) -> Result<Self, ManifestErrorKind> {
+    pub(super) fn read(written: &'a str, base: &str) -> Result<Self, ManifestErrorKind> {
         let invalid = || ManifestErrorKind::invalid("SegmentTemplate", written);
         let mut reference = String::with_capacity(written.len());
         let (mut variables, mut ids) = (0, 0);
@@ -79,14 +85,15 @@ impl Template {
         UrlPattern::push_text(&mut reference, rest);
 
         let resolved = url::resolve(base, &reference);
-        let first = UrlPattern::first_place(&resolved);
+        let first = UrlPattern::first_place(&resolved).unwrap_or(resolved.len());
         // The document's own URL may have anything in it.
         let sound = UrlPattern::first_place(base).is_none();
         // What is put before a colon may make a scheme of it.
         let scheme = cut(&reference, b':').map_or("", |(before, _)| before);
         let holds = sound && UrlPattern::first_place(scheme).is_none();
         let fixed = sound && variables == 0;
-        Ok(Self { reference, resolved, first, holds, ids, fixed })
+        let base = base.to_owned();
+        Ok(Self { written, base, reference, resolved, first, holds, ids, fixed })
     }
 
     /// URLs of segments differ by number alone.
@@ -94,25 +101,15 @@ impl Template {
         UrlPattern::numbers(&self.resolved)
     }
 
-    /// How long what is made of it for an id is at most, beyond what is written.
-    pub(super) fn growth(&self, id: &str) -> usize {
-        self.ids.saturating_mul(id.len())
-    }
-
     /// The pattern of absolute URLs that it is for a representation.
     #[inline(never)]
     pub(super) fn pattern(&self, of: &Context<'_>) -> UrlPattern {
         // Digits never change how a reference resolves, so resolving once serves every segment.
-        match self.first {
-            None => UrlPattern::new(self.resolved.clone()),
-            Some(first) if self.holds && is_plain(of.id) => {
-                UrlPattern::filled(&self.resolved, first, of.id, of.bandwidth)
-            }
-            Some(_) => {
-                let own = UrlPattern::filled(&self.reference, 0, of.id, of.bandwidth);
-                UrlPattern::new(url::resolve(of.base, &own.into_text()))
-            }
+        if self.holds && is_plain(of.id) || self.first == self.resolved.len() {
+            return UrlPattern::filled(&self.resolved, self.first, of.id, of.bandwidth);
         }
+        let own = UrlPattern::filled(&self.reference, 0, of.id, of.bandwidth);
+        UrlPattern::new(url::resolve(&self.base, &own.into_text()))
     }
 
     /// The one URL that it stands for, as that of an initialisation segment does.
@@ -157,9 +154,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn expand(template: &str, number: u64, time: u64) -> Result<String, ManifestErrorKind> {
-        let context =
-            Context { base: "https://a/b/c.mpd?q=$Number$", id: "v/1 $x", bandwidth: 64_000 };
-        let read = Template::read(template, context.base)?;
+        let context = Context { id: "v/1 $x", bandwidth: 64_000 };
+        let read = Template::read(template, "https://a/b/c.mpd?q=$Number$")?;
         Ok(read.pattern(&context).expand(number, time, 3))
     }
 
@@ -215,8 +211,8 @@ mod tests {
             base in prop_oneof![Just("https://a/b/c.mpd?q".to_owned()), "[a.:/?#\u{7f}\u{e0c1}]{0,9}", "\\PC{0,20}"],
             id in prop_oneof!["[-a1.]{0,3}", "[a.:/?# \u{7f}]{0,4}"],
         ) {
-            let of = Context { base: &base, id: &id, bandwidth: 7 };
-            if let Ok(read) = Template::read(&template.concat(), &base) {
+            let (template, of) = (template.concat(), Context { id: &id, bandwidth: 7 });
+            if let Ok(read) = Template::read(&template, &base) {
                 let own = UrlPattern::filled(&read.reference, 0, &id, 7).into_text();
                 let own = UrlPattern::new(url::resolve(&base, &own));
                 prop_assert_eq!(read.url(&of, 1, 2), own.expand(1, 2, 1));

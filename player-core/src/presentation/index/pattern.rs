@@ -116,18 +116,19 @@ impl UrlPattern {
         url.push_str(self.text.get(..self.first).unwrap_or(""));
         let mut rest = self.text.get(self.first..).unwrap_or("");
         while let Some((before, (place, width), after)) = next(rest) {
-            url.push_str(before);
+            // Appending nothing takes as long as appending something.
+            if !before.is_empty() {
+                url.push_str(before);
+            }
             let value = match place {
                 0 => number,
                 1 => time,
-                2 => part,
-                // The document's own URL may have anything in it.
-                _ => {
-                    rest = after;
-                    continue;
-                }
+                _ => part,
             };
-            push_padded(&mut url, value, width);
+            // The document's own URL may have anything in it.
+            if place <= Place::SubNumber as u32 {
+                push_padded(&mut url, value, width);
+            }
             rest = after;
         }
         url.push_str(rest);

@@ -6,10 +6,12 @@ mod said;
 mod set;
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::addressing::{Level, PeriodContext};
 use super::names::Name;
+use super::template::Template;
 use super::tree::Element;
 use super::{describe, live, switching};
 use crate::manifest::{Fault, ManifestErrorKind, WarningCode, Warnings};
@@ -150,6 +152,8 @@ pub(in crate::manifest::dash) struct Resolver<'a, 'w> {
     left_out: Option<Fault>,
     pub(in crate::manifest::dash) warnings: &'w mut Warnings,
     pub(in crate::manifest::dash) earlier: Option<&'w Presentation>,
+    /// Those understood last.
+    pub(in crate::manifest::dash) templates: Vec<Rc<Template<'a>>>,
     /// Timelines that go on from an earlier state, and that.
     pub(in crate::manifest::dash) continued: Vec<(Arc<Timeline>, Arc<Timeline>)>,
 }
@@ -167,6 +171,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
             left_out: None,
             warnings,
             earlier: None,
+            templates: Vec::new(),
             continued: Vec::new(),
         };
         match mpd.get(Name::Type) {
