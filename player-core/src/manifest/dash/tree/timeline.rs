@@ -17,9 +17,15 @@ impl<'a> Reader<'a, '_> {
     /// Reads a `SegmentTimeline` to its end, and gives its parent.
     pub(super) fn timeline(&mut self, node: u32, twin: Option<Element<'a>>) -> Result<u32, Fault> {
         let mut list = List::default();
-        // Timelines of a period are mostly of one length. What is too much is given back.
+        // Timelines of a period are mostly of one length, and so are those of every other period, between which
+        // there are advertisements. What is too much is given back.
         let rest = self.xml.text.len().saturating_sub(self.xml.at);
-        let likely = self.tree.lists.last().map_or(0, |last| last.s.len());
+        let lists = &self.tree.lists;
+        let length = |back: usize| {
+            let list = lists.len().checked_sub(back).and_then(|at| lists.get(at));
+            list.map_or(0, |list| list.s.len())
+        };
+        let likely = length(1).max(length(4));
         list.s.reserve_exact(likely.min(rest / LEAST_BYTES));
         if let (Some(twin), false) = (twin, self.xml.at_end) {
             self.xml.at = runs::read(self.xml.text.as_bytes(), self.xml.at, &mut list.s, 1);
