@@ -350,8 +350,9 @@ fn digits(text: &[u8], mut at: usize) -> Option<(u64, usize)> {
     }
 }
 
+/// Eight bytes from an offset on.
 #[inline(always)]
-fn word(text: &[u8], at: usize) -> Option<u64> {
+pub(super) fn word(text: &[u8], at: usize) -> Option<u64> {
     let bytes: [u8; 8] = text.get(at..at + 8)?.try_into().ok()?;
     Some(u64::from_le_bytes(bytes))
 }

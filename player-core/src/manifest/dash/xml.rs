@@ -4,6 +4,7 @@
 //! characters the standard allows nor that attributes are unique. Where something stands is told by
 //! its offset in the text; lines are counted when someone is told of it.
 
+use super::runs;
 use crate::manifest::{Fault, ManifestErrorKind};
 use crate::url::cut;
 
@@ -246,19 +247,26 @@ impl<'a> Xml<'a> {
     /// Where the quote is that ends what begins at `at`, and whether there are references before it.
     #[inline]
     fn quoted(&self, mut at: usize, quote: u8) -> Result<(usize, bool), Fault> {
+        // Both quotes and the ampersand come before all letters and digits.
+        const AFTER: u64 = 0x2828_2828_2828_2828;
         let bytes = self.text.as_bytes();
         let mut references = false;
-        while let Some(&byte) = bytes.get(at) {
-            // Both quotes and the ampersand come before all letters and digits.
-            if byte <= b'\'' {
-                if byte == quote {
-                    return Ok((at, references));
+        loop {
+            while let Some(word) = runs::word(bytes, at) {
+                // The high bit of each byte before those; a borrow reaches only bytes after the first.
+                let low = word.wrapping_sub(AFTER) & !word & 0x8080_8080_8080_8080;
+                at += (low.trailing_zeros() / 8) as usize;
+                if low != 0 {
+                    break;
                 }
-                references |= byte == b'&';
+            }
+            match bytes.get(at) {
+                Some(&byte) if byte == quote => return Ok((at, references)),
+                Some(&byte) => references |= byte == b'&',
+                None => return Err(fault(UNENDING, self.at)),
             }
             at += 1;
         }
-        Err(fault(UNENDING, self.at))
     }
 
     /// Passes over `start`, which is next, and all up to and with `end`; gives what is between.
