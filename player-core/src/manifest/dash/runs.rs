@@ -156,23 +156,21 @@ struct Piece {
     length: usize,
 }
 
-/// Of longer pieces each element is read by itself.
+/// Nothing is like what is longer, so that each element is read by itself.
 const WORDS: usize = 6;
 
 impl Piece {
     const EMPTY: Self = Self { words: [0; WORDS], full: 0, rest: 0, length: 0 };
 
-    /// What stands in a text between two offsets. Eight bytes come after it.
-    fn of(text: &[u8], start: usize, end: usize) -> Option<Self> {
+    /// What stands in a text between two offsets.
+    fn of(text: &[u8], (start, end): (usize, usize)) -> Self {
         let length = end - start;
-        let full = length / 8;
-        let mut piece = Self { full, length, ..Self::EMPTY };
-        for place in 0..=full {
-            // One too long has no place, and nothing is like it.
-            *piece.words.get_mut(place)? = word(text, start + place * 8)?;
-        }
+        let mut piece = Self { full: length / 8, length, ..Self::EMPTY };
         piece.rest = (1 << (length % 8 * 8)) - 1;
-        Some(piece)
+        for (place, out) in piece.words.iter_mut().enumerate() {
+            *out = word(text, start + place * 8).unwrap_or(0);
+        }
+        piece
     }
 }
 
@@ -186,7 +184,6 @@ pub(super) fn read(text: &[u8], mut at: usize, out: &mut Vec<S>, most: usize) ->
         let Some((shape, s)) = learn(text, at) else { break };
         at = s.end as usize;
         out.push(s);
-        let Some(shape) = shape else { continue };
         // Those like it come a block at a time: growing a vector is a call.
         let mut count = BLOCK;
         while count == BLOCK {
@@ -218,9 +215,9 @@ pub(super) fn common(one: &[u8], at: usize, other: &[u8], from: usize) -> usize 
     done
 }
 
-/// Reads an element written in any way, and how it is written, if others can be like it.
+/// Reads an element written in any way, and how it is written.
 #[inline(never)]
-fn learn(text: &[u8], start: usize) -> Option<(Option<Shape>, S)> {
+fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
     let mut pieces = [(start, start); 4];
     let (mut values, mut count) = ([0; 3], 0);
     let mut found = [None; 3];
@@ -257,11 +254,10 @@ fn learn(text: &[u8], start: usize) -> Option<(Option<Shape>, S)> {
     let [time, duration, repeat] = found;
     let s = plain([time.unwrap_or(S::CONTINUED), duration?, repeat.unwrap_or(0)], end)?;
     let mut shape = Shape { pieces: [Piece::EMPTY; 4], values, count };
-    for (piece, &(start, end)) in shape.pieces.iter_mut().zip(&pieces) {
-        let Some(read) = Piece::of(text, start, end) else { return Some((None, s)) };
-        *piece = read;
+    for (piece, place) in shape.pieces.iter_mut().zip(pieces) {
+        *piece = Piece::of(text, place);
     }
-    Some((Some(shape), s))
+    Some((shape, s))
 }
 
 /// Reads up to `most` elements that are written like another, and says how many.

@@ -75,7 +75,7 @@ impl<'a> Xml<'a> {
     pub(super) fn pass_blank(&mut self) {
         let bytes = self.text.as_bytes();
         let at = skip_spaces(bytes, self.at);
-        if !self.at_end && bytes.get(at) == Some(&b'<') {
+        if !self.at_end && matches!(bytes.get(at), Some(b'<')) {
             self.at = at;
         }
     }
@@ -217,7 +217,7 @@ impl<'a> Xml<'a> {
             }
             let attribute = text.get(attribute..at).unwrap_or("");
             at = skip_spaces(bytes, at);
-            let assigned = bytes.get(at) == Some(&b'=');
+            let assigned = matches!(bytes.get(at), Some(b'='));
             if assigned {
                 at = skip_spaces(bytes, at + 1);
             }
@@ -238,7 +238,7 @@ impl<'a> Xml<'a> {
             self.attributes.push(Attribute { name: attribute, at: start, value, references });
             at = end + 1;
         }
-        self.at_end = bytes.get(at) == Some(&b'/');
+        self.at_end = matches!(bytes.get(at), Some(b'/'));
         self.at = at + 1 + usize::from(self.at_end);
         self.open.push(name);
         Ok(name)
@@ -310,7 +310,7 @@ const fn is_space(byte: u8) -> bool {
 fn ends_tag(bytes: &[u8], at: usize) -> bool {
     match bytes.get(at) {
         Some(b'>') => true,
-        Some(b'/') => bytes.get(at + 1) == Some(&b'>'),
+        Some(b'/') => matches!(bytes.get(at + 1), Some(b'>')),
         _ => false,
     }
 }

@@ -88,10 +88,12 @@ impl<'a> Resolver<'a, '_> {
                 self.unsupported(written, "a Representation that depends on another is left out");
                 continue;
             }
-            let representation =
+            let mut representation =
                 self.representation(&set, written, &stated, position, &mut shared, period);
             // What was noted came before what stopped it.
-            let representation = written.source.check().and(representation);
+            if let Err(noted) = written.source.check() {
+                representation = Err(noted);
+            }
             let representation = match representation {
                 Ok(Some(representation)) => representation,
                 Ok(None) => continue,

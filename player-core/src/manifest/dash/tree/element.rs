@@ -201,7 +201,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<Element<'a>> {
         loop {
             let element = self.source.element(self.next);
-            let node = element.node()?;
+            let node = self.source.tree.nodes.get(self.next as usize)?;
             self.next = node.next;
             if self.name == Name::Unknown || self.name == node.name {
                 return Some(element);
