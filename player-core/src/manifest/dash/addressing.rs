@@ -151,7 +151,7 @@ impl<'a> Resolver<'a, '_> {
         if let Some(templated) = templated {
             templated.offset.add_to(chunked);
             self.spend(templated.size, of.at)?;
-            return self.from_template(templated, None, of, period);
+            return self.fill_template(templated, None, of, period);
         }
         for level in of.levels {
             let Some(kind) = level.0.iter().position(Option::is_some) else { continue };
@@ -165,10 +165,10 @@ impl<'a> Resolver<'a, '_> {
                 0 => {
                     let read = self.templated(&chain, times, of, period, offset)?;
                     if read.init.is_some() {
-                        return self.from_template(templated.insert(read), None, of, period);
+                        return self.fill_template(templated.insert(read), None, of, period);
                     }
                     let init = chain.initialization(of.base);
-                    self.from_template(&read, init, of, period)
+                    self.fill_template(&read, init, of, period)
                 }
                 1 => self.by_list(&chain, &times, of, period).map(Segments::Known),
                 _ => self.by_index(&chain, &times, of, period),
@@ -236,7 +236,7 @@ impl<'a> Resolver<'a, '_> {
 
     /// The segments of a representation. `init` is for where no template says where that is.
     #[inline(never)]
-    fn from_template(
+    fn fill_template(
         &mut self,
         templated: &Templated<'_>,
         init: Option<InitSegment>,

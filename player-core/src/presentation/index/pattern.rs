@@ -152,7 +152,7 @@ fn push_padded(out: &mut String, mut value: u64, width: usize) {
     while more && let Some(place) = first.checked_sub(1) {
         // Division is slow, and a product is none where a browser has compiled quickly, not well.
         let tenth = match u32::try_from(value) {
-            Ok(value) => u64::from(value) * 0xcccc_cccd >> 35,
+            Ok(value) => (u64::from(value) * 0xcccc_cccd) >> 35,
             Err(_) => value / 10,
         };
         if let Some(digit) = digits.get_mut(place) {
