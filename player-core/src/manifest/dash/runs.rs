@@ -410,7 +410,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_plain_element_is_read(elements in proptest::collection::vec(
-            ("[ \n]{0,12}", proptest::option::of(any::<u64>()), 1u64.., proptest::option::of(0i64..), any::<bool>(), " ?"),
+            ("[ \n]{0,12}|[ \n]{36,52}", proptest::option::of(any::<u64>()), 1u64.., proptest::option::of(0i64..), any::<bool>(), " ?"),
             0..20,
         )) {
             let (mut text, mut expected) = (String::new(), Vec::new());

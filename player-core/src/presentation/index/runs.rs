@@ -672,6 +672,8 @@ mod tests {
                 runs.push(run(number as u64 * 100, time, duration, count));
                 time += duration * count;
             }
+            let one_by_one: Vec<_> = (0..runs.len()).filter_map(|position| runs.get(position)).collect();
+            prop_assert_eq!(runs.moments().collect::<Vec<_>>(), one_by_one);
             let mut previous = MediaTime::ZERO;
             for position in 0..runs.len() {
                 let segment = runs.get(position).ok_or_else(|| TestCaseError::fail("missing"))?;
