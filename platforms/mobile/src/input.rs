@@ -154,6 +154,15 @@ pub enum Input {
     Element(ElementState),
     /// What the platform says of the device's network. A host that cannot tell says nothing.
     Network(NetworkState),
+    /// The platform has dropped media from a buffer by itself, and not while it carried an operation out.
+    Evicted {
+        /// The buffer.
+        kind: MediaKind,
+        /// What it holds now, in order, without overlaps.
+        buffered: Vec<TimeRange>,
+    },
+    /// The platform wants media, or has enough for now: then no segment is asked for.
+    Streaming(bool),
 }
 
 /// What a platform knows of the device's network.

@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::driver::Driver;
 use crate::keys::{self, KeyHost};
-use crate::sink::Sink;
+use crate::sink::{self, Sink};
 use crate::{convert, panic};
 
 /// One player. Times are seconds, sizes bytes, rates bit/s.
@@ -167,6 +167,18 @@ impl Session {
             dropped_frames: dropped_frames as u64,
             error,
         }));
+    }
+
+    /// The browser has dropped media from a buffer by itself: it holds these ranges now, `[start, end, …]`.
+    pub fn evicted(&self, kind: &str, buffered: &[f64]) {
+        if let Ok(kind) = convert::media_kind(kind) {
+            self.driver.handle(Input::Evicted { kind, buffered: sink::ranges(buffered) });
+        }
+    }
+
+    /// Whether the browser wants media, or has enough for now.
+    pub fn streaming(&self, wanted: bool) {
+        self.driver.handle(Input::Streaming(wanted));
     }
 
     /// What the browser says of the network: `offline`, `online`, or `changed` to another.

@@ -7,7 +7,7 @@ use super::{
     ResponseHead,
 };
 use crate::config::Config;
-use crate::time::{MediaTime, Timestamp, WallTime};
+use crate::time::{MediaTime, TimeRange, Timestamp, WallTime};
 
 /// What a host tells the player, by [`Player::handle_input`](crate::Player::handle_input).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -152,6 +152,17 @@ pub enum Input {
     Element(ElementState),
     /// What the platform says of the device's network. A host that cannot tell says nothing.
     Network(NetworkState),
+    /// The platform has dropped media from a buffer by itself, and not while it carried an operation out (`bufferedchange`
+    /// of a `ManagedSourceBuffer`).
+    Evicted {
+        /// The buffer.
+        kind: MediaKind,
+        /// What it holds now, in order, without overlaps.
+        buffered: Vec<TimeRange>,
+    },
+    /// The platform wants media, or has enough for now (`startstreaming` and `endstreaming` of a `ManagedMediaSource`): then
+    /// no segment is asked for. A media source that has said nothing since it was opened wants media.
+    Streaming(bool),
 }
 
 /// What a platform knows of the device's network.

@@ -54,6 +54,8 @@ pub(crate) struct Session {
     attached: bool,
     /// It is fetched ahead: nothing is asked of the platform yet.
     preloading: bool,
+    /// The platform has enough media for now.
+    satisfied: bool,
     end_of_stream: bool,
     /// Where the playhead stood when a hole was asked for again.
     asked_again: Option<MediaTime>,
@@ -106,6 +108,7 @@ impl Session {
             seeking: None,
             attached: false,
             preloading: false,
+            satisfied: false,
             end_of_stream: false,
             asked_again: None,
             rate,
@@ -175,6 +178,11 @@ impl Session {
             }
             Input::Element(element) => self.take_element(cx, element),
             Input::MediaResult { id, result } => self.take_result(cx, id, &result),
+            Input::Evicted { kind, buffered } => self.take_eviction(cx, kind, &buffered),
+            Input::Streaming(wanted) => {
+                self.satisfied = !wanted;
+                Ok(())
+            }
             Input::KeySystem { .. }
             | Input::KeyMessage { .. }
             | Input::KeyStatuses { .. }
@@ -304,6 +312,7 @@ impl Session {
             phase: self.playback.phase(),
             rate: self.playback.rate(),
             attached: self.attached,
+            satisfied: self.satisfied,
             decoders: &self.decoders,
             cx,
             presentation,

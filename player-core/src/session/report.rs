@@ -132,6 +132,7 @@ impl Session {
         let goal = MediaTime::from_duration(config.buffer.forward);
         let playhead = self.playback.playhead(now);
         state.status = self.playback.status();
+        state.satisfied = self.satisfied;
         state.position = playhead;
         state.duration = self.presentation.as_ref().and_then(|presentation| presentation.duration);
         state.streams = self.streams.iter().map(|stream| stream.state(goal, playhead)).collect();

@@ -56,6 +56,16 @@ impl Buffer {
         lost
     }
 
+    /// The first segment from the playhead on that is not in these ranges any more.
+    pub(crate) fn first_lost(
+        &self,
+        ranges: &[TimeRange],
+        playhead: MediaTime,
+    ) -> Option<TimeRange> {
+        let lost = |held: &&Held| held.media.end > playhead && !covered(ranges, &held.media);
+        self.held.iter().find(lost).map(|held| held.range)
+    }
+
     /// What lies there is on its way out: nobody is to count on it.
     pub(crate) fn leave(&mut self, range: TimeRange) {
         let mut left = Vec::with_capacity(self.ranges.len());

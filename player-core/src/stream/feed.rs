@@ -306,6 +306,15 @@ impl Stream {
         self.buffer.busy = None;
         let Some(operation) = self.operation.take() else { return Ok(true) };
         self.at_fault = None;
+        let evicted = match result {
+            OperationResult::Done { buffered }
+                if matches!(operation, Operation::Segment | Operation::Remove)
+                    && core::mem::take(&mut self.evicted) =>
+            {
+                self.buffer.first_lost(buffered, world.playhead)
+            }
+            _ => None,
+        };
         match (result, operation) {
             (OperationResult::Done { .. }, Operation::AddBuffer) => {}
             (OperationResult::Done { .. }, Operation::ChangeType) => self.in_buffer = None,
@@ -357,6 +366,9 @@ impl Stream {
                 }
                 return Err(self.platform_error(failure));
             }
+        }
+        if let Some(lost) = evicted {
+            self.regain(world, lost);
         }
         Ok(true)
     }

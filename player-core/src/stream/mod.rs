@@ -49,6 +49,8 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) rate: f64,
     /// The platform's buffers have been asked for, so that media can be appended.
     pub(crate) attached: bool,
+    /// The platform has enough media for now: no segment is asked for.
+    pub(crate) satisfied: bool,
     /// Where the picture goes on that the platform has not been given yet; nowhere if there is none, or no more.
     pub(crate) picture: Option<MediaTime>,
     /// No stream fetches what starts later, so that none runs ahead on bandwidth that another needs.
@@ -137,6 +139,8 @@ pub(crate) struct Stream {
     rests: Rests,
     /// An append took away what follows it.
     overruns: bool,
+    /// The platform dropped media during the operation under way: its answer says what is left.
+    evicted: bool,
 }
 
 #[derive(Debug)]
@@ -270,6 +274,7 @@ impl Stream {
             remuxer: (None, Remuxer::default()),
             rests: Rests::default(),
             overruns: false,
+            evicted: false,
         }
     }
 
@@ -278,7 +283,10 @@ impl Stream {
         self.drop_late_replacements(world);
         self.open_inits(world)?;
         self.leave_locked(world);
-        while matches!(self.fetch, Fetch::Idle) && !self.complete {
+        if world.satisfied {
+            self.wait = None;
+        }
+        while matches!(self.fetch, Fetch::Idle) && !self.complete && !world.satisfied {
             if !self.fetch_next(world)? {
                 break;
             }
@@ -507,6 +515,7 @@ impl Stream {
     pub(crate) fn rebuild(&mut self, world: &mut World<'_, '_>, at: MediaTime) {
         self.buffer = Buffer::default();
         self.operation = None;
+        self.evicted = false;
         self.mime_type = None;
         self.in_buffer = None;
         self.full_until = None;

@@ -91,13 +91,7 @@ impl Stream {
         }
         let Some(fetched) = self.queue.first() else { return Ok(()) };
         let segment = fetched.chosen.segment.duration;
-        let ahead = self.ahead(world.playhead);
-        if self.full_since.is_none() {
-            world.cx.out.warn(Warning::BufferFull { kind: self.kind });
-        }
-        let reduced = MediaTime::from_flicks(ahead.flicks() / 5 * 4);
-        self.goal_limit = Some(reduced.max(segment.times(2)));
-        self.full_since = Some(world.cx.now);
+        let ahead = self.keep_less(world, segment);
         let spare = self.buffer.droppable(world.playhead);
         if let Some(range) = spare.or_else(|| self.buffer.detached(world.playhead)) {
             // What was counted on there has to be fetched again.
@@ -113,5 +107,40 @@ impl Stream {
         self.full_until =
             Some(world.playhead + segment.min(ahead - TOLERANCE).max(MediaTime::from_millis(10)));
         Ok(())
+    }
+
+    /// The platform has no room for what is ahead, which is so much: less is kept from now on, but for two segments.
+    fn keep_less(&mut self, world: &mut World<'_, '_>, segment: MediaTime) -> MediaTime {
+        if self.full_since.is_none() {
+            world.cx.out.warn(Warning::BufferFull { kind: self.kind });
+        }
+        let ahead = self.ahead(world.playhead);
+        let reduced = MediaTime::from_flicks(ahead.flicks() / 5 * 4);
+        self.goal_limit = Some(reduced.max(segment.times(2)));
+        self.full_since = Some(world.cx.now);
+        ahead
+    }
+
+    /// The platform has dropped media by itself, and holds this now.
+    pub(crate) fn take_eviction(&mut self, world: &mut World<'_, '_>, buffered: &[TimeRange]) {
+        if self.buffer.busy.is_some() {
+            self.evicted = true;
+            return;
+        }
+        let lost = self.buffer.first_lost(buffered, world.playhead);
+        self.buffer.update(buffered.to_vec());
+        if let Some(lost) = lost {
+            self.regain(world, lost);
+        }
+    }
+
+    /// The platform has dropped what is yet to be shown: it is fetched once more, and less is kept from now on.
+    pub(super) fn regain(&mut self, world: &mut World<'_, '_>, lost: TimeRange) {
+        if lost.start >= self.next {
+            return;
+        }
+        self.keep_less(world, lost.duration());
+        self.turn_back(world, lost.start);
+        self.seam = true;
     }
 }

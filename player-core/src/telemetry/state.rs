@@ -42,6 +42,8 @@ pub struct State {
     pub steering: Option<SteeringState>,
     /// The platform says that there is no network.
     pub offline: bool,
+    /// The platform says that it has enough media for now: no segment is asked for.
+    pub satisfied: bool,
     /// What the player waits for, soonest first.
     pub timers: Vec<TimerState>,
     /// What is fetched ahead, if something is.

@@ -25,7 +25,7 @@ use kinora_core::io::{
     RequestId, RequestKind, ResponseHead, Source,
 };
 use kinora_core::media::{self, Chunk, ChunkHunt};
-use kinora_core::time::{MediaTime, Timestamp};
+use kinora_core::time::{MediaTime, TimeRange, Timestamp};
 use kinora_core::{Config, Player};
 
 use self::content::{Origin, Resource};
@@ -264,7 +264,13 @@ impl World {
             self.input(Input::Network(state));
         }
         while let Some(position) = self.operations.iter().position(|one| one.at <= self.now) {
-            let Operation { id, result, .. } = self.operations.remove(position);
+            let Operation { id, kind, mut result, .. } = self.operations.remove(position);
+            // What was dropped meanwhile is not there when the operation ends.
+            if let (Some(_), Some(kind), OperationResult::Done { buffered }) =
+                (&self.element.managed, kind, &mut result)
+            {
+                *buffered = self.element.buffered(kind);
+            }
             self.input(Input::MediaResult { id, result });
         }
         while let Some(input) = self.keys.advance(self.now) {
@@ -273,6 +279,11 @@ impl World {
         self.element.locked = self.keys.starves();
         // What was just appended may end a seek or a film.
         self.element.advance(Duration::ZERO);
+        let operations = &self.operations;
+        let busy = |kind| operations.iter().any(|one| one.kind == Some(kind));
+        for told in self.element.manage(busy) {
+            self.input(told);
+        }
         self.report_element();
         if self.due.is_some_and(|due| due <= self.now) {
             self.input(Input::Timeout);
@@ -358,6 +369,13 @@ impl World {
         }
     }
 
+    /// The media source drops media by itself.
+    pub fn evict(&mut self, kind: MediaKind, range: TimeRange) {
+        if let Some(told) = self.element.evict(kind, range) {
+            self.input(told);
+        }
+    }
+
     /// Reports the element whatever it does: something has been done to it.
     fn report_now(&mut self) {
         self.reported = None;
@@ -391,6 +409,9 @@ impl World {
         let bodies = |name: &str| self.bodies.iter().any(|(_, body)| &*body.resource.name == name);
         let scene = Scene { origin: &self.origin, element: &self.element, bodies: &bodies };
         self.invariants.request(&request, &scene);
+        if matches!(request.kind, RequestKind::Segment(_)) && !self.element.wants_media() {
+            self.invariants.violate(Invariant::Unwanted, request.url.clone());
+        }
         let answer = self.origin.answer(&request, self.now);
         if request.kind == RequestKind::Segment(MediaKind::Video) {
             self.invariants.weigh(answer.resource.size());

@@ -17,6 +17,7 @@ mod languages;
 mod licences;
 mod limits;
 mod live;
+mod managed;
 mod offline;
 mod pictures;
 mod pins;

@@ -1,4 +1,4 @@
-import type { MediaElementPort } from './protocol.js';
+import type { MediaElementPort, SinkListener } from './protocol.js';
 
 /** Why a media operation failed. Plain data, because it may travel in a message. */
 export interface MediaFailure {
@@ -17,24 +17,24 @@ type Chunks = Uint8Array<ArrayBuffer>[];
  */
 export class MediaSink {
   readonly #element: MediaElementPort;
+  readonly #listener: SinkListener;
   #attachment: Attachment | undefined;
 
-  constructor(element: MediaElementPort) {
+  constructor(element: MediaElementPort, listener: SinkListener) {
     this.#element = element;
+    this.#listener = listener;
   }
 
   /** Attaches an empty media source, dropping whatever was there. */
   async open(): Promise<void> {
     this.#attachment?.end();
-    const attachment = new Attachment();
+    const attachment = new Attachment(this.#listener);
     this.#attachment = attachment;
     return attachment.open(this.#element);
   }
 
   async addBuffer(kind: string, mimeType: string): Promise<void> {
-    return this.#current().alone((source, buffers) => {
-      buffers.set(kind, source.addSourceBuffer(mimeType));
-    });
+    return this.#current().addBuffer(kind, mimeType);
   }
 
   async changeType(kind: string, mimeType: string): Promise<void> {
@@ -156,11 +156,37 @@ class Attachment {
   #barrier: Promise<unknown> = Promise.resolve();
   /** The last operation of each buffer. */
   readonly #lasts = new Map<string, Promise<unknown>>();
+  readonly #listener: SinkListener;
+
+  constructor(listener: SinkListener) {
+    this.#listener = listener;
+  }
 
   open(element: MediaElementPort): Promise<void> {
+    const { signal } = this.#over;
+    // Only a managed source has these.
+    for (const name of ['startstreaming', 'endstreaming']) {
+      const listener = () => this.#listener.onStreaming(name === 'startstreaming');
+      this.#source.addEventListener(name, listener, { signal });
+    }
     return this.alone(async (source) => {
       const opened = happened(this.#over.signal, [source, 'sourceopen']);
       await Promise.all([opened, element.attach(source)]);
+    });
+  }
+
+  addBuffer(kind: string, mimeType: string): Promise<void> {
+    return this.alone((source) => {
+      const buffer = source.addSourceBuffer(mimeType);
+      const { signal } = this.#over;
+      const listener = ({ removedRanges }: Event & { removedRanges?: TimeRanges }) => {
+        // What an operation does, its answer says.
+        if (removedRanges?.length && !buffer.updating) {
+          this.#listener.onEvicted(kind, ranges(buffer));
+        }
+      };
+      buffer.addEventListener('bufferedchange', listener, { signal });
+      this.#buffers.set(kind, buffer);
     });
   }
 
@@ -169,11 +195,9 @@ class Attachment {
   }
 
   /** Runs `work` after everything asked for before, and before everything after. */
-  alone<T>(
-    work: (source: MediaSource, buffers: Map<string, SourceBuffer>) => T | Promise<T>,
-  ): Promise<T> {
+  alone<T>(work: (source: MediaSource) => T | Promise<T>): Promise<T> {
     const before = Promise.all([this.#barrier, ...this.#lasts.values()]);
-    const result = this.#after(before, () => work(this.#source, this.#buffers));
+    const result = this.#after(before, () => work(this.#source));
     this.#barrier = result.catch(() => undefined);
     return result;
   }
@@ -215,7 +239,7 @@ function isTypeSupported(mimeType: string): boolean {
   return (MediaSource ?? ManagedMediaSource)?.isTypeSupported(mimeType) ?? true;
 }
 
-/** Safari on iPhones has only the managed kind, whose streaming hints nothing here depends on. */
+/** Safari on iPhones has only the managed kind. */
 function newMediaSource(): MediaSource {
   const { MediaSource, ManagedMediaSource } = globalThis as unknown as {
     MediaSource?: new () => MediaSource;

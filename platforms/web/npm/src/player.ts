@@ -114,7 +114,13 @@ export class Player extends EventTarget {
     this.#worker = new WorkerClient({
       filters,
       keys,
-      calls: placement === 'worker' ? this.#element : new MediaSink(this.#element),
+      calls:
+        placement === 'worker'
+          ? this.#element
+          : new MediaSink(this.#element, {
+              onEvicted: (kind, buffered) => this.#worker.tell(['evicted', kind, buffered]),
+              onStreaming: (wanted) => this.#worker.tell(['streaming', wanted]),
+            }),
       onEvent: (load, name, detail) => {
         if (load === this.#load) this.#receive(name as keyof PlayerEventMap, detail);
       },
@@ -402,6 +408,7 @@ function idle(): Stats {
     pathway: null,
     steering: null,
     offline: false,
+    satisfied: false,
     live: null,
     timers: [],
     preloading: null,

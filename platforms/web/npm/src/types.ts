@@ -575,6 +575,8 @@ export interface Stats {
   steering: { url: string; priority: string[]; reload: number | null } | null;
   /** The browser says that there is no network. */
   offline: boolean;
+  /** The browser says that it has enough media for now (`ManagedMediaSource`): no segment is asked for. */
+  satisfied: boolean;
   /** What the player waits for, soonest first. */
   timers: { reason: string; due: number }[];
   /** What is fetched ahead, if something is. */

@@ -55,6 +55,12 @@ scope.addEventListener('message', ({ data }) => {
       session?.environment(...environment);
       break;
     }
+    case 'evicted':
+      session?.evicted(data[1], data[2]);
+      break;
+    case 'streaming':
+      session?.streaming(data[1]);
+      break;
     case 'keyMessage':
       session?.keyMessage(data[1], data[2]);
       break;
@@ -165,7 +171,10 @@ function sink(placement: Placement): SinkMethods {
     seek: (...args) => ask('seek', args),
     setRate: (...args) => ask('setRate', args),
   };
-  return new MediaSink(element);
+  return new MediaSink(element, {
+    onEvicted: (kind, buffered) => session?.evicted(kind, buffered),
+    onStreaming: (wanted) => session?.streaming(wanted),
+  });
 }
 
 /** Encrypted Media Extensions are on the page alone. */

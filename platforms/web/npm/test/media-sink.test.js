@@ -11,11 +11,17 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 let element;
 let sink;
+/** What the source did by itself. */
+let told;
 let video;
 let audio;
 beforeEach(async () => {
   element = new FakeElement();
-  sink = new MediaSink(element);
+  told = [];
+  sink = new MediaSink(element, {
+    onEvicted: (kind, buffered) => told.push([kind, ...buffered]),
+    onStreaming: (wanted) => told.push(wanted),
+  });
   await Promise.all([sink.open(), sink.addBuffer('video', 'video/mp4'), sink.addBuffer('audio', 'audio/mp4')]);
   [video, audio] = FakeMediaSource.last.buffers;
 });
@@ -101,4 +107,39 @@ test('closing fails what is under way, and the next source starts afresh', async
   const before = FakeMediaSource.last;
   await sink.open();
   assert.notEqual(FakeMediaSource.last, before);
+});
+
+test('a managed source says when it wants media, and what it has dropped, until it is closed', async () => {
+  const source = FakeMediaSource.last;
+  source.dispatchEvent(new Event('startstreaming'));
+  source.dispatchEvent(new Event('endstreaming'));
+  assert.deepEqual(told, [true, false]);
+  video.ranges = [[4, 6]];
+  video.change({ removed: 1 });
+  assert.deepEqual(told.slice(2), [['video', 4, 6]]);
+  // What is added, and what an operation takes away, its answer says.
+  video.change({ removed: 0 });
+  const append = sink.append('video', 0, 0, Infinity, bytes(1));
+  await settled();
+  video.change({ removed: 1 });
+  video.finish();
+  assert.deepEqual([...(await append)], [4, 6]);
+  await sink.close();
+  source.dispatchEvent(new Event('startstreaming'));
+  video.change({ removed: 1 });
+  assert.equal(told.length, 3);
+});
+
+test('where there is no other, the managed kind is used', async () => {
+  const before = globalThis.MediaSource;
+  try {
+    globalThis.MediaSource = undefined;
+    globalThis.ManagedMediaSource = class extends FakeMediaSource {};
+    const other = new MediaSink(new FakeElement(), { onEvicted() {}, onStreaming() {} });
+    await other.open();
+    assert.ok(FakeMediaSource.last instanceof globalThis.ManagedMediaSource);
+  } finally {
+    globalThis.MediaSource = before;
+    delete globalThis.ManagedMediaSource;
+  }
 });

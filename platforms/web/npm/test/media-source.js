@@ -53,6 +53,11 @@ class FakeBuffer extends EventTarget {
     this.calls.push(['remove', start, end]);
   }
 
+  /** `bufferedchange` of a managed source, with so many ranges gone. */
+  change({ removed }) {
+    this.dispatchEvent(Object.assign(new Event('bufferedchange'), { removedRanges: { length: removed } }));
+  }
+
   changeType(type) {
     this.calls.push(['changeType', type]);
   }

@@ -30,6 +30,7 @@ pub(crate) fn state(state: &State, now: Timestamp) -> JsValue {
         ("pathway", option(state.pathway.as_deref(), text)),
         ("steering", option(state.steering.as_ref(), |each| steering(each, now))),
         ("offline", state.offline.into()),
+        ("satisfied", state.satisfied.into()),
         ("timers", array(&state.timers, |each| timer(each, now))),
         ("preloading", option(state.preloading.as_deref(), text)),
         ("queue", array(&state.queue, |url| text(url))),

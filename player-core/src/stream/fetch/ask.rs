@@ -70,7 +70,7 @@ impl Stream {
                 return Ok(false);
             }
         }
-        if world.holds() {
+        if world.holds() || world.satisfied {
             return Ok(false);
         }
         if let Target::Instead(range) = target {

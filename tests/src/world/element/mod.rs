@@ -1,6 +1,7 @@
 //! A media element that behaves as one fed by Media Source Extensions does.
 
 mod buffer;
+mod managed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use kinora_core::time::{MediaTime, TimeRange};
 
 pub use self::buffer::Chunk;
 use self::buffer::SourceBuffer;
+pub use self::managed::Managed;
 use super::content::Resource;
 
 /// A media element.
@@ -32,6 +34,8 @@ pub struct Element {
     pub faults: ElementFaults,
     /// Where the player said that the viewer may go.
     pub seekable: Option<TimeRange>,
+    /// Its media source says when it wants media, and drops what it likes.
+    pub managed: Option<Managed>,
     /// It has not the keys to decode what comes next (`waitingforkey`).
     pub(crate) locked: bool,
     rate: f64,
@@ -81,6 +85,7 @@ impl Default for Element {
             remember: true,
             faults: ElementFaults::default(),
             seekable: None,
+            managed: None,
             locked: false,
             rate: 1.0,
             frames: 0.0,
@@ -138,6 +143,9 @@ impl Element {
             MediaCommand::Open => {
                 self.detach();
                 self.open = true;
+                if let Some(managed) = &mut self.managed {
+                    managed.streaming = false;
+                }
             }
             MediaCommand::AddBuffer { kind, mime_type } => {
                 if !mime_type.contains("codecs=") {

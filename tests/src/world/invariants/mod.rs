@@ -44,6 +44,8 @@ pub enum Invariant {
     Busy,
     /// What is held or on its way, and good, is not asked for again.
     Refetch,
+    /// No segment is asked for that the platform has no room for and says so.
+    Unwanted,
     /// Nothing is asked for that lies beyond the buffer goal, and what is long past is dropped.
     BufferBounds,
     /// Requests in a minute are bounded.
@@ -74,6 +76,7 @@ impl Invariant {
             Self::Placement => "placement",
             Self::Busy => "busy",
             Self::Refetch => "refetch",
+            Self::Unwanted => "unwanted",
             Self::BufferBounds => "buffer-bounds",
             Self::Storm => "storm",
             Self::Liveness => "liveness",

@@ -1,0 +1,157 @@
+//! A managed media source (Safari) says when it wants media, and drops what it likes between appends.
+
+use std::time::Duration;
+
+use kinora_core::io::{MediaCommand, MediaKind, RequestKind, Warning};
+use kinora_core::time::{MediaTime, TimeRange};
+use kinora_tests::world::content::Film;
+use kinora_tests::world::element::Managed;
+use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
+use kinora_tests::world::{World, assert_replays, seconds};
+
+use super::{dash, hls, warnings, world};
+
+fn playing(url: &str, length: u32, managed: Managed) -> World {
+    let film = Film { seconds: length, rungs: vec![(1_000, 480)], ..Film::default() };
+    let mut world = world(&film, Network::constant(20_000));
+    world.element.managed = Some(managed);
+    world.load(url);
+    world
+}
+
+/// How often each segment of the picture was asked for, in the order of the first time.
+fn segments(world: &World) -> Vec<(&str, u32)> {
+    let mut asked: Vec<(&str, u32)> = Vec::new();
+    for (_, request) in &world.requests {
+        if request.kind != RequestKind::Segment(MediaKind::Video) {
+            continue;
+        }
+        match asked.iter_mut().find(|(url, _)| *url == request.url) {
+            Some((_, times)) => *times += 1,
+            None => asked.push((&request.url, 1)),
+        }
+    }
+    asked
+}
+
+fn ends_of_stream(world: &World) -> usize {
+    let ended = |command: &&MediaCommand| **command == MediaCommand::EndOfStream;
+    world.element.commands.iter().filter(ended).count()
+}
+
+/// That segments are asked for only while they are wanted, the world itself sees to.
+#[test]
+fn segments_are_asked_for_when_they_are_wanted_and_not_otherwise() {
+    for url in [hls(), dash()] {
+        // Less than what the player would have by itself, which is 30 seconds.
+        let managed = Managed { low: seconds(6), enough: seconds(16), ..Managed::default() };
+        let mut world = playing(&url, 120, managed);
+        let (mut most, mut least, mut rested) = (MediaTime::ZERO, MediaTime::MAX, 0);
+        let mut rests = false;
+        while !world.has_ended() {
+            world.run_for(Duration::from_millis(500));
+            let satisfied = world.player.state().satisfied;
+            rested += u32::from(satisfied && !rests);
+            rests = satisfied;
+            let ends = world.element.buffered(MediaKind::Video).last().map(|range| range.end);
+            let ahead = ends.unwrap_or_default() - world.element.position;
+            if (10..90).contains(&(world.element.position.seconds() as i64)) {
+                (most, least) = (most.max(ahead), least.min(ahead));
+            }
+        }
+        // What was on its way when it had enough is taken, too.
+        assert!(most >= seconds(15) && most < seconds(24), "{most}");
+        assert!(least > seconds(3) && least < seconds(8), "{least}");
+        assert!(rested >= 8, "it rested {rested} times");
+        assert_eq!(world.player.state().totals.stalls, 0);
+        super::assert_nothing_fetched_twice(&world);
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn who_seeks_out_of_a_full_buffer_is_served_at_once() {
+    let managed = Managed { low: seconds(6), enough: seconds(16), ..Managed::default() };
+    let mut world = playing(&dash(), 300, managed);
+    world.run_until("rest", Duration::from_secs(20), |world| world.player.state().satisfied);
+    world.act(&Action::Seek(seconds(200)));
+    world.run_for(Duration::from_secs(2));
+    assert!(world.element.position > seconds(201), "{}", world.element.position);
+    world.act(&Action::Unload);
+}
+
+#[test]
+fn what_was_dropped_ahead_is_fetched_once_more_and_nothing_else() {
+    for url in [hls(), dash()] {
+        let managed = Managed { enough: seconds(26), ..Managed::default() };
+        let mut world = playing(&url, 80, managed);
+        world.run_until("rest", Duration::from_secs(20), |world| world.player.state().satisfied);
+        // What is on its way has come.
+        world.run_for(Duration::from_secs(1));
+        let position = world.element.position;
+        let before = segments(&world).len();
+        // In the middle of what waits, so that some is left behind it.
+        let gone = TimeRange { start: position + seconds(12), end: position + seconds(18) };
+        let lost: Vec<String> = world
+            .element
+            .chunks(MediaKind::Video)
+            .iter()
+            .filter(|chunk| chunk.range.start < gone.end && gone.start < chunk.range.end)
+            .map(|chunk| chunk.name.rsplit_once('#').map_or("", |(url, _)| url).to_owned())
+            .collect();
+        assert!((2..=4).contains(&lost.len()), "{lost:?}");
+        world.evict(MediaKind::Video, gone);
+        world.run_for(Duration::from_secs(2));
+        assert_eq!(segments(&world).len(), before, "it was told to rest");
+        world.run_to_end(Duration::from_secs(90));
+        assert_eq!(world.player.state().totals.stalls, 0);
+        for (url, times) in segments(&world) {
+            let expected = if lost.iter().any(|lost| lost == url) { 2 } else { 1 };
+            assert_eq!(times, expected, "{url}");
+        }
+        let full = |warning: &&Warning| matches!(warning, Warning::BufferFull { .. });
+        assert_eq!(warnings(&world).into_iter().filter(full).count(), 1, "it is said");
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn what_was_dropped_behind_is_not_missed() {
+    let mut world = playing(&hls(), 60, Managed::default());
+    world.run_for(Duration::from_secs(25));
+    world.evict(MediaKind::Video, TimeRange { start: MediaTime::ZERO, end: seconds(20) });
+    world.run_for(Duration::from_secs(3));
+    let held = world.player.state().streams[0].buffered.first().map(|range| range.start);
+    assert!(held.is_some_and(|start| start >= seconds(19)), "{held:?}");
+    world.run_to_end(Duration::from_secs(60));
+    super::assert_nothing_fetched_twice(&world);
+}
+
+#[test]
+fn what_was_dropped_after_the_end_had_come_is_fetched_and_ends_again() {
+    let mut world = playing(&hls(), 24, Managed::default());
+    world.run_until("end of stream", Duration::from_secs(20), |world| ends_of_stream(world) == 1);
+    world.evict(MediaKind::Video, TimeRange { start: seconds(16), end: seconds(24) });
+    world.run_to_end(Duration::from_secs(40));
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert_eq!(ends_of_stream(&world), 2);
+    assert!(world.element.position > seconds(23), "{}", world.element.position);
+}
+
+#[test]
+fn a_platform_with_little_memory_is_lived_with() {
+    for url in [hls(), dash()] {
+        // Ten seconds of picture: it never has enough, and drops the rest again and again.
+        let managed = Managed { memory: 1_250_000, ..Managed::default() };
+        let mut world = playing(&url, 300, managed);
+        world.run_to_end(Duration::from_secs(310));
+        assert_eq!(world.player.state().totals.stalls, 0);
+        let asked = segments(&world);
+        let twice: u32 = asked.iter().map(|(_, times)| times - 1).sum();
+        // Every minute the player finds out whether there is more room by now.
+        assert!(twice >= 1 && twice <= 16, "{twice} of {} were fetched again", asked.len());
+        assert!(asked.iter().all(|(_, times)| *times <= 3), "{asked:?}");
+        assert_replays(&world);
+    }
+}
