@@ -154,7 +154,7 @@ pub enum Input {
     Element(ElementState),
     /// What the platform says of the device's network. A host that cannot tell says nothing.
     Network(NetworkState),
-    /// The platform has dropped media from a buffer by itself, and not while it carried an operation out.
+    /// The platform has dropped media from a buffer by itself. Sent in the order of the buffer's operations' results.
     Evicted {
         /// The buffer.
         kind: MediaKind,

@@ -170,7 +170,7 @@ impl Session {
     }
 
     /// The browser has dropped media from a buffer by itself: it holds these ranges now, `[start, end, …]`.
-    pub fn evicted(&self, kind: &str, buffered: &[f64]) {
+    pub fn evicted(&self, kind: &str, buffered: JsValue) {
         if let Ok(kind) = convert::media_kind(kind) {
             self.driver.handle(Input::Evicted { kind, buffered: sink::ranges(buffered) });
         }

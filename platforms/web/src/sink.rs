@@ -123,16 +123,15 @@ fn gone() -> MediaFailure {
 /// Waits for what [`start`] started.
 pub(crate) async fn result(promise: Promise) -> OperationResult {
     match JsFuture::from(promise).await {
-        Ok(value) => {
-            let bounds = value.dyn_into::<Float64Array>().map(|bounds| bounds.to_vec());
-            OperationResult::Done { buffered: ranges(&bounds.unwrap_or_default()) }
-        }
+        Ok(value) => OperationResult::Done { buffered: ranges(value) },
         Err(reason) => OperationResult::Failed(failure(&reason)),
     }
 }
 
 /// Ranges of their bounds in seconds, `[start, end, …]`.
-pub(crate) fn ranges(bounds: &[f64]) -> Vec<TimeRange> {
+pub(crate) fn ranges(value: JsValue) -> Vec<TimeRange> {
+    let Ok(bounds) = value.dyn_into::<Float64Array>() else { return Vec::new() };
+    let bounds = bounds.to_vec();
     let pairs = bounds.as_chunks::<2>().0;
     let range = |&[start, end]: &[f64; 2]| TimeRange {
         start: MediaTime::from_seconds(start),

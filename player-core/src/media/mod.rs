@@ -14,7 +14,7 @@ pub mod pssh;
 mod reader;
 pub mod sidx;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod ts;
 mod webm;
 

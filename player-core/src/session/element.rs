@@ -11,7 +11,7 @@ use crate::io::{
     Warning,
 };
 use crate::stream::Stream;
-use crate::time::{MediaTime, TimeRange};
+use crate::time::MediaTime;
 
 /// A hole up to this wide is jumped over; a wider one only if nothing could fill it.
 const MAX_GAP: MediaTime = MediaTime::from_secs(2);
@@ -114,24 +114,6 @@ impl Session {
             }
             done => done,
         }
-    }
-
-    /// The platform has dropped media by itself. What an element says that was told to open another source is of the last.
-    pub(super) fn take_eviction(
-        &mut self,
-        cx: &mut Context<'_>,
-        kind: MediaKind,
-        buffered: &[TimeRange],
-    ) -> Result<(), Error> {
-        if !self.attached || self.operations.contains(&self.opening) {
-            return Ok(());
-        }
-        self.each_stream(cx, |stream, world| {
-            if stream.kind == kind {
-                stream.take_eviction(world, buffered);
-            }
-            Ok(())
-        })
     }
 
     pub(super) fn take_element(

@@ -178,7 +178,13 @@ impl Session {
             }
             Input::Element(element) => self.take_element(cx, element),
             Input::MediaResult { id, result } => self.take_result(cx, id, &result),
-            Input::Evicted { kind, buffered } => self.take_eviction(cx, kind, &buffered),
+            Input::Evicted { kind, buffered } => {
+                let mut streams = self.streams.iter_mut();
+                if let Some(stream) = streams.find(|stream| self.attached && stream.kind == kind) {
+                    stream.evicted = Some(buffered);
+                }
+                Ok(())
+            }
             Input::Streaming(wanted) => {
                 self.satisfied = !wanted;
                 Ok(())

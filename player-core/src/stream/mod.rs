@@ -139,8 +139,8 @@ pub(crate) struct Stream {
     rests: Rests,
     /// An append took away what follows it.
     overruns: bool,
-    /// The platform dropped media during the operation under way: its answer says what is left.
-    evicted: bool,
+    /// The platform has dropped media by itself, and holds this.
+    pub(crate) evicted: Option<Vec<TimeRange>>,
 }
 
 #[derive(Debug)]
@@ -274,12 +274,15 @@ impl Stream {
             remuxer: (None, Remuxer::default()),
             rests: Rests::default(),
             overruns: false,
-            evicted: false,
+            evicted: None,
         }
     }
 
     /// Does whatever can be done now: asks for the next segment, hands the platform the last.
     pub(crate) fn pump(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
+        if let Some(buffered) = self.evicted.take() {
+            self.take_eviction(world, buffered);
+        }
         self.drop_late_replacements(world);
         self.open_inits(world)?;
         self.leave_locked(world);
@@ -515,7 +518,7 @@ impl Stream {
     pub(crate) fn rebuild(&mut self, world: &mut World<'_, '_>, at: MediaTime) {
         self.buffer = Buffer::default();
         self.operation = None;
-        self.evicted = false;
+        self.evicted = None;
         self.mime_type = None;
         self.in_buffer = None;
         self.full_until = None;

@@ -121,26 +121,14 @@ impl Stream {
         ahead
     }
 
-    /// The platform has dropped media by itself, and holds this now.
-    pub(crate) fn take_eviction(&mut self, world: &mut World<'_, '_>, buffered: &[TimeRange]) {
-        if self.buffer.busy.is_some() {
-            self.evicted = true;
-            return;
+    /// The platform has dropped media by itself, and holds this now: what is yet to be shown of it is fetched once more.
+    pub(super) fn take_eviction(&mut self, world: &mut World<'_, '_>, buffered: Vec<TimeRange>) {
+        let lost = self.buffer.first_lost(&buffered, world.playhead);
+        self.buffer.update(buffered);
+        if let Some(lost) = lost.filter(|lost| lost.start < self.next) {
+            self.keep_less(world, lost.duration());
+            self.turn_back(world, lost.start);
+            self.seam = true;
         }
-        let lost = self.buffer.first_lost(buffered, world.playhead);
-        self.buffer.update(buffered.to_vec());
-        if let Some(lost) = lost {
-            self.regain(world, lost);
-        }
-    }
-
-    /// The platform has dropped what is yet to be shown: it is fetched once more, and less is kept from now on.
-    pub(super) fn regain(&mut self, world: &mut World<'_, '_>, lost: TimeRange) {
-        if lost.start >= self.next {
-            return;
-        }
-        self.keep_less(world, lost.duration());
-        self.turn_back(world, lost.start);
-        self.seam = true;
     }
 }

@@ -150,7 +150,7 @@ fn a_platform_with_little_memory_is_lived_with() {
         let asked = segments(&world);
         let twice: u32 = asked.iter().map(|(_, times)| times - 1).sum();
         // Every minute the player finds out whether there is more room by now.
-        assert!(twice >= 1 && twice <= 16, "{twice} of {} were fetched again", asked.len());
+        assert!((1..=16).contains(&twice), "{twice} of {} were fetched again", asked.len());
         assert!(asked.iter().all(|(_, times)| *times <= 3), "{asked:?}");
         assert_replays(&world);
     }

@@ -1,4 +1,4 @@
-import type { MediaElementPort, SinkListener } from './protocol.js';
+import type { MediaElementPort, SinkNews } from './protocol.js';
 
 /** Why a media operation failed. Plain data, because it may travel in a message. */
 export interface MediaFailure {
@@ -17,24 +17,25 @@ type Chunks = Uint8Array<ArrayBuffer>[];
  */
 export class MediaSink {
   readonly #element: MediaElementPort;
-  readonly #listener: SinkListener;
+  readonly #tell: (news: SinkNews) => void;
   #attachment: Attachment | undefined;
 
-  constructor(element: MediaElementPort, listener: SinkListener) {
+  /** `tell` hears of what a managed media source does by itself, in the order of the answers to its operations. */
+  constructor(element: MediaElementPort, tell: (news: SinkNews) => void) {
     this.#element = element;
-    this.#listener = listener;
+    this.#tell = tell;
   }
 
   /** Attaches an empty media source, dropping whatever was there. */
   async open(): Promise<void> {
     this.#attachment?.end();
-    const attachment = new Attachment(this.#listener);
+    const attachment = new Attachment();
     this.#attachment = attachment;
-    return attachment.open(this.#element);
+    return attachment.open(this.#element, this.#tell);
   }
 
   async addBuffer(kind: string, mimeType: string): Promise<void> {
-    return this.#current().addBuffer(kind, mimeType);
+    return this.#current().addBuffer(kind, mimeType, this.#tell);
   }
 
   async changeType(kind: string, mimeType: string): Promise<void> {
@@ -156,17 +157,12 @@ class Attachment {
   #barrier: Promise<unknown> = Promise.resolve();
   /** The last operation of each buffer. */
   readonly #lasts = new Map<string, Promise<unknown>>();
-  readonly #listener: SinkListener;
 
-  constructor(listener: SinkListener) {
-    this.#listener = listener;
-  }
-
-  open(element: MediaElementPort): Promise<void> {
+  open(element: MediaElementPort, tell: (news: SinkNews) => void): Promise<void> {
     const { signal } = this.#over;
     // Only a managed source has these.
     for (const name of ['startstreaming', 'endstreaming']) {
-      const listener = () => this.#listener.onStreaming(name === 'startstreaming');
+      const listener = () => tell(['streaming', name === 'startstreaming']);
       this.#source.addEventListener(name, listener, { signal });
     }
     return this.alone(async (source) => {
@@ -175,15 +171,12 @@ class Attachment {
     });
   }
 
-  addBuffer(kind: string, mimeType: string): Promise<void> {
+  addBuffer(kind: string, type: string, tell: (news: SinkNews) => void): Promise<void> {
     return this.alone((source) => {
-      const buffer = source.addSourceBuffer(mimeType);
+      const buffer = source.addSourceBuffer(type);
       const { signal } = this.#over;
       const listener = ({ removedRanges }: Event & { removedRanges?: TimeRanges }) => {
-        // What an operation does, its answer says.
-        if (removedRanges?.length && !buffer.updating) {
-          this.#listener.onEvicted(kind, ranges(buffer));
-        }
+        if (removedRanges?.length) tell(['evicted', kind, ranges(buffer)]);
       };
       buffer.addEventListener('bufferedchange', listener, { signal });
       this.#buffers.set(kind, buffer);

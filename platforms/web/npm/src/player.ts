@@ -117,10 +117,7 @@ export class Player extends EventTarget {
       calls:
         placement === 'worker'
           ? this.#element
-          : new MediaSink(this.#element, {
-              onEvicted: (kind, buffered) => this.#worker.tell(['evicted', kind, buffered]),
-              onStreaming: (wanted) => this.#worker.tell(['streaming', wanted]),
-            }),
+          : new MediaSink(this.#element, (news) => this.#worker.tell(news)),
       onEvent: (load, name, detail) => {
         if (load === this.#load) this.#receive(name as keyof PlayerEventMap, detail);
       },

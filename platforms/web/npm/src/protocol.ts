@@ -44,13 +44,13 @@ export interface MediaElementPort {
   setRate(rate: number): Promise<void>;
 }
 
-/** What a managed media source does by itself. */
-export interface SinkListener {
-  /** It has dropped media from a buffer, which holds these ranges now, as `[start, end, …]` in seconds. */
-  onEvicted(kind: string, buffered: Float64Array): void;
-  /** It wants media, or has enough for now. */
-  onStreaming(wanted: boolean): void;
-}
+/**
+ * What a managed media source does by itself: it has dropped media from a buffer, which holds these ranges now, as
+ * `[start, end, …]` in seconds; it wants media, or has enough for now.
+ */
+export type SinkNews =
+  | ['evicted', kind: string, buffered: Float64Array]
+  | ['streaming', wanted: boolean];
 
 /** The methods of a sink, without its private parts. */
 export type SinkMethods = Pick<MediaSink, keyof MediaSink>;
@@ -82,8 +82,7 @@ export type ToWorker =
   | ['call', id: number, method: keyof WorkerCalls, args: unknown[]]
   | ['element', ...ElementState]
   | ['environment', ...Environment]
-  | ['evicted', kind: string, buffered: Float64Array]
-  | ['streaming', wanted: boolean]
+  | SinkNews
   | ['keyMessage', session: number, message: Uint8Array]
   | ['keyStatuses', session: number, ids: Uint8Array[], statuses: string[]]
   | Answer;

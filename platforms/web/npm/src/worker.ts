@@ -39,7 +39,11 @@ let currentLoad = 0;
 let surroundings: Environment | undefined;
 let ticking: ReturnType<typeof setInterval> | undefined;
 
-scope.addEventListener('message', ({ data }) => {
+scope.addEventListener('message', ({ data }) => receive(data));
+// Whatever nobody caught came out of the module, which cannot be used after that.
+scope.addEventListener('unhandledrejection', ({ reason }) => post(['panic', String(reason)]));
+
+function receive(data: ToWorker): void {
   switch (data[0]) {
     case 'call':
       void answer(data[1], data[2], data[3]);
@@ -70,9 +74,7 @@ scope.addEventListener('message', ({ data }) => {
     default:
       questions.settle(data);
   }
-});
-// Whatever nobody caught came out of the module, which cannot be used after that.
-scope.addEventListener('unhandledrejection', ({ reason }) => post(['panic', String(reason)]));
+}
 
 const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) => unknown } = {
   start(config, placement, filters) {
@@ -171,10 +173,7 @@ function sink(placement: Placement): SinkMethods {
     seek: (...args) => ask('seek', args),
     setRate: (...args) => ask('setRate', args),
   };
-  return new MediaSink(element, {
-    onEvicted: (kind, buffered) => session?.evicted(kind, buffered),
-    onStreaming: (wanted) => session?.streaming(wanted),
-  });
+  return new MediaSink(element, receive);
 }
 
 /** Encrypted Media Extensions are on the page alone. */

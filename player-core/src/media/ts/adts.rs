@@ -332,6 +332,21 @@ mod tests {
     }
 
     #[test]
+    fn frames_without_end_are_an_error_and_no_memory() {
+        use super::super::{Options, Remuxer, Wanted};
+        // As many as there may be, of a byte each, are four megabytes.
+        let tiny = frame(b"x");
+        let mut segment = tiny.repeat(MOST_SAMPLES);
+        let remux = |segment: &[u8]| {
+            let options = Options { wanted: Wanted::Sound, near: None, cipher: None };
+            Remuxer::default().remux(segment, &options).map(|_| ())
+        };
+        assert_eq!(remux(&segment), Ok(()));
+        segment.extend(tiny);
+        assert_eq!(remux(&segment), Err(TransportFault::TooManySamples));
+    }
+
+    #[test]
     fn packed_audio_says_when_it_begins() {
         let mut tag = b"ID3\x04\0\0\0\0\0\x3fPRIV\0\0\0\x35\0\0".to_vec();
         tag.extend(OWNER);
