@@ -108,6 +108,10 @@ pub struct CmcdConfig {
     /// Tell CDNs these keys alone; all that are known if empty, but for `tpb`, which tells devices apart and has to be
     /// named.
     pub keys: Vec<String>,
+    /// Keys of the app's own with their values, of which CDNs and collectors are told as of any other. By their names they
+    /// are nobody else's (`com.example-key`): lower-case letters, digits, `_`, `.`, `*` and at least one `-`, beginning with a
+    /// letter. Any other is left out; of a value, what comes after 64 characters.
+    pub custom: Vec<(String, String)>,
     /// Say that so many times an object's bit rate is fast enough to deliver it (`rtp`), which lets a
     /// CDN be slower; nothing is said if absent.
     pub throughput_factor: Option<u32>,
@@ -125,6 +129,7 @@ impl Default for CmcdConfig {
             content_id: None,
             content_signature: None,
             keys: Vec::new(),
+            custom: Vec::new(),
             throughput_factor: None,
             targets: Vec::new(),
         }
@@ -134,14 +139,15 @@ impl Default for CmcdConfig {
 /// A collector that is told of what happens (CTA-5004-B §2.2, event mode), by POST of `application/cmcd`.
 ///
 /// While one batch is on its way, what happens meanwhile waits for the next, at most 200 reports. Nothing more is sent in a
-/// session to who answers 410. What waits when a session ends is sent at once, whatever comes of it.
+/// session to who answers 410. What waits when a session ends is sent at once, and once more if that fails.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CmcdTarget {
     /// Where to send reports: an absolute URL.
     pub url: String,
     /// The events to report, of `ps` (playback state), `e` (error), `t` (time interval), `rr` (response received), `bc` (bit
-    /// rate), `pr` (playback rate), `b` (background), `c` (content ID), `h` (hostname); the first three if empty.
+    /// rate), `pr` (playback rate), `b` (background), `c` (content ID), `h` (hostname), `m` (mute), `um` (unmute); the first
+    /// three if empty.
     pub events: Vec<String>,
     /// Tell these keys alone, besides those an event must have; all that are known if empty, but for `tpb`.
     pub keys: Vec<String>,

@@ -3,7 +3,7 @@
 use kinora_abr::{Abr, Event as Transfer};
 
 use crate::config::Config;
-use crate::io::{Environment, RequestId, Warning};
+use crate::io::{Environment, Request, RequestId, Warning};
 use crate::manifest::ManifestWarning;
 use crate::outbox::Outbox;
 use crate::telemetry::Totals;
@@ -16,6 +16,10 @@ pub(crate) struct Context<'a> {
     pub(crate) offline: bool,
     /// What the device's wall clock is ahead of the monotonic one, in microseconds, if it was told.
     pub(crate) device_clock: Option<i64>,
+    /// Whether the viewer hears nothing, if that was told.
+    pub(crate) muted: Option<bool>,
+    /// The last reports of sessions that have ended.
+    pub(crate) parting: &'a mut Vec<Request>,
     pub(crate) config: &'a Config,
     pub(crate) environment: &'a Environment,
     pub(crate) abr: &'a mut Abr,

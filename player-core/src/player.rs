@@ -6,7 +6,10 @@ use kinora_abr::{Abr, Rule};
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::io::{Environment, Event, Input, NetworkState, Output, PlaybackStatus, Source, Warning};
+use crate::error::is_passing;
+use crate::io::{
+    Environment, Event, Input, NetworkState, Output, PlaybackStatus, Request, Source, Warning,
+};
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::telemetry::log::Recorder;
@@ -34,6 +37,10 @@ pub struct Player {
     rate: f64,
     /// What the device's wall clock is ahead of the monotonic one, in microseconds.
     device_clock: Option<i64>,
+    /// Whether the viewer hears nothing, if the host has said.
+    muted: Option<bool>,
+    /// The last reports of sessions that have ended, which are sent once more if they fail.
+    parting: Vec<Request>,
     recorder: Option<Recorder>,
     drained: bool,
     /// When the host was asked to come back.
@@ -60,6 +67,8 @@ impl Player {
             offline: false,
             rate: 1.0,
             device_clock: None,
+            muted: None,
+            parting: Vec::new(),
             recorder,
             drained: true,
             due: None,
@@ -95,6 +104,7 @@ impl Player {
         if let Some(long) = slept {
             self.wake(long);
         }
+        self.repeat_parting(&input);
         match input {
             Input::Load(source) => self.load(source),
             Input::Unload => {
@@ -137,6 +147,10 @@ impl Player {
                 upcoming.tell(&mut cx, Input::Network(state));
                 self.forward(Input::Network(state));
             }
+            Input::Muted(muted) => {
+                self.muted = Some(muted);
+                self.forward(Input::Muted(muted));
+            }
             Input::Environment(environment) => {
                 self.learn_of_network(&environment);
                 self.environment = environment.clone();
@@ -152,6 +166,22 @@ impl Player {
         self.go_on();
         if let Some(recorder) = &mut self.recorder {
             recorder.precede(self.out.take_opened());
+        }
+    }
+
+    /// Sends a report once more whose session has ended, if this says that it failed.
+    fn repeat_parting(&mut self, input: &Input) {
+        let (id, failed) = match input {
+            Input::RequestFailed { id, .. } => (*id, true),
+            Input::ResponseHead { id, head } => (*id, is_passing(head.status)),
+            _ => return,
+        };
+        if let Some(position) = self.parting.iter().position(|known| known.id == id) {
+            let report = self.parting.remove(position);
+            if failed {
+                let id = self.out.next_request_id();
+                self.out.request(Request { id, ..report });
+            }
         }
     }
 
@@ -244,6 +274,8 @@ impl Player {
             now: self.now,
             offline: self.offline,
             device_clock: self.device_clock,
+            muted: self.muted,
+            parting: &mut self.parting,
             config: &self.config,
             environment: &self.environment,
             abr: &mut self.abr,

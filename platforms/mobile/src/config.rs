@@ -86,6 +86,9 @@ pub struct CmcdConfig {
     pub content_signature: Option<String>,
     /// Tell CDNs these keys alone; all that are known if empty, but for `tpb`, which has to be named.
     pub keys: Vec<String>,
+    /// Keys of the app's own with their values (`com.example-key`): lower-case letters, digits, `_`, `.`, `*` and at least one
+    /// `-`, beginning with a letter.
+    pub custom: Vec<HeaderField>,
     /// Say that so many times an object's bit rate is fast enough to deliver it (`rtp`), which lets a
     /// CDN be slower; nothing is said if absent.
     pub throughput_factor: Option<u32>,

@@ -163,6 +163,9 @@ pub enum Input {
     },
     /// The platform wants media, or has enough for now: then no segment is asked for.
     Streaming(bool),
+    /// The viewer hears nothing, because the sound is off or its volume zero, or does again. What is sent first tells how it
+    /// is, and every other one that it has changed.
+    Muted(bool),
 }
 
 /// What a platform knows of the device's network.
@@ -300,6 +303,10 @@ pub struct ResponseHead {
     pub date: Option<String>,
     /// `CMSD-Dynamic` as it came, if the host can see it (CTA-5006): what servers say of the network.
     pub cmsd_dynamic: Option<String>,
+    /// `CMSD-Static` as it came, if the host can see it (CTA-5006): what servers say of the object.
+    pub cmsd_static: Option<String>,
+    /// `SMRT-Data` as it came, if the host can see it: how the response was made (streaming media response tracing).
+    pub smrt_data: Option<String>,
 }
 
 /// Why a request came to nothing. Bad statuses are not failures to the host: it reports the head

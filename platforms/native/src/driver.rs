@@ -38,6 +38,7 @@ pub(crate) enum Command {
     SetRate(f64),
     Select(Selection),
     Configure(Box<Config>),
+    Muted(bool),
     Network(NetworkState),
     Environment(Environment),
     Snapshot(oneshot::Sender<Snapshot>),
@@ -181,6 +182,7 @@ impl Driver {
             Some(Command::SetRate(rate)) => self.inputs.push_back(Input::SetRate(rate)),
             Some(Command::Select(selection)) => self.inputs.push_back(Input::Select(selection)),
             Some(Command::Configure(config)) => self.inputs.push_back(Input::Configure(config)),
+            Some(Command::Muted(muted)) => self.inputs.push_back(Input::Muted(muted)),
             Some(Command::Network(state)) => self.inputs.push_back(Input::Network(state)),
             Some(Command::Environment(environment)) => {
                 self.inputs.push_back(Input::Environment(environment));

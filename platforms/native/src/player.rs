@@ -195,6 +195,11 @@ impl Player {
         self.send(Command::Network(state)).await;
     }
 
+    /// Tells whether the sound is off, or its volume zero: how it is at first, and each time that changes.
+    pub async fn muted_changed(&self, muted: bool) {
+        self.send(Command::Muted(muted)).await;
+    }
+
     /// Says what the device and its surroundings are like, such as the size of the picture.
     pub async fn set_environment(&self, environment: Environment) {
         self.send(Command::Environment(environment)).await;

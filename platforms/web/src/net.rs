@@ -202,6 +202,8 @@ fn head(response: &Response, request: &Request) -> ResponseHead {
         retry_after: field("retry-after"),
         date: field("date"),
         cmsd_dynamic: field("cmsd-dynamic"),
+        cmsd_static: field("cmsd-static"),
+        smrt_data: field("smrt-data"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the worker's script calls.
 
+use core::cell::Cell;
+
 use js_sys::{Array, Function};
 use kinora_core::error::Severity;
 use kinora_core::io::{
@@ -20,6 +22,8 @@ use crate::{convert, panic};
 pub struct Session {
     driver: Driver,
     config: Config,
+    /// Whether the element is heard, as it was last told.
+    muted: Cell<Option<bool>>,
 }
 
 #[wasm_bindgen]
@@ -39,7 +43,7 @@ impl Session {
         let mut merged = Config::default();
         convert::merge_config(&mut merged, config).map_err(invalid)?;
         let driver = Driver::new(sink, keys, emit, filtered_fetch, merged.clone());
-        Ok(Self { driver, config: merged })
+        Ok(Self { driver, config: merged, muted: Cell::new(None) })
     }
 
     /// Plays this, instead of whatever was playing.
@@ -144,11 +148,15 @@ impl Session {
         paused: bool,
         seeking: bool,
         ended: bool,
+        muted: bool,
         ready_state: u8,
         total_frames: f64,
         dropped_frames: f64,
         error: Option<String>,
     ) {
+        if self.muted.replace(Some(muted)) != Some(muted) {
+            self.driver.handle(Input::Muted(muted));
+        }
         self.driver.handle(Input::Element(ElementState {
             position: MediaTime::from_seconds(position),
             rate,
@@ -169,16 +177,15 @@ impl Session {
         }));
     }
 
-    /// The browser has dropped media from a buffer by itself: it holds these ranges now, `[start, end, …]`.
-    pub fn evicted(&self, kind: &str, buffered: JsValue) {
-        if let Ok(kind) = convert::media_kind(kind) {
-            self.driver.handle(Input::Evicted { kind, buffered: sink::ranges(buffered) });
+    /// What a managed media source does by itself: it has dropped media from the buffer of that kind, which holds these
+    /// ranges now, `[start, end, …]`; without a kind, whether it wants media.
+    pub fn managed(&self, kind: Option<String>, value: JsValue) {
+        match kind.and_then(|kind| convert::media_kind(&kind).ok()) {
+            Some(kind) => {
+                self.driver.handle(Input::Evicted { kind, buffered: sink::ranges(value) });
+            }
+            None => self.driver.handle(Input::Streaming(value.is_truthy())),
         }
-    }
-
-    /// Whether the browser wants media, or has enough for now.
-    pub fn streaming(&self, wanted: bool) {
-        self.driver.handle(Input::Streaming(wanted));
     }
 
     /// What the browser says of the network: `offline`, `online`, or `changed` to another.

@@ -1,5 +1,6 @@
 //! The little JSON that licences need: no reader of it is worth its bytes here.
 
+use crate::manifest::binary::push_base64;
 use crate::presentation::KeyId;
 use crate::url::{cut, cut_word};
 
@@ -11,7 +12,7 @@ pub(super) fn key_ids(ids: &[KeyId]) -> Vec<u8> {
     let mut text = String::from("{\"kids\":[");
     for (index, id) in ids.iter().enumerate() {
         text.push_str(if index == 0 { "\"" } else { ",\"" });
-        base64url(id, &mut text);
+        push_base64(id, true, &mut text);
         text.push('"');
     }
     text.push_str("]}");
@@ -21,9 +22,9 @@ pub(super) fn key_ids(ids: &[KeyId]) -> Vec<u8> {
 /// A licence that gives this one key (a JSON Web Key set, W3C EME §9.1.4).
 pub(super) fn license(id: &KeyId, key: &[u8]) -> Vec<u8> {
     let mut text = String::from("{\"keys\":[{\"kty\":\"oct\",\"kid\":\"");
-    base64url(id, &mut text);
+    push_base64(id, true, &mut text);
     text.push_str("\",\"k\":\"");
-    base64url(key, &mut text);
+    push_base64(key, true, &mut text);
     text.push_str("\"}],\"type\":\"temporary\"}");
     text.into_bytes()
 }
@@ -36,18 +37,6 @@ pub(super) fn expires_in(license: &[u8]) -> Option<u32> {
     let value = rest.trim_start().strip_prefix(':')?.trim_start();
     let end = value.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
     value.get(..end)?.parse().ok().filter(|seconds| *seconds > 0)
-}
-
-fn base64url(bytes: &[u8], text: &mut String) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - chunk.len()));
-        for digit in 0..=chunk.len() {
-            let value = bits >> (18 - 6 * digit) & 63;
-            text.push(char::from(DIGITS[value as usize]));
-        }
-    }
 }
 
 /// What a server says of its refusal: the `code` and the `detail` of a problem document (RFC 9457), as far as they

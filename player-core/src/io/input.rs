@@ -163,6 +163,9 @@ pub enum Input {
     /// The platform wants media, or has enough for now (`startstreaming` and `endstreaming` of a `ManagedMediaSource`): then
     /// no segment is asked for. A media source that has said nothing since it was opened wants media.
     Streaming(bool),
+    /// The viewer hears nothing (`muted`, or a `volume` of zero), or does again. What is sent first tells how it is, and every
+    /// other one that it has changed.
+    Muted(bool),
 }
 
 /// What a platform knows of the device's network.

@@ -163,6 +163,10 @@ pub struct ResponseHead {
     pub date: Option<String>,
     /// `CMSD-Dynamic` as it came, if the host can see it (CTA-5006): what servers say of the network.
     pub cmsd_dynamic: Option<String>,
+    /// `CMSD-Static` as it came, if the host can see it (CTA-5006): what servers say of the object.
+    pub cmsd_static: Option<String>,
+    /// `SMRT-Data` as it came, if the host can see it: how the response was made (streaming media response tracing).
+    pub smrt_data: Option<String>,
 }
 
 impl ResponseHead {
@@ -176,6 +180,8 @@ impl ResponseHead {
             retry_after: None,
             date: None,
             cmsd_dynamic: None,
+            cmsd_static: None,
+            smrt_data: None,
         }
     }
 }

@@ -26,6 +26,26 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     (count < 6).then_some(out)
 }
 
+/// Writes bytes in base64: that of RFC 4648 §5 without padding if it is `for_urls`, else that of §4.
+pub(crate) fn push_base64(bytes: &[u8], for_urls: bool, text: &mut String) {
+    const DIGITS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let last = if for_urls { ['-', '_'] } else { ['+', '/'] };
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - chunk.len()));
+        for digit in 0..=chunk.len() {
+            let value = (bits >> (18 - 6 * digit) & 63) as usize;
+            let known = DIGITS.get(value).map(|digit| char::from(*digit));
+            text.push(known.unwrap_or(last[value & 1]));
+        }
+        for _ in chunk.len()..3 {
+            if !for_urls {
+                text.push('=');
+            }
+        }
+    }
+}
+
 /// Hexadecimal digits in pairs; an odd one at the start has a zero before it.
 pub(crate) fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(digits.len() / 2 + 1);
@@ -43,6 +63,23 @@ pub(crate) fn hexadecimal(digits: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_is_written_as_it_is_read() {
+        for bytes in [&b""[..], b"f", b"fo", b"foo", &[0xfb, 0xff, 0xbe], &[0xff; 7]] {
+            for for_urls in [false, true] {
+                let mut text = String::new();
+                push_base64(bytes, for_urls, &mut text);
+                assert_eq!(base64(&text).as_deref(), Some(bytes), "{text}");
+                assert_eq!(text.contains('='), !for_urls && bytes.len() % 3 > 0, "{text}");
+            }
+        }
+        let mut text = String::new();
+        push_base64(&[0xfb, 0xff], false, &mut text);
+        text.push(' ');
+        push_base64(&[0xfb, 0xff], true, &mut text);
+        assert_eq!(text, "+/8= -_8");
+    }
 
     #[test]
     fn base64_is_read() {

@@ -4,7 +4,7 @@
 //! too deep is a [`ManifestErrorKind::Limit`]. What a specification lets a client overlook becomes a
 //! [`ManifestWarning`].
 
-mod binary;
+pub(crate) mod binary;
 mod codecs;
 pub mod dash;
 pub(crate) mod date;

@@ -321,6 +321,7 @@ impl Attempt {
             head: self.head_at.map(since),
             first: self.first_byte.map(since),
             last: last.map(since),
+            fields: self.response.as_ref(),
         }
     }
 

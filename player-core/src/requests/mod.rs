@@ -37,6 +37,9 @@ use crate::time::Timestamp;
 /// After the network has changed, what was on its way must be heard of within so long.
 const PROOF_OF_LIFE: Duration = Duration::from_secs(2);
 
+/// Of no more reports of sessions that have ended it is kept what they say, to say it once more.
+const MOST_PARTING: usize = 16;
+
 /// A wish that rests until it is due; while the device is offline, until it is not.
 #[derive(Debug)]
 struct Waiting {
@@ -52,6 +55,8 @@ struct Waiting {
 pub(crate) struct Requests {
     pub(crate) origins: Origins,
     pub(crate) cmcd: Cmcd,
+    /// The platform has enough media for now: no segment is asked for.
+    pub(crate) satisfied: bool,
     active: Vec<Attempt>,
     waiting: Vec<Waiting>,
     last_ticket: u64,
@@ -65,6 +70,7 @@ impl Requests {
             // Another seed, so that a draw here changes none there.
             origins: Origins::new(seed.rotate_left(32)),
             cmcd: Cmcd::default(),
+            satisfied: false,
             active: Vec::new(),
             waiting: Vec::new(),
             last_ticket: 0,
@@ -153,12 +159,25 @@ impl Requests {
         }
     }
 
-    /// Gives everything up, but for what is on its way to a collector.
+    /// Gives everything up, but for what is told to collectors: what waits to be sent again is sent now.
     pub(crate) fn cancel_all(&mut self, cx: &mut Context<'_>) {
+        for Waiting { ticket, wish, .. } in core::mem::take(&mut self.waiting) {
+            if wish.kind == RequestKind::Report {
+                self.attempt(cx, ticket, wish, Trial::new(cx.now));
+            }
+        }
         self.waiting.clear();
         for active in self.active.drain(..) {
             if active.wish.kind != RequestKind::Report {
                 cx.give_up(active.id);
+            } else if active.response.is_none() {
+                let url = active.url().to_owned();
+                let Wish { kind, range, body, headers, post, .. } = active.wish;
+                let id = active.id;
+                if cx.parting.len() >= MOST_PARTING {
+                    cx.parting.remove(0);
+                }
+                cx.parting.push(Request { id, kind, url, range, body, headers, post });
             }
         }
     }

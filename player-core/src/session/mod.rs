@@ -54,8 +54,6 @@ pub(crate) struct Session {
     attached: bool,
     /// It is fetched ahead: nothing is asked of the platform yet.
     preloading: bool,
-    /// The platform has enough media for now.
-    satisfied: bool,
     end_of_stream: bool,
     /// Where the playhead stood when a hole was asked for again.
     asked_again: Option<MediaTime>,
@@ -108,7 +106,6 @@ impl Session {
             seeking: None,
             attached: false,
             preloading: false,
-            satisfied: false,
             end_of_stream: false,
             asked_again: None,
             rate,
@@ -168,6 +165,7 @@ impl Session {
             }
             Input::SetRate(rate) => self.set_rate(cx, rate),
             Input::Select(selection) => self.select(cx, selection),
+            Input::Muted(_) => Ok(()),
             Input::Configure(_) | Input::Environment(_) => {
                 self.streams.iter_mut().for_each(Stream::reconsider);
                 Ok(())
@@ -186,7 +184,7 @@ impl Session {
                 Ok(())
             }
             Input::Streaming(wanted) => {
-                self.satisfied = !wanted;
+                self.requests.satisfied = !wanted;
                 Ok(())
             }
             Input::KeySystem { .. }
@@ -318,7 +316,6 @@ impl Session {
             phase: self.playback.phase(),
             rate: self.playback.rate(),
             attached: self.attached,
-            satisfied: self.satisfied,
             decoders: &self.decoders,
             cx,
             presentation,

@@ -71,7 +71,7 @@ impl Session {
         self.operations = vec![self.opening];
         self.seeking = None;
         self.attached = false;
-        self.satisfied = false;
+        self.requests.satisfied = false;
         self.end_of_stream = false;
         self.frames = (0, 0);
         let moved = self.each_stream(cx, |stream, world| {

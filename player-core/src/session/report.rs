@@ -64,6 +64,7 @@ impl Session {
         situation.seeking = self.playback.is_excused();
         situation.rate = self.playback.rate();
         situation.hidden = cx.environment.hidden;
+        situation.muted = cx.muted;
         situation.playhead = playhead;
         situation.startup = cx.totals.startup;
         situation.stalls = cx.totals.stalls;
@@ -132,7 +133,7 @@ impl Session {
         let goal = MediaTime::from_duration(config.buffer.forward);
         let playhead = self.playback.playhead(now);
         state.status = self.playback.status();
-        state.satisfied = self.satisfied;
+        state.satisfied = self.requests.satisfied;
         state.position = playhead;
         state.duration = self.presentation.as_ref().and_then(|presentation| presentation.duration);
         state.streams = self.streams.iter().map(|stream| stream.state(goal, playhead)).collect();

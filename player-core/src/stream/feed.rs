@@ -561,6 +561,8 @@ mod tests {
                 now,
                 offline: false,
                 device_clock: None,
+                muted: None,
+                parting: &mut Vec::new(),
                 config: &config,
                 environment: &environment,
                 abr: &mut abr,
@@ -577,7 +579,6 @@ mod tests {
             phase: Phase::Playing,
             rate: 1.0,
             attached: true,
-            satisfied: false,
             picture: None,
             fetch_limit: MediaTime::MAX,
         };

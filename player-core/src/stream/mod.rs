@@ -49,8 +49,6 @@ pub(crate) struct World<'a, 'c> {
     pub(crate) rate: f64,
     /// The platform's buffers have been asked for, so that media can be appended.
     pub(crate) attached: bool,
-    /// The platform has enough media for now: no segment is asked for.
-    pub(crate) satisfied: bool,
     /// Where the picture goes on that the platform has not been given yet; nowhere if there is none, or no more.
     pub(crate) picture: Option<MediaTime>,
     /// No stream fetches what starts later, so that none runs ahead on bandwidth that another needs.
@@ -286,10 +284,10 @@ impl Stream {
         self.drop_late_replacements(world);
         self.open_inits(world)?;
         self.leave_locked(world);
-        if world.satisfied {
+        if world.requests.satisfied {
             self.wait = None;
         }
-        while matches!(self.fetch, Fetch::Idle) && !self.complete && !world.satisfied {
+        while matches!(self.fetch, Fetch::Idle) && !self.complete && !world.requests.satisfied {
             if !self.fetch_next(world)? {
                 break;
             }

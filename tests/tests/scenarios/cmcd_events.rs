@@ -219,6 +219,81 @@ fn a_viewer_who_leaves_is_told_of_and_nothing_is_left() {
 }
 
 #[test]
+fn what_is_said_last_is_said_once_more_if_it_fails() {
+    let patient = CmcdTarget { batch: 100, ..target(&["ps"], &["sn"]) };
+    let said = |faults: &[FaultKind], fatal: bool| {
+        let mut origin = film();
+        for fault in faults {
+            origin.fail("collector.example", 1, fault.clone());
+        }
+        if fatal {
+            origin.fail("manifest.mpd", u32::MAX, FaultKind::Status(404));
+        }
+        let mut world = world_with(vec![patient.clone()], origin, Network::constant(8_000));
+        world.load(&dash());
+        world.run_for(Duration::from_secs(if fatal { 60 } else { 10 }));
+        if !fatal {
+            assert_eq!(batches(&world).len(), 0, "nothing has been sent yet");
+        }
+        world.act(&Action::Unload);
+        world.run_for(Duration::from_secs(60));
+        assert_replays(&world);
+        let last = if fatal { "sta=f" } else { "sta=q" };
+        let batches = batches(&world);
+        for (_, batch) in &batches {
+            assert!(batch.contains(last) && *batch == batches[0].1, "{batch}");
+        }
+        batches.len()
+    };
+    for fatal in [false, true] {
+        assert_eq!(said(&[], fatal), 1);
+        assert_eq!(said(&[FaultKind::Status(200)], fatal), 1);
+        // A server that does not want it does not want it a second time.
+        assert_eq!(said(&[FaultKind::Status(403)], fatal), 1);
+        for fault in [FaultKind::Status(503), FaultKind::Status(429), FaultKind::Refuse] {
+            assert_eq!(said(std::slice::from_ref(&fault), fatal), 2, "{fault:?}");
+            assert_eq!(said(&[fault.clone(), fault.clone(), fault.clone()], fatal), 2, "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn what_waits_to_be_said_again_when_a_viewer_leaves_is_said_then() {
+    let mut origin = film();
+    origin.fail("collector.example", u32::MAX, FaultKind::Status(503));
+    let mut world = world_with(vec![target(&["ps"], &["sn"])], origin, Network::constant(8_000));
+    world.load(&dash());
+    // It has failed often enough by now to be asked seldom.
+    world.run_for(Duration::from_secs(8));
+    let before = batches(&world).len();
+    world.act(&Action::Unload);
+    let after: Vec<String> = batches(&world).into_iter().skip(before).map(|(_, one)| one).collect();
+    let all = after.join("\n");
+    for number in 0..3 {
+        assert!(all.contains(&format!("sn={number},")), "{number} of {all}");
+    }
+    world.run_for(Duration::from_secs(60));
+}
+
+#[test]
+fn mute_is_told_when_the_viewer_mutes() {
+    let mut world =
+        world_with(vec![target(&["m", "um"], &["pt"])], film(), Network::constant(8_000));
+    world.input(Input::Muted(false));
+    world.load(&hls());
+    world.run_for(Duration::from_secs(5));
+    world.input(Input::Muted(true));
+    world.run_for(Duration::from_secs(5));
+    world.input(Input::Muted(true));
+    world.input(Input::Muted(false));
+    world.run_for(Duration::from_secs(1));
+    let events: Vec<String> =
+        reports(&world).iter().map(|one| one.split(',').next().unwrap_or("").to_owned()).collect();
+    assert_eq!(events, ["e=m", "e=um"]);
+    assert_replays(&world);
+}
+
+#[test]
 fn what_happens_offline_is_told_once_there_is_a_network() {
     let mut world = world_with(vec![target(&["t"], &["sn"])], film(), Network::constant(8_000));
     world.tells_of_network = true;

@@ -113,6 +113,8 @@ fn head_of(response: &reqwest::Response) -> ResponseHead {
         retry_after: text(RETRY_AFTER),
         date: text(DATE),
         cmsd_dynamic: text(HeaderName::from_static("cmsd-dynamic")),
+        cmsd_static: text(HeaderName::from_static("cmsd-static")),
+        smrt_data: text(HeaderName::from_static("smrt-data")),
     }
 }
 

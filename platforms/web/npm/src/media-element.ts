@@ -19,6 +19,7 @@ const EVENTS = [
   'seeking',
   'stalled',
   'timeupdate',
+  'volumechange',
   'waiting',
 ] as const;
 
@@ -98,6 +99,7 @@ export class MediaElement implements MediaElementPort {
       element.paused,
       element.seeking,
       element.ended,
+      element.muted || !element.volume,
       element.readyState,
       frames?.totalVideoFrames ?? 0,
       frames?.droppedVideoFrames ?? 0,

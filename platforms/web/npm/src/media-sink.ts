@@ -162,7 +162,7 @@ class Attachment {
     const { signal } = this.#over;
     // Only a managed source has these.
     for (const name of ['startstreaming', 'endstreaming']) {
-      const listener = () => tell(['streaming', name === 'startstreaming']);
+      const listener = () => tell(['managed', undefined, name === 'startstreaming']);
       this.#source.addEventListener(name, listener, { signal });
     }
     return this.alone(async (source) => {
@@ -176,7 +176,7 @@ class Attachment {
       const buffer = source.addSourceBuffer(type);
       const { signal } = this.#over;
       const listener = ({ removedRanges }: Event & { removedRanges?: TimeRanges }) => {
-        if (removedRanges?.length) tell(['evicted', kind, ranges(buffer)]);
+        if (removedRanges?.length) tell(['managed', kind, ranges(buffer)]);
       };
       buffer.addEventListener('bufferedchange', listener, { signal });
       this.#buffers.set(kind, buffer);

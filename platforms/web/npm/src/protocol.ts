@@ -45,12 +45,12 @@ export interface MediaElementPort {
 }
 
 /**
- * What a managed media source does by itself: it has dropped media from a buffer, which holds these ranges now, as
- * `[start, end, …]` in seconds; it wants media, or has enough for now.
+ * What a managed media source does by itself, in the order of `Session.managed`: it has dropped media from a buffer, which
+ * holds these ranges now, as `[start, end, …]` in seconds; or, of no kind, it wants media or has enough for now.
  */
 export type SinkNews =
-  | ['evicted', kind: string, buffered: Float64Array]
-  | ['streaming', wanted: boolean];
+  | ['managed', kind: string, buffered: Float64Array]
+  | ['managed', kind: undefined, streaming: boolean];
 
 /** The methods of a sink, without its private parts. */
 export type SinkMethods = Pick<MediaSink, keyof MediaSink>;
@@ -62,6 +62,7 @@ export type ElementState = [
   paused: boolean,
   seeking: boolean,
   ended: boolean,
+  muted: boolean,
   readyState: number,
   totalFrames: number,
   droppedFrames: number,

@@ -84,6 +84,11 @@ export interface Config {
     contentSignature?: string | null;
     /** Tell CDNs these keys alone; all that are known if empty, but for `tpb`, which has to be named. */
     keys?: string[] | null;
+    /**
+     * Keys of the app's own with their values, such as `com.example-key`: lower-case letters, digits, `_`, `.`, `*` and at
+     * least one `-`, beginning with a letter; any other is left out, and what comes after 64 characters of a value.
+     */
+    custom?: Record<string, string>;
     /** Say that so many times an object's bit rate is fast enough (`rtp`), which lets a CDN be slower. */
     throughputFactor?: number | null;
     /** Who is told of what happens (event mode). */
@@ -204,10 +209,10 @@ export interface CmcdTarget {
 }
 
 /**
- * Playback state, error, time interval, response received, bit rate, playback rate, background, content ID and hostname,
- * each as it changes.
+ * Playback state, error, time interval, response received, bit rate, playback rate, background, content ID, hostname, mute and
+ * unmute, each as it changes.
  */
-export type CmcdEvent = 'ps' | 'e' | 't' | 'rr' | 'bc' | 'pr' | 'b' | 'c' | 'h';
+export type CmcdEvent = 'ps' | 'e' | 't' | 'rr' | 'bc' | 'pr' | 'b' | 'c' | 'h' | 'm' | 'um';
 
 /** What a request is for. */
 export type RequestKind =

@@ -59,11 +59,8 @@ function receive(data: ToWorker): void {
       session?.environment(...environment);
       break;
     }
-    case 'evicted':
-      session?.evicted(data[1], data[2]);
-      break;
-    case 'streaming':
-      session?.streaming(data[1]);
+    case 'managed':
+      session?.managed(data[1], data[2]);
       break;
     case 'keyMessage':
       session?.keyMessage(data[1], data[2]);

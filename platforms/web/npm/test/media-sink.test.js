@@ -110,10 +110,10 @@ test('a managed source says when it wants media, and what it has dropped, until 
   const source = FakeMediaSource.last;
   source.dispatchEvent(new Event('startstreaming'));
   source.dispatchEvent(new Event('endstreaming'));
-  assert.deepEqual(told, [['streaming', true], ['streaming', false]]);
+  assert.deepEqual(told, [['managed', undefined, true], ['managed', undefined, false]]);
   video.ranges = [[4, 6]];
   video.change({ removed: 1 });
-  assert.deepEqual(told.slice(2), [['evicted', 'video', Float64Array.of(4, 6)]]);
+  assert.deepEqual(told.slice(2), [['managed', 'video', Float64Array.of(4, 6)]]);
   // What is added, the answer to an append says.
   video.change({ removed: 0 });
   await sink.close();

@@ -111,6 +111,7 @@ pub(crate) fn merge_config(config: &mut Config, changes: &JsValue) -> Result<(),
             into.content_signature = signature;
         }
         cmcd.names("keys", &mut into.keys)?;
+        cmcd.strings("custom", &mut into.custom)?;
         if let Some(targets) = cmcd.field("targets") {
             into.targets.clear();
             for value in Array::from(&targets).iter() {
@@ -182,15 +183,7 @@ fn key_system(from: &Fields) -> Result<KeySystemConfig, String> {
     let key_system =
         string("name")?.ok_or_else(|| from.complaint("name", "the name of a key system"))?;
     let mut headers = Vec::new();
-    if let Some(object) = from.field("headers") {
-        for pair in Object::entries(object.unchecked_ref()).iter() {
-            let pair: Array = pair.unchecked_into();
-            match (pair.get(0).as_string(), pair.get(1).as_string()) {
-                (Some(name), Some(value)) => headers.push((name, value)),
-                _ => return Err(from.complaint("headers", "an object of strings")),
-            }
-        }
-    }
+    from.strings("headers", &mut headers)?;
     let mut renew_after = Duration::ZERO;
     from.span("renewAfter", &mut renew_after)?;
     Ok(KeySystemConfig {
@@ -309,6 +302,19 @@ impl Fields {
         };
         if let Some(read) = self.nullable(name, read, "an array of strings")? {
             *names = read.unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn strings(&self, name: &str, strings: &mut Vec<(String, String)>) -> Result<(), String> {
+        let Some(object) = self.field(name) else { return Ok(()) };
+        strings.clear();
+        for pair in Object::entries(object.unchecked_ref()).iter() {
+            let pair: Array = pair.unchecked_into();
+            match (pair.get(0).as_string(), pair.get(1).as_string()) {
+                (Some(name), Some(value)) => strings.push((name, value)),
+                _ => return Err(self.complaint(name, "an object of strings")),
+            }
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Stream {
                 return Ok(false);
             }
         }
-        if world.holds() || world.satisfied {
+        if world.holds() || world.requests.satisfied {
             return Ok(false);
         }
         if let Target::Instead(range) = target {

@@ -8,7 +8,7 @@ use core::time::Duration;
 use super::{Cmcd, Ledger, Told, joined, object_type, state, write};
 use crate::config::{CmcdConfig, CmcdTarget, Config};
 use crate::error::Error;
-use crate::io::{PlaybackStatus, RequestKind};
+use crate::io::{PlaybackStatus, RequestKind, ResponseHead};
 use crate::requests::{Outcome, Ticket};
 use crate::time::Timestamp;
 use crate::url;
@@ -42,6 +42,7 @@ pub(crate) struct Response<'a> {
     pub(crate) head: Option<Duration>,
     pub(crate) first: Option<Duration>,
     pub(crate) last: Option<Duration>,
+    pub(crate) fields: Option<&'a ResponseHead>,
 }
 
 /// What has been seen to happen, and the collectors that are told.
@@ -61,6 +62,7 @@ struct Seen {
     state: &'static str,
     rate: f64,
     hidden: bool,
+    muted: Option<bool>,
     content: Option<String>,
 }
 
@@ -152,11 +154,16 @@ impl Cmcd {
             state: state(situation),
             rate: situation.rate,
             hidden: situation.hidden,
+            muted: situation.muted,
             content: cmcd.content_id.clone(),
         };
         let before = self.events.seen.as_ref();
         let plays = situation.status == PlaybackStatus::Playing;
         let known_rate = before.map_or(1.0, |before| before.rate);
+        // What is said first was so before.
+        let muted = before
+            .filter(|before| before.muted.is_some() && before.muted != seen.muted)
+            .and(seen.muted);
         let changes = [
             ("ps", "sta", before.is_none_or(|before| before.state != seen.state)),
             ("pr", "pr", plays && known_rate != seen.rate),
@@ -164,6 +171,8 @@ impl Cmcd {
             ("b", "bg", before.map_or(seen.hidden, |before| before.hidden != seen.hidden)),
             ("bc", "br", core::mem::take(&mut self.events.bitrate_changed)),
             ("h", "h", core::mem::take(&mut self.events.host_changed)),
+            ("m", "", muted == Some(true)),
+            ("um", "", muted == Some(false)),
         ];
         // A speed that nothing plays at is none yet.
         let rate = if plays { seen.rate } else { known_rate };

@@ -1,7 +1,11 @@
 //! Keys and their values, as a dictionary of structured fields (RFC 9651).
 
 use super::Facts;
+use crate::manifest::binary;
 use crate::url;
+
+/// Longer fields of a response are not told again: each cache on the way adds a few dozen bytes.
+const MOST_ECHOED: usize = 4_096;
 
 /// The header field that a key belongs to, in the order of their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +24,8 @@ pub(super) const SHARDS: [(Shard, &str); 4] = [
 ];
 
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) name: &'static str,
+pub(super) struct Key<'a> {
+    pub(super) name: &'a str,
     pub(super) shard: Shard,
     /// What follows the name, with the equals sign; nothing for what is true.
     value: String,
@@ -29,7 +33,7 @@ pub(super) struct Key {
 
 /// What is told on one occasion, key by key.
 pub(super) struct Report<'a> {
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Vec<Key<'a>>,
     /// The keys that are asked for; all if empty.
     pub(super) wanted: &'a [String],
     /// What is told whatever is asked for, besides the version.
@@ -40,17 +44,45 @@ pub(super) struct Report<'a> {
     pub(super) second: bool,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
     /// Whether it is told only because it was asked for by name.
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.wanted.iter().any(|key| key == name)
     }
 
-    fn put(&mut self, name: &'static str, shard: Shard, value: String) {
+    fn put(&mut self, name: &'a str, shard: Shard, value: String) {
+        self.insert(self.keys.len(), Key { name, shard, value });
+    }
+
+    fn insert(&mut self, position: usize, key: Key<'a>) {
         // The version is no choice, nor are the event and its time.
-        let always = matches!(name, "v" | "e" | "ts") || name == self.required;
-        if self.wanted.is_empty() || always || self.is_named(name) {
-            self.keys.push(Key { name, shard, value });
+        let always = matches!(key.name, "v" | "e" | "ts") || key.name == self.required;
+        if self.wanted.is_empty() || always || self.is_named(key.name) {
+            self.keys.insert(position, key);
+        }
+    }
+
+    /// A key of the app's own, once all others are there; nothing if its name may be taken for one of these, or is none (RFC
+    /// 9651 §3.1.2).
+    pub(super) fn custom(&mut self, name: &'a str, value: &str) {
+        let letters =
+            |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*');
+        let begins = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+        let position = self.keys.iter().take_while(|key| key.name < name).count();
+        let known = self.keys.get(position).is_some_and(|key| key.name == name);
+        if begins && !known && name.contains('-') && name.bytes().all(letters) {
+            let value = ["=", &quoted(value, 64)].concat();
+            self.insert(position, Key { name, shard: Shard::Session, value });
+        }
+    }
+
+    /// A field of a response, as it came.
+    pub(super) fn echo(&mut self, name: &'static str, field: Option<&str>) {
+        if let Some(field) = field.filter(|field| field.len() <= MOST_ECHOED) {
+            let mut text = String::from("=\"");
+            binary::push_base64(field.as_bytes(), false, &mut text);
+            text.push('"');
+            self.put(name, Shard::Request, text);
         }
     }
 
@@ -161,7 +193,7 @@ impl Report<'_> {
 }
 
 /// The keys of one header field, or all.
-pub(super) fn joined(keys: &[Key], shard: Option<Shard>) -> String {
+pub(super) fn joined(keys: &[Key<'_>], shard: Option<Shard>) -> String {
     let mut out = String::new();
     for key in keys {
         if shard.is_none_or(|shard| shard == key.shard) {

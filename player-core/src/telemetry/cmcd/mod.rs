@@ -37,6 +37,8 @@ pub(crate) struct Situation {
     pub(crate) seeking: bool,
     /// Nobody sees it.
     pub(crate) hidden: bool,
+    /// Nobody hears it, if that is known.
+    pub(crate) muted: Option<bool>,
     /// It is fetched ahead, and not rendered.
     pub(crate) preloading: bool,
     /// The viewer leaves before the end.
@@ -166,7 +168,7 @@ impl Cmcd {
     }
 
     /// Every key of a request with its value, sorted by key.
-    fn keys(&mut self, config: &CmcdConfig, asked: &Asked<'_>) -> Vec<Key> {
+    fn keys<'a>(&mut self, config: &'a CmcdConfig, asked: &Asked<'_>) -> Vec<Key<'a>> {
         let next = asked.facts.and_then(|facts| facts.next.as_deref());
         let told = Told {
             object: object_type(asked.kind, asked.facts),
@@ -236,13 +238,13 @@ impl Ledger {
 }
 
 /// Every key with its value, sorted by key.
-fn write(
-    config: &CmcdConfig,
-    wanted: &[String],
+fn write<'a>(
+    config: &'a CmcdConfig,
+    wanted: &'a [String],
     (now, known): (&Situation, &[Facts]),
     ledger: &mut Ledger,
     told: &Told<'_>,
-) -> Vec<Key> {
+) -> Vec<Key<'a>> {
     use Shard::{Object, Request, Session, Status};
     let second = told.second;
     let (occasion, media) = (told.occasion, told.media);
@@ -271,6 +273,12 @@ fn write(
     }
     if let Some(content) = &config.content_id {
         report.string("cid", Session, content, if second { 128 } else { 64 });
+    }
+    let response = occasion.and_then(|occasion| occasion.response);
+    let fields = response.and_then(|response| response.fields);
+    if let Some(fields) = fields {
+        report.echo("cmsdd", fields.cmsd_dynamic.as_deref());
+        report.echo("cmsds", fields.cmsd_static.as_deref());
     }
     if let Some(signature) = config.content_signature.as_ref().filter(|_| second) {
         report.string("cs", Request, signature, usize::MAX);
@@ -324,7 +332,6 @@ fn write(
     if second && now.startup.is_some() {
         report.number("pt", Status, millis(now.playhead));
     }
-    let response = occasion.and_then(|occasion| occasion.response);
     if let Some(response) = response {
         report.number("rc", Request, u64::from(response.status));
     }
@@ -340,6 +347,7 @@ fn write(
     if let Some(session) = &config.session_id {
         report.string("sid", Session, session, 64);
     }
+    report.echo("smrt", fields.and_then(|fields| fields.smrt_data.as_deref()));
     if second {
         report.number("sn", Request, ledger.sequence);
         ledger.sequence += 1;
@@ -394,6 +402,9 @@ fn write(
     }
     ledger.startup |= startup.is_some();
     ledger.stalls = now.stalls;
+    for (name, value) in &config.custom {
+        report.custom(name, value);
+    }
     core::mem::take(&mut report.keys)
 }
 

@@ -349,6 +349,7 @@ fn a_response_is_told_of_without_what_a_url_keeps_secret() {
         head: Some(Duration::from_millis(512)),
         first: Some(Duration::from_millis(632)),
         last: None,
+        fields: None,
     };
     cmcd.answered(&config.cmcd, WALL_US, &response);
     assert_eq!(
@@ -371,4 +372,93 @@ fn what_waits_for_a_collector_is_bounded_and_its_numbers_show_the_gap() {
     assert_eq!(all.lines().count(), 200);
     assert!(all.starts_with("e=t,sn=800,ts=1764753200000,v=2\n"), "{all}");
     assert!(!all.ends_with('\n'), "lines are separated, not ended");
+}
+
+#[test]
+fn a_response_is_told_of_with_what_servers_said_in_it() {
+    let config = told_to(vec![target(&["rr"], &["cmsdd", "cmsds", "rc", "smrt"])]);
+    let mut cmcd = playing();
+    cmcd.look(&config, crate::time::Timestamp::default(), WALL_US);
+    let mut fields = crate::io::ResponseHead {
+        cmsd_dynamic: Some("\"cdn\";etp=9".into()),
+        cmsd_static: Some("ot=v??".into()),
+        smrt_data: Some("~".into()),
+        ..crate::io::ResponseHead::of_status(200)
+    };
+    let mut told = |fields: &crate::io::ResponseHead| {
+        let response = Response {
+            kind: RequestKind::Segment(MediaKind::Video),
+            url: "https://a.example/7.m4s",
+            status: 200,
+            started: crate::time::Timestamp::from_micros(2_000_000),
+            head: None,
+            first: None,
+            last: None,
+            fields: Some(fields),
+        };
+        cmcd.answered(&config.cmcd, WALL_US, &response);
+        cmcd.events.batch(0, 1, false).unwrap_or_default()
+    };
+    let usual = "rc=200,ts=1764752402000,url=\"https://a.example/7.m4s\",v=2";
+    assert_eq!(
+        told(&fields),
+        "cmsdd=\"ImNkbiI7ZXRwPTk=\",cmsds=\"b3Q9dj8/\",e=rr,rc=200,smrt=\"fg==\",ts=1764752402000,\
+         url=\"https://a.example/7.m4s\",v=2"
+    );
+    // What is longer than any server's word is not told.
+    fields.cmsd_dynamic = Some("x".repeat(5_000));
+    (fields.cmsd_static, fields.smrt_data) = (None, None);
+    assert_eq!(told(&fields), ["e=rr,", usual].concat());
+}
+
+#[test]
+fn keys_of_the_apps_own_stand_among_the_others() {
+    let facts = facts();
+    let custom = [
+        ("com.example-tier", "gold \"1\""),
+        ("a-first", "1"),
+        ("z-last", "caf\u{e9}"),
+        // What is none, or may be taken for another.
+        ("br", "1"),
+        ("Big-Key", "1"),
+        ("-x", "1"),
+        ("with space-x", "1"),
+        ("a=b-c", "1"),
+    ];
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let mut config =
+        CmcdConfig { custom: custom.iter().map(owned).collect(), ..config(CmcdMode::Headers, 1) };
+    let told = |config: &CmcdConfig| {
+        joined(&playing().keys(config, &asked(Some(&facts))), None)
+            .replace("sid=\"6e2fb550-c457-11e9-bb97-0800200c9a66\"", "S")
+    };
+    assert_eq!(
+        told(&config),
+        "a-first=\"1\",bl=21300,br=3200,cid=\"say \\\"film\\\"\",com.example-tier=\"gold \\\"1\\\"\",d=4004,\
+         dl=21400,mtp=25400,nor=\"8.m4s\",ot=v,sf=d,S,st=v,tb=6000,z-last=\"caf?\""
+    );
+    let (_, headers) = playing().decorate(&config, &asked(Some(&facts)));
+    let session = headers.iter().find(|(name, _)| name == "CMCD-Session").expect("a session");
+    assert!(session.1.contains(",com.example-tier=\"gold"), "{}", session.1);
+    // Named keys alone are told, of these, too.
+    config.keys = vec!["br".into(), "z-last".into()];
+    config.custom.push(("y-long".into(), "x".repeat(99)));
+    assert_eq!(told(&config), "br=3200,z-last=\"caf?\"");
+    config.keys = vec!["y-long".into()];
+    assert_eq!(told(&config), format!("y-long=\"{}\"", "x".repeat(64)));
+}
+
+#[test]
+fn mute_and_unmute_are_told_but_not_how_it_was_at_first() {
+    let config = told_to(vec![target(&["m", "um"], &["sn"])]);
+    let mut cmcd = playing();
+    let mut said = |muted| {
+        cmcd.situation.muted = muted;
+        batch(&mut cmcd, &config, 1)
+    };
+    assert_eq!(said(None), None);
+    assert_eq!(said(Some(true)), None);
+    assert_eq!(said(Some(false)).as_deref(), Some("e=um,sn=0,ts=1764752401000,v=2"));
+    assert_eq!(said(Some(false)), None);
+    assert_eq!(said(Some(true)).as_deref(), Some("e=m,sn=1,ts=1764752401000,v=2"));
 }

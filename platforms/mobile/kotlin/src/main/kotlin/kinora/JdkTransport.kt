@@ -61,6 +61,8 @@ private fun HttpResponse<*>.toResponseHead() = ResponseHead(
     retryAfter = headers().firstValue("Retry-After").orElse(null),
     date = headers().firstValue("Date").orElse(null),
     cmsdDynamic = headers().firstValue("CMSD-Dynamic").orElse(null),
+    cmsdStatic = headers().firstValue("CMSD-Static").orElse(null),
+    smrtData = headers().firstValue("SMRT-Data").orElse(null),
 )
 
 /** Passes a body on, one batch of buffers after another. */

@@ -213,6 +213,11 @@ class KinoraPlayer(
         send(Input.Network(state))
     }
 
+    /** Tells whether the sound is off, or its volume zero: how it is at first, and each time that changes. */
+    fun mutedChanged(muted: Boolean) {
+        send(Input.Muted(muted))
+    }
+
     /** What the player thinks and does now. Neither this nor the log can be had once it is closed. */
     fun state(): State = core.state()
 

@@ -54,7 +54,7 @@ private fun collect(handling: BodyHandling, chunks: List<ByteBuffer>): Collected
     var now = 0uL
     val collector = ResponseCollector(request("http://a/", body = handling), { now }, inputs::add, { kept = it })
     // A server may announce any length; that must not reserve memory.
-    collector.head(ResponseHead(200u, "http://a/", null, ULong.MAX_VALUE, null, null, null))
+    collector.head(ResponseHead(200u, "http://a/", null, ULong.MAX_VALUE, null, null, null, null, null))
     for (chunk in chunks) {
         collector.data(chunk)
         now += 10_000uL
