@@ -27,6 +27,7 @@ test('a collector follows play, mute, pause, intervals and the end', async () =>
   };
   const cmcd = { sessionId: 'e2e', custom: { 'com.example-tier': 'gold' }, targets: [target] };
   const page = await stage.player({ cmcd });
+  await page.evaluate(() => void (film.video.muted = false));
   assert.equal(await page.evaluate(() => film.play('/film/manifest.mpd', { start: 52 })), null);
   await collector.until(({ e, sta }) => e === 'ps' && sta === 'p');
   await page.evaluate(() => void (film.video.muted = true));
@@ -42,6 +43,8 @@ test('a collector follows play, mute, pause, intervals and the end', async () =>
   await page.evaluate(() => film.player.unload());
 
   const { reports, types } = collector;
+  await page.context().close();
+
   assert.deepEqual([...new Set(types)], ['application/cmcd']);
   for (const report of reports) {
     assert.equal(report.v, 2);
@@ -54,15 +57,11 @@ test('a collector follows play, mute, pause, intervals and the end', async () =>
   assert.deepEqual(numbers, [...numbers.keys()]);
   const told = reports.toSorted((a, b) => a.sn - b.sn).filter(({ e }) => e !== 't');
   const story = told.map(({ e, sta }) => (e === 'ps' ? sta : e));
-  // A browser may wait for a moment wherever it begins to play.
-  assert.deepEqual(story.filter((one) => one !== 'r' && one !== 'k').slice(0, 2), ['s', 'p']);
-  for (const one of ['m', 'um', 'a', 'e']) {
-    assert.equal(story.filter((other) => other === one).length, 1, `${one} of ${story}`);
-  }
-  assert.equal(story.at(-1), 'e');
+  // A browser may wait for a moment wherever it begins to play, and before it does it is paused.
+  const steps = story.filter((one) => one !== 'r' && one !== 'k').join(' ');
+  assert.equal(steps.replace('s a p', 's p'), 's p m um a p e');
   assert.ok(reports.filter(({ e }) => e === 't').length >= 4);
   assert.deepEqual(page.faults, []);
-  await page.context().close();
 });
 
 test('who leaves is told of, though the session is over', async () => {

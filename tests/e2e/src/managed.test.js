@@ -28,7 +28,10 @@ test('a managed source rests when it has enough, and what it drops is fetched on
   assert.equal(await page.evaluate(() => film.video.disableRemotePlayback), true);
 
   // It rests with what it asked for and no more, though the player would have 30 seconds by itself.
-  await page.waitForFunction(() => film.player.stats().satisfied);
+  await page.waitForFunction(() => {
+    const { satisfied, requests } = film.player.stats();
+    return satisfied && requests.length === 0;
+  });
   await stage.server.clearRequests();
   const ahead = await page.evaluate(() => film.player.stats().streams[0].bufferAhead);
   assert.ok(ahead < ENOUGH + 6, `${ahead} s`);
