@@ -53,11 +53,14 @@ impl Session {
             self.early.push(selection);
             return Ok(());
         };
+        // What is not played is not among the tracks of `loaded`.
+        let plays = |kind| self.streams.iter().any(|stream| stream.kind == kind);
         match selection {
             Selection::Representation { kind, id } => {
                 let known = id.as_ref().is_none_or(|id| {
                     let sets = presentation.periods.iter().flat_map(|period| &period.sets);
                     sets.flat_map(|set| &set.representations).any(|one| one.id == *id)
+                        && plays(kind)
                 });
                 if !known {
                     cx.out.warn(Warning::InvalidArgument {
@@ -75,6 +78,7 @@ impl Session {
             }
             Selection::Track { kind, index } => {
                 let wanted = all_sets(presentation, kind).nth(index as usize).map(same_track);
+                let wanted = wanted.filter(|_| plays(kind));
                 let Some(wanted) = wanted else {
                     cx.out.warn(Warning::InvalidArgument {
                         message: "no track has this number; see the tracks of `loaded`".to_owned(),

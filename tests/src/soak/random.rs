@@ -60,6 +60,7 @@ pub(super) fn film(draw: &mut Rng, dash: bool) -> Film {
         media_start: *pick(draw, &[0, 0, 10, 40_000]),
         audio_lag: *pick(draw, &[0, 0, 11, 21]),
         languages: *pick(draw, &[1, 1, 2, 3]),
+        subtitles: false,
         parts,
         variation: *pick(draw, &[0, 20, 50]),
         addressing,

@@ -2,6 +2,7 @@
 //! real and whose frames are only a size.
 
 mod sealed;
+mod subtitles;
 mod transport;
 
 use std::fmt::Write;
@@ -35,6 +36,8 @@ pub struct Film {
     pub audio_lag: u32,
     /// Tracks of sound, each in a language of its own.
     pub languages: u32,
+    /// It has subtitles, of every kind that its format knows, and captions inside the picture.
+    pub subtitles: bool,
     /// Where the film goes on as a new discontinuity (HLS) or period (DASH).
     pub parts: Vec<Part>,
     /// Segments are up to so many percent larger or smaller than their rung says.
@@ -141,6 +144,7 @@ impl Default for Film {
             media_start: 0,
             audio_lag: 0,
             languages: 1,
+            subtitles: false,
             parts: Vec::new(),
             variation: 0,
             addressing: Addressing::Number,
@@ -192,6 +196,9 @@ impl Film {
         let hls = "application/vnd.apple.mpegurl";
         origin.add(&format!("{base}/master.m3u8"), hls, self.multivariant());
         origin.add(&format!("{base}/manifest.mpd"), "application/dash+xml", self.mpd());
+        if self.subtitles {
+            self.publish_subtitles(base, &mut origin);
+        }
         for rendition in self.renditions() {
             let folder = format!("{base}/{}", rendition.name);
             origin.add(&format!("{folder}/media.m3u8"), hls, self.playlist(&rendition));
@@ -367,13 +374,18 @@ impl Film {
             group = ",AUDIO=\"sound\"";
             codecs += ",mp4a.40.2";
         }
+        let mut written = "";
+        if self.subtitles {
+            text += subtitles::GROUPS;
+            written = subtitles::IN_THEM;
+        }
         for (kbps, height) in &self.rungs {
             let bandwidth = (kbps + self.audio_kbps.unwrap_or(0)) * 1_000;
             let width = height * 16 / 9;
             let _ = writeln!(
                 text,
                 "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},RESOLUTION={width}x{height},\
-                 CODECS=\"{codecs}\"{group}\nv{height}/media.m3u8"
+                 CODECS=\"{codecs}\"{group}{written}\nv{height}/media.m3u8"
             );
         }
         text
@@ -478,6 +490,9 @@ impl Film {
                 protection(rendition),
                 self.mpd_segments(part, rendition),
             );
+        }
+        if self.subtitles {
+            *text += subtitles::SETS;
         }
         *text += "</Period>\n";
     }

@@ -33,6 +33,7 @@ mod sleeps;
 mod slow_loris;
 mod starts;
 mod steering;
+mod subtitles;
 mod survives;
 mod tracks;
 mod transport;
