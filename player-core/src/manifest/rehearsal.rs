@@ -44,7 +44,7 @@ const MPD: &str = concat!(
 #[inline(never)]
 fn rehearse_dash() {
     // Nothing that is made up here is refused, and nothing comes of it.
-    let _ = dash::Document::parse(MPD.as_bytes(), BASE);
+    let _ = dash::follow_mpd(MPD.as_bytes(), BASE);
 }
 
 const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MAP:URI=\"1\"\n\
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_is_rehearsed_is_understood_without_a_warning() {
-        let mpd = dash::Document::parse(MPD.as_bytes(), BASE).unwrap();
+        let mpd = dash::follow_mpd(MPD.as_bytes(), BASE).unwrap();
         assert_eq!(mpd.warnings, []);
         let set = &mpd.value.1.periods[0].sets[0];
         assert_eq!(set.representations.len(), 1);

@@ -28,9 +28,9 @@ impl Session {
         let parsed = match format {
             Some(SourceFormat::Hls) => manifest::hls::parse(body, url),
             Some(SourceFormat::Dash) => {
-                let parsed = manifest::dash::Document::parse(body, url);
+                let parsed = manifest::dash::follow_mpd(body, url);
                 parsed.map(|Parsed { value: (read, presentation), warnings }| {
-                    document = Some(read);
+                    document = read;
                     Parsed { value: presentation, warnings }
                 })
             }
@@ -63,7 +63,7 @@ impl Session {
         });
         self.keys.survey(cx, &mut self.requests, &presentation);
         match document {
-            Some(document) if presentation.live.is_some() => {
+            Some(document) => {
                 self.live.follow_mpd(document, &presentation, url, asked, cx.now);
             }
             None if presentation.live.is_some() => {

@@ -1,6 +1,6 @@
 //! MPDs.
 
-use kinora_core::manifest::dash::parse_mpd;
+use kinora_core::manifest::dash::follow_mpd;
 use kinora_core::presentation::{Presentation, Segments};
 use wasm_bindgen::prelude::*;
 
@@ -15,8 +15,9 @@ impl Mpd {
     /// Reads an MPD.
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: &[u8], url: &str) -> Result<Self, JsError> {
-        let parsed = parse_mpd(bytes, url).map_err(|error| JsError::new(&error.to_string()))?;
-        Ok(Self { presentation: parsed.value })
+        let parsed = follow_mpd(bytes, url).map_err(|error| JsError::new(&error.to_string()))?;
+        let (_, presentation) = parsed.value;
+        Ok(Self { presentation })
     }
 
     /// How many periods there are.

@@ -8,7 +8,7 @@ use super::resolve::Resolver;
 use super::runs::List;
 use super::template::{self, Template};
 use super::timeline;
-use super::tree::Element;
+use super::tree::{Element, NONE};
 use crate::io::ByteRange;
 use crate::manifest::{Fault, ManifestErrorKind, WarningCode, decimal};
 use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
@@ -268,10 +268,7 @@ impl<'a> Resolver<'a, '_> {
         of: &Addressed<'a, '_>,
         numbered: bool,
     ) -> Result<Arc<Timeline>, Fault> {
-        let at = of.at;
-        let Some((position, list)) = element.list() else {
-            return Err(ManifestErrorKind::missing("SegmentTimeline").at(at));
-        };
+        let position = element.node().map_or(NONE, |node| node.list);
         let key = TimelineKey {
             list: position,
             timescale: times.timescale,
@@ -283,6 +280,39 @@ impl<'a> Resolver<'a, '_> {
         if let Some((_, known)) = recent.into_iter().find(|(known, _)| *known == key) {
             return Ok(known.clone());
         }
+        let own = self.lists.get_mut(position as usize).map(core::mem::take);
+        let made = match own.as_ref().or_else(|| element.list().map(|(_, list)| list)) {
+            Some(list) => self.listed(list, times, period, of, numbered),
+            None => Err(ManifestErrorKind::missing("SegmentTimeline").at(of.at)),
+        };
+        // Others may count it otherwise.
+        if let (Some(place), Some(own)) = (self.lists.get_mut(position as usize), own) {
+            *place = own;
+        }
+        let timeline = made?;
+        period.timelines.push((key, timeline.clone()));
+        Ok(timeline)
+    }
+
+    /// Lets go of the elements that a period's timelines were made of.
+    pub(super) fn forget_lists(&mut self, period: &PeriodContext) {
+        for (key, _) in &period.timelines {
+            if let Some(list) = self.lists.get_mut(key.list as usize) {
+                *list = List::default();
+            }
+        }
+    }
+
+    /// A timeline of elements.
+    fn listed(
+        &mut self,
+        list: &List,
+        times: &Times,
+        period: &PeriodContext,
+        of: &Addressed<'a, '_>,
+        numbered: bool,
+    ) -> Result<Arc<Timeline>, Fault> {
+        let at = of.at;
         self.spend(list.s.len().saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
         if let Some(at) = list.empty {
             let message = "an S without length is passed over";
@@ -311,7 +341,6 @@ impl<'a> Resolver<'a, '_> {
                 if same {
                     self.continued.push((before, timeline.clone()));
                 }
-                period.timelines.push((key, timeline.clone()));
                 return Ok(timeline);
             }
         }
@@ -327,9 +356,7 @@ impl<'a> Resolver<'a, '_> {
         }
         let more = spent.saturating_sub(list.s.len());
         self.spend(more.saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
-        let timeline = Arc::new(timeline);
-        period.timelines.push((key, timeline.clone()));
-        Ok(timeline)
+        Ok(Arc::new(timeline))
     }
 
     /// The earlier state of a timeline that goes on from it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::names::Name;
 use super::resolve::{self, Earlier, Held};
 use super::tree::{Element, Reader, Source, Tree};
-use super::{Lines, links, live};
+use super::{Keep, Lines, Read, links, live};
 use crate::manifest::{Fault, ManifestError, Parsed, Warnings, text};
 use crate::presentation::index::Timeline;
 use crate::presentation::{Period, Presentation, Representation, Segments};
@@ -86,23 +86,15 @@ impl Document {
     /// As [`parse_mpd`](super::parse_mpd).
     pub fn parse(bytes: &[u8], url: &str) -> Result<Parsed<(Self, Presentation)>, ManifestError> {
         let text = text(bytes).map_err(|fault| *fault)?;
-        let mut warnings = Warnings::default();
-        let mut read = || -> Result<_, Fault> {
-            let mut tree = Tree::default();
-            let id = Reader::new(text, 0, &mut tree)?.document(Name::Mpd)?;
-            let source = Source::new(&tree, text);
-            let (presentation, held) =
-                resolve::presentation(source.element(id), url, text.len(), &mut warnings, None)?;
-            Ok((tree, presentation, held))
-        };
-        let mut lines = Lines::of(text);
-        let (mut tree, presentation, held) = read().map_err(|fault| lines.of_fault(*fault))?;
-        let mut parsed = warnings.with(());
-        lines.of_warnings(&mut parsed);
+        let Parsed { value: Read { tree, held, presentation }, warnings } =
+            super::read(text, url, Keep::All)?;
+        Ok(Parsed { value: (Self::of(text, url, tree, held), presentation), warnings })
+    }
+
+    pub(super) fn of(text: &str, url: &str, mut tree: Tree, held: Held) -> Self {
         tree.shrink();
         let (url, own) = (url.to_owned(), text.len());
-        let document = Self { url, text: text.to_owned(), own, tree, held, broken: false };
-        Ok(Parsed { value: (document, presentation), warnings: parsed.warnings })
+        Self { url, text: text.to_owned(), own, tree, held, broken: false }
     }
 
     /// Takes in a later state of the whole MPD, which came from `url`. Warnings are those of what is
@@ -183,7 +175,8 @@ pub(super) fn renew(
     same: &[(u32, u32)],
 ) -> Result<Vec<Deviation>, Fault> {
     let earlier = Earlier { presentation, held, same };
-    let (mut now, mut held_now) = resolve::presentation(mpd, url, bytes, warnings, Some(earlier))?;
+    let (mut now, mut held_now) =
+        resolve::presentation(mpd, url, bytes, Vec::new(), warnings, Some(earlier))?;
     let continued = core::mem::take(&mut held_now.continued);
     let mut deviations = Vec::new();
     if let (Some(before), Some(now)) = (&presentation.live, &now.live)

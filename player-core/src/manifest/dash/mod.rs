@@ -27,6 +27,7 @@ pub use links::Link;
 pub use patch::PatchError;
 
 use names::Name;
+use resolve::Held;
 use tree::{Reader, Source, Tree};
 
 use super::{Fault, ManifestError, Parsed, Warnings, lines_in, text};
@@ -39,21 +40,64 @@ use crate::presentation::Presentation;
 /// A representation that is not understood is left out with a warning as long as others remain.
 pub fn parse_mpd(bytes: &[u8], url: &str) -> Result<Parsed<Presentation>, ManifestError> {
     let text = text(bytes).map_err(|fault| *fault)?;
-    let mut lines = Lines::of(text);
-    let mut warnings = Warnings::default();
-    let presentation = read(text, url, &mut warnings);
-    let presentation = presentation.map_err(|fault| lines.of_fault(*fault))?;
-    let mut parsed = warnings.with(presentation);
+    let Parsed { value, warnings } = read(text, url, Keep::Nothing)?;
+    Ok(Parsed { value: value.presentation, warnings })
+}
+
+/// As [`parse_mpd`], and keeps the document of one that is live, to follow it. A complete one leaves
+/// nothing behind but what it means.
+///
+/// # Errors
+/// As [`parse_mpd`].
+pub fn follow_mpd(
+    bytes: &[u8],
+    url: &str,
+) -> Result<Parsed<(Option<Document>, Presentation)>, ManifestError> {
+    let text = text(bytes).map_err(|fault| *fault)?;
+    let Parsed { value: Read { tree, held, presentation }, warnings } =
+        read(text, url, Keep::Live)?;
+    let live = presentation.live.is_some();
+    let document = live.then(|| Document::of(text, url, tree, held));
+    Ok(Parsed { value: (document, presentation), warnings })
+}
+
+/// What was read of a document.
+struct Read {
+    tree: Tree,
+    held: Held,
+    presentation: Presentation,
+}
+
+/// Which documents are kept, so that all of the tree must be.
+#[derive(Clone, Copy, PartialEq)]
+enum Keep {
+    Nothing,
+    Live,
+    All,
+}
+
+#[inline(never)]
+fn read(text: &str, url: &str, keep: Keep) -> Result<Parsed<Read>, ManifestError> {
+    let (mut lines, mut warnings) = (Lines::of(text), Warnings::default());
+    let read = read_tree(text, url, keep, &mut warnings);
+    let read = read.map_err(|fault| lines.of_fault(*fault))?;
+    let mut parsed = warnings.with(read);
     lines.of_warnings(&mut parsed);
     Ok(parsed)
 }
 
-fn read(text: &str, url: &str, warnings: &mut Warnings) -> Result<Presentation, Fault> {
+fn read_tree(text: &str, url: &str, keep: Keep, warnings: &mut Warnings) -> Result<Read, Fault> {
     let mut tree = Tree::default();
     let id = Reader::new(text, 0, &mut tree)?.document(Name::Mpd)?;
+    let live = || Source::new(&tree, text).element(id).get(Name::Type) == Some("dynamic");
+    let lists = match keep == Keep::All || keep == Keep::Live && live() {
+        true => Vec::new(),
+        false => core::mem::take(&mut tree.lists),
+    };
     let source = Source::new(&tree, text);
-    resolve::presentation(source.element(id), url, text.len(), warnings, None)
-        .map(|(presentation, _)| presentation)
+    let (presentation, held) =
+        resolve::presentation(source.element(id), url, text.len(), lists, warnings, None)?;
+    Ok(Read { tree, held, presentation })
 }
 
 /// Turns offsets in a text, which are where faults and warnings say they stand, into lines.

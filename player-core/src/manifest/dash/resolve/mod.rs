@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::addressing::{Level, PeriodContext};
 use super::names::Name;
+use super::runs::List;
 use super::template::Template;
 use super::tree::Element;
 use super::{describe, live, switching};
@@ -22,15 +23,18 @@ use crate::url;
 use bases::Bases;
 
 /// Turns a document of so many bytes, read from `url`, into a presentation. What `earlier` has that
-/// did not change stays.
+/// did not change stays. `lists` are those of the tree if nobody else needs them: what a period has
+/// made its timelines of gives its room to the next.
 pub(in crate::manifest::dash) fn presentation(
     mpd: Element<'_>,
     url: &str,
     bytes: usize,
+    lists: Vec<List>,
     warnings: &mut Warnings,
     mut earlier: Option<Earlier<'_>>,
 ) -> Result<(Presentation, Held), Fault> {
     let mut resolver = Resolver::new(mpd, bytes, warnings);
+    resolver.lists = lists;
     resolver.earlier = earlier.as_ref().map(|earlier| &*earlier.presentation);
     let bases = resolver.top(url)?;
     let (spans, continued) = (Vec::new(), Vec::new());
@@ -152,6 +156,8 @@ pub(in crate::manifest::dash) struct Resolver<'a, 'w> {
     left_out: Option<Fault>,
     pub(in crate::manifest::dash) warnings: &'w mut Warnings,
     pub(in crate::manifest::dash) earlier: Option<&'w Presentation>,
+    /// Those of the tree, as long as they are needed, if it has none itself.
+    pub(in crate::manifest::dash) lists: Vec<List>,
     /// Those understood last.
     pub(in crate::manifest::dash) templates: Vec<Rc<Template<'a>>>,
     /// Timelines that go on from an earlier state, and that.
@@ -171,6 +177,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
             left_out: None,
             warnings,
             earlier: None,
+            lists: Vec::new(),
             templates: Vec::new(),
             continued: Vec::new(),
         };
@@ -328,6 +335,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
                 _ => {}
             }
         }
+        self.forget_lists(&context);
         switching::join(&mut period.sets);
         period.sets.shrink_to_fit();
         Ok(period)
