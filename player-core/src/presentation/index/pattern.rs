@@ -113,23 +113,24 @@ impl UrlPattern {
     pub(crate) fn expand(&self, number: u64, time: u64, part: u64) -> String {
         // Most numbers are far shorter than the longest.
         let mut url = String::with_capacity(self.text.len() + 12);
-        url.push_str(self.text.get(..self.first).unwrap_or(""));
-        let mut rest = self.text.get(self.first..).unwrap_or("");
-        while let Some((before, (place, width), after)) = next(rest) {
-            // Appending nothing takes as long as appending something.
-            if !before.is_empty() {
-                url.push_str(before);
-            }
-            let value = match place {
+        let (mut before, mut rest) = self.text.split_at_checked(self.first).unwrap_or_default();
+        loop {
+            url.push_str(before);
+            let mut place = rest.chars();
+            let (Some(_), Some(code)) = (place.next(), place.next()) else { break };
+            let code = u32::from(code).wrapping_sub(FIRST);
+            let value = match code / WIDTHS {
                 0 => number,
                 1 => time,
                 _ => part,
             };
             // The document's own URL may have anything in it.
-            if place <= Place::SubNumber as u32 {
-                push_padded(&mut url, value, width);
+            if code / WIDTHS <= Place::SubNumber as u32 {
+                push_padded(&mut url, value, (code % WIDTHS) as usize);
             }
-            rest = after;
+            let after = place.as_str();
+            let next = Self::first_place(after).unwrap_or(after.len());
+            (before, rest) = after.split_at_checked(next).unwrap_or_default();
         }
         url.push_str(rest);
         url
