@@ -10,7 +10,8 @@ const here = fileURLToPath(new URL('../', import.meta.url));
 
 /**
  * Every case: the file whose facts say what must come out, and who takes part. A contender marked
- * with `*` does less than the others, and is no measure of them.
+ * with `*` does less than the others, and is no measure of them: rx-player's parser in JavaScript leaves
+ * `S` elements unread until a segment is asked for.
  */
 const CASES = {
   'hls-vod': ['vod.m3u8', 'segments', ['kinora', 'hls.js', 'm3u8-parser', 'shaka']],
@@ -18,14 +19,14 @@ const CASES = {
   'hls-live-full': ['live-after.m3u8', 'segments', ['kinora', 'hls.js', 'm3u8-parser*', 'shaka']],
   'hls-live-delta': ['live-after.m3u8', 'segments', ['kinora', 'hls.js', 'shaka']],
   'll-hls-delta': ['low-latency-after-delta.m3u8', 'segments', ['kinora', 'hls.js']],
-  'dash-1-period': ['one-period.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
+  'dash-1-period': ['one-period.mpd', 'periods', ['kinora', 'shaka', 'rx-player*', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
   'dash-1-period-expanded': ['one-period.mpd', 'segments', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'mpd-parser']],
-  'dash-5-periods': ['five-periods.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
+  'dash-5-periods': ['five-periods.mpd', 'periods', ['kinora', 'shaka', 'rx-player*', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
   'dash-5-periods-expanded': ['five-periods.mpd', 'segments', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'mpd-parser']],
-  'dash-live-full': ['live-after.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm']],
+  'dash-live-full': ['live-after.mpd', 'periods', ['kinora', 'shaka', 'rx-player*', 'rx-player-wasm']],
   // Those without patches load the whole again.
-  'dash-live-patch': ['live-after.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm']],
-  'dash-5-mb': ['many-periods.mpd', 'periods', ['kinora', 'shaka', 'rx-player', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
+  'dash-live-patch': ['live-after.mpd', 'periods', ['kinora', 'shaka', 'rx-player*', 'rx-player-wasm']],
+  'dash-5-mb': ['many-periods.mpd', 'periods', ['kinora', 'shaka', 'rx-player*', 'rx-player-wasm', 'dash.js*', 'mpd-parser']],
 };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
