@@ -183,6 +183,14 @@ impl SwitchingSet {
             representations: Vec::new(),
         }
     }
+
+    /// The indexes of those representations whose is known.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &SegmentIndex> {
+        self.representations.iter().filter_map(|one| match &one.segments {
+            Segments::Known(index) => Some(index),
+            _ => None,
+        })
+    }
 }
 
 /// One encoding of a track.

@@ -161,12 +161,13 @@ impl Origins {
     }
 
     /// Where a representation with a playlist is better loaded from than from where it is; its number
-    /// among the origins. To be asked before each segment.
+    /// among the origins. To be asked before each segment. What is `spoiled` could not deliver it.
     pub(crate) fn better(
         &mut self,
         representation: &Representation,
         now: Timestamp,
         spare: Duration,
+        spoiled: impl Fn(OriginId) -> bool,
     ) -> Option<usize> {
         if representation.origins.len() < 2 || !representation.has_playlist() {
             return None;
@@ -174,17 +175,17 @@ impl Origins {
         self.meet(&representation.origins);
         let own = self.find(representation.origins.first()?);
         // Who has to leave a bad place anyhow loses nothing by trying one that was bad.
-        let spare = if self.entry(own).is_penalised(now) { Duration::MAX } else { spare };
+        let leaves = spoiled(own) || self.entry(own).is_penalised(now);
+        let spare = if leaves { Duration::MAX } else { spare };
         let rank = |this: &mut Self, origin: &Origin| {
             let id = this.find(origin);
-            let entry = this.entry(id);
-            (!entry.usable(now, spare), this.rank(id))
+            (spoiled(id), !this.entry(id).usable(now, spare), this.rank(id))
         };
         let mut best = (0, rank(self, representation.origins.first()?));
         for (index, origin) in representation.origins.iter().enumerate().skip(1) {
             let rank = rank(self, origin);
             // Nothing is gained by moving from one bad place to another.
-            if rank < best.1 && !rank.0 {
+            if rank < best.1 && !rank.1 {
                 best = (index, rank);
             }
         }
@@ -208,8 +209,9 @@ impl Origins {
         representation: &Representation,
         error: &Error,
         now: Timestamp,
+        spoiled: impl Fn(OriginId) -> bool,
     ) -> bool {
-        let others = match representation.has_playlist() {
+        let mut others = match representation.has_playlist() {
             true => self.detours(representation),
             // A wish goes to every place by itself, unless what one of them sent was no use.
             false if representation.origins.len() > 1 && error.is_of_content() => {
@@ -217,6 +219,7 @@ impl Origins {
             }
             false => Vec::new(),
         };
+        others.retain(|id| !spoiled(*id));
         self.any_open(&others, now)
     }
 
@@ -286,7 +289,7 @@ impl Origins {
     }
 
     /// The id of an origin, which becomes known by this.
-    pub(super) fn find(&mut self, origin: &Origin) -> OriginId {
+    pub(crate) fn find(&mut self, origin: &Origin) -> OriginId {
         let name = name(origin);
         let known = self.known.iter().position(|entry| entry.name == name);
         let id = known.unwrap_or_else(|| {
@@ -598,6 +601,8 @@ mod tests {
         let mut representation =
             Representation::new("v", 1, Segments::Playlist { url: url.clone() });
         representation.origins = vec![origin(&url, 1, 1), origin("https://a.example/v.m3u8", 1, 1)];
-        assert_eq!(origins.better(&representation, Timestamp::default(), Duration::ZERO), None);
+        let better =
+            origins.better(&representation, Timestamp::default(), Duration::ZERO, |_| false);
+        assert_eq!(better, None);
     }
 }

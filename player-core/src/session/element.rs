@@ -59,6 +59,14 @@ impl Session {
         true
     }
 
+    /// Playback goes on at `to`, or begins there, if the platform has not been asked for anything yet.
+    pub(super) fn place_element(&mut self, cx: &mut Context<'_>, to: MediaTime) {
+        match self.attached {
+            true => self.move_element(cx, to),
+            false => self.playback.seek(to),
+        }
+    }
+
     pub(super) fn move_element(&mut self, cx: &mut Context<'_>, to: MediaTime) {
         let operation = cx.out.media(MediaCommand::Seek(to));
         self.operations.push(operation);
@@ -166,9 +174,9 @@ impl Session {
     }
 
     /// A playhead that waits although every stream has media close ahead stands before a hole.
-    pub(super) fn jump_gap(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn jump_gap(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         if self.playback.stuck_at().is_none_or(|at| at > cx.now) || !self.attached {
-            return;
+            return Ok(());
         }
         let from = self.playback.playhead(cx.now);
         // Whoever follows what is live goes on where that is, and whoever fell behind its window, within it.
@@ -203,16 +211,15 @@ impl Session {
                 }
                 // A track that is over holds nothing up.
                 None if stream.is_finished() => over = true,
-                _ => return,
+                _ => return Ok(()),
             }
         }
         if again {
             self.asked_again = Some(from);
-            let _ = self.each_stream(cx, |stream, world| {
+            return self.each_stream(cx, |stream, world| {
                 stream.ask_again(world, from);
-                Ok(())
+                stream.pump(world)
             });
-            return;
         }
         let live = self.presentation.as_ref().is_some_and(|known| known.live.is_some());
         if over && to == from && !live && !self.end_of_stream {
@@ -230,5 +237,6 @@ impl Session {
             self.move_element(cx, to);
             self.playback.leave_hole(cx.now, to);
         }
+        Ok(())
     }
 }

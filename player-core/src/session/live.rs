@@ -175,7 +175,8 @@ impl Session {
         let waits = self.playback.stuck_at().is_some_and(|at| at <= cx.now);
         // An element stops a little before its last frame.
         let held = self.streams.iter().all(|stream| stream.ahead(from) > TOLERANCE);
-        if !waits || held || !self.attached {
+        // Before there is anything to play nobody waits for it, and it is looked for where it is all the same.
+        if self.preloading || self.attached && (!waits || held) {
             return Ok(());
         }
         let seekable = timing.seekable();
@@ -266,7 +267,7 @@ impl Session {
     /// Playback goes on elsewhere, by the player's own choice.
     pub(super) fn go_to(&mut self, cx: &mut Context<'_>, to: MediaTime) -> Result<(), Error> {
         self.live.keeper.moved(cx.now);
-        self.move_element(cx, to);
+        self.place_element(cx, to);
         cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
         self.end_of_stream = false;
         self.each_stream(cx, |stream, world| {

@@ -271,7 +271,7 @@ impl Session {
             steering.ask(cx, &mut self.requests);
         }
         self.rebuild_if_due(cx)?;
-        self.jump_gap(cx);
+        self.jump_gap(cx)?;
         let joined = self.live.joined;
         self.follow_live(cx)?;
         if joined != self.live.joined {

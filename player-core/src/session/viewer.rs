@@ -13,11 +13,7 @@ impl Session {
         let end = self.presentation.as_ref().and_then(|presentation| presentation.duration);
         let to = to.max(MediaTime::ZERO).min(end.unwrap_or(MediaTime::MAX));
         let to = self.clamp_to_live(cx, to);
-        if self.attached {
-            self.move_element(cx, to);
-        } else {
-            self.playback.seek(to);
-        }
+        self.place_element(cx, to);
         cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
         self.end_of_stream = false;
         let sought = self.each_stream(cx, |stream, world| {

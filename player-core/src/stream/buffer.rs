@@ -116,6 +116,13 @@ impl Buffer {
             .map(|range| range.end)
     }
 
+    /// Where the manifest says that media ends, which in truth ends at `end`.
+    pub(crate) fn listed(&self, end: MediaTime) -> MediaTime {
+        let last = self.held.iter().rfind(|held| held.media.start < end);
+        let ends = last.filter(|held| (held.media.end - end).abs() <= TOLERANCE);
+        ends.map_or(end, |held| held.range.end)
+    }
+
     /// Whether media lies at `time` itself and for so long after it, without a hole.
     pub(crate) fn holds(&self, time: MediaTime, after: MediaTime) -> bool {
         self.ranges.iter().any(|range| range.start <= time && time + after < range.end)

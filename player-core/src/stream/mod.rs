@@ -7,6 +7,7 @@ mod fetch;
 mod init;
 mod live;
 pub(crate) mod moved;
+mod overtaken;
 mod replace;
 mod rests;
 mod room;
@@ -30,7 +31,9 @@ use crate::io::{AppendBody, MediaCommand, MediaKind, Quality, RequestId};
 use crate::live::Live;
 use crate::media::FileIndex;
 use crate::media::ts::{self, Remuxer};
-use crate::presentation::{Presentation, Protection, Representation, Segment, Segments};
+use crate::presentation::{
+    Presentation, Protection, Representation, Segment, SegmentIndex, Segments,
+};
 use crate::requests::{OriginId, Requests, Ticket};
 use crate::telemetry::{Masked, StreamState, TimerState};
 use crate::time::{MediaTime, TimeRange, Timestamp};
@@ -284,6 +287,7 @@ impl Stream {
         self.drop_late_replacements(world);
         self.open_inits(world)?;
         self.leave_locked(world);
+        self.leave_overtaken(world);
         if world.requests.satisfied {
             self.wait = None;
         }
@@ -386,18 +390,26 @@ impl Stream {
 
     /// End of the known media of this stream.
     pub(crate) fn known_end(&self, presentation: &Presentation) -> Option<MediaTime> {
+        self.last_index(presentation).map(SegmentIndex::end)
+    }
+
+    /// Up to where there is something of this stream: a playlist may end with what it says that there is nothing of.
+    fn last_media(&self, presentation: &Presentation) -> Option<MediaTime> {
+        let index = self.last_index(presentation)?;
+        let mut segments = (0..index.len()).rev().filter_map(|position| index.get(position));
+        let last = segments.find(|segment| !segment.gap);
+        Some(last.map_or(index.end(), |segment| segment.end()))
+    }
+
+    fn last_index<'p>(&self, presentation: &'p Presentation) -> Option<&'p SegmentIndex> {
         for (period, set) in self.sets.iter().enumerate().rev() {
             let Some(set) = *set else { continue };
             let set = presentation.periods.get(period)?.sets.get(set)?;
-            let known = set.representations.iter().filter_map(|one| match &one.segments {
-                Segments::Known(index) => Some(index),
-                _ => None,
-            });
             // Of what was live, those that do not play may be known as they were long ago. What was announced, and has no
             // segments, ends where the period before does.
-            match known.max_by_key(|index| index.end()) {
+            match set.known().max_by_key(|index| index.end()) {
                 Some(index) if index.is_empty() => {}
-                index => return index.map(|index| index.end()),
+                index => return index,
             }
         }
         None
@@ -416,7 +428,7 @@ impl Stream {
         self.full_until = None;
         self.drop_replacement(world);
         self.fixed_until = MediaTime::MIN;
-        let mut buffered_to = self.end_of_own(time);
+        let mut buffered_to = self.end_of_own(time).map(|end| self.buffer.listed(end));
         let appending = self.appending().filter(|chosen| self.is_own(chosen.key));
         if let Some(range) = appending.map(Chosen::range)
             && range.start <= buffered_to.unwrap_or(time) + TOLERANCE
@@ -448,8 +460,14 @@ impl Stream {
 
     /// There is a hole at `from` that was taken to be filled: fetches what belongs there.
     pub(crate) fn ask_again(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
-        if self.buffer.end_of_range(from).is_none() {
-            self.restart(world, from);
+        match self.buffer.end_of_range(from) {
+            None => self.restart(world, from),
+            // An element stops a little before the end of what it holds.
+            Some(end) if end - from <= TOLERANCE => {
+                self.restart(world, self.buffer.listed(end));
+                self.seam = true;
+            }
+            Some(_) => {}
         }
     }
 
@@ -457,21 +475,14 @@ impl Stream {
     /// MSE makes the duration whatever is buffered when the stream ends (§3.15.7).
     fn restart(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
         let last = self
-            .known_end(world.presentation)
+            .last_media(world.presentation)
             .filter(|_| world.presentation.live.is_none())
             .map_or(from, |end| (end - TOLERANCE).max(MediaTime::ZERO));
         let from = from.min(last);
-        self.seam = false;
         self.drop_fetch(world);
         self.drop_queue(world);
-        self.next = from;
+        self.turn_to(world.presentation, from);
         self.holes.retain(|hole| hole.end <= from);
-        self.period = world
-            .presentation
-            .periods
-            .iter()
-            .rposition(|period| period.start <= from + TOLERANCE)
-            .unwrap_or(0);
         self.complete = false;
         self.wait = None;
         self.setbacks = Setbacks::default();
@@ -479,6 +490,15 @@ impl Stream {
         self.missing = 0;
         self.abandoned = 0;
         self.fixed_until = MediaTime::MIN;
+    }
+
+    /// What is fetched next is at `from`, wherever that is in a segment.
+    fn turn_to(&mut self, presentation: &Presentation, from: MediaTime) {
+        self.next = from;
+        self.seam = false;
+        let periods = &presentation.periods;
+        let period = periods.iter().rposition(|period| period.start <= from + TOLERANCE);
+        self.period = period.unwrap_or(0);
     }
 
     /// Turns back to the media at `from`, dropping what was on its way from there on. What precedes it

@@ -206,6 +206,7 @@ impl Stream {
     /// yet be given up.
     pub(super) fn mend_after(&mut self, world: &mut World<'_, '_>, replaced: TimeRange) {
         let end = self.buffer.end_of_range(replaced.start).unwrap_or(replaced.start);
+        let end = self.buffer.listed(end);
         let waits = self.queue.iter().any(|fetched| {
             fetched.chosen.target == Target::Next
                 && (fetched.chosen.range().start - end).abs() <= TOLERANCE

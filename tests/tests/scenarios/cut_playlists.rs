@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use kinora_core::io::Input;
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays, seconds};
 
+use super::pins::pin;
 use super::{BASE, fatal, hls, world_of};
 
 /// A film of one quality, of whose playlist of pictures so many copies are cut off in the middle.
@@ -40,4 +42,22 @@ fn one_that_never_ends_is_played_as_far_as_it_goes() {
     let position = world.element.position;
     assert!(seconds(110) <= position && position < seconds(200), "ended at {position}");
     assert_eq!(world.requests_for("v480/media.m3u8"), 2);
+}
+
+#[test]
+fn beyond_the_end_of_one_quality_another_plays() {
+    let film = Film { seconds: 240, rungs: vec![(300, 240), (800, 480)], ..Film::default() };
+    let mut origin = film.publish(BASE);
+    origin.fail("v480/media.m3u8", u32::MAX, FaultKind::TruncateQuietly(600));
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_for(Duration::from_secs(5));
+    pin(&mut world, Some(480));
+    world.run_for(Duration::from_secs(5));
+    world.input(Input::Seek(seconds(200)));
+    world.run_to_end(Duration::from_secs(60));
+    assert_eq!(fatal(&world), None);
+    assert!(world.element.position >= seconds(239), "ended at {}", world.element.position);
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert_replays(&world);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinora_core::io::Warning;
+use kinora_core::io::{Input, MediaKind, Source, Warning};
 use kinora_tests::world::content::Film;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{assert_replays, seconds};
@@ -34,6 +34,29 @@ fn the_rest_of_the_film_plays() {
         let jumps = warnings(&world).into_iter();
         let jumps = jumps.filter(|warning| matches!(warning, Warning::GapJumped { .. })).count();
         assert!(jumps <= 1 + usize::from(gaps == [0]), "{gaps:?}: {jumps} jumps");
+        assert_replays(&world);
+    }
+}
+
+#[test]
+fn a_viewer_who_goes_to_where_there_is_nothing_up_to_the_end_is_at_the_end() {
+    let film = Film { seconds: 120, segment_seconds: 4, gaps: vec![28, 29], ..Film::default() };
+    // From the beginning, or later.
+    for later in [false, true] {
+        let mut world = world(&film, Network::constant(8_000));
+        let start = (!later).then_some(seconds(118));
+        world.input(Input::Load(Source { url: hls(), format: None, start }));
+        world.element.paused = false;
+        if later {
+            world.run_for(Duration::from_secs(5));
+            world.input(Input::Seek(seconds(118)));
+        }
+        world.run_to_end(Duration::from_secs(10));
+        assert_eq!(fatal(&world), None, "{later}");
+        // The last picture there is can be shown.
+        let held = world.element.buffered(MediaKind::Video);
+        let last = held.last().expect("something is held");
+        assert!((last.end - seconds(112)).abs() < seconds(1), "{later}: held up to {}", last.end);
         assert_replays(&world);
     }
 }

@@ -166,3 +166,31 @@ fn one_that_was_bad_is_tried_before_one_that_is_bad() {
     world.run_to_end(Duration::from_secs(180));
     assert_eq!(fatal(&world), None);
 }
+
+#[test]
+fn what_no_host_has_is_not_asked_for_without_a_pause() {
+    let film = Film {
+        seconds: 94,
+        segment_seconds: 6,
+        rungs: vec![(250, 240), (700, 360), (2_000, 720)],
+        ..Film::default()
+    };
+    let hosts = [("A", "https://a.example/film"), ("B", "https://b.example/film")];
+    let hosts = hosts.into_iter().chain([("C", "https://c.example/film")]).collect();
+    let mut origin = Hosts { film, hosts, ..Hosts::default() }.publish();
+    // Of two qualities there is no beginning, and the third lacks a segment.
+    origin.fail("v240/init", u32::MAX, FaultKind::Status(403));
+    origin.fail("v360/init", u32::MAX, FaultKind::Status(504));
+    origin.fail("v720/6.m4s", u32::MAX, FaultKind::Status(500));
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&format!("{MAIN}/master.m3u8"));
+    world.run_until("error", Duration::from_secs(180), |world| fatal(world).is_some());
+    let asked: Vec<_> =
+        world.requests.iter().filter(|(_, one)| one.url.ends_with("v720/6.m4s")).collect();
+    // Once at each place after another, and again after pauses.
+    let at_once = asked.windows(2).filter(|pair| {
+        pair[0].1.url == pair[1].1.url && pair[1].0.since(pair[0].0) < Duration::from_millis(200)
+    });
+    assert_eq!(at_once.count(), 0, "{asked:?}");
+    assert_replays(&world);
+}

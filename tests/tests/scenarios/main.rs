@@ -12,6 +12,7 @@ mod ends;
 mod failing_server;
 mod full_buffer;
 mod gaps;
+mod holes;
 mod host_dies;
 mod languages;
 mod licences;

@@ -23,7 +23,7 @@ fn id_of_height(world: &World, height: u32) -> String {
     quality.expect("the height is on offer").id.clone()
 }
 
-fn pin(world: &mut World, height: Option<u32>) {
+pub(super) fn pin(world: &mut World, height: Option<u32>) {
     let id = height.map(|height| id_of_height(world, height));
     world.input(Input::Select(Selection::Representation { kind: MediaKind::Video, id }));
 }

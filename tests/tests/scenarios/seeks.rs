@@ -12,7 +12,7 @@ use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
 
-use super::{dash, hls, warnings, world};
+use super::{dash, hls, millis, warnings, world};
 
 fn playing(url: &str) -> World {
     let film = Film { seconds: 300, ..Film::default() };
@@ -192,5 +192,27 @@ fn what_a_segment_takes_away_of_what_is_held_is_fetched_once_more() {
         let jumps = warnings(&world).into_iter();
         let jumps = jumps.filter(|warning| matches!(warning, Warning::GapJumped { .. })).count();
         assert_eq!((jumps, world.player.state().totals.stalls), (0, 0), "no hole was left");
+    }
+}
+
+#[test]
+fn what_is_being_appended_is_not_fetched_again_where_manifests_are_not_exact() {
+    let film = Film { seconds: 120, segment_seconds: 4, wobble_ms: 400, ..Film::default() };
+    for url in [hls(), dash()] {
+        for appends in 4..16 {
+            let mut world = world(&film, Network::constant(6_000));
+            world.load(&url);
+            let taken = |world: &World| {
+                let append = |command: &&MediaCommand| {
+                    matches!(command, MediaCommand::Append { body: AppendBody::Kept(_), .. })
+                };
+                world.element.commands.iter().filter(append).count()
+            };
+            world.run_until("appends", Duration::from_secs(30), |world| taken(world) >= appends);
+            // The last of them is not answered yet.
+            world.input(Input::Seek(millis(500)));
+            world.run_for(Duration::from_secs(5));
+            super::assert_nothing_fetched_twice(&world);
+        }
     }
 }

@@ -8,6 +8,7 @@ use kinora_tests::world::content::Film;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::seconds;
 
+use super::pins::pin;
 use super::{dash, hls, world};
 
 fn heard(world: &World) -> String {
@@ -84,4 +85,37 @@ fn an_unknown_track_chosen_early_is_said_once_it_is_known() {
     assert!(super::warnings(&world).is_empty());
     world.run_for(Duration::from_secs(5));
     assert_eq!(super::warnings(&world).len(), 1);
+}
+
+#[test]
+fn a_track_that_comes_more_slowly_than_it_plays_is_heard_as_far_as_it_comes_in_time() {
+    for url in [hls(), dash()] {
+        let (rungs, audio_kbps) = (vec![(300, 240)], Some(128));
+        let film = Film { seconds: 120, languages: 2, rungs, audio_kbps, ..Film::default() };
+        let mut world = world(&film, Network::steps(&[(20, 8_000), (3_600, 120)]));
+        world.load(&url);
+        world.run_for(Duration::from_secs(20));
+        choose(&mut world, 1);
+        let mut chosen = 0;
+        while world.player.state().totals.stalls == 0 {
+            chosen += u32::from(heard(&world) == "audio-1");
+            world.run_for(Duration::from_millis(500));
+        }
+        assert!(chosen > 10, "heard for {} s", f64::from(chosen) / 2.0);
+    }
+}
+
+#[test]
+fn a_picture_that_the_viewer_insists_on_keeps_no_track_from_being_heard() {
+    let film = Film { seconds: 120, languages: 2, ..Film::default() };
+    let mut world = world(&film, Network::steps(&[(20, 12_000), (3_600, 700)]));
+    world.load(&dash());
+    world.run_for(Duration::from_secs(5));
+    pin(&mut world, Some(240));
+    world.run_for(Duration::from_secs(15));
+    pin(&mut world, Some(1080));
+    choose(&mut world, 1);
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert_eq!(heard(&world), "audio-1", "at {}", world.element.position);
 }

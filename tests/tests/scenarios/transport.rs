@@ -436,3 +436,37 @@ fn a_quality_of_which_a_track_rests_at_first_has_as_many_tracks_as_the_one_befor
     assert_eq!(tracks(&segment(Vec::new(), sound())), 2, "the picture rests");
     assert_eq!(tracks(&segment(pictures, Vec::new())), 2, "the sound rests");
 }
+
+/// Where a stream rests, nobody waits for it, and one who comes by several times has heard of no other rest.
+#[test]
+fn playback_goes_on_at_once_after_a_rest_however_often_it_is_passed() {
+    // Of which soon everything else has come.
+    let film = film();
+    let mut origin = film.publish_transport(BASE, APART);
+    let stream = Stream { pid: 257, stream_type: AAC, units: Vec::new() };
+    // As many in a row as are taken for a rest.
+    for number in 3..7 {
+        let empty = Muxer::default().segment(std::slice::from_ref(&stream));
+        origin.add(&format!("{BASE}/audio/{number}.ts"), "video/mp2t", empty);
+    }
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    let length = f64::from(film.segment_seconds);
+    let (rest, after) = (seconds(3.0 * length), seconds(7.0 * length));
+    for pass in 0..6 {
+        world.run_until("the rest", Duration::from_secs(30), |world| {
+            world.element.position + millis(200) >= rest
+        });
+        let came = world.now();
+        world.run_until("what follows", Duration::from_secs(5), |world| {
+            world.element.position > after && world.element.moves()
+        });
+        let waited = world.now().since(came);
+        assert!(waited < Duration::from_secs(1), "{pass}: waited {waited:?}");
+        // Of what follows nothing need be fetched again.
+        world.input(Input::Seek(rest - millis(1_500)));
+    }
+    assert_eq!(fatal(&world), None);
+    world.run_to_end(Duration::from_secs(90));
+    assert_replays(&world);
+}

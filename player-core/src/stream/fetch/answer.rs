@@ -107,6 +107,7 @@ impl Stream {
         url: &str,
         (place, origin): (usize, OriginId),
     ) -> Result<(), Error> {
+        self.leave_overtaken(world);
         let Fetch::Index { key, reasons, target, file, asked, .. } =
             core::mem::replace(&mut self.fetch, Fetch::Idle)
         else {

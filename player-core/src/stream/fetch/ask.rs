@@ -8,6 +8,7 @@ use crate::config::CmcdMode;
 use crate::drm;
 use crate::error::Error;
 use crate::io::{BodyHandling, Decision, Event, MediaKind, Quality, RequestKind};
+use crate::manifest::{ManifestError, ManifestErrorKind};
 use crate::media::FileIndex;
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments};
 use crate::requests::Wish;
@@ -48,14 +49,21 @@ impl Stream {
         match &representation.segments {
             Segments::Known(_) => {}
             Segments::Playlist { url } => {
-                let places = match world.live.playlists.first_url(url) {
+                let mut places = match world.live.playlists.first_url(url) {
                     Some(newest) => world.requests.origins.place(&newest),
                     None => world.requests.origins.places(representation, url),
                 };
+                // Who turned to this place, away from others, would be sent back to them.
+                let own = places.first().map(|place| place.origin);
+                let turned = own.is_some_and(|own| self.setbacks.turns_to(key.representation, own));
+                if turned {
+                    places.truncate(1);
+                }
                 let kind = RequestKind::MediaPlaylist(self.kind);
-                let patient = self.is_patient(world, key);
+                let patient = self.is_patient(world, key) && !turned;
                 let alternative = self.has_alternative(world.presentation, key);
                 let once = alternative && self.was_aside(key);
+                let alternative = alternative || turned;
                 let wish =
                     Wish { needed_by, patient, alternative, once, ..Wish::new(kind, places) };
                 let ticket = world.requests.start(world.cx, wish);
@@ -84,7 +92,12 @@ impl Stream {
         }
         let located = match self.locate(world, key) {
             Next::Here(located) => located,
-            Next::Over => return Ok(self.enter_next_period(world.presentation)),
+            Next::Over => {
+                return match self.cut_off(world.presentation, key) {
+                    Some(error) => self.fail_here(world, key, error).map(|()| true),
+                    None => Ok(self.enter_next_period(world.presentation)),
+                };
+            }
             Next::Instead(other) if other != key => {
                 return self.fetch_from(world, other, reasons, target);
             }
@@ -250,6 +263,25 @@ impl Stream {
         self.fetch = Fetch::Index { ticket, key, reasons, target, file, asked };
     }
 
+    /// What is wrong with a representation that is over before others are: its playlist was cut off on its way.
+    fn cut_off(&self, presentation: &Presentation, key: Key) -> Option<Error> {
+        let set = presentation.periods.get(key.period)?.sets.get(key.set)?;
+        // Their last segments may not end at quite the same time.
+        let goes_on = |index: &SegmentIndex| {
+            let last = index.len().checked_sub(1).and_then(|last| index.get(last));
+            last.is_some_and(|last| {
+                last.start + MediaTime::from_flicks(last.duration.flicks() / 2) > self.next
+            })
+        };
+        if presentation.live.is_some() || !set.known().any(goes_on) {
+            return None;
+        }
+        let origin = set.representations.get(key.representation)?.origins.first();
+        let url = origin.map(|origin| origin.url.clone()).unwrap_or_default();
+        let error = ManifestError { line: 1, kind: ManifestErrorKind::UnexpectedEnd };
+        Some(Error::Manifest { url, error })
+    }
+
     /// What a CDN may be told of a segment, if it is to be told anything.
     fn facts(
         &self,
@@ -311,7 +343,8 @@ impl Stream {
         let now = world.cx.now;
         let spare = needed_by.map_or(Duration::ZERO, |needed| needed.since(now));
         let Some(representation) = representation_mut(world.presentation, key) else { return };
-        if let Some(origin) = world.requests.origins.better(representation, now, spare) {
+        let spoiled = |place| self.setbacks.is_spoiled(key.representation, place);
+        if let Some(origin) = world.requests.origins.better(representation, now, spare, spoiled) {
             world.live.playlists.park(representation, key);
             representation.move_to(origin);
         }

@@ -199,9 +199,12 @@ impl Stream {
             }
             // Started beyond the end: the last segment is the nearest there is.
             None if self.last.is_none() && self.mime_type.is_none() => {
-                let end = self.known_end(presentation).unwrap_or(MediaTime::ZERO);
-                self.complete = end == MediaTime::ZERO || self.next < end;
-                self.next = (end - TOLERANCE).max(MediaTime::ZERO);
+                let end = self.last_media(presentation).unwrap_or(MediaTime::ZERO);
+                let last = (end - TOLERANCE).max(MediaTime::ZERO);
+                // Of this representation there may be nothing there all the same.
+                let passed = self.holes.iter().any(|hole| hole.contains(last));
+                self.complete = end == MediaTime::ZERO || self.next < end || passed;
+                self.turn_to(presentation, last);
                 !self.complete
             }
             None => {

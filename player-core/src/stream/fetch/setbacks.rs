@@ -52,7 +52,8 @@ pub(in crate::stream) struct Aside {
 }
 
 impl Setbacks {
-    /// What came of a representation from a place was no use: it is not asked for this again while there is another.
+    /// What came of a representation from a place was no use, or nothing came: it is not asked for this again while there is
+    /// another.
     /// Of other representations it may have what it should.
     pub(in crate::stream) fn spoil(&mut self, representation: usize, origin: OriginId) {
         if !self.spoiled.contains(&(representation, origin)) {
@@ -60,9 +61,19 @@ impl Setbacks {
         }
     }
 
+    /// Whether a place is turned to because others gave what is no use.
+    pub(super) fn turns_to(&self, representation: usize, origin: OriginId) -> bool {
+        !self.is_spoiled(representation, origin)
+            && self.spoiled.iter().any(|(other, _)| *other == representation)
+    }
+
+    pub(super) fn is_spoiled(&self, representation: usize, origin: OriginId) -> bool {
+        self.spoiled.contains(&(representation, origin))
+    }
+
     /// Leaves out the places that gave what is no use, if any others are left.
     pub(super) fn leave_out(&self, representation: usize, places: &mut Vec<Place>) {
-        let good = |place: &Place| !self.spoiled.contains(&(representation, place.origin));
+        let good = |place: &Place| !self.is_spoiled(representation, place.origin);
         if places.iter().any(good) {
             places.retain(good);
         }
@@ -113,13 +124,32 @@ impl Stream {
         }
         // The same may be had elsewhere, now that the place it came from is penalised.
         let now = world.cx.now;
-        if let Some(representation) = representation(world.presentation, key)
-            && world.requests.origins.elsewhere(representation, &error, now)
-            && self.setbacks.detours < MAX_DETOURS
-        {
-            self.setbacks.detours += 1;
-            return Ok(());
+        let (origins, setbacks) = (&mut world.requests.origins, &mut self.setbacks);
+        if let Some(representation) = representation(world.presentation, key) {
+            // To it nobody turns back, as well as it may do for others.
+            if representation.has_playlist()
+                && let Some(own) = representation.origins.first()
+            {
+                setbacks.spoil(key.representation, origins.find(own));
+            }
+            let spoiled = |place| setbacks.is_spoiled(key.representation, place);
+            if setbacks.detours < MAX_DETOURS
+                && origins.elsewhere(representation, &error, now, spoiled)
+            {
+                setbacks.detours += 1;
+                return Ok(());
+            }
         }
+        self.fail_here(world, key, error)
+    }
+
+    /// The same, where it is not to be had from another place.
+    pub(super) fn fail_here(
+        &mut self,
+        world: &mut World<'_, '_>,
+        key: Key,
+        error: Error,
+    ) -> Result<(), Error> {
         if !self.setbacks.failed.contains(&key.representation) {
             self.setbacks.failed.push(key.representation);
             if matches!(error, Error::TooSlow { .. })
@@ -176,6 +206,7 @@ impl Stream {
         }
         if found {
             self.setbacks.failed.clear();
+            self.setbacks.spoiled.clear();
             self.aside.clear();
         }
         found
@@ -225,15 +256,17 @@ impl Stream {
             self.leave_alone(range);
         }
         self.retract_replacements_of(world, init);
-        let waiting = self.queue.iter().find(|fetched| fetched.chosen.init == Some(init));
-        let from = match (waiting, &self.fetch) {
-            (Some(fetched), _) => fetched.chosen.segment.start,
+        let waiting = self.queue.iter_mut().find(|fetched| fetched.chosen.init == Some(init));
+        let (from, setbacks) = match (waiting, &self.fetch) {
+            // What failed before it came has not been made good.
+            (Some(fetched), _) => {
+                (fetched.chosen.segment.start, core::mem::take(&mut fetched.before))
+            }
             (None, Fetch::Segment { chosen, .. }) if chosen.init == Some(init) => {
-                chosen.segment.start
+                (chosen.segment.start, core::mem::take(&mut self.setbacks))
             }
             _ => return Ok(()),
         };
-        let setbacks = core::mem::take(&mut self.setbacks);
         self.turn_back(world, from);
         self.setbacks = setbacks;
         self.fail(world, init.representation, error)

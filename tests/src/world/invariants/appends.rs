@@ -20,13 +20,26 @@ impl Invariants {
         resource: &Resource,
         scene: &Scene<'_>,
     ) {
-        for chunk in scene.element.chunks(kind) {
+        // What a manifest that stands still has yet to tell of is placed by what it told before.
+        let unannounced = |name: &str| {
+            scene.origin.broadcast.as_ref().is_some_and(|live| live.is_unannounced(name))
+        };
+        let chunks = scene.element.chunks(kind).iter().filter(|chunk| !unannounced(&chunk.name));
+        let chunks = chunks.filter(|_| !unannounced(&resource.name));
+        for chunk in chunks {
             let common = overlap(place, chunk.range);
             let covers =
                 place.start <= chunk.range.start + FRAMES && chunk.range.end <= place.end + FRAMES;
-            // After a discontinuity media is placed anew: what was placed wrong before, because the playlist was wrong
-            // about where playback began, reaches beyond by as much, and no player can know.
-            if common > FRAMES + scene.origin.slack && !covers {
+            // After a discontinuity media is placed anew, by the first segment played of it. Where playlists are wrong about
+            // both that and the first of what came before, the one reaches into the other by as much, and no player can know.
+            let astray =
+                |name: &str, start| scene.origin.truth(name).map(|truth| start - truth.range.start);
+            let one = astray(&resource.name, place.start);
+            let apart = match one.zip(astray(&chunk.name, chunk.whole.start)) {
+                Some((one, other)) => (one - other).abs(),
+                None => scene.origin.slack,
+            };
+            if common > FRAMES + apart && !covers {
                 let what = format!(
                     "{} at {}..{} cuts into {} at {}..{}",
                     resource.name,

@@ -177,18 +177,15 @@ impl Invariants {
     fn hears_choice(&mut self, elapsed: Duration, scene: &Scene<'_>) {
         let Some((index, since)) = &mut self.viewer.audio else { return };
         *since += elapsed;
-        if *since < PATIENCE {
-            return;
-        }
         let position = scene.element.position;
         let chunk = scene.element.chunks(MediaKind::Audio);
         let chunk = chunk.iter().find(|chunk| chunk.range.contains(position));
         let Some(truth) = chunk.and_then(|chunk| scene.origin.truth(&chunk.name)) else { return };
         let chosen = Film::audio_name(*index);
         if truth.representation == chosen {
-            // Soon after a seek, what another track left there may still be heard.
+            // Soon after a seek, or until more of it has come, what another track left there may still be heard.
             *since = Duration::ZERO;
-        } else if scene.origin.has_representation(&chosen) {
+        } else if *since >= PATIENCE && scene.origin.has_representation(&chosen) {
             let what =
                 format!("{} is heard at {position}, {index} was chosen", truth.representation);
             self.violate(Invariant::Track, what);

@@ -8,6 +8,7 @@ use kinora_core::io::{MediaKind, Request, RequestKind};
 use kinora_core::time::{MediaTime, Timestamp};
 
 use super::{Invariant, Invariants, Scene, Truth, name_of};
+use crate::world::content::Struck;
 
 /// Besides media: manifests, playlists, initialisation segments, indexes.
 const BASE_BUDGET: usize = 60;
@@ -15,8 +16,8 @@ const BASE_BUDGET: usize = 60;
 const ACTION_BUDGET: usize = 12;
 /// What one fault may cost: the attempt again, or the same segment from elsewhere.
 const FAULT_BUDGET: usize = 4;
-/// A steering server may want to be asked every five seconds, and fail once more.
-const MAX_STEERED: usize = 14;
+/// A steering server may want to be asked every five seconds. Where no answer comes, it is asked once more, sooner.
+const MAX_STEERED: usize = 13;
 /// Streams are kept in step by no more than this.
 const MAX_LEAD: MediaTime = MediaTime::from_secs(6);
 
@@ -41,8 +42,8 @@ pub(super) struct Requests {
     recent: VecDeque<(Timestamp, String)>,
     /// Shortest segment seen.
     shortest: Option<MediaTime>,
-    /// Faults that had struck a minute ago or more, with the instant.
-    struck: VecDeque<(Timestamp, usize)>,
+    /// Faults that had struck a minute ago or more, and what the network had taken away, with the instant.
+    struck: VecDeque<(Timestamp, (usize, u32))>,
 }
 
 impl Requests {
@@ -135,14 +136,15 @@ impl Invariants {
         while requests.recent.front().is_some_and(|(at, _)| !minute(at)) {
             requests.recent.pop_front();
         }
-        let struck = scene.origin.struck.len();
-        requests.struck.push_back((now, struck));
+        let so_far = (scene.origin.struck.len(), scene.origin.interruptions);
+        requests.struck.push_back((now, so_far));
         while requests.struck.len() > 1
             && requests.struck.front().is_some_and(|(at, _)| !minute(at))
         {
             requests.struck.pop_front();
         }
-        let faults = struck - requests.struck.front().map_or(struck, |(_, before)| *before);
+        let (before, taken) = requests.struck.front().map_or(so_far, |(_, before)| *before);
+        let (faults, interruptions) = (so_far.0 - before, so_far.1 - taken);
         let actions = self.viewer.actions.iter().filter(|at| minute(at)).count();
         let segment = requests.shortest.map_or(1.0, MediaTime::seconds);
         let rate = scene.element.rate().max(1.0);
@@ -167,7 +169,11 @@ impl Invariants {
             RequestKind::Manifest | RequestKind::MediaPlaylist(_) | RequestKind::Report => {
                 usize::MAX
             }
-            RequestKind::Steering => MAX_STEERED,
+            RequestKind::Steering => {
+                let of_it = |one: &&Struck| name.starts_with(&one.url);
+                let failed = scene.origin.struck[before..].iter().filter(of_it).count();
+                MAX_STEERED + failed + interruptions as usize
+            }
             _ => self.requests.repeats,
         };
         if repeats > most && actions == 0 {

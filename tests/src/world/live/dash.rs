@@ -81,11 +81,7 @@ impl Broadcast {
         }
         let every = self.break_every.unwrap_or(u64::MAX);
         let periods = match self.break_every {
-            // The next is announced a little before it begins, unless segments are to be listed.
-            Some(every) => {
-                let ahead = if self.addressing == Addressing::Number { 2 } else { 0 };
-                first / every..=(complete + ahead) / every
-            }
+            Some(every) => first / every..=self.announced(moment),
             None => 0..=0,
         };
         for period in periods {

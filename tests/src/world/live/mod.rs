@@ -181,6 +181,26 @@ impl Broadcast {
         !stale && self.ends_ms.is_none_or(|end| world < end)
     }
 
+    /// Whether a segment is of a break that the manifest did not tell of when it was made, because it stood still.
+    pub(super) fn is_unannounced(&self, name: &str) -> bool {
+        let (Addressing::Number, Some(every)) = (self.addressing, self.break_every) else {
+            return false;
+        };
+        let file = name.rsplit('/').next().and_then(|file| file.split('.').next());
+        let Some(number) = file.and_then(|number| number.parse::<u64>().ok()) else { return false };
+        let made = (number * self.segment_ms).saturating_sub(self.lead_ms);
+        self.stale.is_some_and(|(from, to)| {
+            (from..to).contains(&made) && number / every > self.announced(from + self.lead_ms)
+        })
+    }
+
+    /// The last break that an MPD tells of. The next is announced a little before it begins, unless segments are to be
+    /// listed.
+    fn announced(&self, moment: u64) -> u64 {
+        let ahead = if self.addressing == Addressing::Number { 2 } else { 0 };
+        (self.complete(moment) + ahead) / self.break_every.unwrap_or(u64::MAX)
+    }
+
     /// When it is over, in its own time.
     fn end(&self) -> Option<u64> {
         let end = self.ends_ms? + self.lead_ms;

@@ -73,3 +73,28 @@ fn playback_placed_by_a_wrong_clock_goes_where_media_is_once_the_time_is_known()
         assert_eq!(live(&world).clock, Some(ClockSource::UtcTiming), "{way:?}");
     }
 }
+
+#[test]
+fn playback_that_a_wrong_clock_put_where_there_is_nothing_begins_where_there_is() {
+    for way in [Way::Number, Way::Timeline, Way::Chunked] {
+        for skew in [HOUR_US / 2, -HOUR_US / 2] {
+            let broadcast = Broadcast { utc_timing: true, date_header: false, ..way.broadcast() };
+            let url = way.url(&broadcast);
+            let mut world = world(broadcast, Network::constant(8_000));
+            world.skew_us = skew;
+            world.origin.fail("/time", 2, FaultKind::Refuse);
+            // So that no stream knows what it will play while the others do.
+            world.origin.fail("/init.mp4", 2, FaultKind::Delay(Duration::from_secs(8)));
+            let late = FaultKind::Delay(Duration::from_millis(150));
+            world.origin.fail("/audio/", u32::MAX, late);
+            world.load(&url);
+            world.run_until("playback", Duration::from_secs(30), |world| {
+                world.events.iter().any(|(_, event)| *event == Event::Playing)
+            });
+            world.run_for(Duration::from_secs(10));
+            let behind = latency(&world, zero(&world, way));
+            assert!(behind < 10.0, "{way:?} {skew}: {behind} s behind");
+            assert!(errors(&world).is_empty(), "{way:?} {skew}");
+        }
+    }
+}

@@ -23,3 +23,26 @@ fn what_comes_after_it_is_played() {
         assert!(position > MediaTime::from_secs(635), "{bytes}: {position}");
     }
 }
+
+#[test]
+fn what_came_of_the_last_attempt_goes_with_it() {
+    for bytes in [20_000, 25_000, 40_000] {
+        let broadcast = Way::Chunked.broadcast();
+        let url = broadcast.dash();
+        // So near to the edge that the first segment is still being made.
+        let mut config = Config::default();
+        config.live.target_latency = Some(Duration::from_millis(900));
+        config.retry.segment.attempts = 1;
+        let mut world = world_with(config, broadcast, Network::constant(20_000));
+        world.run_for(Duration::from_millis(600));
+        // What came of it waits for its initialisation segment when the rest breaks off.
+        world.origin.fail("/init.mp4", 2, FaultKind::Delay(Duration::from_secs(2)));
+        world.origin.fail("/show/v", 1, FaultKind::Cut(bytes));
+        world.load(&url);
+        world.run_for(Duration::from_secs(20));
+        assert!(errors(&world).is_empty(), "{bytes}: {:?}", errors(&world));
+        let struck = world.origin.struck.iter().filter(|one| one.name == "reset").count();
+        assert_eq!(struck, 1, "{bytes}");
+        assert!(world.element.moves(), "{bytes}: stands at {}", world.element.position);
+    }
+}

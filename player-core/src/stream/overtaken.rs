@@ -1,0 +1,44 @@
+//! What the playhead passes before it has come: where something else is held, such as another track or another quality than
+//! the one that the viewer insists on, playback does not wait, and what is fetched in its place may come too late each time.
+
+use super::{Fetch, Stream, Target, World};
+use crate::io::Warning;
+use crate::time::MediaTime;
+
+impl Stream {
+    /// Gives up what is over by now, and goes on where there is time for it to come.
+    pub(in crate::stream) fn leave_overtaken(&mut self, world: &mut World<'_, '_>) {
+        let playhead = world.playhead;
+        if self.complete || !self.buffer.holds(playhead, MediaTime::ZERO) {
+            return;
+        }
+        let mut from = playhead;
+        match &self.fetch {
+            Fetch::Idle if self.next < playhead => {}
+            // What is asked for first is wanted all the same.
+            Fetch::Index { target: Target::Next, .. } if self.next < playhead => {
+                self.turn_to(world.presentation, playhead);
+                return;
+            }
+            Fetch::Segment { ticket, chosen }
+                if chosen.target == Target::Next
+                    && chosen.chunks == 0
+                    && chosen.segment.end() <= playhead =>
+            {
+                // What follows takes as long, most likely.
+                let spent = MediaTime::from_duration(world.cx.now.since(chosen.asked));
+                let passes = MediaTime::from_seconds(spent.seconds() * world.rate.max(0.0));
+                let held = self.buffer.end_of_range(playhead).unwrap_or(playhead);
+                from = (playhead + passes).min(self.buffer.listed(held));
+                let transferred = world.requests.transferred(*ticket);
+                let received = transferred.map_or(0, |transferred| transferred.received);
+                let totals = &mut world.cx.totals;
+                totals.discarded = totals.discarded.saturating_add(received);
+                let segment_start = chosen.segment.start;
+                world.cx.out.warn(Warning::Abandoned { kind: self.kind, segment_start });
+            }
+            _ => return,
+        }
+        self.restart(world, from);
+    }
+}
