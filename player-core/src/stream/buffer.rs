@@ -245,6 +245,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_before_it_was_shown_is_named_and_what_was_shown_is_not() {
+        let buffer = three_segments();
+        let lost = |ranges: &[TimeRange], playhead| {
+            buffer.first_lost(ranges, MediaTime::from_millis(playhead))
+        };
+        assert_eq!(lost(&[range(0, 6)], 0), None);
+        assert_eq!(lost(&[range(0, 2)], 0), Some(range(2, 4)));
+        assert_eq!(lost(&[range(4, 6)], 2_500), Some(range(2, 4)), "the playhead is in it");
+        assert_eq!(lost(&[range(4, 6)], 4_000), None);
+        assert_eq!(lost(&[], 5_000), Some(range(4, 6)));
+    }
+
+    #[test]
     fn what_is_on_its_way_out_is_not_counted_on() {
         let mut buffer = three_segments();
         buffer.leave(range(2, 4));

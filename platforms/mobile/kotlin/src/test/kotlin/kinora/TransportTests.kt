@@ -20,6 +20,8 @@ fun Tests.transportTests() {
                 else -> {
                     exchange.responseHeaders.set("Retry-After", "7")
                     exchange.responseHeaders.set("CMSD-Dynamic", "\"edge\";etp=9")
+                    exchange.responseHeaders.set("CMSD-Static", "ot=v")
+                    exchange.responseHeaders.set("SMRT-Data", "x")
                     exchange.reply(200, "hello", "application/x-test")
                 }
             }
@@ -28,7 +30,7 @@ fun Tests.transportTests() {
             val heard = fetch(request("${server.url}/old"))
             val head = assertIs<Heard.Head>(heard[0]).head
             val expected = ResponseHead(
-                200u, "${server.url}/new?x=1", "application/x-test", 5uL, "7", head.date, "\"edge\";etp=9",
+                200u, "${server.url}/new?x=1", "application/x-test", 5uL, "7", head.date, "\"edge\";etp=9", "ot=v", "x",
             )
             assertEquals(expected, head)
             assertEquals("hello", heard.filterIsInstance<Heard.Data>().joinToString("") { it.text })
