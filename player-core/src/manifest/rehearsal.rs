@@ -2,6 +2,7 @@
 
 use super::{dash, hls};
 use crate::io::SourceFormat;
+use crate::presentation::Segments;
 use crate::time::Timestamp;
 use crate::url;
 
@@ -33,18 +34,27 @@ const BASE: &str = "https://a/b";
 
 const MPD: &str = concat!(
     r#"<MPD mediaPresentationDuration="PT4S"><Period id="1" duration="PT4S">"#,
-    r#"<AdaptationSet contentType="video" mimeType="video/mp4">"#,
+    r#"<EventStream schemeIdUri="1"><Event presentationTime="0">1</Event></EventStream>"#,
+    r#"<AdaptationSet contentType="video" mimeType="video/mp4" frameRate="24">"#,
     r#"<SegmentTemplate timescale="24" "#,
     r#"initialization="$RepresentationID$/1.mp4" media="$RepresentationID$/$Time$.mp4"><SegmentTimeline>"#,
     r#"<S t="0" d="24" r="1"/><S d="23"/><S d="24"/></SegmentTimeline></SegmentTemplate>"#,
-    r#"<Representation id="1" codecs="avc1.4d401e" bandwidth="2"/>"#,
+    r#"<Representation id="1" codecs="avc1.4d401e" bandwidth="3" width="16" height="9"/>"#,
+    r#"<Representation id="2" codecs="avc1.4d401f" bandwidth="2"/>"#,
     "</AdaptationSet></Period></MPD>",
 );
 
 #[inline(never)]
 fn rehearse_dash() {
     // Nothing that is made up here is refused, and nothing comes of it.
-    let _ = dash::follow_mpd(MPD.as_bytes(), BASE);
+    let Ok(mpd) = dash::follow_mpd(MPD.as_bytes(), BASE) else { return };
+    for set in mpd.value.1.periods.iter().flat_map(|period| &period.sets) {
+        for representation in &set.representations {
+            if let Segments::Known(index) = &representation.segments {
+                index.iter().for_each(drop);
+            }
+        }
+    }
 }
 
 const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MAP:URI=\"1\"\n\
@@ -65,14 +75,14 @@ fn rehearse_hls() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presentation::Segments;
 
     #[test]
     fn what_is_rehearsed_is_understood_without_a_warning() {
         let mpd = dash::follow_mpd(MPD.as_bytes(), BASE).unwrap();
         assert_eq!(mpd.warnings, []);
         let set = &mpd.value.1.periods[0].sets[0];
-        assert_eq!(set.representations.len(), 1);
+        assert_eq!(set.representations.len(), 2);
+        assert_eq!(mpd.value.1.periods[0].events.len(), 1);
         let Segments::Known(index) = &set.representations[0].segments else { panic!("no index") };
         assert_eq!(index.len(), 4);
         let mut media = hls::parse_media(MEDIA.as_bytes(), BASE).unwrap();
