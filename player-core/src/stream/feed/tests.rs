@@ -1,0 +1,173 @@
+use kinora_abr::{Abr, Cause, Phase, Reasons, Rule};
+
+use super::{has_codecs_of, names_codecs_of, same_codecs};
+use crate::config::Config;
+use crate::context::Context;
+use crate::decoders::Decoders;
+use crate::drm::Keys;
+use crate::io::{AppendBody, Environment, MediaKind, Output, Quality, RequestId};
+use crate::live::Live;
+use crate::media::testing::{boxed, full, init_segment, sample_entry};
+use crate::outbox::Outbox;
+use crate::presentation::{Presentation, Segment};
+use crate::requests::{OriginId, Requests};
+use crate::stream::buffer::Held;
+use crate::stream::init::InitKey;
+use crate::stream::timeline::Timeline;
+use crate::stream::{Chosen, Fetched, Key, Setbacks, Stream, Target, World};
+use crate::telemetry::Totals;
+use crate::time::{MediaTime, TimeRange, Timestamp};
+
+/// Chunks of a millisecond each.
+const CHUNKS: u32 = 6_000;
+
+/// The boxes of one of them.
+fn chunk_head(number: u32) -> Vec<u8> {
+    let mut traf = full(b"tfhd", 0, 0x02_0000, &[1]);
+    traf.extend(full(b"tfdt", 0, 0, &[number]));
+    traf.extend(full(b"trun", 0, 0x300, &[1, 1, 100]));
+    let mut moof = full(b"mfhd", 0, 0, &[number]);
+    moof.extend(boxed(b"traf", &traf));
+    boxed(b"moof", &moof)
+}
+
+/// A request was repeated, and brought once more what the buffer has: all of it is left out, however much it is.
+#[test]
+fn chunks_that_are_there_already_are_left_out_one_after_another() {
+    let key = Key { period: 0, set: 0, representation: 0 };
+    let quality = Quality {
+        id: "v".to_owned(),
+        bandwidth: 1,
+        width: None,
+        height: None,
+        codecs: String::new(),
+    };
+    let mut stream = Stream::new(MediaKind::Video, vec![Some(0)], MediaTime::ZERO);
+    let entry = sample_entry(b"avc1", b"vide", &[]);
+    let bytes = init_segment(1, 1_000, b"vide", &entry, None);
+    let init = stream.inits.made((key, &bytes, "video/mp4"), |_: InitKey| true).expect("init");
+    stream.in_buffer = Some(init);
+    let all = TimeRange { start: MediaTime::ZERO, end: MediaTime::from_millis(CHUNKS.into()) };
+    stream.buffer.hold(Held {
+        range: all,
+        media: all,
+        key,
+        bytes: 1,
+        quality: quality.clone(),
+        cause: Cause::Startup,
+    });
+    stream.buffer.update(vec![all]);
+    let mut abr = Abr::new(kinora_abr::Config::default());
+    let reasons = Reasons {
+        rule: Rule::default(),
+        cause: Cause::Startup,
+        estimate: abr.estimate(),
+        candidates: Vec::new(),
+    };
+    let segment = Segment {
+        number: 1,
+        start: MediaTime::ZERO,
+        duration: all.end,
+        url: String::new(),
+        range: None,
+        init: Some(0),
+        discontinuity: 0,
+        size: None,
+        gap: false,
+        wall_time: None,
+        key: None,
+        bit_rate: None,
+    };
+    let chosen = Chosen {
+        key,
+        segment,
+        init: Some(init),
+        quality,
+        reasons,
+        target: Target::Next,
+        media_offset: Some(MediaTime::ZERO),
+        window: all,
+        remux: false,
+        partial: true,
+        hinted: false,
+        placed: None,
+        chunks: CHUNKS,
+        there: None,
+        asked: Timestamp::default(),
+        early_until: None,
+    };
+    let body = RequestId(7);
+    stream.queue = (0..CHUNKS)
+        .map(|number| Fetched {
+            chosen: chosen.clone(),
+            body: AppendBody::Span { id: body, start: number.into(), end: number.into() },
+            head: chunk_head(number),
+            sealed: None,
+            own: Some(None),
+            bytes: 1,
+            origin: OriginId::default(),
+            arrived: Timestamp::default(),
+            before: Setbacks::default(),
+            last_of: (number + 1 == CHUNKS).then_some(body),
+        })
+        .collect();
+    let (config, environment) = (Config::default(), Environment::default());
+    let (mut totals, mut out) = (Totals::default(), Outbox::default());
+    let now = Timestamp::default();
+    let mut world = World {
+        cx: &mut Context {
+            now,
+            offline: false,
+            device_clock: None,
+            muted: None,
+            parting: &mut Vec::new(),
+            config: &config,
+            environment: &environment,
+            abr: &mut abr,
+            totals: &mut totals,
+            out: &mut out,
+        },
+        presentation: &mut Presentation::default(),
+        requests: &mut Requests::new(0, now),
+        timeline: &mut Timeline::default(),
+        decoders: &Decoders::default(),
+        keys: &mut Keys::default(),
+        live: &mut Live::new(None),
+        playhead: MediaTime::ZERO,
+        phase: Phase::Playing,
+        rate: 1.0,
+        attached: true,
+        picture: None,
+        fetch_limit: MediaTime::MAX,
+    };
+    stream.feed(&mut world).expect("nothing is wrong");
+    assert!(stream.queue.is_empty());
+    assert_eq!(out.pop(), Some(Output::Cancel(body)), "the body is not needed any more");
+    assert_eq!(out.pop(), None);
+}
+
+#[test]
+fn a_manifest_that_leaves_a_codec_out_is_not_believed() {
+    let declared = "video/mp4; codecs=\"avc1.42c01e,mp4a.40.2\"";
+    assert!(names_codecs_of(declared, "video/mp4; codecs=\"avc1.64001f\""));
+    assert!(!names_codecs_of(declared, "video/mp4; codecs=\"hvc1.1.6.L93\""));
+    assert!(!names_codecs_of("video/mp4", "video/mp4; codecs=\"avc1.64001f\""));
+    assert!(names_codecs_of(declared, "video/mp4"), "nothing is known to be left out");
+}
+
+#[test]
+fn a_manifest_that_promises_more_than_there_is_is_not_believed_of_a_segment() {
+    let muxed = "video/mp4; codecs=\"mp4a.40.5, avc1.42c01e\"";
+    assert!(has_codecs_of(muxed, "video/mp4; codecs=\"avc1.64001f,mp4a.40.2\""));
+    assert!(!has_codecs_of(muxed, "video/mp4; codecs=\"avc1.64001f\""));
+    assert!(!has_codecs_of("video/mp4", "video/mp4; codecs=\"avc1.64001f\""));
+}
+
+#[test]
+fn profiles_may_differ_within_a_buffer_but_codecs_may_not() {
+    let baseline = "video/mp4; codecs=\"avc1.42c01e\"";
+    assert!(same_codecs(baseline, "video/mp4; codecs=\"avc1.64001f\""));
+    assert!(!same_codecs(baseline, "video/mp4; codecs=\"hvc1.1.6.L93\""));
+    assert!(!same_codecs(baseline, "video/mp4; codecs=\"avc1.64001f, mp4a.40.2\""));
+    assert!(!same_codecs(baseline, "video/webm; codecs=\"vp09.00.10.08\""));
+}
