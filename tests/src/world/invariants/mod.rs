@@ -122,6 +122,8 @@ struct Viewer {
     audio: Option<(u32, Duration)>,
     /// When each of the last actions was.
     actions: Vec<Timestamp>,
+    /// When playback last began somewhere else: what is ahead of there may all have to be fetched.
+    moves: Vec<Timestamp>,
 }
 
 /// What an operation, a request or a step is looked at with.
@@ -164,6 +166,7 @@ impl Invariants {
         match input {
             Input::Load(_) => {
                 self.acted();
+                self.begins_elsewhere();
                 self.playback.load(self.now);
                 self.viewer.audio = None;
                 self.viewer.pinned = false;
@@ -208,6 +211,7 @@ impl Invariants {
     /// The viewer moved the playhead.
     pub(super) fn seeked(&mut self) {
         self.acted();
+        self.begins_elsewhere();
         if let Some((_, since)) = &mut self.viewer.audio {
             *since = Duration::ZERO;
         }
@@ -225,6 +229,12 @@ impl Invariants {
         self.viewer.acted = Some(now);
         self.viewer.actions.retain(|at| now.since(*at).as_secs() < 60);
         self.viewer.actions.push(now);
+    }
+
+    fn begins_elsewhere(&mut self) {
+        let now = self.now;
+        self.viewer.moves.retain(|at| now.since(*at).as_secs() < 60);
+        self.viewer.moves.push(now);
     }
 
     fn since(&self, moment: Option<Timestamp>) -> f64 {

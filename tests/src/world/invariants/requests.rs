@@ -148,7 +148,9 @@ impl Invariants {
         let actions = self.viewer.actions.iter().filter(|at| minute(at)).count();
         let segment = requests.shortest.map_or(1.0, MediaTime::seconds);
         let rate = scene.element.rate().max(1.0);
-        let media = 2.0 * (60.0 * rate + self.forward.seconds()) / segment * 1.5;
+        let moves = self.viewer.moves.iter().filter(|at| minute(at)).count();
+        let forward = self.forward.seconds();
+        let media = 2.0 * ((60.0 * rate + forward) * 1.5 + moves as f64 * forward) / segment;
         let budget = BASE_BUDGET + media as usize + actions * ACTION_BUDGET + faults * FAULT_BUDGET;
         // What is being made is asked for piece by piece, and so are its playlists.
         let live = scene.origin.broadcast.as_ref().map_or(0.0, |live| {
