@@ -85,6 +85,8 @@ impl Session {
                 self.preferred.retain(|(known, _)| *known != kind);
                 self.preferred.push((kind, wanted));
                 self.end_of_stream = false;
+                // What the platform has enough of is not what the viewer wants.
+                self.requests.satisfied = false;
                 self.each_stream(cx, |stream, world| {
                     if stream.kind == kind {
                         stream.select(world, sets.clone());

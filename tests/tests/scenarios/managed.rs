@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{MediaCommand, MediaKind, RequestKind, Warning};
+use kinora_core::io::{Input, MediaCommand, MediaKind, RequestKind, Selection, Warning};
 use kinora_core::time::{MediaTime, TimeRange};
 use kinora_tests::world::content::Film;
 use kinora_tests::world::element::Managed;
+use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
@@ -79,6 +80,26 @@ fn who_seeks_out_of_a_full_buffer_is_served_at_once() {
     world.run_for(Duration::from_secs(2));
     assert!(world.element.position > seconds(201), "{}", world.element.position);
     world.act(&Action::Unload);
+}
+
+#[test]
+fn who_chooses_another_language_hears_it_though_there_was_enough_of_the_other() {
+    let film = Film { seconds: 120, languages: 2, rungs: vec![(1_000, 480)], ..Film::default() };
+    let mut world = world(&film, Network::constant(20_000));
+    world.element.managed =
+        Some(Managed { low: seconds(6), enough: seconds(20), ..Managed::default() });
+    world.load(&hls());
+    world.run_until("rest", Duration::from_secs(20), |world| world.player.state().satisfied);
+    // What the platform has enough of is not what the viewer wants.
+    world.invariants.waived.push(Invariant::Unwanted);
+    world.input(Input::Select(Selection::Track { kind: MediaKind::Audio, index: 1 }));
+    world.run_for(Duration::from_secs(3));
+    let position = world.element.position;
+    let heard =
+        world.element.chunks(MediaKind::Audio).iter().find(|one| one.range.contains(position));
+    assert!(heard.is_some_and(|one| one.name.contains("/audio-1/")), "{heard:?}");
+    world.run_to_end(Duration::from_secs(130));
+    assert_eq!(world.player.state().totals.stalls, 0);
 }
 
 #[test]
