@@ -107,7 +107,12 @@ impl Playback {
         let expected = self.playhead(cx.now);
         let arrived = !element.seeking && element.ready_state >= ReadyState::HaveMetadata;
         let slack = if self.target.is_some() { SEEK_SLACK } else { DRIFT_SLACK };
-        let elsewhere = (element.position - expected).abs() > slack;
+        // What has arrived may have played on before it says so.
+        let moves = arrived && self.target.is_some() && !element.paused;
+        let since = if moves { cx.now.since(self.reported) } else { Duration::ZERO };
+        let since = since.min(MAX_EXTRAPOLATION).as_secs_f64() * element.rate.max(0.0);
+        let beyond = element.position - expected;
+        let elsewhere = beyond < -slack || beyond > slack + MediaTime::from_seconds(since);
         let mut moved = None;
         if !seek_pending {
             if elsewhere && (arrived || element.seeking) {

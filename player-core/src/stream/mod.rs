@@ -428,7 +428,7 @@ impl Stream {
         self.full_until = None;
         self.drop_replacement(world);
         self.fixed_until = MediaTime::MIN;
-        let mut buffered_to = self.end_of_own(time).map(|end| self.buffer.listed(end));
+        let mut buffered_to = self.end_of_own(time).map(|end| self.reach(end));
         let appending = self.appending().filter(|chosen| self.is_own(chosen.key));
         if let Some(range) = appending.map(Chosen::range)
             && range.start <= buffered_to.unwrap_or(time) + TOLERANCE
@@ -593,6 +593,18 @@ impl Stream {
     /// Whether a segment is of the track that plays.
     pub(super) fn is_own(&self, key: Key) -> bool {
         self.set_of(key.period) == Some(key.set)
+    }
+
+    /// Up to where, by the manifest, this track is held without a hole around the end of a range: one in the media alone,
+    /// where a part of the film begins, is filled by nothing.
+    fn reach(&self, end: MediaTime) -> MediaTime {
+        let mut end = self.buffer.listed(end);
+        for held in self.buffer.held() {
+            if (held.range.start - end).abs() <= TOLERANCE && self.is_own(held.key) {
+                end = end.max(held.range.end);
+            }
+        }
+        end
     }
 
     /// Where the media of this track that lies at `time` ends. What another track left in the buffer is

@@ -59,6 +59,18 @@ impl Stream {
             self.seam = true;
             return Ok(true);
         }
+        // What the platform is taking is as good as held.
+        if let Some(chosen) = self.appending()
+            && chosen.range().contains(inside)
+            && self.is_own(chosen.key)
+            && self.pinned.as_ref().is_none_or(|pinned| *pinned == chosen.quality.id)
+        {
+            let (end, key) = (chosen.segment.end(), chosen.key);
+            self.next = end;
+            self.last = Some(key);
+            self.seam = true;
+            return Ok(true);
+        }
         let Some(set_index) = self.set_of(self.period) else {
             return Ok(self.enter_next_period(world.presentation));
         };
