@@ -80,6 +80,7 @@ mod session;
 mod steering;
 mod stream;
 mod support;
+mod text;
 mod upcoming;
 
 pub use kinora_abr as abr;

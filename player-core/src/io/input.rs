@@ -254,6 +254,11 @@ pub enum Selection {
         /// Its number.
         index: u32,
     },
+    /// Play no track of this kind. Only text can be done without.
+    NoTrack {
+        /// Which.
+        kind: MediaKind,
+    },
 }
 
 /// The state of the media element.

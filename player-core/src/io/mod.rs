@@ -10,7 +10,7 @@ mod media;
 mod request;
 
 pub use event::{
-    Decision, Event, LatencyStanding, Picture, PlaybackStatus, Quality, Resource, SteeringFault,
+    Cue, Decision, Event, LatencyStanding, Picture, PlaybackStatus, Quality, Resource, SteeringFault,
     Tile, TrackInfo, Warning,
 };
 pub use input::{

@@ -52,6 +52,7 @@ impl Session {
         // What is not played is not among the tracks of `loaded`.
         let plays = |kind| self.streams.iter().any(|stream| stream.kind == kind);
         match selection {
+            Selection::NoTrack { .. } => Ok(()),
             Selection::Representation { kind, id } => {
                 let known = id.as_ref().is_none_or(|id| {
                     let sets = presentation.periods.iter().flat_map(|period| &period.sets);

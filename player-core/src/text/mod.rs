@@ -1,0 +1,3 @@
+//! Subtitles and captions in tracks of their own.
+
+mod webvtt;
