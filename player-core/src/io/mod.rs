@@ -10,8 +10,8 @@ mod media;
 mod request;
 
 pub use event::{
-    Cue, Decision, Event, LatencyStanding, Picture, PlaybackStatus, Quality, Resource, SteeringFault,
-    Tile, TrackInfo, Warning,
+    Cue, Decision, Event, LatencyStanding, Picture, PlaybackStatus, Quality, Resource,
+    SteeringFault, Tile, TrackInfo, Warning,
 };
 pub use input::{
     Area, ElementState, Environment, Input, NetworkState, PictureKind, ReadyState, Selection,

@@ -186,6 +186,11 @@ impl Playlists {
         reports.next().map(|report| report.request())
     }
 
+    /// Nothing of this kind is played any more.
+    pub(crate) fn leave(&mut self, kind: MediaKind) {
+        self.list.iter_mut().filter(|one| one.kind == kind).for_each(|one| one.active = false);
+    }
+
     /// Whether more may come in it.
     pub(crate) fn is_growing(&self, key: Key) -> bool {
         self.position(key).is_some_and(|position| self.list[position].playlist.live)
@@ -422,15 +427,20 @@ impl Playlists {
         self.list.insert(position, own);
     }
 
+    /// What playback goes by: the playlists of picture and sound that are played. Text comes when it comes.
+    fn played(&self) -> impl Iterator<Item = &Followed> {
+        self.list.iter().filter(|one| one.active && one.kind != MediaKind::Text)
+    }
+
     /// Where the live edge is: where the playlist that is least far ends, going on with the clock.
     pub(super) fn edge(&self, now: Timestamp) -> Option<MediaTime> {
-        let active = self.list.iter().filter(|one| one.active);
+        let active = self.played();
         active.filter_map(|one| one.edge(now)).min()
     }
 
     /// From where to where media is there in every playlist that is played.
     pub(super) fn span(&self, presentation: &Presentation) -> Option<(MediaTime, MediaTime)> {
-        let active = self.list.iter().filter(|one| one.active);
+        let active = self.played();
         let spans = active.filter_map(|one| {
             let index = known(presentation, one.key)?;
             let part = one.playlist.parts.last().map(|part| part.start + part.duration);
@@ -445,13 +455,13 @@ impl Playlists {
         presentation: &Presentation,
         time: MediaTime,
     ) -> Option<WallTime> {
-        let active = self.list.iter().filter(|one| one.active);
+        let active = self.played();
         active.filter_map(|one| known(presentation, one.key)?.wall_time_at(time)).next()
     }
 
     /// Distance from the live edge to play at, and whether parts are played.
     pub(super) fn hold_back(&self) -> Option<(MediaTime, bool)> {
-        let active = self.list.iter().filter(|one| one.active);
+        let active = self.played();
         let delays = active.map(|one| {
             let playlist = &one.playlist;
             match (playlist.part_target, playlist.control.part_hold_back) {
@@ -468,13 +478,13 @@ impl Playlists {
 
     /// The longest segment, or part where parts are played.
     pub(super) fn step(&self) -> Option<MediaTime> {
-        let active = self.list.iter().filter(|one| one.active);
+        let active = self.played();
         active.map(|one| one.playlist.part_target.unwrap_or(one.playlist.target_duration)).max()
     }
 
     /// How much goes at once at the beginning of what is there: a segment, if any has gone or will.
     pub(super) fn margin(&self) -> MediaTime {
-        let active = self.list.iter().filter(|one| one.active && one.playlist.live);
+        let active = self.played().filter(|one| one.playlist.live);
         let sliding = active.filter(|one| one.playlist.playlist_type != Some(PlaylistType::Event));
         sliding.map(|one| one.playlist.target_duration).max().unwrap_or(MediaTime::ZERO)
     }
@@ -486,12 +496,12 @@ impl Playlists {
 
     /// Whether every playlist that is played has ended.
     pub(crate) fn have_ended(&self) -> bool {
-        let mut active = self.list.iter().filter(|one| one.active).peekable();
+        let mut active = self.played().peekable();
         active.peek().is_some() && active.all(|one| !one.playlist.live)
     }
 
     pub(super) fn are_stalled(&self) -> bool {
-        self.list.iter().any(|one| one.active && one.stalled)
+        self.played().any(|one| one.stalled)
     }
 }
 

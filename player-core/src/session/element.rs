@@ -47,7 +47,7 @@ impl Session {
             cx.out.event(Event::Loaded {
                 duration: presentation.duration,
                 live: presentation.live.is_some(),
-                tracks: tracks(presentation, &self.streams),
+                tracks: tracks(presentation, &self.streams, &self.text),
             });
         }
         let end = presentation.duration.unwrap_or(MediaTime::MAX);

@@ -7,7 +7,7 @@ mod live;
 mod manifest;
 mod rebuild;
 mod report;
-mod tracks;
+pub(crate) mod tracks;
 mod viewer;
 
 use self::tracks::TrackKey;
@@ -27,6 +27,7 @@ use crate::requests::{Outcome, Requests, Ticket, Wish};
 use crate::steering::Steering;
 use crate::stream::timeline::Timeline;
 use crate::stream::{Stream, World};
+use crate::text::Text;
 use crate::time::{MediaTime, Timestamp};
 
 /// No stream fetches so much further than another: sound far ahead is no use while the picture is
@@ -61,6 +62,7 @@ pub(crate) struct Session {
     shown: Vec<(MediaKind, Quality)>,
     decoders: Decoders,
     pictures: Pictures,
+    text: Text,
     /// The app was told what there is to play.
     loaded: bool,
     /// How often a decoder's failure was survived.
@@ -112,6 +114,7 @@ impl Session {
             shown: Vec::new(),
             decoders: Decoders::default(),
             pictures: Pictures::default(),
+            text: Text::default(),
             loaded: false,
             recoveries: 0,
             frames: (0, 0),
@@ -277,6 +280,7 @@ impl Session {
         if joined != self.live.joined {
             self.pump(cx)?;
         }
+        self.pump_text(cx);
         self.finish(cx);
         self.report_quality(cx);
         self.report_events(cx);
@@ -306,10 +310,19 @@ impl Session {
         cx: &mut Context<'_>,
         mut act: impl FnMut(&mut Stream, &mut World<'_, '_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let Some((mut world, streams, _)) = self.rooms(cx) else { return Ok(()) };
+        streams.iter_mut().try_for_each(|stream| act(stream, &mut world))
+    }
+
+    /// What streams and text work with, and these.
+    fn rooms<'s, 'c>(
+        &'s mut self,
+        cx: &'s mut Context<'c>,
+    ) -> Option<(World<'s, 'c>, &'s mut [Stream], &'s mut Text)> {
         let slowest = self.slowest();
-        let Some(presentation) = &mut self.presentation else { return Ok(()) };
+        let presentation = self.presentation.as_mut()?;
         let picture = self.streams.iter().find(|stream| stream.kind == MediaKind::Video);
-        let mut world = World {
+        let world = World {
             picture: picture.and_then(Stream::unfed),
             fetch_limit: slowest.map_or(MediaTime::MAX, |slowest| slowest + MAX_LEAD),
             playhead: self.playback.playhead(cx.now),
@@ -324,7 +337,17 @@ impl Session {
             keys: &mut self.keys,
             live: &mut self.live,
         };
-        self.streams.iter_mut().try_for_each(|stream| act(stream, &mut world))
+        Some((world, &mut self.streams, &mut self.text))
+    }
+
+    /// Lets the text track come as far as picture and sound have.
+    fn pump_text(&mut self, cx: &mut Context<'_>) {
+        let front = self.slowest().unwrap_or(MediaTime::MAX);
+        if self.attached
+            && let Some((mut world, _, text)) = self.rooms(cx)
+        {
+            text.pump(&mut world, front);
+        }
     }
 
     fn take(&mut self, cx: &mut Context<'_>, outcome: Outcome) -> Result<(), Error> {
@@ -349,6 +372,9 @@ impl Session {
             outcome if self.live.owns(outcome.ticket()) => self.take_live(cx, &outcome),
             outcome => {
                 let mut left = self.pictures.handle(cx, &mut self.requests, outcome);
+                if let (Some(outcome), Some((mut world, _, text))) = (left.take(), self.rooms(cx)) {
+                    left = text.take(&mut world, outcome);
+                }
                 self.each_stream(cx, |stream, world| {
                     if let Some(outcome) = left.take() {
                         left = stream.handle(world, outcome)?;

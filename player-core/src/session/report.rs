@@ -92,6 +92,7 @@ impl Session {
         if !over {
             self.report_events(cx);
         }
+        self.text.leave(cx);
         self.requests.cancel_all(cx);
     }
 

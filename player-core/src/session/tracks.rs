@@ -1,23 +1,27 @@
 //! The tracks of a presentation: sets of its periods that belong together.
 
 use crate::io::{MediaKind, TrackInfo};
-use crate::presentation::{Presentation, SwitchingSet};
+use crate::presentation::{Period, Presentation, SwitchingSet};
 use crate::stream::{Stream, choice};
+use crate::text::{self, Text};
 
 pub(super) fn all_sets(
     presentation: &Presentation,
     kind: MediaKind,
 ) -> impl Iterator<Item = &SwitchingSet> {
-    let first =
-        presentation.periods.iter().find(|period| period.sets.iter().any(|set| set.kind == kind));
-    first.into_iter().flat_map(|period| &period.sets).filter(move |set| set.kind == kind)
+    let is_one = move |set: &&SwitchingSet| {
+        set.kind == kind && (kind != MediaKind::Text || text::is_readable(set))
+    };
+    let has_some = move |period: &&Period| period.sets.iter().any(|set| is_one(&set));
+    let first = presentation.periods.iter().find(has_some);
+    first.into_iter().flat_map(|period| &period.sets).filter(is_one)
 }
 
 /// What makes sets of different periods the same track: language, label, roles.
-pub(super) type TrackKey = (Option<String>, Option<String>, Vec<String>);
+pub(crate) type TrackKey = (Option<String>, Option<String>, Vec<String>);
 
 /// The track that a set is of.
-pub(super) fn same_track(set: &SwitchingSet) -> TrackKey {
+pub(crate) fn same_track(set: &SwitchingSet) -> TrackKey {
     (set.language.clone(), set.label.clone(), set.roles.clone())
 }
 
@@ -42,7 +46,11 @@ pub(super) fn choose_sets(
         .collect()
 }
 
-pub(super) fn tracks(presentation: &Presentation, streams: &[Stream]) -> Vec<TrackInfo> {
+pub(super) fn tracks(
+    presentation: &Presentation,
+    streams: &[Stream],
+    text: &Text,
+) -> Vec<TrackInfo> {
     let mut tracks = Vec::new();
     for stream in streams {
         let Some(period) = presentation
@@ -55,23 +63,29 @@ pub(super) fn tracks(presentation: &Presentation, streams: &[Stream]) -> Vec<Tra
         let sets = &presentation.periods[period].sets;
         let of_kind = sets.iter().enumerate().filter(|(_, set)| set.kind == stream.kind);
         for (number, (index, set)) in of_kind.enumerate() {
-            tracks.push(TrackInfo {
-                kind: set.kind,
-                index: number as u32,
-                language: set.language.clone(),
-                label: set.label.clone(),
-                qualities: set.representations.iter().map(choice::quality).collect(),
-                selected: stream.set_of(period) == Some(index),
-            });
+            tracks.push(track(set, number, stream.set_of(period) == Some(index)));
         }
     }
+    for (number, set) in all_sets(presentation, MediaKind::Text).enumerate() {
+        tracks.push(track(set, number, text.plays(set)));
+    }
     tracks
+}
+
+fn track(set: &SwitchingSet, number: usize, selected: bool) -> TrackInfo {
+    TrackInfo {
+        kind: set.kind,
+        index: number as u32,
+        language: set.language.clone(),
+        label: set.label.clone(),
+        qualities: set.representations.iter().map(choice::quality).collect(),
+        selected,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presentation::{Period, SwitchingSet};
 
     #[test]
     fn what_is_only_for_those_who_ask_for_it_comes_last() {

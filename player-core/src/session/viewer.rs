@@ -4,7 +4,7 @@ use super::Session;
 use super::tracks::{all_sets, choose_sets, same_track};
 use crate::context::Context;
 use crate::error::Error;
-use crate::io::{MediaCommand, Selection, Warning};
+use crate::io::{MediaCommand, MediaKind, Selection, Warning};
 use crate::stream::Stream;
 use crate::time::MediaTime;
 
@@ -52,7 +52,6 @@ impl Session {
         // What is not played is not among the tracks of `loaded`.
         let plays = |kind| self.streams.iter().any(|stream| stream.kind == kind);
         match selection {
-            Selection::NoTrack { .. } => Ok(()),
             Selection::Representation { kind, id } => {
                 let known = id.as_ref().is_none_or(|id| {
                     let sets = presentation.periods.iter().flat_map(|period| &period.sets);
@@ -73,15 +72,29 @@ impl Session {
                     Ok(())
                 })
             }
+            Selection::NoTrack { kind: MediaKind::Text } => {
+                self.text.choose(cx, &mut self.requests, &mut self.live, None);
+                Ok(())
+            }
+            Selection::NoTrack { .. } => {
+                cx.out.warn(Warning::InvalidArgument {
+                    message: "only text can be done without".to_owned(),
+                });
+                Ok(())
+            }
             Selection::Track { kind, index } => {
                 let wanted = all_sets(presentation, kind).nth(index as usize).map(same_track);
-                let wanted = wanted.filter(|_| plays(kind));
+                let wanted = wanted.filter(|_| kind == MediaKind::Text || plays(kind));
                 let Some(wanted) = wanted else {
                     cx.out.warn(Warning::InvalidArgument {
                         message: "no track has this number; see the tracks of `loaded`".to_owned(),
                     });
                     return Ok(());
                 };
+                if kind == MediaKind::Text {
+                    self.text.choose(cx, &mut self.requests, &mut self.live, Some(wanted));
+                    return Ok(());
+                }
                 let sets = choose_sets(presentation, kind, |set| same_track(set) == wanted);
                 self.preferred.retain(|(known, _)| *known != kind);
                 self.preferred.push((kind, wanted));
@@ -109,10 +122,13 @@ impl Session {
 
 /// Whether a choice says nothing any more once a later one is made.
 fn is_replaced_by(earlier: &Selection, later: &Selection) -> bool {
-    use Selection::{Representation, Track};
+    use Selection::{NoTrack, Representation, Track};
     match (earlier, later) {
         (Representation { kind, .. }, Representation { kind: other, .. })
-        | (Track { kind, .. }, Track { kind: other, .. }) => kind == other,
+        | (
+            Track { kind, .. } | NoTrack { kind },
+            Track { kind: other, .. } | NoTrack { kind: other },
+        ) => kind == other,
         _ => false,
     }
 }

@@ -1,65 +1,182 @@
-//! Subtitles are not played yet: a film that has some plays as if it had none, and whoever asks for them is told.
+//! Subtitles: what was chosen is told, each cue once and at its time, and picture and sound go on as if nobody had asked.
 
 use std::time::Duration;
 
-use kinora_core::io::{Event, Input, MediaKind, Selection, Warning};
+use kinora_core::io::{Cue, Event, Input, MediaKind, Selection, Warning};
+use kinora_core::time::{MediaTime, TimeRange};
 use kinora_tests::world::content::Film;
+use kinora_tests::world::fault::FaultKind;
 use kinora_tests::world::network::Network;
-use kinora_tests::world::{World, assert_replays};
+use kinora_tests::world::{World, assert_replays, seconds};
 
 use super::{dash, fatal, hls, warnings, world};
 
 fn playing(url: &str, subtitles: bool) -> World {
-    let film = Film { subtitles, ..Film::default() };
+    let film = Film { subtitles, media_start: 7, ..Film::default() };
     let mut world = world(&film, Network::constant(4_000));
     world.load(url);
     world
 }
 
-fn asked(world: &World) -> Vec<&str> {
-    world.requests.iter().map(|(_, request)| request.url.as_str()).collect()
+fn choose(world: &mut World, index: u32) {
+    world.input(Input::Select(Selection::Track { kind: MediaKind::Text, index }));
 }
 
-#[test]
-fn a_film_with_subtitles_plays_as_one_without() {
-    for url in [hls(), dash()] {
-        let mut with = playing(&url, true);
-        with.run_to_end(Duration::from_secs(70));
-        let mut without = playing(&url, false);
-        without.run_to_end(Duration::from_secs(70));
-        assert_eq!(asked(&with), asked(&without));
-        assert!(warnings(&with).is_empty(), "{:?}", warnings(&with));
-        let offered = with.events.iter().find_map(|(_, event)| match event {
-            Event::Loaded { tracks, .. } => Some(tracks),
-            _ => None,
-        });
-        let kinds: Vec<MediaKind> = offered.expect("tracks").iter().map(|one| one.kind).collect();
-        assert_eq!(kinds, [MediaKind::Video, MediaKind::Audio], "nothing that cannot be chosen");
-    }
-}
-
-#[test]
-fn whoever_asks_for_subtitles_is_told_and_nothing_stops() {
-    for url in [hls(), dash()] {
-        let mut world = playing(&url, true);
-        // Before anything is known, and while it plays.
-        world.input(Input::Select(Selection::Track { kind: MediaKind::Text, index: 0 }));
-        world.run_for(Duration::from_secs(10));
-        assert_eq!(refusals(&world), 1);
-        for index in [1, 0] {
-            world.input(Input::Select(Selection::Track { kind: MediaKind::Text, index }));
-            world.run_for(Duration::from_secs(5));
+/// The cues that hold, as the app knows them.
+fn cues(world: &World) -> Vec<&Cue> {
+    let mut cues = Vec::new();
+    for (_, event) in &world.events {
+        match event {
+            Event::Cues(more) => cues.extend(more),
+            Event::CuesCleared => cues.clear(),
+            _ => {}
         }
-        assert_eq!(refusals(&world), 3);
-        world.run_to_end(Duration::from_secs(60));
-        assert_eq!(fatal(&world), None);
-        assert_eq!(world.player.state().totals.stalls, 0);
-        super::assert_nothing_fetched_twice(&world);
-        assert_replays(&world);
     }
+    cues
+}
+
+/// What the film shows: every four seconds words for three and a half.
+fn assert_all(world: &World, language: &str, count: i64) {
+    let mut told = cues(world);
+    told.sort_by_key(|cue| cue.span.start);
+    let expected: Vec<Cue> = (0..count)
+        .map(|number| {
+            let start = MediaTime::from_secs(number * 4);
+            Cue {
+                id: String::new(),
+                span: TimeRange { start, end: start + MediaTime::from_millis(3_500) },
+                settings: "line:0".to_owned(),
+                text: format!("{language} <i>{}</i>", number * 4),
+            }
+        })
+        .collect();
+    assert_eq!(told, expected.iter().collect::<Vec<_>>());
+}
+
+/// What was asked for of picture and sound.
+fn media(world: &World) -> Vec<&str> {
+    let urls = world.requests.iter().map(|(_, request)| request.url.as_str());
+    urls.filter(|url| !url.contains("/text-")).collect()
 }
 
 fn refusals(world: &World) -> usize {
     let refused = |warning: &&Warning| matches!(warning, Warning::InvalidArgument { .. });
     warnings(world).into_iter().filter(refused).count()
+}
+
+#[test]
+fn nothing_is_fetched_that_nobody_asked_for() {
+    for url in [hls(), dash()] {
+        let mut with = playing(&url, true);
+        with.run_to_end(Duration::from_secs(70));
+        let mut without = playing(&url, false);
+        without.run_to_end(Duration::from_secs(70));
+        assert_eq!(with.requests.len(), without.requests.len());
+        assert_eq!(media(&with), media(&without));
+        let offered = with.events.iter().find_map(|(_, event)| match event {
+            Event::Loaded { tracks, .. } => Some(tracks),
+            _ => None,
+        });
+        let text: Vec<_> = offered
+            .expect("tracks")
+            .iter()
+            .filter(|track| track.kind == MediaKind::Text)
+            .map(|track| (track.index, track.language.as_deref(), track.selected))
+            .collect();
+        assert_eq!(text, [(0, Some("en"), false), (1, Some("de"), false)], "what can be read");
+    }
+}
+
+#[test]
+fn every_cue_is_told_once_and_at_its_time() {
+    for url in [hls(), dash()] {
+        for (index, language) in [(0, "en"), (1, "de")] {
+            let mut world = playing(&url, true);
+            choose(&mut world, index);
+            world.run_to_end(Duration::from_secs(70));
+            assert_all(&world, language, 15);
+            super::assert_nothing_fetched_twice(&world);
+            assert!(warnings(&world).is_empty(), "{:?}", warnings(&world));
+            assert_replays(&world);
+        }
+    }
+}
+
+#[test]
+fn another_language_and_none_leave_picture_and_sound_alone() {
+    for url in [hls(), dash()] {
+        let mut world = playing(&url, true);
+        world.run_for(Duration::from_secs(12));
+        choose(&mut world, 0);
+        world.run_for(Duration::from_secs(5));
+        let told = cues(&world);
+        assert!(told.iter().all(|cue| cue.text.starts_with("en")), "{told:?}");
+        let now = world.element.position;
+        assert!(told.iter().any(|cue| cue.span.start <= now && now < cue.span.start + seconds(4)));
+        choose(&mut world, 1);
+        assert!(cues(&world).is_empty(), "those of the other hold no more");
+        world.run_for(Duration::from_secs(5));
+        assert!(cues(&world).iter().all(|cue| cue.text.starts_with("de")));
+        world.input(Input::Select(Selection::NoTrack { kind: MediaKind::Text }));
+        assert!(cues(&world).is_empty());
+        let asked = world.requests.len() - media(&world).len();
+        world.run_for(Duration::from_secs(10));
+        assert_eq!(world.requests.len() - media(&world).len(), asked, "none is fetched any more");
+        choose(&mut world, 0);
+        world.run_to_end(Duration::from_secs(60));
+        assert_eq!(world.player.state().totals.stalls, 0);
+        let mut without = playing(&url, false);
+        without.run_to_end(Duration::from_secs(70));
+        assert_eq!(media(&world), media(&without));
+        super::assert_nothing_fetched_twice(&without);
+    }
+}
+
+#[test]
+fn a_seek_fetches_what_is_missing_and_nothing_again() {
+    for url in [hls(), dash()] {
+        let mut world = playing(&url, true);
+        choose(&mut world, 1);
+        world.run_for(Duration::from_secs(8));
+        for to in [50, 12, 31, 0] {
+            world.input(Input::Seek(seconds(to)));
+            world.run_for(Duration::from_secs(4));
+        }
+        world.run_to_end(Duration::from_secs(80));
+        assert_all(&world, "de", 15);
+        super::assert_nothing_fetched_twice(&world);
+    }
+}
+
+#[test]
+fn what_cannot_be_had_or_read_is_left_out_and_said() {
+    for url in [hls(), dash()] {
+        let mut world = playing(&url, true);
+        for part in ["/text-de/2.vtt", "/text-de/plain-2.vtt"] {
+            world.origin.fail(part, 99, FaultKind::Status(404));
+        }
+        choose(&mut world, 1);
+        world.run_to_end(Duration::from_secs(70));
+        let told = warnings(&world);
+        let text = told.iter().filter(|warning| matches!(warning, Warning::Text { .. })).count();
+        assert_eq!(text, 1, "{told:?}");
+        let missed = |cue: &&&Cue| cue.span.start >= seconds(20) && cue.span.start < seconds(28);
+        let told = cues(&world);
+        assert_eq!((told.len(), told.iter().filter(missed).count()), (13, 0), "{told:?}");
+        assert_eq!((fatal(&world), world.player.state().totals.stalls), (None, 0));
+    }
+}
+
+#[test]
+fn what_there_is_not_is_refused() {
+    for url in [hls(), dash()] {
+        let mut world = playing(&url, true);
+        choose(&mut world, 2);
+        world.run_for(Duration::from_secs(5));
+        assert_eq!(refusals(&world), 1);
+        world.input(Input::Select(Selection::NoTrack { kind: MediaKind::Audio }));
+        assert_eq!(refusals(&world), 2);
+        world.run_to_end(Duration::from_secs(70));
+        assert_eq!(fatal(&world), None);
+    }
 }
