@@ -95,6 +95,9 @@ impl Broadcast {
             for video in [true, false] {
                 self.set(&mut text, video, start, first.max(start)..last);
             }
+            if self.subtitles && !self.patches {
+                self.written_set(&mut text, start, first.max(start)..last);
+            }
             text += "</Period>\n";
         }
         text + "</MPD>\n"

@@ -16,13 +16,18 @@ impl Broadcast {
             group = ",AUDIO=\"sound\"";
             codecs = "avc1.64001f,mp4a.40.2";
         }
+        let mut written = "";
+        if self.subtitles {
+            text += Self::GROUP;
+            written = ",SUBTITLES=\"written\"";
+        }
         for (kbps, height) in &self.rungs {
             let bandwidth = (kbps + self.audio_kbps.unwrap_or(0)) * 1_000;
             let width = height * 16 / 9;
             let _ = writeln!(
                 text,
                 "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},RESOLUTION={width}x{height},\
-                 CODECS=\"{codecs}\"{group}\nv{height}/media.m3u8"
+                 CODECS=\"{codecs}\"{group}{written}\nv{height}/media.m3u8"
             );
         }
         text
@@ -62,9 +67,12 @@ impl Broadcast {
         let (first, complete) = (self.first(moment), self.complete(moment));
         let over = self.end().is_some_and(|end| complete >= end / self.segment_ms);
         let target = self.segment_ms.div_ceil(1_000);
+        let written = name == "text";
+        // Text has no parts.
+        let part_ms = self.part_ms.filter(|_| !written);
         let mut text = format!("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:{target}\n");
         let seconds = |millis: u64| format!("{}.{:03}", millis / 1_000, millis % 1_000);
-        if let Some(length) = self.part_ms {
+        if let Some(length) = part_ms {
             let _ = write!(
                 text,
                 "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={},CAN-SKIP-UNTIL={}\n\
@@ -86,11 +94,15 @@ impl Broadcast {
         let from = if skip && skipped > 0 { first + skipped } else { first };
         if from > first {
             let _ = writeln!(text, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
-        } else if !self.transport {
+        } else if !self.transport && !written {
             text += "#EXT-X-MAP:URI=\"init.mp4\"\n";
         }
-        let extension = if self.transport { "ts" } else { "m4s" };
-        for segment in from..complete + u64::from(self.part_ms.is_some() && !over) {
+        let extension = match (written, self.transport) {
+            (true, _) => "vtt",
+            (false, true) => "ts",
+            (false, false) => "m4s",
+        };
+        for segment in from..complete + u64::from(part_ms.is_some() && !over) {
             if self.break_every.is_some_and(|every| segment % every == 0 && segment > 0) {
                 text += "#EXT-X-DISCONTINUITY\n";
             }
@@ -98,7 +110,7 @@ impl Broadcast {
             if self.dated && segment < complete {
                 let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", iso(self.wall_of(begins)));
             }
-            if let Some(length) = self.part_ms.filter(|_| segment + 3 > complete) {
+            if let Some(length) = part_ms.filter(|_| segment + 3 > complete) {
                 for part in 0..self.segment_ms.div_ceil(length) {
                     let duration = length.min(self.segment_ms - part * length);
                     let ends = begins + part * length + duration;
@@ -119,7 +131,7 @@ impl Broadcast {
         }
         if over {
             text += "#EXT-X-ENDLIST\n";
-        } else if let Some(length) = self.part_ms {
+        } else if let Some(length) = part_ms {
             let parts = moment.saturating_sub(self.encoding_ms) % self.segment_ms / length;
             for (other, ..) in self.renditions().iter().filter(|(other, ..)| other != name) {
                 let last = parts.checked_sub(1).map(|part| format!(",LAST-PART={part}"));

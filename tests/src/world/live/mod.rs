@@ -5,6 +5,7 @@
 
 mod dash;
 mod hls;
+mod subtitles;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,6 +66,8 @@ pub struct Broadcast {
     pub key_id: Option<[u8; 16]>,
     /// HLS playlists say that they only grow.
     pub event: bool,
+    /// It has subtitles; MPDs have them where they offer no patches.
+    pub subtitles: bool,
     /// The MPD names a steering server, and itself as pathway `A`; any host has what this one has.
     pub steered: bool,
     /// `minimumUpdatePeriod` in milliseconds, if it is not what suits the MPD.
@@ -99,6 +102,7 @@ impl Default for Broadcast {
             transport: false,
             key_id: None,
             event: false,
+            subtitles: false,
             steered: false,
             update_ms: None,
             captured_ms: None,
@@ -253,6 +257,18 @@ impl Broadcast {
             "time" => text("text/plain", iso(wall(now).micros())),
             _ => {
                 let (name, file) = path.split_once('/')?;
+                if name == "text" && self.subtitles {
+                    return Some(match file {
+                        "media.m3u8" => self.playlist(name, query, moment),
+                        file => {
+                            let reply = self.written(file, moment);
+                            if reply.status == 200 {
+                                *self.served.entry(request.url.clone()).or_default() += 1;
+                            }
+                            reply
+                        }
+                    });
+                }
                 let (_, kbps, video) =
                     self.renditions().into_iter().find(|(known, ..)| known == name)?;
                 match file {

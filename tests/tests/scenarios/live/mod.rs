@@ -11,6 +11,7 @@ mod loses_chunks;
 mod plays_breaks;
 mod reloads;
 mod stops_and_resumes;
+mod subtitles;
 mod tells_where_to_go;
 
 use std::time::Duration;
