@@ -116,8 +116,9 @@ impl Text {
         while self.loading.is_none() && self.track.is_some() {
             let at = self.first_missing(world.playhead);
             match self.look(world, at, front) {
-                Next::Rest => return,
-                Next::Pass(range) => self.note(range),
+                Next::Pass(range) if range.end > at => self.note(range),
+                // There is nothing after the end.
+                Next::Rest | Next::Pass(_) => return,
                 Next::Ask(question) => self.ask(world, *question),
             }
         }
@@ -176,7 +177,7 @@ impl Text {
                 if segment.start >= front || foretold && segment.end() > front {
                     return Next::Rest;
                 }
-                let covers = TimeRange { start: at, end: segment.end() };
+                let covers = TimeRange { start: at.min(segment.start), end: segment.end() };
                 if segment.gap || segment.key.is_some() {
                     return Next::Pass(covers);
                 }

@@ -144,7 +144,12 @@ fn a_seek_fetches_what_is_missing_and_nothing_again() {
         }
         world.run_to_end(Duration::from_secs(80));
         assert_all(&world, "de", 15);
-        super::assert_nothing_fetched_twice(&world);
+        let urls = world.requests.iter().map(|(_, request)| request.url.as_str());
+        let mut text: Vec<&str> = urls.filter(|url| url.contains("/text-")).collect();
+        let count = text.len();
+        text.sort_unstable();
+        text.dedup();
+        assert_eq!(text.len(), count);
     }
 }
 
@@ -162,7 +167,9 @@ fn what_cannot_be_had_or_read_is_left_out_and_said() {
         assert_eq!(text, 1, "{told:?}");
         let missed = |cue: &&&Cue| cue.span.start >= seconds(20) && cue.span.start < seconds(28);
         let told = cues(&world);
-        assert_eq!((told.len(), told.iter().filter(missed).count()), (13, 0), "{told:?}");
+        // What lasts into the next segment stands there, too, in DASH.
+        let count = if url == dash() { 13 } else { 12 };
+        assert_eq!((told.len(), told.iter().filter(missed).count()), (count, 0), "{told:?}");
         assert_eq!((fatal(&world), world.player.state().totals.stalls), (None, 0));
     }
 }
