@@ -282,6 +282,11 @@ pub enum Selection {
         /// Its number among those of its kind.
         index: u32,
     },
+    /// Play no track of this kind. Only text can be done without.
+    NoTrack {
+        /// Which.
+        kind: MediaKind,
+    },
 }
 
 /// Status line and header fields of a response, once they have arrived.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinora_core::abr::{Candidate, Cause, Reasons};
 use kinora_core::error::PlayerError;
 use kinora_core::io::{
-    AppendBody, BodyHandling, ByteRange, Decision, DecoderQuery, Event, LatencyStanding,
+    AppendBody, BodyHandling, ByteRange, Cue, Decision, DecoderQuery, Event, LatencyStanding,
     LicenseCommand, MediaCommand, MediaKind, MediaOperation, OperationId, Output, Picture,
     PlaybackStatus, Quality, Request, RequestId, RequestKind, Resource, SteeringFault, Tile,
     TrackInfo, Warning,
@@ -294,6 +294,10 @@ pub enum Event {
         /// The picture; none where the presentation has none for that time.
         picture: Option<Box<Picture>>,
     },
+    /// Words of the text track that was chosen have come. Those told of before hold on.
+    Cues(Vec<Cue>),
+    /// Another text track was chosen, or none: no cue told of before holds any more.
+    CuesCleared,
     /// Live: where the viewer may go has changed by more than the clock's going on explains, or for
     /// the first time.
     SeekableChanged(TimeRange),
@@ -317,6 +321,19 @@ pub enum Event {
     Warning(Warning),
     /// Playback cannot go on.
     Error(PlayerError),
+}
+
+/// Words to be shown for a time: a cue of WebVTT (W3C WebVTT §3.1).
+#[uniffi::remote(Record)]
+pub struct Cue {
+    /// Its identifier; may be empty.
+    pub id: String,
+    /// When it is shown, on the presentation timeline.
+    pub span: TimeRange,
+    /// Where and how, as written (§3.1, cue settings); may be empty.
+    pub settings: String,
+    /// The words, with the tags of WebVTT (§3.5), lines apart by line feeds.
+    pub text: String,
 }
 
 /// A picture beside the film, and where to get it.
@@ -511,6 +528,11 @@ pub enum Warning {
         code: WarningCode,
         /// What is wrong.
         message: String,
+    },
+    /// Some of a text track could not be had or understood, and is left out.
+    Text {
+        /// Why.
+        error: PlayerError,
     },
     /// Some of the content cannot be decrypted; what can be plays on.
     Key {

@@ -60,6 +60,7 @@ class KinoraPlayer(
 
         /** An origin that had failed delivers again. */
         fun onOriginRecovered(origin: String) = Unit
+
         /** Live: where the viewer may go has changed by more than the clock's going on explains. */
         fun onSeekableChanged(range: TimeRange) = Unit
 
@@ -74,6 +75,15 @@ class KinoraPlayer(
 
         /** What played has ended, and the next item of the queue begins. */
         fun onNext(url: String) = Unit
+
+        /**
+         * Words of the text track that was chosen have come, each once; those told of before hold on.
+         * [Subtitles] knows which of them are to be shown at a time.
+         */
+        fun onCues(cues: List<Cue>) = Unit
+
+        /** Another text track was chosen, none, or another film: no cue told of before holds any more. */
+        fun onCuesCleared() = Unit
 
         /** The playhead has reached the end. */
         fun onEnded() = Unit
@@ -195,7 +205,10 @@ class KinoraPlayer(
         send(Input.SetRate(rate))
     }
 
-    /** Chooses a track, pins a quality, or hands that choice back. */
+    /**
+     * Chooses a track, pins a quality, or hands that choice back. Text plays once it is chosen, and no more after
+     * [Selection.NoTrack].
+     */
     fun select(selection: Selection) {
         send(Input.Select(selection))
     }
@@ -462,6 +475,8 @@ class KinoraPlayer(
             }
             is Event.OriginRecovered -> listeners.forEach { it.onOriginRecovered(event.origin) }
             is Event.PathwayChanged -> listeners.forEach { it.onPathwayChanged(event.from, event.to) }
+            is Event.Cues -> listeners.forEach { it.onCues(event.cues) }
+            Event.CuesCleared -> listeners.forEach(Listener::onCuesCleared)
             is Event.SeekableChanged -> listeners.forEach { it.onSeekableChanged(event.range) }
             is Event.LatencyChanged -> listeners.forEach {
                 it.onLatencyChanged(event.standing, event.latency, event.target)

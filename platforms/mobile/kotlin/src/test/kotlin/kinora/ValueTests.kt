@@ -34,6 +34,30 @@ fun Tests.valueTests() {
         assertNull(ranges.endAround(MediaTime.ofSeconds(1.5)))
     }
 
+    test("the subtitles of a time are those that have begun and not ended, in the order they are said") {
+        fun cue(start: Double, end: Double, text: String) =
+            Cue("", TimeRange(MediaTime.ofSeconds(start), MediaTime.ofSeconds(end)), "", text)
+        val subtitles = Subtitles()
+        fun at(seconds: Double) = subtitles.at(MediaTime.ofSeconds(seconds)).map { it.text }
+        subtitles.onCues(listOf(cue(4.0, 6.0, "later"), cue(5.0, 9.0, "beside it")))
+        subtitles.onCues(listOf(cue(1.0, 5.5, "<i>first</i>"), cue(5.0, 5.2, "last")))
+        assertEquals(emptyList(), at(0.9))
+        assertEquals(listOf("<i>first</i>"), at(1.0))
+        assertEquals(listOf("<i>first</i>", "later", "beside it", "last"), at(5.0))
+        assertEquals(listOf("beside it"), at(6.0))
+        subtitles.onCuesCleared()
+        assertEquals(emptyList(), at(5.0))
+    }
+
+    test("a subtitle without its tags is what is read") {
+        assertEquals(
+            "– Who?\n– Tom & Jerry <3",
+            plainText("– <v Mary Ann><i.loud>Who</i>?</v>\n– <c>Tom &amp; Jerry</c> <00:01.000>&lt;3"),
+        )
+        assertEquals("a & b &unknown; &amp;", plainText("a & b &unknown; &amp;amp;"))
+        assertEquals("cut", plainText("cut<i"))
+    }
+
     test("key ids become a pssh box") {
         val ids = keyIdsOf("{\"kids\":[\"AAAAAAAAAAAAAAAAAAAAAA\",\"_____________________w\"]}".toByteArray())
         assertEquals(listOf(16, 16), ids.map { it.size })
