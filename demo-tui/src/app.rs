@@ -182,6 +182,7 @@ impl App {
             }
             Some(Action::Pin(number)) => self.pin(Some(number)).await,
             Some(Action::Automatic) => self.pin(None).await,
+            Some(Action::TurnSubtitles) => self.turn_subtitles().await,
             Some(Action::ScrollBy(lines)) => self.view.scroll_by(lines),
             None => {}
         }
@@ -190,6 +191,19 @@ impl App {
 
     fn has_ended(&self) -> bool {
         self.view.status == PlaybackStatus::Ended
+    }
+
+    async fn turn_subtitles(&mut self) {
+        let selection = self.view.subtitles.turn();
+        let text = match self.view.subtitles.name() {
+            Some(name) => format!("subtitles: {name}"),
+            None if selection.is_some() => "no subtitles".to_owned(),
+            None => "there are no subtitles".to_owned(),
+        };
+        self.view.log_line(LogLine { at: self.started.elapsed(), tone: Tone::Plain, text });
+        if let Some(selection) = selection {
+            self.player.select(selection).await;
+        }
     }
 
     async fn pin(&mut self, number: Option<usize>) {

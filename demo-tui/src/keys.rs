@@ -12,6 +12,8 @@ pub(crate) enum Action {
     /// The quality of this number, from zero, lowest first.
     Pin(usize),
     Automatic,
+    /// The next subtitles, or none after the last.
+    TurnSubtitles,
     /// Lines back in time.
     ScrollBy(isize),
 }
@@ -35,6 +37,7 @@ pub(crate) fn action(key: KeyEvent) -> Option<Action> {
         KeyCode::PageDown => Action::ScrollBy(-10),
         KeyCode::End => Action::ScrollBy(isize::MIN),
         KeyCode::Char('a') => Action::Automatic,
+        KeyCode::Char('s') => Action::TurnSubtitles,
         KeyCode::Char(digit @ '1'..='9') => Action::Pin(digit as usize - '1' as usize),
         _ => return None,
     })
@@ -51,6 +54,7 @@ mod tests {
         assert_eq!(press(KeyCode::Right), Some(Action::SeekBy(10)));
         assert_eq!(press(KeyCode::Char('1')), Some(Action::Pin(0)));
         assert_eq!(press(KeyCode::Char('9')), Some(Action::Pin(8)));
+        assert_eq!(press(KeyCode::Char('s')), Some(Action::TurnSubtitles));
         assert_eq!(press(KeyCode::Char('0')), None);
         assert_eq!(press(KeyCode::Char('x')), None);
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);

@@ -7,6 +7,7 @@ mod screen;
 #[cfg(test)]
 mod screen_tests;
 mod service;
+mod subtitles;
 mod title;
 mod view;
 
@@ -52,6 +53,7 @@ Keys:
   left, right     10 seconds back and forth
   1 to 9          pin a quality, lowest first
   a               choose the quality automatically again
+  s               show the next subtitles, or none after the last
   up, down, page up, page down, end
                   scroll the log
   q, Esc, Ctrl-C  quit

@@ -14,12 +14,15 @@ use crate::view::{HISTORY, LogLine, StreamView, Tone, View, bit_rate, clock, qua
 
 const THROUGHPUT: Color = Color::Cyan;
 const BITRATE: Color = Color::Yellow;
-const HELP: &str = "space pause · ←→ 10 s · 1..9 pin quality · a automatic · ↑↓ log · q quit";
+const HELP: &str = "space pause · ←→ 10 s · 1..9 pin · a automatic · s subtitles · ↑↓ log · q quit";
 
-const SHORT_HELP: &str = "space ←→ 1..9 a ↑↓ q: see --help";
+const SHORT_HELP: &str = "space ←→ 1..9 a s ↑↓ q: see --help";
 
 /// Bit/s at the foot of the chart.
 const LOWEST_RATE: f64 = 100e3;
+
+/// Lines of subtitles, kept free while some are shown so that nothing jumps.
+const SUBTITLE_LINES: u16 = 2;
 
 /// Below this size the charts go, and below the other nearly everything.
 const FULL: (u16, u16) = (64, 20);
@@ -43,9 +46,10 @@ fn tiny(frame: &mut Frame<'_>, area: Rect, view: &View) {
 }
 
 fn small(frame: &mut Frame<'_>, area: Rect, view: &View) {
-    let [head, position, quality, buffers, log, help] = Layout::vertical([
+    let [head, position, words, quality, buffers, log, help] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
+        Constraint::Length(subtitle_lines(view).min(1)),
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Min(1),
@@ -54,6 +58,7 @@ fn small(frame: &mut Frame<'_>, area: Rect, view: &View) {
     .areas(area);
     header(frame, head, view);
     position_gauge(frame, position, view);
+    subtitles(frame, words, view);
     frame.render_widget(quality_summary(view), quality);
     let ahead: Vec<_> = view
         .streams
@@ -67,9 +72,10 @@ fn small(frame: &mut Frame<'_>, area: Rect, view: &View) {
 
 fn full(frame: &mut Frame<'_>, area: Rect, view: &View) {
     let streams = u16::try_from(view.streams.len().clamp(1, 3)).unwrap_or(1);
-    let [head, position, buffers, middle, log, help] = Layout::vertical([
+    let [head, position, words, buffers, middle, log, help] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
+        Constraint::Length(subtitle_lines(view)),
         Constraint::Length(streams + 2),
         Constraint::Max(12),
         Constraint::Min(6),
@@ -78,6 +84,7 @@ fn full(frame: &mut Frame<'_>, area: Rect, view: &View) {
     .areas(area);
     header(frame, head, view);
     position_gauge(frame, position, view);
+    subtitles(frame, words, view);
     buffer_gauges(frame, buffers, view);
     let [network, quality] =
         Layout::horizontal([Constraint::Percentage(55), Constraint::Percentage(45)]).areas(middle);
@@ -134,6 +141,21 @@ fn position_gauge(frame: &mut Frame<'_>, area: Rect, view: &View) {
         .ratio(ratio)
         .label(Span::styled(label, Style::new().fg(Color::White).bold()));
     frame.render_widget(gauge, area);
+}
+
+fn subtitle_lines(view: &View) -> u16 {
+    if view.subtitles.name().is_some() { SUBTITLE_LINES } else { 0 }
+}
+
+/// What is said; of more lines than there is room for, the last.
+fn subtitles(frame: &mut Frame<'_>, area: Rect, view: &View) {
+    if area.is_empty() {
+        return;
+    }
+    let lines = view.subtitles.lines(view.position);
+    let over = lines.len().saturating_sub(usize::from(area.height));
+    let lines: Vec<_> = lines.into_iter().skip(over).map(Line::from).collect();
+    frame.render_widget(Paragraph::new(lines).centered().bold(), area);
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {

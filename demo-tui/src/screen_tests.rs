@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use kinora_native::core::Error;
 use kinora_native::core::error::Severity;
-use kinora_native::core::io::{MediaKind, PlaybackStatus, Quality};
+use kinora_native::core::io::{Cue, MediaKind, PlaybackStatus, Quality, TrackInfo};
+use kinora_native::core::time::TimeRange;
 use kinora_native::{Event, MediaTime};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -105,6 +106,44 @@ fn a_pinned_quality_and_a_log_scrolled_back() {
     assert!(screen.contains("log (2 newer below)"), "{screen}");
     assert!(screen.contains("paused"), "{screen}");
     assert!(screen.contains("loaded: 9:56") && !screen.contains("ran dry"), "{screen}");
+}
+
+#[test]
+fn subtitles_are_read_while_some_are_shown() {
+    let mut view = playing();
+    let start = MediaTime::from_secs(124);
+    let cue = |text: &str| Cue {
+        id: String::new(),
+        span: TimeRange { start, end: MediaTime::from_secs(126) },
+        settings: String::new(),
+        text: text.to_owned(),
+    };
+    let track = TrackInfo {
+        kind: MediaKind::Text,
+        index: 0,
+        language: Some("en".into()),
+        label: None,
+        qualities: Vec::new(),
+        selected: false,
+    };
+    let tracks = vec![track];
+    view.subtitles.note(&Event::Loaded { duration: view.duration, live: false, tracks });
+    let before = drawn(&view, 100, 30);
+    assert!(view.subtitles.turn().is_some());
+    view.subtitles.note(&Event::Cues(vec![cue("one"), cue("<i>two</i>\nthree")]));
+    let screen = drawn(&view, 100, 30);
+    let lines: Vec<&str> = screen.lines().map(|line| line.trim_matches(['"', ' '])).collect();
+    assert_eq!(lines[2..4], ["two", "three"]);
+    assert!(lines[4].contains("buffer ahead"), "{screen}");
+    let small = drawn(&view, 50, 12);
+    assert_eq!(small.lines().nth(2).map(|line| line.trim_matches(['"', ' '])), Some("three"));
+    // Nothing is said then, and nothing has jumped.
+    view.position = MediaTime::from_secs(126);
+    let later = drawn(&view, 100, 30);
+    assert!(later.lines().nth(4).unwrap().contains("buffer ahead"), "{later}");
+    view.position = MediaTime::from_secs(125);
+    assert!(view.subtitles.turn().is_some());
+    assert_eq!(drawn(&view, 100, 30), before);
 }
 
 #[test]

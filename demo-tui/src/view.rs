@@ -8,6 +8,7 @@ use kinora_native::core::io::{Decision, Event, MediaKind, PlaybackStatus, Qualit
 use kinora_native::core::time::Timestamp;
 use kinora_native::{MediaTime, Snapshot};
 
+use crate::subtitles::Subtitles;
 use crate::title::Title;
 
 /// Samples of the history: two minutes at two a second.
@@ -37,6 +38,7 @@ pub(crate) struct View {
     pub(crate) pinnable: MediaKind,
     /// Number of the quality that the viewer pinned.
     pub(crate) pinned: Option<usize>,
+    pub(crate) subtitles: Subtitles,
     /// Expected throughput over time, oldest first, in bit/s.
     pub(crate) throughput: VecDeque<f64>,
     /// Bit rate shown over time, oldest first, in bit/s.
@@ -95,6 +97,7 @@ impl View {
             qualities: Vec::new(),
             pinnable: MediaKind::Video,
             pinned: None,
+            subtitles: Subtitles::default(),
             throughput: VecDeque::new(),
             bitrate: VecDeque::new(),
             stalls: 0,
@@ -140,6 +143,7 @@ impl View {
 
     /// Takes note of an event.
     pub(crate) fn note(&mut self, at: Duration, event: &Event) {
+        self.subtitles.note(event);
         let (tone, text) = match event {
             Event::Loaded { duration, live, tracks } => {
                 self.live = *live;
@@ -227,6 +231,7 @@ fn warning_text(warning: &Warning) -> String {
                 clock(*segment_start)
             )
         }
+        Warning::Text { error } => format!("some of the subtitles are missing: {error}"),
         Warning::GapJumped { from, to } => format!("jumped a hole from {from} s to {to} s"),
         Warning::Rebuilt { reason, .. } => format!("the media source was made anew: {reason}"),
         Warning::BufferFull { kind } => format!("the {} buffer is full", kind.name()),
