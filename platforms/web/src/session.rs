@@ -109,11 +109,14 @@ impl Session {
         Ok(())
     }
 
-    /// Plays another track of a kind.
+    /// Plays another track of a kind; without a number, none.
     #[wasm_bindgen(js_name = selectTrack)]
-    pub fn select_track(&self, kind: &str, index: u32) -> Result<(), JsValue> {
+    pub fn select_track(&self, kind: &str, index: Option<u32>) -> Result<(), JsValue> {
         let kind = convert::media_kind(kind).map_err(invalid)?;
-        self.driver.handle(Input::Select(Selection::Track { kind, index }));
+        self.driver.handle(Input::Select(match index {
+            Some(index) => Selection::Track { kind, index },
+            None => Selection::NoTrack { kind },
+        }));
         Ok(())
     }
 

@@ -5,6 +5,7 @@ import { BrowserKeySystem } from './key-system.js';
 import { MediaElement } from './media-element.js';
 import { MediaSink } from './media-sink.js';
 import type { Placement } from './protocol.js';
+import { TextTracks } from './text-tracks.js';
 import type {
   Config,
   CreateOptions,
@@ -38,6 +39,8 @@ export class Player extends EventTarget {
   readonly #element: MediaElement;
   readonly #worker: WorkerClient;
   readonly #device: Device;
+  /** Unless the app draws text itself. */
+  readonly #text: TextTracks | undefined;
   /** The number of the current load. */
   #load = 0;
   #loading: { resolve: () => void; reject: (reason: unknown) => void } | undefined;
@@ -75,14 +78,23 @@ export class Player extends EventTarget {
     if (!(element instanceof HTMLMediaElement)) {
       throw invalidArgument('Player.create() needs a <video> or <audio> element');
     }
-    const { mediaSource: wanted = 'auto', filters = {}, keySystem, ...config } = options;
+    const {
+      mediaSource: wanted = 'auto',
+      textTracks = 'element',
+      filters = {},
+      keySystem,
+      ...config
+    } = options;
     if (wanted !== 'auto' && wanted !== 'page') {
       throw invalidArgument("mediaSource must be 'auto' or 'page'");
+    }
+    if (textTracks !== 'element' && textTracks !== 'app') {
+      throw invalidArgument("textTracks must be 'element' or 'app'");
     }
     const inWorker = wanted === 'auto' && !!mediaSource()?.canConstructInDedicatedWorker;
     const pageFilters = new PageFilters(filters);
     const placement = inWorker ? 'worker' : 'page';
-    const player = new Player(element, placement, pageFilters, keySystem);
+    const player = new Player(element, placement, textTracks, pageFilters, keySystem);
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     try {
       const cmcd = { sessionId: sessionId(), ...config.cmcd };
@@ -100,6 +112,7 @@ export class Player extends EventTarget {
   private constructor(
     element: HTMLMediaElement,
     placement: Placement,
+    textTracks: 'element' | 'app',
     filters: PageFilters,
     keySystem: KeySystemFactory | undefined,
   ) {
@@ -128,12 +141,18 @@ export class Player extends EventTarget {
       onFailure: (error) => {
         this.#ended = error;
         this.#element.destroy();
+        this.#text?.destroy();
         this.#fail(error);
       },
     });
     this.#device = new Device(element, (environment) =>
       this.#worker.tell(['environment', ...environment]),
     );
+    if (textTracks === 'element') {
+      this.#text = new TextTracks(element, (index) => {
+        void this.selectTrack('text', index).catch(() => undefined);
+      });
+    }
   }
 
   /**
@@ -151,7 +170,6 @@ export class Player extends EventTarget {
       throw invalidArgument('start must be a number of seconds, not negative');
     }
     this.#interrupt('another load began');
-    this.#tracks = [];
     const ready = new Promise<void>((resolve, reject) => {
       this.#loading = { resolve, reject };
     });
@@ -184,7 +202,6 @@ export class Player extends EventTarget {
   async unload(): Promise<void> {
     this.#alive();
     this.#interrupt('unload() was called');
-    this.#tracks = [];
     await this.#worker.call('unload', ++this.#load);
   }
 
@@ -225,19 +242,22 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Plays another track of its kind, such as another language.
+   * Plays another track of its kind, such as another language. Text plays once it is chosen, and no more after `null`.
    *
-   * @throws {PlayerError} `INVALID_ARGUMENT` where there is no such track.
+   * @throws {PlayerError} `INVALID_ARGUMENT` where there is no such track, or one is needed.
    */
-  async selectTrack(kind: MediaKind, index: number): Promise<void> {
+  async selectTrack(kind: MediaKind, index: number | null): Promise<void> {
     this.#alive();
-    if (!this.#tracks.some((track) => track.kind === kind && track.index === index)) {
+    const known = this.#tracks.some((track) => track.kind === kind && track.index === index);
+    if (!known && (index !== null || kind !== 'text')) {
       throw invalidArgument(`there is no ${kind} track ${index}; see player.tracks`);
     }
-    await this.#worker.call('selectTrack', kind, index);
     this.#tracks = this.#tracks.map((track) =>
       track.kind === kind ? { ...track, selected: track.index === index } : track,
     );
+    // Its cues may come before the worker's answer.
+    if (kind === 'text') this.#text?.select(index);
+    await this.#worker.call('selectTrack', kind, index);
   }
 
   /** What the player does, has and expects, at most a quarter of a second old. */
@@ -283,9 +303,9 @@ export class Player extends EventTarget {
     this.#interrupt('the player was destroyed');
     this.#element.destroy();
     this.#device.destroy();
+    this.#text?.destroy();
     this.#worker.end(this.#ended);
     this.#stats = idle();
-    this.#tracks = [];
   }
 
   override addEventListener<K extends keyof PlayerEventMap>(
@@ -317,6 +337,13 @@ export class Player extends EventTarget {
         return;
       case 'loaded':
         this.#tracks = (detail as PlayerEventMap['loaded']).tracks;
+        this.#text?.offer(this.#tracks);
+        break;
+      case 'cues':
+        this.#text?.add(detail as PlayerEventMap['cues']);
+        break;
+      case 'cuescleared':
+        this.#text?.clear();
         break;
       case 'ready':
         this.#settle();
@@ -338,6 +365,8 @@ export class Player extends EventTarget {
   }
 
   #interrupt(why: string): void {
+    this.#tracks = [];
+    this.#text?.offer([]);
     // Pictures of the load before are of no use any more.
     for (const resolve of this.#pictures.values()) resolve(null);
     this.#pictures.clear();

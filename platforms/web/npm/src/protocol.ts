@@ -22,7 +22,7 @@ export interface WorkerCalls {
   seek(position: number): void;
   configure(changes: Config): void;
   selectQuality(kind: string, id: string | null): void;
-  selectTrack(kind: string, index: number): void;
+  selectTrack(kind: string, index: number | null): void;
   /** Answered by the event `picture` under the same number. */
   picture(id: number, at: number, rate: number | undefined): void;
   sessionLog(): Uint8Array;

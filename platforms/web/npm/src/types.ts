@@ -273,6 +273,11 @@ export interface CreateOptions extends Config {
    * the page elsewhere; `page` is always the page. Default `auto`.
    */
   mediaSource?: 'auto' | 'page';
+  /**
+   * Who draws text: `element` puts the cues into text tracks of the element, for the browser to draw and its controls to
+   * choose from; `app` leaves them to whoever hears the event `cues`. Default `element`.
+   */
+  textTracks?: 'element' | 'app';
   /** Changes requests and responses on their way. */
   filters?: Filters;
   /** A key system of the app's in place of the browser's: for tests, and for platforms that have another. */
@@ -309,8 +314,9 @@ export interface Track {
   language: string | null;
   /** A name for people, if given. */
   label: string | null;
-  /** Lowest bit rate first. */
+  /** Lowest bit rate first; none of text. */
   qualities: Quality[];
+  /** No text is until it is chosen. */
   selected: boolean;
 }
 
@@ -370,6 +376,7 @@ export interface QualityChange {
 export type Warning =
   | { type: 'manifest'; url: string; line: number; code: ManifestWarningCode; message: string }
   | { type: 'key'; error: PlayerErrorFields }
+  | { type: 'text'; error: PlayerErrorFields }
   | { type: 'retry'; url: string; error: PlayerErrorFields; attempts: number }
   | { type: 'abandoned'; kind: MediaKind; segmentStart: number }
   | { type: 'gap-jumped'; from: number; to: number }
@@ -630,6 +637,19 @@ export interface Picture {
   tile: { x: number; y: number; width: number; height: number } | null;
 }
 
+/** Words to be shown for a time: a cue of WebVTT. */
+export interface Cue {
+  /** Its identifier; may be empty. */
+  id: string;
+  /** When it is shown, in seconds. */
+  start: number;
+  end: number;
+  /** Where and how, as written (W3C WebVTT §4.4), such as `line:0 align:start`; may be empty. */
+  settings: string;
+  /** The words, with the tags of WebVTT; lines end with line feeds. */
+  text: string;
+}
+
 /** The events of a {@link Player}, and the type of their `detail`. */
 export interface PlayerEventMap {
   /** The manifest is understood. */
@@ -650,6 +670,10 @@ export interface PlayerEventMap {
   originrecovered: { origin: string };
   /** Media comes from another origin now: a pathway, or scheme and host. */
   pathwaychange: { from: string | null; to: string };
+  /** Words of the text track that was chosen have come, each once. Those told of before hold on. */
+  cues: Cue[];
+  /** Another text track was chosen, none, or another film: no cue told of before holds any more. */
+  cuescleared: null;
   /** Live: where the viewer may go has changed by more than the clock's going on explains. */
   seekablechange: TimeRange;
   /** Live: how playback stands to the latency aimed for has changed. */

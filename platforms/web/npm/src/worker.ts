@@ -101,7 +101,7 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
   seek: (position) => running().seek(position),
   configure: (changes) => running().configure(changes),
   selectQuality: (kind, id) => running().selectQuality(kind, id ?? undefined),
-  selectTrack: (kind, index) => running().selectTrack(kind, index),
+  selectTrack: (kind, index) => running().selectTrack(kind, index ?? undefined),
   picture: (id, at, rate) => running().picture(id, at, rate),
   sessionLog: () => running().sessionLog(),
 };

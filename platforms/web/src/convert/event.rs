@@ -1,7 +1,8 @@
 //! Events, under the names and with the details that the npm package documents.
 
 use kinora_abr::{Candidate, Reasons};
-use kinora_core::io::{Decision, Event, Picture, Resource, Tile, TrackInfo, Warning};
+use kinora_core::PlayerError;
+use kinora_core::io::{Cue, Decision, Event, Picture, Resource, Tile, TrackInfo, Warning};
 use kinora_core::time::MediaTime;
 use wasm_bindgen::prelude::*;
 
@@ -54,6 +55,8 @@ pub(crate) fn event(event: &Event) -> Option<(&'static str, JsValue)> {
             "picture",
             object(&[("id", count(*id)), ("picture", option(found.as_deref(), picture))]),
         ),
+        Event::Cues(cues) => ("cues", array(cues, cue)),
+        Event::CuesCleared => ("cuescleared", JsValue::NULL),
         Event::SeekableChanged(span) => ("seekablechange", range(span)),
         Event::LatencyChanged { standing, latency, target } => (
             "latencychange",
@@ -92,6 +95,16 @@ fn picture(picture: &Picture) -> JsValue {
         ("start", seconds(picture.span.start)),
         ("end", seconds(picture.span.end)),
         ("tile", option(picture.tile.as_ref(), tile)),
+    ])
+}
+
+fn cue(cue: &Cue) -> JsValue {
+    object(&[
+        ("id", text(&cue.id)),
+        ("start", seconds(cue.span.start)),
+        ("end", seconds(cue.span.end)),
+        ("settings", text(&cue.settings)),
+        ("text", text(&cue.text)),
     ])
 }
 
@@ -150,9 +163,8 @@ fn warning(warning: &Warning) -> Option<JsValue> {
             ("code", text(code.name())),
             ("message", text(message)),
         ]),
-        Warning::Key { error: failed } => {
-            object(&[("type", text("key")), ("error", error(failed))])
-        }
+        Warning::Key { error: failed } => failure("key", failed),
+        Warning::Text { error: failed } => failure("text", failed),
         Warning::Retry { url, error: failed, attempts } => object(&[
             ("type", text("retry")),
             ("url", text(url)),
@@ -186,6 +198,10 @@ fn warning(warning: &Warning) -> Option<JsValue> {
         }
         _ => return None,
     })
+}
+
+fn failure(name: &str, failed: &PlayerError) -> JsValue {
+    object(&[("type", text(name)), ("error", error(failed))])
 }
 
 fn moved(name: &str, from: MediaTime, to: MediaTime) -> JsValue {
