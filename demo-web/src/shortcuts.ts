@@ -32,6 +32,7 @@ export function installShortcuts(video: HTMLVideoElement): void {
     { keys: ['ArrowUp'], label: '↑', does: 'louder', run: () => louder(0.1) },
     { keys: ['ArrowDown'], label: '↓', does: 'quieter', run: () => louder(-0.1) },
     { keys: ['m'], label: 'M', does: 'mute', run: () => void (video.muted = !video.muted) },
+    { keys: ['c'], label: 'C', does: 'the next subtitles, or none', run: turnSubtitles },
     {
       keys: ['f'],
       label: 'F',
@@ -75,4 +76,11 @@ export function installShortcuts(video: HTMLVideoElement): void {
     },
     { capture: true },
   );
+}
+
+function turnSubtitles(): void {
+  const picker = element<HTMLSelectElement>('subtitles');
+  if (picker.length === 0) return;
+  picker.selectedIndex = (picker.selectedIndex + 1) % picker.length;
+  picker.dispatchEvent(new Event('change'));
 }

@@ -3,7 +3,7 @@ import type { ReportedPlayback, Reporter } from 'kinora/telemetry';
 import { element } from './dom.js';
 import { Inspector } from './inspector.js';
 import { installShortcuts } from './shortcuts.js';
-import { bitrate, failureText, qualityName } from './words.js';
+import { bitrate, failureText, qualityName, trackName } from './words.js';
 
 export type Format = 'hls' | 'dash';
 
@@ -73,6 +73,13 @@ export class Theatre {
     picker.addEventListener('change', () => {
       player.selectQuality('video', picker.value || null).catch((error) => this.fail(error));
     });
+    const subtitles = element<HTMLSelectElement>('subtitles');
+    subtitles.addEventListener('change', () => {
+      const index = subtitles.value === '' ? null : Number(subtitles.value);
+      player.selectTrack('text', index).catch((error) => this.fail(error));
+    });
+    // The video's own controls offer them, too.
+    this.video.textTracks.addEventListener('change', () => this.#fillSubtitles());
     element('retry').addEventListener('click', () =>
       this.onwish?.({ format: null, at: this.at }),
     );
@@ -156,6 +163,16 @@ export class Theatre {
     );
     picker.replaceChildren(new Option('Auto', ''), ...options);
     picker.disabled = options.length === 0;
+    this.#fillSubtitles();
+  }
+
+  #fillSubtitles(): void {
+    const tracks = this.#player.tracks.filter(({ kind }) => kind === 'text');
+    const options = tracks.map(
+      (track) => new Option(trackName(track), String(track.index), false, track.selected),
+    );
+    element<HTMLSelectElement>('subtitles').replaceChildren(new Option('Off', ''), ...options);
+    element('subtitles-picker').hidden = tracks.length === 0;
   }
 }
 

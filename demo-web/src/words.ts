@@ -1,6 +1,6 @@
 // What figures and codes are called when people read them.
 
-import type { PlayerError, Quality, Warning } from 'kinora';
+import type { PlayerError, Quality, Track, Warning } from 'kinora';
 
 export function bitrate(bps: number): string {
   return bps >= 1e6 ? `${(bps / 1e6).toFixed(bps >= 1e7 ? 0 : 1)} Mbit/s` : `${Math.round(bps / 1e3)} kbit/s`;
@@ -27,6 +27,19 @@ export function qualityName(quality: Quality): string {
   return quality.height ? `${quality.height}p` : bitrate(quality.bandwidth);
 }
 
+export function trackName({ label, language, index }: Track): string {
+  return label || (language && languageName(language)) || `Track ${index + 1}`;
+}
+
+function languageName(language: string): string {
+  try {
+    return new Intl.DisplayNames(undefined, { type: 'language' }).of(language) ?? language;
+  } catch {
+    // What a manifest calls a language need not be one.
+    return language;
+  }
+}
+
 export function warningText(warning: Warning): string {
   switch (warning.type) {
     case 'manifest':
@@ -41,6 +54,8 @@ export function warningText(warning: Warning): string {
       return `The browser's ${warning.kind} buffer is full; keeping less ahead`;
     case 'key':
       return `A key is not to be had; playing what needs none or another: ${warning.error.message}`;
+    case 'text':
+      return `Some of the subtitles are missing: ${warning.error.message}`;
     case 'rebuilt':
       return `The browser's buffers were made anew at ${clock(warning.at)}: ${warning.reason}`;
     case 'fell-behind-window':

@@ -9,6 +9,8 @@ const EVENTS = [
   'buffering',
   'qualitychange',
   'decision',
+  'cues',
+  'cuescleared',
   'warning',
   'ended',
   'error',
