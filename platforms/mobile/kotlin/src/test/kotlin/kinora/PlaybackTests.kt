@@ -1,5 +1,6 @@
 package kinora
 
+import com.sun.net.httpserver.HttpExchange
 import java.nio.file.Files
 import java.nio.file.Path
 import java.time.Duration
@@ -53,6 +54,38 @@ fun Tests.playbackTests() {
         }
     }
 
+    test("subtitles are told once they are chosen, and no more once they are off") {
+        FakeServer { it.replyWithSubtitles() }.use { server ->
+            Viewer().use { viewer ->
+                val subtitles = Subtitles()
+                viewer.player.addListener(subtitles)
+                fun at(seconds: Double) = subtitles.at(MediaTime.ofSeconds(seconds)).map { plainText(it.text) }
+                viewer.player.load("${server.url}/subtitled.m3u8").get(30, TimeUnit.SECONDS)
+                val track = viewer.told<Told.Loaded>().single().tracks.single { it.kind == MediaKind.TEXT }
+                assertEquals(listOf("Deutsch", "de", false), listOf(track.label, track.language, track.selected))
+                assertEquals(emptyList(), viewer.told<Told.Said>())
+                viewer.player.select(Selection.Track(MediaKind.TEXT, track.index))
+                val cue = viewer.hears<Told.Said>().cues.single()
+                assertEquals("<i>Guten Tag</i>", cue.text)
+                assertEquals("line:0", cue.settings)
+                assertEquals(listOf(1.0, 2.5), listOf(cue.span.start.seconds, cue.span.end.seconds))
+                viewer.player.select(Selection.NoTrack(MediaKind.TEXT))
+                viewer.hears<Told.Unsaid>()
+                viewer.player.select(Selection.Track(MediaKind.TEXT, track.index))
+                viewer.hears<Told.Said>()
+                // The listener that was added first has heard it first.
+                viewer.player.seek(MediaTime.ofSeconds(7.0))
+                viewer.player.play()
+                viewer.hears<Told.Ended>()
+                assertEquals(listOf("Guten Tag"), at(1.0))
+                assertEquals(emptyList(), at(2.5))
+                viewer.player.unload()
+                viewer.hears<Told.Unsaid>()
+                assertEquals(emptyList(), viewer.told<Told.Warned>())
+            }
+        }
+    }
+
     test("from the moment a quality is pinned, no other is fetched") {
         KinoraServer().use { server ->
             // So fast that it would not choose the lowest, with so little ahead that it must go on choosing.
@@ -77,6 +110,21 @@ fun Tests.playbackTests() {
             }
         }
     }
+}
+
+/** The clip with a text track. */
+private fun HttpExchange.replyWithSubtitles(): Boolean = when (requestURI.path) {
+    "/subtitled.m3u8" -> {
+        val track = "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"Deutsch\",LANGUAGE=\"de\",URI=\"text.m3u8\"\n"
+        val clip = Files.readString(Clip.root.resolve("master.m3u8"))
+        val variants = Regex("^#EXT-X-STREAM-INF:.*$", RegexOption.MULTILINE)
+        reply(200, clip.replace(variants) { "${it.value},SUBTITLES=\"text\"" } + track)
+    }
+    "/text.m3u8" ->
+        reply(200, "#EXTM3U\n#EXT-X-TARGETDURATION:8\n#EXTINF:8,\ntext.vtt\n#EXT-X-ENDLIST\n")
+    "/text.vtt" ->
+        reply(200, "WEBVTT\n\n00:01.000 --> 00:02.500 line:0\n<i>Guten Tag</i>\n")
+    else -> false
 }
 
 private fun assertPlayedWhole(viewer: Viewer) {

@@ -16,6 +16,10 @@ sealed interface Told {
 
     data class Decided(val decision: Decision) : Told
 
+    data class Said(val cues: List<Cue>) : Told
+
+    data object Unsaid : Told
+
     data object Ended : Told
 
     data class Warned(val warning: Warning) : Told
@@ -54,6 +58,10 @@ class Viewer(
                 hear(Told.QualityChanged(kind, from, to))
 
             override fun onDecision(decision: Decision) = hear(Told.Decided(decision))
+
+            override fun onCues(cues: List<Cue>) = hear(Told.Said(cues))
+
+            override fun onCuesCleared() = hear(Told.Unsaid)
 
             override fun onEnded() = hear(Told.Ended)
 
