@@ -182,8 +182,8 @@ fn timestamp(rest: &mut &[u8]) -> Option<MediaTime> {
         return None;
     }
     let second = number(rest, b':', 2)?;
-    // Two digits below sixty are minutes, unless there are two more numbers.
-    let (hours, minutes, seconds) = if width != 2 || first > 59 || rest.first() == Some(&b':') {
+    // Two digits are minutes, unless there are two more numbers. (Sixty of them are refused below.)
+    let (hours, minutes, seconds) = if width != 2 || rest.first() == Some(&b':') {
         (first.min(MAX_HOURS), second, number(rest, b':', 2)?)
     } else {
         (0, first, second)
