@@ -11,7 +11,7 @@ use super::publication::{Publication, watched};
 use super::random;
 use crate::world::World;
 use crate::world::content::{Fault, Film};
-use crate::world::element::ElementFaults;
+use crate::world::element::{ElementFaults, Managed};
 use crate::world::network::{Network, Protocol, Stretch};
 use crate::world::viewer::Action;
 
@@ -32,6 +32,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// What goes wrong at the element.
     pub element: ElementFaults,
+    /// Its media source says when it wants media, and drops what it likes.
+    pub managed: Option<Managed>,
     /// Bytes that a buffer takes.
     pub quota: u64,
     /// The host tells when there is no network.
@@ -97,6 +99,7 @@ impl Plan {
         let mut draw = Rng::with_seed(!seed);
         random::flaws(&mut draw, &mut film, dash);
         publication.pack(&mut draw, &film, dash);
+        let managed = random::managed(&mut Rng::with_seed(seed.rotate_left(32)), segment);
         let mut leaves = length.mul_f64(1.5) + Duration::from_secs(120);
         let mut start = start.map(|start| MediaTime::from_secs(start.into()));
         if let Publication::Live { broadcast, .. } = &publication {
@@ -124,6 +127,7 @@ impl Plan {
             network,
             faults,
             element,
+            managed,
             quota,
             tells_of_network,
             config,
@@ -142,6 +146,7 @@ impl Plan {
             World::as_configured(self.config.clone(), origin, self.network.build(self.seed));
         world.element.quota = self.quota;
         world.element.faults = self.element.clone();
+        world.element.managed = self.managed.clone();
         world.tells_of_network = self.tells_of_network;
         if let Publication::Live { skew_us, .. } = self.publication {
             world.skew_us = skew_us;

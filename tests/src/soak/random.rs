@@ -8,7 +8,7 @@ use kinora_core::time::MediaTime;
 
 use super::plan::{NetworkPlan, pick};
 use crate::world::content::{Fault, FaultKind, Film};
-use crate::world::element::ElementFaults;
+use crate::world::element::{ElementFaults, Managed};
 use crate::world::film::{Addressing, Codec, Part};
 use crate::world::network::{Protocol, Stretch};
 use crate::world::viewer::Action;
@@ -69,6 +69,15 @@ pub(super) fn film(draw: &mut Rng, dash: bool) -> Film {
         overhang_ms: 0,
         gaps: Vec::new(),
     }
+}
+
+/// A media source that manages itself, in one world of sixteen; `segment` is the size of a large one.
+pub(super) fn managed(draw: &mut Rng, segment: u64) -> Option<Managed> {
+    (draw.u8(0..16) == 0).then(|| Managed {
+        enough: MediaTime::from_secs(*pick(draw, &[15, 30, 30])),
+        memory: if draw.bool() { segment * draw.u64(6..20) } else { u64::MAX },
+        ..Managed::default()
+    })
 }
 
 /// What is not as the manifest says, or not there at all.

@@ -47,6 +47,7 @@ impl Shrinking {
     fn simplify(&mut self) {
         self.attempt(|plan| plan.element = ElementFaults::default());
         self.attempt(|plan| plan.quota = 150 << 20);
+        self.attempt(|plan| plan.managed = None);
         self.attempt(|plan| plan.network.trace = steady());
         self.attempt(|plan| {
             plan.network.protocol = Protocol::Http2;

@@ -17,6 +17,7 @@ pub mod live;
 pub mod network;
 pub mod viewer;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use kinora_core::io::{
@@ -43,6 +44,8 @@ const OPERATION_TIME: Duration = Duration::from_millis(3);
 const MAX_IDLE_STEPS: u32 = 100;
 /// More kept bodies than this are forgotten ones.
 const MAX_KEPT: usize = 12;
+/// So many segments are remembered that were wanted.
+const MOST_WANTED: usize = 32;
 /// A player that answers one input with more than this never comes to rest.
 const MAX_OUTPUTS: usize = 10_000;
 
@@ -82,6 +85,8 @@ pub struct World {
     pub skew_us: i64,
     /// Code of the last fatal error.
     pub error: Option<String>,
+    /// Segments that were asked for last while they were wanted.
+    wanted: VecDeque<String>,
     offline: bool,
     config: Config,
     /// Pictures that were on offer when something was last loaded.
@@ -141,6 +146,7 @@ impl World {
             strict: true,
             least_kbps: 500,
             tells_of_network: false,
+            wanted: VecDeque::new(),
             offline: false,
             skew_us: 0,
             error: None,
@@ -310,6 +316,22 @@ impl World {
         }
     }
 
+    /// Segments are asked for while the platform wants media; again, wherever else, what was asked for then.
+    fn check_wanted(&mut self, request: &Request) {
+        if !matches!(request.kind, RequestKind::Segment(_)) || self.element.managed.is_none() {
+            return;
+        }
+        let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
+        if self.element.wants_media() {
+            if self.wanted.len() >= MOST_WANTED {
+                self.wanted.pop_front();
+            }
+            self.wanted.push_back(path.to_owned());
+        } else if !self.wanted.iter().any(|known| known == path) {
+            self.invariants.violate(Invariant::Unwanted, request.url.clone());
+        }
+    }
+
     /// With nothing loaded, nothing is left.
     fn check_rest(&mut self) {
         let (state, reports) = (self.player.state(), &self.reports);
@@ -409,9 +431,7 @@ impl World {
         let bodies = |name: &str| self.bodies.iter().any(|(_, body)| &*body.resource.name == name);
         let scene = Scene { origin: &self.origin, element: &self.element, bodies: &bodies };
         self.invariants.request(&request, &scene);
-        if matches!(request.kind, RequestKind::Segment(_)) && !self.element.wants_media() {
-            self.invariants.violate(Invariant::Unwanted, request.url.clone());
-        }
+        self.check_wanted(&request);
         let answer = self.origin.answer(&request, self.now);
         if request.kind == RequestKind::Segment(MediaKind::Video) {
             self.invariants.weigh(answer.resource.size());
