@@ -176,6 +176,9 @@ fn live(plan: &Plan, mut world: World) -> (Outcome, World) {
     for struck in &world.origin.struck {
         *faults.entry(struck.name).or_default() += 1;
     }
+    if world.evictions > 0 {
+        faults.insert("evicted", world.evictions.into());
+    }
     if world.origin.interruptions > 0 {
         faults.insert("offline", world.origin.interruptions.into());
     }

@@ -85,6 +85,8 @@ pub struct World {
     pub skew_us: i64,
     /// Code of the last fatal error.
     pub error: Option<String>,
+    /// How often the media source dropped media by itself.
+    pub(crate) evictions: u32,
     /// Segments that were asked for last while they were wanted.
     wanted: VecDeque<String>,
     offline: bool,
@@ -146,6 +148,7 @@ impl World {
             strict: true,
             least_kbps: 500,
             tells_of_network: false,
+            evictions: 0,
             wanted: VecDeque::new(),
             offline: false,
             skew_us: 0,
@@ -288,6 +291,7 @@ impl World {
         let operations = &self.operations;
         let busy = |kind| operations.iter().any(|one| one.kind == Some(kind));
         for told in self.element.manage(busy) {
+            self.evictions += u32::from(matches!(told, Input::Evicted { .. }));
             self.input(told);
         }
         self.report_element();
