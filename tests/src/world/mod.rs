@@ -23,7 +23,7 @@ use std::time::Duration;
 use kinora_core::io::{
     AppendBody, BodyHandling, ElementState, Event, Input, MediaCommand, MediaKind, MediaOperation,
     NetworkState, OperationId, OperationResult, Output, Quality, Request, RequestFailure,
-    RequestId, RequestKind, ResponseHead, Source,
+    RequestId, RequestKind, ResponseHead, Selection, Source,
 };
 use kinora_core::media::{self, Chunk, ChunkHunt};
 use kinora_core::time::{MediaTime, TimeRange, Timestamp};
@@ -85,6 +85,8 @@ pub struct World {
     pub skew_us: i64,
     /// Code of the last fatal error.
     pub error: Option<String>,
+    /// The viewer chose another track when the platform had enough of the one before.
+    chose: bool,
     /// How often the media source dropped media by itself.
     pub(crate) evictions: u32,
     /// Segments that were asked for last while they were wanted.
@@ -148,6 +150,7 @@ impl World {
             strict: true,
             least_kbps: 500,
             tells_of_network: false,
+            chose: false,
             evictions: 0,
             wanted: VecDeque::new(),
             offline: false,
@@ -181,6 +184,7 @@ impl World {
         self.invariants.tick(self.now);
         self.invariants.input(&input);
         let leaves = matches!(input, Input::Unload);
+        self.chose |= matches!(input, Input::Select(Selection::Track { .. }));
         self.player.handle_input(self.now, input);
         let logged = self.player.session_log().len();
         let in_log = std::mem::replace(&mut self.logged, logged) < logged;
@@ -327,11 +331,12 @@ impl World {
         }
         let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
         if self.element.wants_media() {
+            self.chose = false;
             if self.wanted.len() >= MOST_WANTED {
                 self.wanted.pop_front();
             }
             self.wanted.push_back(path.to_owned());
-        } else if !self.wanted.iter().any(|known| known == path) {
+        } else if !self.chose && !self.wanted.iter().any(|known| known == path) {
             self.invariants.violate(Invariant::Unwanted, request.url.clone());
         }
     }

@@ -6,7 +6,6 @@ use kinora_core::io::{Input, MediaCommand, MediaKind, RequestKind, Selection, Wa
 use kinora_core::time::{MediaTime, TimeRange};
 use kinora_tests::world::content::Film;
 use kinora_tests::world::element::Managed;
-use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
@@ -90,8 +89,6 @@ fn who_chooses_another_language_hears_it_though_there_was_enough_of_the_other() 
         Some(Managed { low: seconds(6), enough: seconds(20), ..Managed::default() });
     world.load(&hls());
     world.run_until("rest", Duration::from_secs(20), |world| world.player.state().satisfied);
-    // What the platform has enough of is not what the viewer wants.
-    world.invariants.waived.push(Invariant::Unwanted);
     world.input(Input::Select(Selection::Track { kind: MediaKind::Audio, index: 1 }));
     world.run_for(Duration::from_secs(3));
     let position = world.element.position;
