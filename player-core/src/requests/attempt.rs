@@ -9,7 +9,7 @@ use super::wish::{Outcome, Ticket, Transferred, Wish};
 use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::error::{Error, is_passing};
-use crate::io::{BodyHandling, RequestId, RequestKind, ResponseHead};
+use crate::io::{BodyHandling, MediaKind, RequestId, RequestKind, ResponseHead};
 use crate::media;
 use crate::telemetry::cmcd::Response;
 use crate::telemetry::{RequestState, TimerReason};
@@ -344,6 +344,8 @@ const fn body_limit(kind: RequestKind) -> u64 {
         RequestKind::Manifest | RequestKind::MediaPlaylist(_) => 32 * MIB,
         RequestKind::Index(_) => 16 * MIB,
         RequestKind::Initialization(_) => 4 * MIB,
+        // The words of a whole film are a quarter of a mebibyte.
+        RequestKind::Segment(MediaKind::Text) => 8 * MIB,
         RequestKind::Segment(_) => 64 * MIB,
         RequestKind::Steering | RequestKind::Clock | RequestKind::Report => MIB / 4,
         RequestKind::License => MIB,

@@ -187,3 +187,21 @@ fn what_there_is_not_is_refused() {
         assert_eq!(fatal(&world), None);
     }
 }
+
+#[test]
+fn a_file_without_end_is_not_waited_for() {
+    let film = Film { subtitles: true, ..Film::default() };
+    let mut world = world(&film, Network::constant(80_000));
+    let endless = hls().replace("master.m3u8", "text-de/2.vtt");
+    world.origin.add(&endless, "text/vtt", format!("WEBVTT\n{}", " ".repeat(9 << 20)));
+    world.load(&hls());
+    choose(&mut world, 1);
+    world.run_to_end(Duration::from_secs(70));
+    let told = warnings(&world);
+    let code = told.iter().find_map(|warning| match warning {
+        Warning::Text { error } => Some(error.code.name()),
+        _ => None,
+    });
+    assert_eq!(code, Some("RESPONSE_TOO_LARGE"), "{told:?}");
+    assert_eq!((fatal(&world), world.player.state().totals.stalls), (None, 0));
+}
