@@ -344,9 +344,11 @@ const fn body_limit(kind: RequestKind) -> u64 {
         RequestKind::Manifest | RequestKind::MediaPlaylist(_) => 32 * MIB,
         RequestKind::Index(_) => 16 * MIB,
         RequestKind::Initialization(_) => 4 * MIB,
-        // The words of a whole film are a quarter of a mebibyte.
-        RequestKind::Segment(MediaKind::Text) => 8 * MIB,
-        RequestKind::Segment(_) => 64 * MIB,
+        RequestKind::Segment(kind) => match kind {
+            // The words of a whole film are a quarter of a mebibyte.
+            MediaKind::Text => 4 * MIB,
+            MediaKind::Video | MediaKind::Audio => 64 * MIB,
+        },
         RequestKind::Steering | RequestKind::Clock | RequestKind::Report => MIB / 4,
         RequestKind::License => MIB,
         RequestKind::Key => 4096,
