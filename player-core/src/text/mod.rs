@@ -20,7 +20,7 @@ use crate::stream::timeline::Sequence;
 use crate::stream::{Key, World, representation, representation_mut};
 use crate::time::{MediaTime, TimeRange, Timestamp};
 
-/// What is not encrypted, and can be read.
+/// The container of text that can be read.
 const CONTAINER: &str = "text/vtt";
 
 /// Whether the player can read the track of a set.
