@@ -16,18 +16,24 @@ use crate::requests::{Requests, Ticket, Wish};
 use crate::stream::{Key, TOLERANCE, representation, representation_mut};
 use crate::time::{MediaTime, Timestamp, WallTime};
 
-use super::backoff;
+use super::{LONGEST_PAUSE, backoff};
 
 /// So many versions are looked back at to tell where the live edge runs.
 const EDGES: usize = 8;
 /// A reload that is so late was planned before the device slept.
 const OVERDUE: Duration = Duration::from_secs(5);
+/// Nobody waits for more of a playlist that tells of so many segments beyond what has been fetched.
+const ENOUGH: i64 = 10;
+/// It is loaded again once so many times as long has passed as that took, or the longest pause.
+const RESTS: u32 = 3;
 
 /// The playlists of a live presentation that have been loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Playlists {
     list: Vec<Followed>,
     pub(super) reloads: u32,
+    /// How long a playlist rests of which there is enough: the last reload took a third of that.
+    rest: Duration,
 }
 
 /// A playlist, all but its index: that is in the presentation.
@@ -42,6 +48,10 @@ pub(super) struct Followed {
     /// What was asked for, and when.
     request: Option<(Ticket, Timestamp)>,
     next: Option<Reload>,
+    /// How much it tells of beyond what has been fetched.
+    left: MediaTime,
+    /// As long as that is enough, it is left alone until then.
+    rests_until: Timestamp,
     /// What its end was ahead of the clock, in microseconds, when a version came. The greatest is that
     /// of the version that came soonest after it was made.
     edges: Vec<i64>,
@@ -97,6 +107,8 @@ impl Playlists {
             active: false,
             request: None,
             next: playlist.reload(url, now),
+            left: MediaTime::ZERO,
+            rests_until: now,
             edges: Vec::new(),
             changed: now,
             silent: 0,
@@ -172,6 +184,7 @@ impl Playlists {
         one.active = true;
         // What was planned was for a version long gone.
         one.next = Some(Reload { url: one.url.clone(), at: now, blocking: false, delta: false });
+        one.rests_until = now + self.rest;
         one.changed = now;
         one.silent = 0;
         one.stalled = false;
@@ -194,6 +207,13 @@ impl Playlists {
     /// Whether more may come in it.
     pub(crate) fn is_growing(&self, key: Key) -> bool {
         self.position(key).is_some_and(|position| self.list[position].playlist.live)
+    }
+
+    /// A stream has come to `next` in a playlist.
+    pub(crate) fn reached(&mut self, presentation: &Presentation, key: Key, next: MediaTime) {
+        if let (Some(position), Some(index)) = (self.position(key), known(presentation, key)) {
+            self.list[position].left = index.end() - next;
+        }
     }
 
     /// Where a stream that has come to `next` goes on in a playlist. `within` says that it stands in
@@ -309,10 +329,15 @@ impl Playlists {
     /// Asks for what is due.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>, requests: &mut Requests) {
         for one in &mut self.list {
-            let idle = one.request.is_none() && one.active && one.playlist.live;
-            let Some(next) = one.next.as_ref().filter(|next| idle && next.at <= cx.now) else {
-                continue;
-            };
+            // What nobody plays any more is not waited for if it takes long: media may have to wait for it.
+            let target = one.playlist.target_duration.to_duration();
+            let gives_way =
+                |(_, asked): &mut (Ticket, Timestamp)| !one.active && cx.now.since(*asked) > target;
+            if let Some((ticket, _)) = one.request.take_if(gives_way) {
+                requests.cancel(cx, ticket);
+            }
+            let due = one.due().is_some_and(|due| due <= cx.now);
+            let Some(next) = one.next.as_ref().filter(|_| due) else { continue };
             // What was to be left out may be what is missing by now: a device may have slept.
             let late = next.delta && cx.now.since(next.at) > OVERDUE;
             let whole = Reload { url: one.url.clone(), at: next.at, blocking: false, delta: false };
@@ -330,9 +355,7 @@ impl Playlists {
 
     /// When [`tick`](Self::tick) has something to do.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        let waiting =
-            self.list.iter().filter(|one| one.request.is_none() && one.active && one.playlist.live);
-        waiting.filter_map(|one| one.next.as_ref().map(|next| next.at)).min()
+        self.list.iter().filter_map(Followed::due).min()
     }
 
     pub(super) fn owns(&self, ticket: Ticket) -> bool {
@@ -352,6 +375,11 @@ impl Playlists {
         let one = &mut self.list[position];
         let (_, asked) = one.request.take()?;
         let key = one.key;
+        // What a server held back costs nothing.
+        let blocking = one.next.as_ref().is_some_and(|next| next.blocking);
+        let took = if blocking { Duration::ZERO } else { cx.now.since(asked) };
+        self.rest = took.saturating_mul(RESTS).min(LONGEST_PAUSE);
+        one.rests_until = cx.now + self.rest;
         let index = index_mut(presentation, key)?;
         core::mem::swap(index, &mut one.playlist.index);
         let refreshed = answer.map(|(body, url)| one.playlist.refresh(body, url, asked));
@@ -506,6 +534,14 @@ impl Playlists {
 }
 
 impl Followed {
+    /// When it is to be loaded again.
+    fn due(&self) -> Option<Timestamp> {
+        let idle = self.request.is_none() && self.active && self.playlist.live;
+        let at = self.next.as_ref().filter(|_| idle)?.at;
+        let enough = self.left > self.playlist.target_duration.times(ENOUGH);
+        Some(if enough { at.max(self.rests_until) } else { at })
+    }
+
     /// Where its live edge is, going on with the clock.
     fn edge(&self, now: Timestamp) -> Option<MediaTime> {
         let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);

@@ -144,6 +144,7 @@ impl Stream {
             return Next::Instead(last);
         }
         playlists.follow(key, world.cx.now);
+        playlists.reached(presentation, key, self.next);
         match place {
             Place::Here { segment, hinted: true, .. }
                 if self.refused.as_ref() == Some(&segment.url) =>

@@ -1,0 +1,58 @@
+//! Playlists that take longer to load than segments: those of a broadcast that goes on for hours and keeps all of them.
+
+use std::time::Duration;
+
+use kinora_tests::world::live::Broadcast;
+use kinora_tests::world::network::{Network, Protocol};
+use kinora_tests::world::viewer::Action;
+use kinora_tests::world::{World, seconds};
+
+use super::{stalls, start, world};
+
+/// A broadcast of almost two hours, all of which can be seen again, at half an hour of it.
+fn half_an_hour_in() -> World {
+    let broadcast = Broadcast {
+        window_s: 6_000,
+        lead_ms: 6_001_000,
+        rungs: vec![(100, 144), (1_000, 480)],
+        audio_kbps: Some(48),
+        ..Broadcast::default()
+    };
+    let url = broadcast.hls();
+    let mut network = Network::constant(8_000);
+    network.protocol = Protocol::Http1 { connections: 2 };
+    let mut world = world(broadcast, network);
+    start(&mut world, &url);
+    world.act(&Action::Seek(seconds(1_800)));
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(world.player.state().live.map(|live| live.following), Some(false));
+    world
+}
+
+fn playlists(world: &World) -> usize {
+    world.requests_for("media.m3u8")
+}
+
+#[test]
+fn are_not_in_the_way_of_segments_that_they_told_of_long_ago() {
+    let mut world = half_an_hour_in();
+    // Each of the two playlists takes seven seconds.
+    world.network.set_rate(250);
+    world.least_kbps = 200;
+    let before = (playlists(&world), stalls(&world), world.element.position);
+    world.run_for(Duration::from_secs(180));
+    let loads = playlists(&world) - before.0;
+    assert!((4..=24).contains(&loads), "{loads} loads in three minutes");
+    assert!(stalls(&world) - before.1 <= 1, "{} stalls", stalls(&world) - before.1);
+    let played = world.element.position - before.2;
+    assert!(played > seconds(165), "{played} played in three minutes");
+}
+
+#[test]
+fn are_loaded_as_often_as_usual_where_that_is_nothing() {
+    let mut world = half_an_hour_in();
+    let before = playlists(&world);
+    world.run_for(Duration::from_secs(60));
+    let loads = playlists(&world) - before;
+    assert!((55..=61).contains(&loads), "{loads} loads of two playlists");
+}
