@@ -88,6 +88,9 @@ fn read(head: &[u8], init: &InitInfo) -> Result<FragmentInfo, Fault> {
     }
 }
 
+/// The least that precedes the samples in `mdat`: its size and type.
+const MDAT_HEADER: u64 = 8;
+
 /// How many bytes the samples of the `moof` boxes of `head` take: the `mdat` after them is no smaller.
 /// Samples whose size only the initialisation segment tells count as nothing; so does all of what
 /// cannot be read.
@@ -98,11 +101,20 @@ pub fn data_size(head: &[u8]) -> u64 {
         let mut children = moof.children();
         while let Ok(Some(traf)) = children.next_box() {
             if moof.is(b"moof") && traf.is(b"traf") {
-                size += track_data_size(&traf).unwrap_or(0);
+                size = u64::saturating_add(size, track_data_size(&traf).unwrap_or(0));
             }
         }
     }
     size
+}
+
+/// No segment that begins with `head` and the `mdat` after it has fewer bytes than this, if it is whole. Where nothing is
+/// known of its samples, nothing is known of that.
+pub(crate) fn least_size(head: &[u8]) -> u64 {
+    match data_size(head) {
+        0 => 0,
+        data => data.saturating_add(head.len() as u64 + MDAT_HEADER),
+    }
 }
 
 fn track_data_size(traf: &Mp4Box<'_>) -> Result<u64, Fault> {
@@ -114,7 +126,7 @@ fn track_data_size(traf: &Mp4Box<'_>) -> Result<u64, Fault> {
     }
     let usual = if flags & 0x10 != 0 { reader.u32() } else { 0 };
     reader.check()?;
-    let mut size = 0;
+    let mut size = 0_u64;
     let mut children = traf.children();
     while let Some(trun) = children.next_box()? {
         if !trun.is(b"trun") {
@@ -127,12 +139,12 @@ fn track_data_size(traf: &Mp4Box<'_>) -> Result<u64, Fault> {
         reader.skip(if has(0x001) { 4 } else { 0 });
         reader.skip(if has(0x004) { 4 } else { 0 });
         if !has(0x200) {
-            size += u64::from(usual) * u64::from(count);
+            size = size.saturating_add(u64::from(usual) * u64::from(count));
             continue;
         }
         for _ in 0..count {
             reader.skip(if has(0x100) { 4 } else { 0 });
-            size += u64::from(reader.u32());
+            size = size.saturating_add(u64::from(reader.u32()));
             reader.skip(if has(0x400) { 4 } else { 0 });
             reader.skip(if has(0x800) { 4 } else { 0 });
             if !reader.is_whole() {
@@ -295,8 +307,13 @@ mod tests {
         let usual = boxed(b"traf", &usual);
         let both = moof(&[traf(1, 0, &[sizes]), usual]);
         assert_eq!(data_size(&both), 1_234 + 100 * u64::from(u32::MAX));
-        let unknown = full(b"trun", 0, 0, &[7]);
-        assert_eq!(data_size(&moof(&[traf(1, 0, &[unknown])])), 0);
+        let mut endless = full(b"tfhd", 0, 0x02_0010, &[1, u32::MAX]);
+        endless.extend(full(b"trun", 0, 0, &[u32::MAX]));
+        let endless = boxed(b"traf", &endless);
+        assert_eq!(data_size(&moof(&[endless.clone(), endless])), u64::MAX);
+        let unknown = moof(&[traf(1, 0, &[full(b"trun", 0, 0, &[7])])]);
+        assert_eq!((data_size(&unknown), least_size(&unknown)), (0, 0));
+        assert_eq!(least_size(&both), both.len() as u64 + 8 + data_size(&both));
         assert_eq!(data_size(&both[..both.len() - 3]), 0);
     }
 

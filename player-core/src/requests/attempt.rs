@@ -163,7 +163,7 @@ impl Attempt {
             "the body came without a response"
         } else if promised.is_some_and(|promised| self.received < promised) {
             "fewer bytes than Content-Length promised"
-        } else if self.received < media::fragment::data_size(&self.head) {
+        } else if self.received < media::fragment::least_size(&self.head) {
             // Appended, it would leave the platform's parser in the middle of a segment.
             "fewer bytes than its boxes promised"
         } else if self.wish.blocks && !self.received.is_multiple_of(CIPHER_BLOCK) {

@@ -394,8 +394,8 @@ impl Fetched {
         let Chosen { segment, window, .. } = &self.chosen;
         let start = fragment.presentation_start + timestamp_offset;
         // Of several fragments only the first was read: then it is as long as the manifest says.
-        let first = media::fragment::data_size(&self.head) + self.head.len() as u64;
-        let whole = self.chosen.partial || self.bytes <= first + MDAT_HEADER;
+        let first = media::fragment::data_size(&self.head).saturating_add(self.head.len() as u64);
+        let whole = self.chosen.partial || self.bytes <= first.saturating_add(MDAT_HEADER);
         let duration = if whole { fragment.duration } else { segment.duration };
         let end = (start + duration).min(window.end);
         let start = start.max(window.start);

@@ -51,6 +51,20 @@ fn a_body_that_ends_early_and_says_nothing() {
 }
 
 #[test]
+fn a_body_that_lacks_its_last_bytes_and_says_nothing() {
+    // As many as its boxes take.
+    for lacks in [1, 60] {
+        let mut origin = Film::default().publish(BASE);
+        origin.fail("audio/7.m4s", 1, FaultKind::TruncateQuietly(24_000 - lacks));
+        let mut world = world_of(origin, Network::constant(8_000));
+        world.load(&hls());
+        world.run_to_end(Duration::from_secs(70));
+        no_error(&world);
+        assert_eq!(world.requests_for("audio/7.m4s"), 2);
+    }
+}
+
+#[test]
 fn a_manifest_or_playlist_that_ends_before_its_content_length() {
     for (url, part) in [(hls(), "master.m3u8"), (hls(), "media.m3u8"), (dash(), "manifest.mpd")] {
         let mut origin = Film::default().publish(BASE);
