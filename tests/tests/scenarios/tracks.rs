@@ -55,6 +55,28 @@ fn another_track_is_heard_soon_and_after_seeks() {
 }
 
 #[test]
+fn a_track_chosen_at_the_end_before_anything_of_another_has_come_is_heard() {
+    for url in [hls(), dash()] {
+        let film = Film { seconds: 23, segment_seconds: 6, languages: 2, ..Film::default() };
+        let mut world = world(&film, Network::constant(3_500));
+        world.load(&url);
+        world.run_until("buffers", Duration::from_secs(2), |world| {
+            !world.element.kinds().is_empty()
+        });
+        world.input(Input::Seek(seconds(23)));
+        choose(&mut world, 1);
+        world.run_to_end(Duration::from_secs(20));
+        assert!(
+            world
+                .element
+                .chunks(MediaKind::Audio)
+                .iter()
+                .all(|chunk| chunk.name.contains("audio-1/"))
+        );
+    }
+}
+
+#[test]
 fn the_track_that_plays_need_not_be_fetched_again() {
     let mut world = playing(&hls());
     choose(&mut world, 0);
