@@ -2,7 +2,7 @@
 //!
 //! In order: kinora-web is compiled for size, and kinora-web-replay with it; their bindings are
 //! written to `npm/bindings/` (`kinora.js`, `kinora.d.ts`, `kinora_bg.wasm`, and the same of
-//! `kinora_replay`) and the modules are optimised there; the package's own `build`
+//! `kinora_replay`) and the modules are optimised and arranged there; the package's own `build`
 //! script makes `npm/dist/` of the TypeScript sources and those bindings. Steps whose inputs are
 //! unchanged are skipped.
 
@@ -39,7 +39,7 @@ const MODULES: [(&str, &str); 2] =
 /// after brotli: inlining and the levels for size fold repetition away that brotli folds better. Nor
 /// does it help to inline what is hardly longer than a call: Chromium inlines by what it sees run, and
 /// parses up to a tenth slower what was inlined before.
-const OPTIMISE: [&str; 7] = [
+const OPTIMISE: [&str; 6] = [
     "-O2",
     "--shrink-level=1",
     "--always-inline-max-function-size=0",
@@ -48,7 +48,6 @@ const OPTIMISE: [&str; 7] = [
     // The stack lies lowest in memory and never grows down to its last kilobyte without failing, so
     // that no pointer is that low.
     "--low-memory-unused",
-    "--reorder-functions-by-name",
 ];
 
 /// Options of `cargo xtask web`.
@@ -145,7 +144,7 @@ pub(crate) fn bind(workspace: &Workspace, module: &Path, folder: &Path, name: &s
     stamp.clear();
     let mut command = workspace.cargo("run");
     command
-        .args(["--package", "kinora-web-bindgen", "--"])
+        .args(["--package", "kinora-web-bindgen", "--", "bind"])
         .arg(module)
         .arg("--out-dir")
         .arg(folder)
@@ -155,6 +154,10 @@ pub(crate) fn bind(workspace: &Workspace, module: &Path, folder: &Path, name: &s
     let mut command = tools.tool("wasm-opt")?;
     command.args(OPTIMISE).arg(&optimised).arg("-o").arg(&optimised);
     process::run(workspace, "optimise the web module", &mut command)?;
+
+    let mut command = workspace.cargo("run");
+    command.args(["--package", "kinora-web-bindgen", "--", "arrange"]).arg(&optimised);
+    process::run(workspace, "arrange the web module", &mut command)?;
     stamp.write()
 }
 

@@ -4,21 +4,39 @@
 //! generator's version together with the version compiled into the module, so the two cannot
 //! disagree, and there is no command line tool to install.
 
+mod arrange;
 mod hashes;
 mod imports;
 mod order;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use wasm_bindgen_cli_support::Bindgen;
 
-/// Write the bindings of a WebAssembly module: NAME.js, NAME.d.ts, NAME_bg.wasm.
+/// What makes a page's module of the compiler's.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the bindings of a WebAssembly module: NAME.js, NAME.d.ts, NAME_bg.wasm
+    Bind(Bindings),
+    /// Put what is in an optimised module where it compresses best
+    Arrange {
+        /// The module, which is replaced
+        wasm: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Bindings {
     /// The module as the compiler left it
     wasm: PathBuf,
     /// Folder to write to; created where it is missing
@@ -33,7 +51,20 @@ struct Options {
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse();
+    match Options::parse().command {
+        Command::Bind(options) => bind(&options),
+        Command::Arrange { wasm } => arrange(&wasm),
+    }
+}
+
+fn arrange(path: &Path) -> Result<()> {
+    let module = fs::read(path).with_context(|| format!("no {}", path.display()))?;
+    let arranged =
+        arrange::arrange(&module).with_context(|| format!("{} is no module", path.display()))?;
+    Ok(fs::write(path, arranged)?)
+}
+
+fn bind(options: &Bindings) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen
         .input_path(&options.wasm)
@@ -70,6 +101,6 @@ fn main() -> Result<()> {
     let mut js = String::from_utf8(js)?;
     imports::shorten(&mut js, &mut wasm);
     fs::write(script, js)?;
-    fs::write(module, order::name_by_likeness(&wasm)?)?;
+    fs::write(module, wasm)?;
     Ok(())
 }
