@@ -90,8 +90,8 @@ pub enum Input {
         /// When its first byte arrived, on the clock that inputs are stamped with.
         began: Timestamp,
     },
-    /// So much of a kept body has arrived. Sent at the first byte and then no oftener than every
-    /// 50 ms.
+    /// So much of a kept body has arrived. Sent at the first byte, then no oftener than every 10 ms
+    /// for 100 ms, and every 50 ms after that.
     BodyProgress {
         /// Of this request.
         id: RequestId,

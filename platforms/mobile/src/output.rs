@@ -110,8 +110,9 @@ pub struct ByteRange {
 pub enum BodyHandling {
     /// The player needs the bytes: send each chunk as a `Body` input.
     Deliver,
-    /// The host keeps the bytes until an append names the request or a cancel drops it. It reports
-    /// progress and, as soon as it has them, the boxes before the first `mdat`.
+    /// The host keeps the bytes until an append of all of them is done or a cancel drops it. It reports
+    /// progress and, as soon as it has them, the boxes before the first `mdat`. While they arrive, and
+    /// after that, appends may name spans of them; a cancel names the request after the last.
     Keep,
     /// As `Keep`, and the host tells of each `moof` with its `mdat` once it is whole. It keeps the
     /// body until a cancel names the request.
@@ -214,8 +215,10 @@ pub enum AppendBody {
     Bytes(Vec<u8>),
     /// The body the host kept for this request; the host may forget it once appended.
     Kept(RequestId),
-    /// A chunk of the body the host keeps for this request.
+    /// A span of the body the host keeps for this request: a chunk, or any part that has arrived.
     Span {
+        /// Bytes from the player that stand before it; none before a chunk.
+        head: Vec<u8>,
         /// The request.
         id: RequestId,
         /// First byte, counted from the start of the body.

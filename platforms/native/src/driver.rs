@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use kinora_core::config::Config;
 use kinora_core::io::{
     AppendBody, ElementState, Environment, Event, Input, MediaCommand, MediaFailure,
@@ -70,6 +70,8 @@ pub(crate) struct Driver {
     epoch: Instant,
     running: HashMap<RequestId, AbortHandle>,
     kept: HashMap<RequestId, Bytes>,
+    /// What there is by now of bodies that will be kept.
+    arriving: HashMap<RequestId, BytesMut>,
     /// Bodies kept in chunks: each chunk with where it begins.
     chunks: HashMap<RequestId, Vec<(u64, Bytes)>>,
     report_sender: mpsc::Sender<Report>,
@@ -111,6 +113,7 @@ impl Driver {
             epoch: Instant::now(),
             running: HashMap::new(),
             kept: HashMap::new(),
+            arriving: HashMap::new(),
             chunks: HashMap::new(),
             report_sender,
             reports,
@@ -215,12 +218,19 @@ impl Driver {
             (Some(ReportedBody::Chunk(chunk)), Input::BodyChunk { start, .. }) => {
                 self.chunks.entry(report.id).or_default().push((*start, chunk));
             }
-            (Some(ReportedBody::Kept(body)), _) => {
+            (Some(ReportedBody::Part(part)), _) => {
+                // Parts lie one behind the other, so that nothing is copied.
+                self.arriving.entry(report.id).or_default().unsplit(part);
+            }
+            (Some(ReportedBody::Kept(rest)), _) => {
                 self.running.remove(&report.id);
-                self.kept.insert(report.id, body);
+                let mut body = self.arriving.remove(&report.id).unwrap_or_default();
+                body.unsplit(rest);
+                self.kept.insert(report.id, body.freeze());
             }
             (Some(_), _) => {
                 self.running.remove(&report.id);
+                self.arriving.remove(&report.id);
             }
             (None, _) => {}
         }
@@ -295,7 +305,17 @@ impl Driver {
             task.abort();
         }
         self.kept.remove(&id);
+        self.arriving.remove(&id);
         self.chunks.remove(&id);
+    }
+
+    /// A span of what is kept or has arrived, behind `head`.
+    fn span(&self, head: &[u8], id: RequestId, (start, end): (u64, u64)) -> Option<Bytes> {
+        let place = |at: u64| usize::try_from(at).ok();
+        let body = self.kept.get(&id).map(|body| &body[..]);
+        let body = body.or_else(|| self.arriving.get(&id).map(|body| &body[..]))?;
+        let span = body.get(place(start)?..place(end)?)?;
+        Some([head, span].concat().into())
     }
 
     fn operate(&mut self, now: Timestamp, operation: MediaOperation) {
@@ -304,14 +324,16 @@ impl Driver {
                 Some(Bytes::copy_from_slice(bytes))
             }
             MediaCommand::Append { body: AppendBody::Kept(id), .. } => self.kept.get(id).cloned(),
-            MediaCommand::Append { body: AppendBody::Span { id, start, .. }, .. } => {
+            MediaCommand::Append { body: AppendBody::Span { head, id, start, end }, .. } => {
                 let chunks = self.chunks.get(id);
                 chunks
                     .and_then(|chunks| chunks.iter().find(|(at, _)| at == start))
                     .map(|(_, chunk)| chunk.clone())
+                    .or_else(|| self.span(head, *id, (*start, *end)))
             }
             MediaCommand::Close => {
                 self.kept.clear();
+                self.arriving.clear();
                 self.chunks.clear();
                 None
             }

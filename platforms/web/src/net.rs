@@ -214,7 +214,8 @@ struct Body<'a> {
     received: u64,
     /// Where the chunks go if the body is kept, and what is known of its first boxes.
     kept: Option<(Array, Hunt)>,
-    reported: Option<Timestamp>,
+    /// When its first bytes were reported, and the last.
+    reported: Option<(Timestamp, Timestamp)>,
 }
 
 impl<'a> Body<'a> {
@@ -260,9 +261,11 @@ impl<'a> Body<'a> {
                 }
             }
         }
-        let due = |last: Timestamp| now.micros() >= last.micros() + PROGRESS_INTERVAL_US;
-        if self.reported.is_none_or(due) {
-            self.reported = Some(now);
+        let (began, last) = *self.reported.get_or_insert((now, Timestamp::default()));
+        let young = now.micros() < began.micros() + 2 * PROGRESS_INTERVAL_US;
+        let pause = if young { PROGRESS_INTERVAL_US / 5 } else { PROGRESS_INTERVAL_US };
+        if last == Timestamp::default() || now.micros() >= last.micros() + pause {
+            self.reported = Some((began, now));
             self.driver.handle(Input::BodyProgress { id, received: self.received });
         }
     }

@@ -75,8 +75,12 @@ pub(crate) fn start(
             let chunks = match body {
                 AppendBody::Bytes(bytes) => Array::of1(&Uint8Array::from(bytes.as_slice())),
                 AppendBody::Kept(id) => bodies.chunks(*id).ok_or_else(gone)?,
-                AppendBody::Span { id, start, end } => {
-                    bodies.span(*id, *start, *end).ok_or_else(gone)?
+                AppendBody::Span { head, id, start, end } => {
+                    let span = bodies.span(*id, *start, *end).ok_or_else(gone)?;
+                    if !head.is_empty() {
+                        span.unshift(&Uint8Array::from(head.as_slice()));
+                    }
+                    span
                 }
             };
             let (start, end) = (window.start.seconds().max(0.0), finite_or_infinite(window.end));

@@ -106,9 +106,12 @@ pub enum AppendBody {
     Bytes(Vec<u8>),
     /// The body the host kept for this request; the host may forget it once appended.
     Kept(RequestId),
-    /// A chunk of the body the host keeps for this request
-    /// ([`BodyHandling::KeepChunks`](super::BodyHandling::KeepChunks)).
+    /// A span of the body the host keeps for this request: a chunk
+    /// ([`BodyHandling::KeepChunks`](super::BodyHandling::KeepChunks)), or any part that has arrived
+    /// ([`BodyHandling::Keep`](super::BodyHandling::Keep)).
     Span {
+        /// Bytes from the player that stand before it; none before a chunk.
+        head: Vec<u8>,
         /// The request.
         id: RequestId,
         /// First byte, counted from the start of the body.

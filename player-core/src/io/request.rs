@@ -133,9 +133,11 @@ impl ByteRange {
 pub enum BodyHandling {
     /// The player needs the bytes: send each chunk as [`Input::Body`](super::Input::Body).
     Deliver,
-    /// The host keeps the bytes until an append names the request or a cancel drops it. It reports
+    /// The host keeps the bytes until an append of all of them is done or a cancel drops it. It reports
     /// progress ([`Input::BodyProgress`](super::Input::BodyProgress)) and, as soon as it has them,
-    /// the boxes before the first `mdat` ([`Input::BodyHead`](super::Input::BodyHead)).
+    /// the boxes before the first `mdat` ([`Input::BodyHead`](super::Input::BodyHead)). While they
+    /// arrive, and after that, appends may name spans of them
+    /// ([`AppendBody::Span`](super::AppendBody::Span)); a cancel names the request after the last.
     Keep,
     /// As [`Keep`](Self::Keep), for a segment that is sent while it is made: the host tells of each
     /// `moof` with its `mdat` once it is whole ([`Input::BodyChunk`](super::Input::BodyChunk)), and

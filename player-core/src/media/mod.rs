@@ -12,11 +12,13 @@ pub mod init;
 pub mod prft;
 pub mod pssh;
 mod reader;
+pub(crate) mod samples;
 pub mod sidx;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod ts;
 mod webm;
+mod writer;
 
 pub use boxes::{Boxes, Mp4Box, boxes_before_mdat};
 pub use chunks::{Chunk, ChunkHunt, ChunkLayout, chunk_layout};

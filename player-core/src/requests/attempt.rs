@@ -5,7 +5,7 @@ use core::time::Duration;
 use kinora_abr::Event as Transfer;
 
 use super::origins::{OriginId, Trial};
-use super::wish::{Outcome, Ticket, Transferred, Wish};
+use super::wish::{Arriving, Outcome, Ticket, Transferred, Wish};
 use crate::config::RetryConfig;
 use crate::context::Context;
 use crate::error::{Error, is_passing};
@@ -24,6 +24,9 @@ const CIPHER_BLOCK: u64 = 16;
 
 /// A transfer that will take so many times as long again as it has taken hardly moves.
 const CRAWLS: u32 = 3;
+
+/// What has not come for so long has stopped, and may come at another pace after that.
+const BREAK: Duration = Duration::from_secs(1);
 
 /// The pace of a transfer is not judged by less than this.
 const SOONEST_LOOK: Duration = Duration::from_secs(1);
@@ -52,6 +55,12 @@ pub(super) struct Attempt {
     pub(super) told: Option<Vec<u8>>,
     /// When its pace was looked at, and what had been received by then.
     looked: (Timestamp, u64),
+    /// Since when it has come without a break, and what had been received by then.
+    flows: (Timestamp, u64),
+    /// When the last of it came.
+    grew: Timestamp,
+    /// What has come is being played.
+    pub(super) plays: bool,
     /// What the network was known to carry when it began, bits per second.
     expected_bps: f64,
     /// Unless something is heard of it by then, it is on a connection that is no more.
@@ -91,6 +100,9 @@ impl Attempt {
             head: Vec::new(),
             told: None,
             looked: (now, 0),
+            flows: (now, 0),
+            grew: now,
+            plays: false,
             expected_bps,
             prove_alive_by: None,
         }
@@ -147,6 +159,12 @@ impl Attempt {
         self.prove_alive_by = None;
         let fresh = received.saturating_sub(self.received);
         cx.totals.bytes = cx.totals.bytes.saturating_add(fresh);
+        if fresh > 0 && now.since(self.grew) > BREAK {
+            self.flows = (now, received);
+        }
+        if fresh > 0 {
+            self.grew = now;
+        }
         self.received = self.received.max(received);
         if fresh > 0 && self.first_byte.is_none() {
             self.first_byte = Some(now);
@@ -260,7 +278,8 @@ impl Attempt {
         // It may take until it is missed, and then as long as anything of its kind. But a connection that drips while the
         // network flows is given up once, before the viewer notices.
         let missed = self.wish.missed_from(now);
-        let by = if slow && first && bytes > 0 { missed } else { missed + budget.time };
+        let drips = slow && first && bytes > 0 && !self.plays;
+        let by = if drips { missed } else { missed + budget.time };
         let longer_than =
             |time: Duration| left.is_none_or(|left| left as f64 > pace * time.as_secs_f64());
         let too_late = longer_than(by.since(now));
@@ -307,6 +326,17 @@ impl Attempt {
                 .as_ref()
                 .and_then(|response| response.content_length)
                 .or(self.wish.range.and_then(|range| range.length)),
+        }
+    }
+
+    pub(super) fn arriving(&self) -> Arriving<'_> {
+        Arriving {
+            id: self.id,
+            head: &self.head,
+            received: self.received,
+            total: self.transferred().total,
+            flows: self.flows,
+            origin: self.origin(),
         }
     }
 

@@ -13,7 +13,7 @@ mod report;
 mod wish;
 
 pub(crate) use origins::{OriginId, Origins};
-pub(crate) use wish::{Outcome, Place, Ticket, Transferred, Wish};
+pub(crate) use wish::{Arriving, Outcome, Place, Ticket, Transferred, Wish};
 
 use core::time::Duration;
 
@@ -214,6 +214,19 @@ impl Requests {
         Some(active.transferred())
     }
 
+    /// What there is of a body by now that the host keeps as a whole.
+    pub(crate) fn arriving(&self, ticket: Ticket) -> Option<Arriving<'_>> {
+        let active = self.active.iter().find(|active| active.ticket == ticket)?;
+        (active.wish.body == BodyHandling::Keep).then(|| active.arriving())
+    }
+
+    /// What has come of a body is being played, so that giving it up would gain nothing.
+    pub(crate) fn plays(&mut self, ticket: Ticket) {
+        if let Some(active) = self.active.iter_mut().find(|active| active.ticket == ticket) {
+            active.plays = true;
+        }
+    }
+
     /// Whether boxes of a body come from a log and no host: it is changed before it is appended, and may be here already.
     pub(crate) fn is_told(&self, id: RequestId) -> bool {
         let active = self.active.iter().find(|active| active.id == id);
@@ -342,9 +355,9 @@ impl Requests {
             // Nobody's fault: the place is asked again once there is a network.
             trial.tried &= !(1 << place);
             let reason = TimerReason::Offline;
-            let chunks = wish.body == BodyHandling::KeepChunks;
+            let kept = wish.body != BodyHandling::Deliver;
             self.waiting.push(Waiting { ticket, wish, trial, due: now, reason });
-            return chunks.then_some(Outcome::Restarts { ticket, id });
+            return kept.then_some(Outcome::Restarts { ticket, id });
         }
         let error = match fault {
             Fault::Passing(error) => error,
@@ -374,9 +387,9 @@ impl Requests {
                 cx.abr.estimate().throughput_bps * wish.missed_from(now).since(now).as_secs_f64();
             wish.once |= total.is_none_or(|total| total as f64 * 8.0 > bits_in_time);
         }
-        let chunks = wish.body == BodyHandling::KeepChunks;
+        let kept = wish.body != BodyHandling::Deliver;
         let failed = self.again(cx, ticket, wish, trial, error);
-        failed.or_else(|| chunks.then_some(Outcome::Restarts { ticket, id }))
+        failed.or_else(|| kept.then_some(Outcome::Restarts { ticket, id }))
     }
 
     /// Tries a wish again, at once if another place may have it, or gives it up.

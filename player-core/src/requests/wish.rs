@@ -120,7 +120,7 @@ pub(crate) enum Outcome {
     Refused { ticket: Ticket, status: u16, body: Vec<u8>, url: String },
     /// A chunk of a kept body is whole; `head` is what precedes its `mdat`.
     Chunk { ticket: Ticket, id: RequestId, head: Vec<u8>, start: u64, end: u64, origin: OriginId },
-    /// An attempt whose chunks were told of has failed, and another follows; `id` was its name.
+    /// An attempt whose body was kept has failed, and another follows; `id` was its name.
     Restarts { ticket: Ticket, id: RequestId },
     /// There is no getting it.
     Failed { ticket: Ticket, error: Error },
@@ -139,6 +139,19 @@ impl Outcome {
             | Self::Failed { ticket, .. } => *ticket,
         }
     }
+}
+
+/// A body that the host keeps, on its way.
+#[derive(Debug)]
+pub(crate) struct Arriving<'a> {
+    pub(crate) id: RequestId,
+    /// What precedes its `mdat`; empty as long as that is not known.
+    pub(crate) head: &'a [u8],
+    pub(crate) received: u64,
+    pub(crate) total: Option<u64>,
+    /// Since when it has come without a break, and what had been received by then.
+    pub(crate) flows: (Timestamp, u64),
+    pub(crate) origin: OriginId,
 }
 
 /// How far a transfer has come.

@@ -2,6 +2,7 @@
 
 use super::buffer::Held;
 use super::init::InitKey;
+use super::pieces::Piece;
 use super::sealed::{Opened, Sealed, failure};
 use super::timeline::Sequence;
 use super::{Chosen, Fetch, Fetched, Operation, Stream, TOLERANCE, Target, World, representation};
@@ -209,10 +210,11 @@ impl Stream {
         };
         let sequence =
             Sequence { period: chosen.key.period, discontinuity: chosen.segment.discontinuity };
+        let start = chosen.segment.start - chosen.piece.map_or(MediaTime::ZERO, |piece| piece.into);
         let timestamp_offset = match (chosen.media_offset, &fragment) {
             (Some(offset), _) => offset,
             (None, Some(fragment)) => {
-                world.timeline.offset(sequence, chosen.segment.start, fragment.presentation_start)
+                world.timeline.offset(sequence, start, fragment.presentation_start)
             }
             (None, None) => MediaTime::ZERO,
         };
@@ -318,14 +320,22 @@ impl Stream {
                         replaced = Some(range);
                     }
                     fetched.last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
-                    let range = fetched.chosen.range();
+                    let mut range = fetched.chosen.range();
                     appended = Some(range);
                     self.aside.retain(|aside| aside.key != fetched.chosen.key);
+                    let (mut media, mut bytes) =
+                        (fetched.chosen.placed.unwrap_or(range), fetched.bytes);
+                    // With its last piece the segment is whole, and is counted as one.
+                    if let Some(Piece { into, last_of: Some(whole) }) = fetched.chosen.piece {
+                        range.start = range.start - into;
+                        media.start = (media.start - into).max(fetched.chosen.window.start);
+                        bytes = whole;
+                    }
                     self.buffer.hold(Held {
                         range,
-                        media: fetched.chosen.placed.unwrap_or(range),
+                        media,
                         key: fetched.chosen.key,
-                        bytes: fetched.bytes,
+                        bytes,
                         quality: fetched.chosen.quality,
                         cause: fetched.chosen.reasons.cause,
                     });
@@ -347,7 +357,12 @@ impl Stream {
             (OperationResult::Done { buffered }, Operation::Remove) => {
                 self.buffer.update(buffered.clone());
             }
-            (OperationResult::Failed(MediaFailure::QuotaExceeded), _) => self.make_room(world)?,
+            (OperationResult::Failed(MediaFailure::QuotaExceeded), _) => {
+                self.make_room(world)?;
+                if self.queue.first().is_some_and(|first| first.lost) {
+                    self.queue.remove(0);
+                }
+            }
             (OperationResult::Failed(MediaFailure::NotSupported(_)), Operation::ChangeType) => {
                 self.wants_rebuild = true;
             }
@@ -391,13 +406,20 @@ impl Stream {
 impl Fetched {
     /// Notes where its media lies: manifests round, and some are wrong.
     fn place(&mut self, fragment: &FragmentInfo, timestamp_offset: MediaTime) {
-        let Chosen { segment, window, .. } = &self.chosen;
-        let start = fragment.presentation_start + timestamp_offset;
+        let Chosen { segment, window, piece, .. } = &self.chosen;
+        let begins = fragment.presentation_start + timestamp_offset;
         // Of several fragments only the first was read: then it is as long as the manifest says.
         let first = media::fragment::data_size(&self.head).saturating_add(self.head.len() as u64);
-        let whole = self.chosen.partial || self.bytes <= first.saturating_add(MDAT_HEADER);
-        let duration = if whole { fragment.duration } else { segment.duration };
-        let end = (start + duration).min(window.end);
+        let into = piece.map_or(MediaTime::ZERO, |piece| piece.into);
+        let bytes = piece.and_then(|piece| piece.last_of).unwrap_or(self.bytes);
+        let whole = self.chosen.partial || bytes <= first.saturating_add(MDAT_HEADER);
+        let duration = if whole { fragment.duration } else { into + segment.duration };
+        let end = match piece {
+            Some(Piece { last_of: None, .. }) => begins + into + segment.duration,
+            _ => begins + duration,
+        };
+        let start = begins + into;
+        let end = end.min(window.end);
         let start = start.max(window.start);
         self.chosen.placed = (start < end).then_some(TimeRange { start, end });
     }

@@ -208,25 +208,35 @@ impl Stream {
         id: RequestId,
         head: Vec<u8>,
         (start, end): (u64, u64),
-        (origin, arrived): (OriginId, Timestamp),
+        came: (OriginId, Timestamp),
     ) {
         let Fetch::Segment { chosen, .. } = &mut self.fetch else { return };
         chosen.chunks += 1;
-        let mut piece = (**chosen).clone();
-        piece.partial = true;
-        let body = AppendBody::Span { id, start, end };
-        let (before, bytes) = (Setbacks::default(), end - start);
+        let mut chunk = (**chosen).clone();
+        chunk.partial = true;
+        let body = AppendBody::Span { head: Vec::new(), id, start, end };
+        self.push_part(chunk, (body, head, end - start), came);
+    }
+
+    /// Queues a part of the segment that is being fetched: what is appended, the boxes before its `mdat`, and its size.
+    pub(super) fn push_part(
+        &mut self,
+        chosen: Chosen,
+        (body, head, bytes): (AppendBody, Vec<u8>, u64),
+        (origin, arrived): (OriginId, Timestamp),
+    ) {
         self.queue.push(Fetched {
-            chosen: piece,
+            chosen,
             body,
             head,
             sealed: None,
             own: None,
             origin,
             arrived,
-            before,
+            before: Setbacks::default(),
             bytes,
             last_of: None,
+            lost: false,
         });
     }
 
@@ -241,12 +251,12 @@ impl Stream {
 
     /// The host has let a body go that came in chunks, and another attempt follows.
     pub(super) fn lose_chunks(&mut self, id: RequestId) {
-        let appending = matches!(self.operation, Some(Operation::Segment));
-        let mut first = true;
-        self.queue.retain(|fetched| {
-            let is_first = core::mem::replace(&mut first, false);
+        let mut appending = matches!(self.operation, Some(Operation::Segment));
+        self.queue.retain_mut(|fetched| {
+            let is_first = core::mem::replace(&mut appending, false);
             let of_it = matches!(fetched.body, AppendBody::Span { id: mine, .. } if mine == id);
-            !of_it || is_first && appending
+            fetched.lost |= of_it;
+            !of_it || is_first
         });
     }
 

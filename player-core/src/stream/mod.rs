@@ -8,6 +8,7 @@ mod init;
 mod live;
 pub(crate) mod moved;
 mod overtaken;
+mod pieces;
 mod replace;
 mod rests;
 mod room;
@@ -20,6 +21,7 @@ use self::buffer::Buffer;
 pub(crate) use self::buffer::TOLERANCE;
 use self::fetch::{Aside, Setbacks};
 use self::init::{InitKey, Inits};
+use self::pieces::{Begun, Piece};
 use self::rests::Rests;
 use self::sealed::Sealed;
 use self::timeline::Timeline;
@@ -162,6 +164,8 @@ enum Fetch {
     Segment {
         ticket: Ticket,
         chosen: Box<Chosen>,
+        /// What has been handed over of it, while the rest is on its way.
+        begun: Option<Box<Begun>>,
     },
 }
 
@@ -187,6 +191,8 @@ struct Chosen {
     placed: Option<TimeRange>,
     /// How many chunks of it have come.
     chunks: u32,
+    /// It is a piece of a segment that was.
+    piece: Option<Piece>,
     /// Since when it ought to be there, where only the clock says so.
     there: Option<Timestamp>,
     /// When it was asked for.
@@ -223,6 +229,8 @@ struct Fetched {
     before: Setbacks,
     /// With this, all of the body has been appended, and the host can let it go.
     last_of: Option<RequestId>,
+    /// The host has let the body go: it can be appended no second time.
+    lost: bool,
 }
 
 /// What the platform's buffer is doing.
@@ -451,7 +459,7 @@ impl Stream {
         // What is on its way is kept if playback will reach it without a hole.
         let reachable = buffered_to.unwrap_or(time) + TOLERANCE;
         let of_use = coming_from <= reachable && (time < self.next || buffered_to.is_some());
-        if of_use && time <= self.next {
+        if of_use && time <= self.next || self.has_begun(time) {
             return;
         }
         self.restart(world, buffered_to.unwrap_or(time));
@@ -544,8 +552,12 @@ impl Stream {
         let waits = self.first_queued().is_some_and(|first| {
             first.chosen.range().start <= at + TOLERANCE && at < first.chosen.range().end
         });
-        // What waits in order from there on is still of use.
-        if !waits || self.queue.iter().any(|one| one.chosen.target != Target::Next) {
+        // What waits in order from there on is still of use, unless what came before it in its segment is gone.
+        let broken = self
+            .first_queued()
+            .and_then(|first| first.chosen.piece)
+            .is_some_and(|piece| piece.into > MediaTime::ZERO);
+        if !waits || broken || self.queue.iter().any(|one| one.chosen.target != Target::Next) {
             self.restart(world, at);
         }
     }

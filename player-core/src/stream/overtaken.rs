@@ -20,7 +20,7 @@ impl Stream {
                 self.turn_to(world.presentation, playhead);
                 return;
             }
-            Fetch::Segment { ticket, chosen }
+            Fetch::Segment { ticket, chosen, begun: None }
                 if chosen.target == Target::Next
                     && chosen.chunks == 0
                     && chosen.segment.end() <= playhead =>

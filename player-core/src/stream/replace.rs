@@ -29,7 +29,9 @@ pub(crate) struct Waiting {
 impl Stream {
     /// What waits without a hole up to the segment that is fetched next, in playback order.
     pub(super) fn waiting(&self, playhead: MediaTime, set: &SwitchingSet) -> Vec<Waiting> {
-        let queued = self.queue.iter().map(|fetched| {
+        // A segment is replaced as a whole.
+        let whole = self.queue.iter().filter(|fetched| fetched.chosen.piece.is_none());
+        let queued = whole.map(|fetched| {
             let chosen = &fetched.chosen;
             (chosen.range(), chosen.key, fetched.bytes)
         });
@@ -160,8 +162,9 @@ impl Stream {
                 let bytes = held.bytes;
                 world.cx.totals.discarded = world.cx.totals.discarded.saturating_add(bytes);
             }
-            // Before what follows it, as its deadline is sooner.
-            self.queue.insert(fixed, fetched);
+            // Before what follows it, as its deadline is sooner; but a segment is not interrupted.
+            let pieces = self.queue.iter().rposition(|waits| waits.chosen.piece.is_some());
+            self.queue.insert(fixed.max(pieces.map_or(0, |last| last + 1)), fetched);
         }
     }
 

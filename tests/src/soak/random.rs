@@ -67,6 +67,8 @@ pub(super) fn film(draw: &mut Rng, dash: bool) -> Film {
         protection: None,
         wobble_ms: 0,
         overhang_ms: 0,
+        // Drawn aside, so that everything else of a world stays as it was.
+        samples: *pick(&mut draw.clone(), &[1, 24, 50]),
         gaps: Vec::new(),
     }
 }

@@ -121,7 +121,7 @@ fn describe(text: &mut String, at: Timestamp, output: &Output) {
                 let body = match body {
                     kinora_core::io::AppendBody::Bytes(bytes) => format!("{} bytes", bytes.len()),
                     kinora_core::io::AppendBody::Kept(id) => format!("request {}", id.0),
-                    kinora_core::io::AppendBody::Span { id, start, end } => {
+                    kinora_core::io::AppendBody::Span { id, start, end, .. } => {
                         format!("request {} bytes {start} to {end}", id.0)
                     }
                 };

@@ -76,16 +76,28 @@ pub(crate) struct OwnKey {
     pub(crate) announced: bool,
 }
 
-/// The head of a segment of `size` bytes and the header of its `mdat`; times in the track's units.
-pub(crate) fn media_segment(start: u64, duration: u32, size: u64, key: Option<OwnKey>) -> Vec<u8> {
+/// The head of a segment of `size` bytes in so many samples and the header of its `mdat`; times in the track's units.
+pub(crate) fn media_segment(
+    (start, duration): (u64, u32),
+    (size, samples): (u64, u32),
+    key: Option<OwnKey>,
+) -> Vec<u8> {
     let (pssh, group) = key.map_or_else(Default::default, own_key);
-    let before_data = 104 + pssh.len() as u64 + group.len() as u64;
-    let data = size.saturating_sub(before_data).max(1) as u32;
-    // One sample as long as the segment: the player never looks at frames.
+    let samples = samples.max(1);
+    let listed = if samples > 1 { 8 * samples } else { 4 };
+    let before_data = 100 + u64::from(listed) + pssh.len() as u64 + group.len() as u64;
+    let data = size.saturating_sub(before_data).max(samples.into()) as u32;
     let mut traf = full(b"tfhd", 0, 0x02_0008, &[1, duration]);
     traf.extend(full(b"tfdt", 1, 0, &[(start >> 32) as u32, start as u32]));
-    // The sample's size, and where its bytes are: behind the header of the `mdat`.
-    traf.extend(full(b"trun", 0, 0x201, &[1, before_data as u32, data]));
+    // Where the bytes are, behind the header of the `mdat`; of each sample, if there are several, duration and size.
+    let mut run = vec![samples, before_data as u32];
+    let mut left = [duration, data];
+    for after in (0..samples).rev() {
+        let mine = left.map(|left| left / (after + 1));
+        run.extend(if samples > 1 { &mine[..] } else { &mine[1..] });
+        left = [left[0] - mine[0], left[1] - mine[1]];
+    }
+    traf.extend(full(b"trun", 0, if samples > 1 { 0x301 } else { 0x201 }, &run));
     traf.extend(group);
     let mut moof = full(b"mfhd", 0, 0, &[1]);
     moof.extend(pssh);

@@ -52,6 +52,8 @@ pub struct Resource {
     pub(crate) damaged_from: Option<u64>,
     /// Bytes there would be, were it whole.
     pub(crate) whole: u64,
+    /// The resource that it is a fragment of, which the player made, and whether it is the last.
+    pub(crate) cut_from: Option<(Arc<str>, bool)>,
 }
 
 /// How a server answers a request.
@@ -298,7 +300,15 @@ impl Resource {
     /// A resource of which only some pieces matter: offset and bytes of each, in order.
     pub fn sparse(content_type: &'static str, size: u64, pieces: Vec<(u64, Vec<u8>)>) -> Self {
         let pieces = pieces.into_iter().map(|(at, bytes)| (at, bytes.into())).collect();
-        Self { content_type, name: "".into(), size, pieces, damaged_from: None, whole: size }
+        Self {
+            content_type,
+            name: "".into(),
+            size,
+            pieces,
+            damaged_from: None,
+            whole: size,
+            cut_from: None,
+        }
     }
 
     fn text(text: &str) -> Self {
@@ -332,7 +342,25 @@ impl Resource {
         };
         let pieces = self.pieces.iter().filter(overlaps).map(moved).collect();
         let size = to.saturating_sub(from);
-        Self { size, pieces, whole: size, ..self.clone() }
+        let damaged_from = self.damaged_from.filter(|damaged| *damaged < to);
+        let damaged_from = damaged_from.map(|damaged| damaged.saturating_sub(from));
+        Self { size, pieces, damaged_from, whole: size, ..self.clone() }
+    }
+
+    /// A span of it as a fragment of its own, behind what the player put before it.
+    pub(crate) fn fragment(&self, head: &[u8], (from, to): (u64, u64)) -> Self {
+        let mut part = self.part(from, to);
+        part.name = format!("{}+{from}", self.name).into();
+        if !head.is_empty() {
+            let before = head.len() as u64;
+            part.pieces.iter_mut().for_each(|(at, _)| *at += before);
+            part.pieces.insert(0, (0, head.into()));
+            part.size += before;
+            part.whole = part.size;
+            part.damaged_from = part.damaged_from.map(|damaged| damaged + before);
+            part.cut_from = Some((self.name.clone(), to >= self.size));
+        }
+        part
     }
 
     fn truncate(&mut self, at: u64) {

@@ -50,6 +50,8 @@ pub struct Film {
     pub wobble_ms: u32,
     /// The last frame of a segment of pictures reaches so many milliseconds into the next segment.
     pub overhang_ms: u32,
+    /// Samples of a segment.
+    pub samples: u32,
     /// Segments that there are in no quality. HLS tells of it (`EXT-X-GAP`).
     pub gaps: Vec<u32>,
 }
@@ -151,6 +153,7 @@ impl Default for Film {
             protection: None,
             wobble_ms: 0,
             overhang_ms: 0,
+            samples: 1,
             gaps: Vec::new(),
         }
     }
@@ -353,7 +356,7 @@ impl Film {
         let own = rotation
             .map(|rotation| OwnKey { id: rotation.key(number), announced: rotation.announced });
         let overhang = if rendition.video { self.overhang_ms } else { 0 };
-        (boxes::media_segment(media_time, duration + overhang, size, own), size)
+        (boxes::media_segment((media_time, duration + overhang), (size, self.samples), own), size)
     }
 
     fn multivariant(&self) -> String {

@@ -552,12 +552,11 @@ impl World {
                 let position = found.expect("an append names a body that the host keeps");
                 Some(self.bodies[position].1.resource.clone())
             }
-            MediaCommand::Append { body: AppendBody::Span { id, start, end }, .. } => {
+            MediaCommand::Append { body: AppendBody::Span { head, id, start, end }, .. } => {
                 let found = self.bodies.iter().find(|(known, _)| known == id);
                 let (_, body) = found.expect("an append names a body that the host keeps");
-                let mut part = body.resource.part(*start, *end);
-                part.name = format!("{}+{start}", body.resource.name).into();
-                Some(part)
+                assert!(*end <= body.sent, "an append names what has arrived");
+                Some(body.resource.fragment(head, (*start, *end)))
             }
             // What the player decrypted.
             MediaCommand::Append { body: AppendBody::Bytes(bytes), .. }

@@ -21,6 +21,7 @@ mod live;
 mod managed;
 mod offline;
 mod pictures;
+mod pieces;
 mod pins;
 mod queues;
 mod rebuilds;

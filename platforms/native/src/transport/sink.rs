@@ -37,7 +37,7 @@ pub struct ResponseSink {
 pub(crate) struct Report {
     pub(crate) id: RequestId,
     pub(crate) input: Input,
-    /// What came of the body with it. Anything but a chunk means that it is over.
+    /// What came of the body with it. Anything but a chunk or a part means that it is over.
     pub(crate) body: Option<ReportedBody>,
 }
 
@@ -48,8 +48,10 @@ pub(crate) enum ReportedBody {
     None,
     /// The next chunk of a body that goes on.
     Chunk(Bytes),
-    /// The body, for a later append.
-    Kept(Bytes),
+    /// What has arrived of a body that goes on, since what was reported last.
+    Part(BytesMut),
+    /// The body, for a later append, but for what was reported of it before.
+    Kept(BytesMut),
 }
 
 impl ResponseSink {
@@ -168,7 +170,10 @@ impl ResponseSink {
             return;
         }
         self.progress_sent = Some(now);
-        self.report(Input::BodyProgress { id: self.id, received: self.received }).await;
+        // The player may want what is there by now, once it knows what that is.
+        let body = self.head_sent.then(|| ReportedBody::Part(self.kept.split()));
+        let input = Input::BodyProgress { id: self.id, received: self.received };
+        send(&self.reports, Report { id: self.id, input, body }).await;
     }
 
     /// The request is over.
@@ -182,7 +187,7 @@ impl ResponseSink {
         let (input, body) = match result {
             Ok(()) => {
                 let body = match self.handling {
-                    BodyHandling::Keep => ReportedBody::Kept(self.kept.freeze()),
+                    BodyHandling::Keep => ReportedBody::Kept(self.kept),
                     BodyHandling::KeepChunks | BodyHandling::Deliver => ReportedBody::None,
                 };
                 (Input::BodyEnd { id, received, from_cache: false }, body)

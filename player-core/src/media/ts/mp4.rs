@@ -4,6 +4,7 @@
 use super::Sample;
 use super::adts::Config;
 use super::parameters::Parameters;
+use crate::media::writer::Writer;
 
 /// Units of the picture's time in a second.
 pub(super) const TIMESCALE: u32 = 90_000;
@@ -15,61 +16,6 @@ const SYNC: u32 = 0x0200_0000;
 const NON_SYNC: u32 = 0x0101_0000;
 /// The matrix that changes nothing (§6.2.2).
 const UNITY: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
-
-/// Boxes being written.
-struct Writer {
-    out: Vec<u8>,
-}
-
-impl Writer {
-    fn u8(&mut self, value: u8) {
-        self.out.push(value);
-    }
-
-    fn u16(&mut self, value: u16) {
-        self.bytes(&value.to_be_bytes());
-    }
-
-    fn u32(&mut self, value: u32) {
-        self.bytes(&value.to_be_bytes());
-    }
-
-    fn words(&mut self, values: &[u32]) {
-        for value in values {
-            self.u32(*value);
-        }
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
-    }
-
-    /// Begins a box; where, for [`end`](Self::end).
-    fn begin(&mut self, name: &[u8; 4]) -> usize {
-        let at = self.out.len();
-        self.u32(0);
-        self.bytes(name);
-        at
-    }
-
-    fn end(&mut self, at: usize) {
-        let size = (self.out.len() - at) as u32;
-        self.set(at, size);
-    }
-
-    fn set(&mut self, at: usize, value: u32) {
-        if let Some(place) = self.out.get_mut(at..at + 4) {
-            place.copy_from_slice(&value.to_be_bytes());
-        }
-    }
-
-    /// A box that holds nothing but words.
-    fn leaf(&mut self, name: &[u8; 4], values: &[u32]) {
-        let at = self.begin(name);
-        self.words(values);
-        self.end(at);
-    }
-}
 
 /// The initialisation segment of these tracks.
 pub(super) fn init(picture: Option<&Parameters>, sound: Option<&Config>) -> Vec<u8> {

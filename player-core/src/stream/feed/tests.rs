@@ -92,6 +92,7 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
         hinted: false,
         placed: None,
         chunks: CHUNKS,
+        piece: None,
         there: None,
         asked: Timestamp::default(),
         early_until: None,
@@ -100,7 +101,12 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
     stream.queue = (0..CHUNKS)
         .map(|number| Fetched {
             chosen: chosen.clone(),
-            body: AppendBody::Span { id: body, start: number.into(), end: number.into() },
+            body: AppendBody::Span {
+                head: Vec::new(),
+                id: body,
+                start: number.into(),
+                end: number.into(),
+            },
             head: chunk_head(number),
             sealed: None,
             own: Some(None),
@@ -109,6 +115,7 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
             arrived: Timestamp::default(),
             before: Setbacks::default(),
             last_of: (number + 1 == CHUNKS).then_some(body),
+            lost: false,
         })
         .collect();
     let (config, environment) = (Config::default(), Environment::default());

@@ -56,7 +56,10 @@ impl Stream {
             _ => return Ok(Some(outcome)),
         }
         match outcome {
-            Outcome::Progress { .. } => self.check_in_flight(world)?,
+            Outcome::Progress { .. } => {
+                self.hand_over(world);
+                self.check_in_flight(world)?;
+            }
             Outcome::Refused { .. } => {}
             Outcome::Delivered { id, told, body, bytes, origin, .. }
                 if matches!(self.fetch, Fetch::Segment { .. }) =>
@@ -74,7 +77,10 @@ impl Stream {
             Outcome::Chunk { id, head, start, end, origin, .. } => {
                 self.take_chunk(id, head, (start, end), (origin, world.cx.now));
             }
-            Outcome::Restarts { id, .. } => self.lose_chunks(id),
+            Outcome::Restarts { id, .. } => {
+                self.lose_chunks(id);
+                self.begin_anew();
+            }
             Outcome::Failed { error, .. } => {
                 self.lose_unfinished();
                 // Whatever it was wanted for, the next segment of this representation would want it again.
@@ -256,7 +262,8 @@ impl Stream {
         origin: OriginId,
         sealed: Option<Sealed>,
     ) {
-        let Fetch::Segment { chosen, .. } = core::mem::replace(&mut self.fetch, Fetch::Idle) else {
+        let Fetch::Segment { chosen, begun, .. } = core::mem::replace(&mut self.fetch, Fetch::Idle)
+        else {
             return;
         };
         let target = chosen.target;
@@ -271,6 +278,7 @@ impl Stream {
             arrived: world.cx.now,
             before: Setbacks::default(),
             last_of: None,
+            lost: false,
         };
         if let Target::Instead(range) = target {
             self.take_replacement(world, fetched, range);
@@ -293,7 +301,11 @@ impl Stream {
             self.end_chunks(world, *body);
             return;
         }
-        self.queue.push(Fetched { before, ..fetched });
+        let mut fetched = Fetched { before, ..fetched };
+        if let Some(begun) = begun {
+            begun.end(&mut fetched);
+        }
+        self.queue.push(fetched);
         self.look_for_keys(world, self.queue.len() - 1);
     }
 

@@ -230,11 +230,12 @@ impl Stream {
             hinted,
             placed: None,
             chunks: 0,
+            piece: None,
             there,
             asked: world.cx.now,
             early_until,
         });
-        self.fetch = Fetch::Segment { ticket, chosen };
+        self.fetch = Fetch::Segment { ticket, chosen, begun: None };
         Ok(false)
     }
 

@@ -14,9 +14,9 @@ impl Stream {
         &mut self,
         world: &mut World<'_, '_>,
     ) -> Result<(), Error> {
-        let Fetch::Segment { ticket, chosen } = &self.fetch else { return Ok(()) };
+        let Fetch::Segment { ticket, chosen, begun } = &self.fetch else { return Ok(()) };
         // What is shown already, or is not made yet, is not given up.
-        let growing = chosen.chunks > 0 || chosen.hinted;
+        let growing = chosen.chunks > 0 || begun.is_some() || chosen.hinted;
         if self.kind != MediaKind::Video || self.pinned.is_some() || growing {
             return Ok(());
         }

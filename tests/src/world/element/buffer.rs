@@ -127,7 +127,25 @@ impl SourceBuffer {
                 damaged_from: resource.damaged_from.map(into),
             };
             let position = self.chunks.partition_point(|other| other.range.start < range.start);
-            self.chunks.insert(position, chunk);
+            let Some((name, last)) = &resource.cut_from else {
+                self.chunks.insert(position, chunk);
+                return Ok(());
+            };
+            // As long as fragments are missing it is not known where all of it lies.
+            let end = if *last { range.end } else { MediaTime::MAX };
+            let before = position.checked_sub(1).map(|before| &mut self.chunks[before]);
+            match before.filter(|one| one.name == *name && one.range.end == range.start) {
+                Some(before) => {
+                    before.range.end = range.end;
+                    before.whole.end = end;
+                    before.bytes += chunk.bytes;
+                    before.damaged_from = before.damaged_from.or(chunk.damaged_from);
+                }
+                None => {
+                    let whole = TimeRange { end, ..range };
+                    self.chunks.insert(position, Chunk { name: name.clone(), whole, ..chunk });
+                }
+            }
         }
         Ok(())
     }

@@ -470,7 +470,7 @@ mod tests {
         done(element.carry_out(&MediaCommand::AddBuffer { kind, mime_type }, None));
         done(element.carry_out(&append(AppendBody::Bytes(init_segment(track))), None));
         for start in [0, 4_000] {
-            let segment = Resource::new("video/mp4", media_segment(start, 2_000, 900, None));
+            let segment = Resource::new("video/mp4", media_segment((start, 2_000), (900, 1), None));
             let body = AppendBody::Kept(kinora_core::io::RequestId(1));
             done(element.carry_out(&append(body), Some(&segment)));
         }

@@ -52,6 +52,19 @@ impl Invariants {
                 self.violate(Invariant::Overlap, what);
             }
         }
+        // A piece lies within its segment.
+        if let Some(truth) =
+            resource.cut_from.as_ref().and_then(|(name, _)| scene.origin.truth(name))
+        {
+            let within = FRAMES + scene.origin.slack;
+            if place.start + within < truth.range.start || truth.range.end + within < place.end {
+                let what = format!(
+                    "{} is within {}..{} and is put at {}..{}",
+                    resource.name, truth.range.start, truth.range.end, place.start, place.end
+                );
+                self.violate(Invariant::Placement, what);
+            }
+        }
         let Some(truth) = scene.origin.truth(&resource.name) else { return };
         // What a playlist says of the first segment to be played places all that follow.
         if (place.start - truth.range.start).abs() > FRAMES + scene.origin.slack {

@@ -367,7 +367,7 @@ impl Broadcast {
             });
             let mut head = captured.unwrap_or_default();
             let rest = bytes - head.len() as u64;
-            head.extend(media_segment(offset + from, duration as u32, rest, None));
+            head.extend(media_segment((offset + from, duration as u32), (rest, 1), None));
             pieces.push((size, head));
             size += bytes;
             from += duration;
@@ -384,7 +384,7 @@ fn bytes_of(kbps: u32, duration_ms: u64) -> u64 {
 
 fn one(start: u64, duration: u64, kbps: u32) -> Reply {
     let size = bytes_of(kbps, duration);
-    let head = media_segment(start, duration as u32, size, None);
+    let head = media_segment((start, duration as u32), (size, 1), None);
     reply(200, Resource::sparse("video/iso.segment", size, vec![(0, head)]))
 }
 

@@ -335,7 +335,10 @@ class KinoraPlayer(
                         supersedeLoading(message.ready)
                     }
                     if (input is Input.BodyEnd) exchanges.remove(input.id)
-                    if (input is Input.RequestFailed) exchanges.remove(input.id)
+                    if (input is Input.RequestFailed) {
+                        exchanges.remove(input.id)
+                        keptBodies.remove(input.id)
+                    }
                     inputs.add(message.input)
                 }
                 is Message.Kept -> if (message.id in exchanges) keptBodies[message.id] = message.body
@@ -441,8 +444,8 @@ class KinoraPlayer(
             is AppendBody.Bytes -> ByteBuffer.allocateDirect(body.bytes.size).put(body.bytes).flip()
             is AppendBody.Kept -> keptBodies[body.id]
                 ?: throw MediaSinkException(MediaFailure.InvalidState("no body is kept for request ${body.id}"))
-            is AppendBody.Span -> keptChunks[body.id]?.get(body.start)
-                ?: throw MediaSinkException(MediaFailure.InvalidState("no chunk is kept for request ${body.id}"))
+            is AppendBody.Span -> keptChunks[body.id]?.get(body.start) ?: span(body)
+                ?: throw MediaSinkException(MediaFailure.InvalidState("no such bytes are kept for request ${body.id}"))
         }
         sink.append(command.kind, bytes.duplicate(), command.timestampOffset, command.window) { result ->
             // A buffer that was full may be asked again; otherwise nobody will ask for the bytes.
@@ -452,6 +455,14 @@ class KinoraPlayer(
             }
             answer(result)
         }
+    }
+
+    /** A span of what has arrived of a body, behind what the player puts before it. */
+    private fun span(body: AppendBody.Span): ByteBuffer? {
+        val kept = keptBodies[body.id] ?: return null
+        if (body.start > body.end || body.end > kept.limit().toULong()) return null
+        val span = kept.duplicate().position(body.start.toInt()).limit(body.end.toInt())
+        return ByteBuffer.allocateDirect(body.head.size + span.remaining()).put(body.head).put(span).flip()
     }
 
     private fun tell(event: Event) {

@@ -14,7 +14,7 @@ private const val LARGEST_HEAD = 4 shl 20
  *
  * @param now the instant, on the player's clock
  * @param send hands an input to the player
- * @param keep takes the whole body, just before the player hears that it is complete
+ * @param keep takes the body as far as it has come, just before the player hears how far
  * @param keepChunk takes a chunk of a body and where it begins, just before the player hears of it
  */
 internal class ResponseCollector(
@@ -50,6 +50,7 @@ internal class ResponseCollector(
         val at = now()
         if (reportedAt.let { it == null || at - it >= PROGRESS_INTERVAL_US }) {
             reportedAt = at
+            if (!inChunks) keep(kept.view())
             send(Input.BodyProgress(request.id, received))
         }
         if (inChunks) sendChunks(kept, at, last = false) else sendHead(kept)
