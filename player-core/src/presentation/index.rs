@@ -11,7 +11,7 @@ pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting, same_ei
 pub(crate) use pattern::{Place, UrlPattern};
 pub(crate) use queue::Queue;
 use runs::Moment;
-pub(crate) use runs::{PlainRun, Run, Timeline};
+pub(crate) use runs::{PlainRun, Run, Runs, Timeline};
 
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use super::Protection;
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentIndex {
     layout: Layout,
+    /// Of segments that are named one by one.
     inits: Vec<InitSegment>,
     /// For each of `inits`, the key it is encrypted with; those after the last are clear.
     init_keys: Vec<Option<usize>>,
@@ -109,7 +110,7 @@ impl Shared {
 #[derive(Clone, Debug, PartialEq)]
 enum Layout {
     /// Addressed by number or time: a URL pattern, and runs of equal segments.
-    Runs { pattern: UrlPattern, timeline: Arc<Timeline> },
+    Runs { pattern: UrlPattern, timeline: Arc<Timeline>, init: Option<InitSegment> },
     /// Named one by one.
     List(List),
 }
@@ -123,8 +124,8 @@ impl SegmentIndex {
         media_offset: MediaTime,
     ) -> Self {
         Self {
-            layout: Layout::Runs { pattern, timeline },
-            inits: init.into_iter().collect(),
+            layout: Layout::Runs { pattern, timeline, init },
+            inits: Vec::new(),
             init_keys: Vec::new(),
             keys: Vec::new(),
             media_offset: Some(media_offset),
@@ -151,7 +152,7 @@ impl SegmentIndex {
     /// Where segments of a pattern lie otherwise than in an earlier state of the index.
     pub(crate) fn difference(&self, before: &Self) -> Option<MediaTime> {
         match (&self.layout, &before.layout) {
-            (Layout::Runs { pattern, timeline }, Layout::Runs { timeline: before, .. })
+            (Layout::Runs { pattern, timeline, .. }, Layout::Runs { timeline: before, .. })
                 if !Arc::ptr_eq(timeline, before) =>
             {
                 timeline.difference(before, pattern.is_numbered())
@@ -238,7 +239,7 @@ impl SegmentIndex {
     /// The segment at `position`, counted from 0; none past the last.
     pub fn get(&self, position: usize) -> Option<Segment> {
         match &self.layout {
-            Layout::Runs { pattern, timeline } => {
+            Layout::Runs { pattern, timeline, .. } => {
                 Some(self.segment(pattern, timeline.get(position)?))
             }
             Layout::List(list) => list.get(position),
@@ -250,7 +251,7 @@ impl SegmentIndex {
         let mut near = self.timeline().map(|timeline| timeline.beginning());
         let folder = self.list().map(|list| list.folder());
         (0..self.len()).map_while(move |position| match (&self.layout, &mut near) {
-            (Layout::Runs { pattern, timeline }, Some(near)) => {
+            (Layout::Runs { pattern, timeline, .. }, Some(near)) => {
                 Some(self.segment(pattern, timeline.get_near(position, near)?))
             }
             (Layout::List(list), _) => list.expand(position, folder.as_ref()),
@@ -266,7 +267,7 @@ impl SegmentIndex {
             duration: moment.end - moment.start,
             url: pattern.expand(moment.number, moment.time, moment.part),
             range: None,
-            init: (!self.inits.is_empty()).then_some(0),
+            init: (!self.inits().is_empty()).then_some(0),
             discontinuity: 0,
             size: None,
             gap: false,
@@ -306,12 +307,15 @@ impl SegmentIndex {
 
     /// The initialisation segment that `segment`, which must be of this index, needs first.
     pub fn init(&self, segment: &Segment) -> Option<&InitSegment> {
-        self.inits.get(segment.init?)
+        self.inits().get(segment.init?)
     }
 
     /// Every initialisation segment, in the order [`Segment::init`] counts them.
     pub fn inits(&self) -> &[InitSegment] {
-        &self.inits
+        match &self.layout {
+            Layout::Runs { init, .. } => init.as_slice(),
+            Layout::List(_) => &self.inits,
+        }
     }
 
     /// What the initialisation segment that `segment` needs is itself encrypted with; none: it is

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::names::Name;
 use super::resolve::Resolver;
-use super::runs::List;
+use super::runs::{List, S, Scratch};
 use super::template::{self, Template};
 use super::timeline;
 use super::tree::{Element, NONE};
 use crate::io::ByteRange;
 use crate::manifest::{Fault, ManifestErrorKind, WarningCode, decimal};
-use crate::presentation::index::{ListBuilder, ListEntry, Run, Timeline};
+use crate::presentation::index::{ListBuilder, ListEntry, Run, Runs, Timeline};
 use crate::presentation::{Chunked, InitSegment, SegmentIndex, Segments};
 use crate::time::MediaTime;
 use crate::url::{self, cut};
@@ -280,9 +280,18 @@ impl<'a> Resolver<'a, '_> {
         if let Some((_, known)) = recent.into_iter().find(|(known, _)| *known == key) {
             return Ok(known.clone());
         }
-        let own = self.lists.get_mut(position as usize).map(core::mem::take);
+        let mut own = self.lists.get_mut(position as usize).map(core::mem::take);
+        // What was read at once is given away, and read again for the next, who is rare.
+        let mut runs = None;
+        if let Some(own) = own.as_mut().filter(|own| own.read.0 > 0) {
+            if own.runs.count() == 0 {
+                let text = element.source.text;
+                own.read_runs(text.as_bytes(), own.read.1, &mut Scratch::default());
+            }
+            runs = Some(core::mem::take(&mut own.runs));
+        }
         let made = match own.as_ref().or_else(|| element.list().map(|(_, list)| list)) {
-            Some(list) => self.listed(list, times, period, of, numbered),
+            Some(list) => self.listed(list, runs, times, period, of, numbered),
             None => Err(ManifestErrorKind::missing("SegmentTimeline").at(of.at)),
         };
         // Others may count it otherwise.
@@ -307,13 +316,14 @@ impl<'a> Resolver<'a, '_> {
     fn listed(
         &mut self,
         list: &List,
+        runs: Option<Runs>,
         times: &Times,
         period: &PeriodContext,
         of: &Addressed<'a, '_>,
         numbered: bool,
     ) -> Result<Arc<Timeline>, Fault> {
         let at = of.at;
-        self.spend(list.s.len().saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
+        self.spend(list.len().saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
         if let Some(at) = list.empty {
             let message = "an S without length is passed over";
             self.warnings.add(at.into(), WarningCode::BadValue, message);
@@ -321,11 +331,12 @@ impl<'a> Resolver<'a, '_> {
         let mut spent = 0usize;
         let end = period.end.map(|end| times.media_time(end - period.start));
         let mut timeline = times.timeline(period);
-        timeline.list(list.s.len());
+        timeline.list(times.end_number.unwrap_or(u64::MAX));
         if let Some(before) = self.before(list, period, of.id)
             && times.end_number.is_none()
             && timeline.is_like(&before)
         {
+            timeline.reserve(list.s.len());
             let same = timeline::continued(
                 list,
                 times.start_number,
@@ -344,17 +355,20 @@ impl<'a> Resolver<'a, '_> {
                 return Ok(timeline);
             }
         }
-        let most = times.end_number.unwrap_or(u64::MAX);
-        if most < u64::MAX || !timeline.push_plain(&list.s, times.start_number, timeline::plain) {
-            timeline::runs(list, times.start_number, end, at, self.warnings, |mut run| {
-                if run.number <= most {
-                    run.count = run.count.min((most - run.number).saturating_add(1));
-                    timeline.push(run);
-                    spent += 1;
-                }
-            });
+        let first = times.start_number;
+        let runs = runs.or_else(|| {
+            let mut runs = Runs::default();
+            runs.extend(&list.s, S::plain)?;
+            Some(runs)
+        });
+        match runs {
+            Some(runs) => timeline.take(runs, first),
+            None => timeline::runs(list, first, end, at, self.warnings, &mut |run| {
+                timeline.push(run);
+                spent += 1;
+            }),
         }
-        let more = spent.saturating_sub(list.s.len());
+        let more = spent.saturating_sub(list.len());
         self.spend(more.saturating_mul(size_of::<Run>() + size_of::<usize>()), at)?;
         Ok(Arc::new(timeline))
     }

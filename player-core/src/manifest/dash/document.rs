@@ -131,7 +131,7 @@ impl Document {
         let mut tree = Tree::default();
         let before = self.source();
         let mut reader = Reader::new(text, 0, &mut tree)?.after(before.element(0), self.own);
-        let id = reader.document(Name::Mpd)?;
+        let id = reader.document(Name::Mpd, Keep::All)?;
         let same = core::mem::take(&mut reader.same);
         let source = Source::new(&tree, text);
         let mpd = source.element(id);

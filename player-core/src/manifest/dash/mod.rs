@@ -88,9 +88,9 @@ fn read(text: &str, url: &str, keep: Keep) -> Result<Parsed<Read>, ManifestError
 
 fn read_tree(text: &str, url: &str, keep: Keep, warnings: &mut Warnings) -> Result<Read, Fault> {
     let mut tree = Tree::default();
-    let id = Reader::new(text, 0, &mut tree)?.document(Name::Mpd)?;
-    let live = || Source::new(&tree, text).element(id).get(Name::Type) == Some("dynamic");
-    let lists = match keep == Keep::All || keep == Keep::Live && live() {
+    let mut reader = Reader::new(text, 0, &mut tree)?;
+    let id = reader.document(Name::Mpd, keep)?;
+    let lists = match reader.keeps {
         true => Vec::new(),
         false => core::mem::take(&mut tree.lists),
     };

@@ -7,7 +7,7 @@ use super::document::{Document, Refreshed};
 use super::names::Name;
 use super::runs::{List, Rare, S};
 use super::tree::{Element, NONE, Reader, Span};
-use super::{Lines, live};
+use super::{Keep, Lines, live};
 use crate::manifest::error::excerpt;
 use crate::manifest::{Fault, ManifestError, Parsed, Warnings, decimal, text};
 use crate::presentation::Presentation;
@@ -93,7 +93,7 @@ impl Document {
         let base = self.add_text(text).map_err(|fault| own(fault, text, 0))?;
         let mark = self.tree.mark();
         let root = Reader::new(&self.text, base, &mut self.tree)
-            .and_then(|mut reader| reader.document(Name::Patch));
+            .and_then(|mut reader| reader.document(Name::Patch, Keep::All));
         let fits = root.map_err(|fault| own(fault, text, base)).and_then(|root| {
             self.fits(root)?;
             Ok(root)

@@ -5,7 +5,7 @@
 //! time. Whatever is not plain it leaves to the reader of all elements, so that what is understood
 //! and what is refused stays the same.
 
-use crate::presentation::index::PlainRun;
+use crate::presentation::index::{PlainRun, Runs};
 
 /// An `S` element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,13 @@ pub(super) struct S {
 impl S {
     /// No `@t`.
     pub(super) const CONTINUED: u64 = PlainRun::CONTINUED;
+
+    /// Its run, if how long that is does not depend on others.
+    #[inline(always)]
+    pub(super) fn plain(&self) -> Option<PlainRun> {
+        let S { time, duration, repeat, rare, .. } = *self;
+        (rare == 0 && repeat >= 0).then(|| PlainRun { time, duration, count: repeat as u64 + 1 })
+    }
 }
 
 /// Rare attributes of an `S`.
@@ -50,7 +57,13 @@ impl Default for Rare {
 /// What is in a `SegmentTimeline`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct List {
+    /// Its elements, unless they are read into `runs` at once.
     pub(super) s: Vec<S>,
+    /// What the elements are, if there is nothing unusual in them and nobody needs the elements
+    /// themselves.
+    pub(super) runs: Runs,
+    /// How many elements there are in `runs`, and the offset of the first.
+    pub(super) read: (usize, usize),
     /// Position of the first of those that an earlier state of the timeline ended with, and how many
     /// they are.
     pub(super) kept: Option<(usize, usize)>,
@@ -63,6 +76,29 @@ pub(super) struct List {
 }
 
 impl List {
+    /// How many elements there are.
+    pub(super) fn len(&self) -> usize {
+        self.s.len() + self.read.0
+    }
+
+    /// Reads elements into runs, from offset `at` on, and says where they end: before the end tag of
+    /// the timeline, or there is something unusual in them, and nothing is kept.
+    pub(super) fn read_runs(&mut self, text: &[u8], at: usize, scratch: &mut Scratch) -> usize {
+        let Scratch { shapes, runs } = scratch;
+        runs.clear();
+        let mut count = 0;
+        let mut add = |block: &[S]| {
+            count += block.len();
+            runs.extend(block, S::plain).is_some()
+        };
+        let end = spaces(text, read(text, at, shapes, &mut add, usize::MAX));
+        if text.get(end..end + 2) != Some(b"</") {
+            return at;
+        }
+        (self.runs, self.read) = (runs.clone(), (count, at));
+        end
+    }
+
     /// Notes that `added` elements come in at a position, or that the one there goes (`gone`) or
     /// changes (neither), so that what stays to the end is known.
     pub(super) fn note(&mut self, at: usize, added: usize, gone: bool) {
@@ -138,64 +174,146 @@ const NAMES: [u8; 3] = [b't', b'd', b'r'];
 /// How an element is written: fixed text, and a number after each piece of it but the last.
 #[derive(Clone, Copy)]
 struct Shape {
-    pieces: [Piece; 4],
-    /// Which of `NAMES` the number after each piece is.
+    /// From where the element before ends to the first number.
+    lead: Piece,
+    /// What follows each number; the last of them ends the element.
+    inner: [Piece; 3],
+    /// From the last number to the first of an element written like it.
+    link: Piece,
+    /// Which of `NAMES` each number is.
     values: [usize; 3],
+    /// How many numbers there are; 0: there is no such element.
     count: usize,
 }
 
 /// Fixed text.
 #[derive(Clone, Copy)]
 struct Piece {
-    /// Eight bytes each; what is left of it is last.
     words: [u64; WORDS],
-    /// How many of them are full.
-    full: usize,
-    /// The bits of the next that count.
-    rest: u64,
+    /// The bits of them that count.
+    masks: [u64; WORDS],
     length: usize,
 }
 
 /// Nothing is like what is longer, so that each element is read by itself.
-const WORDS: usize = 6;
+const WORDS: usize = 5;
+
+impl Shape {
+    const NONE: Self = Self {
+        lead: Piece::EMPTY,
+        inner: [Piece::EMPTY; 3],
+        link: Piece::EMPTY,
+        values: [0; 3],
+        count: 0,
+    };
+}
 
 impl Piece {
-    const EMPTY: Self = Self { words: [0; WORDS], full: 0, rest: 0, length: 0 };
+    const EMPTY: Self = Self { words: [0; WORDS], masks: [0; WORDS], length: 0 };
 
-    /// What stands in a text between two offsets.
-    fn of(text: &[u8], (start, end): (usize, usize)) -> Self {
-        let length = end - start;
-        let mut piece = Self { full: length / 8, length, ..Self::EMPTY };
-        piece.rest = (1 << (length % 8 * 8)) - 1;
-        for (place, out) in piece.words.iter_mut().enumerate() {
-            *out = word(text, start + place * 8).unwrap_or(0);
+    /// Adds what stands in a text, and says whether it is still short enough.
+    fn add(&mut self, text: &[u8]) -> bool {
+        for &byte in text {
+            let (place, bits) = (self.length / 8, self.length % 8 * 8);
+            let (Some(word), Some(mask)) = (self.words.get_mut(place), self.masks.get_mut(place))
+            else {
+                return false;
+            };
+            *word |= u64::from(byte) << bits;
+            *mask |= 0xff << bits;
+            self.length += 1;
         }
-        piece
+        true
+    }
+
+    /// The offset after it, if it stands here.
+    #[inline(always)]
+    fn after(&self, text: &[u8], at: usize) -> Option<usize> {
+        let (chunks, _) = text.get(at..)?.first_chunk::<{ WORDS * 8 }>()?.as_chunks::<8>();
+        let [a, b, c, d, e] = chunks else { return None };
+        let [f, g, h, i, j] = self.words;
+        let [k, l, m, n, o] = self.masks;
+        let differs = |chunk: &[u8; 8], word, mask| (u64::from_le_bytes(*chunk) ^ word) & mask;
+        let differ = differs(a, f, k) | differs(b, g, l) | differs(c, h, m);
+        let differ = differ | differs(d, i, n) | differs(e, j, o);
+        (differ == 0).then_some(at + self.length)
+    }
+
+    /// As [`after`](Self::after) for one of at most eight bytes.
+    #[inline(always)]
+    fn soon_after(&self, text: &[u8], at: usize) -> Option<usize> {
+        let ([known, ..], [mask, ..]) = (self.words, self.masks);
+        ((word(text, at)? ^ known) & mask == 0).then_some(at + self.length)
     }
 }
 
-/// Reads up to `most` `S` elements, with white space before each, from offset `at` on. Says where it
-/// stopped: before the first that is not plain, if it was not enough.
+/// How the elements read last were written. Those of other timelines are mostly written alike.
+pub(super) struct Shapes {
+    known: [Shape; 4],
+    /// Which is the next to be forgotten.
+    oldest: usize,
+}
+
+impl Shapes {
+    const NONE: Self = Self { known: [Shape::NONE; 4], oldest: 0 };
+}
+
+/// What is of use from one timeline to the next.
+pub(super) struct Scratch {
+    pub(super) shapes: Shapes,
+    /// Room to read runs in.
+    runs: Runs,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { shapes: Shapes::NONE, runs: Runs::default() }
+    }
+}
+
+/// Reads up to `most` `S` elements, with white space before each, from offset `at` on, and gives them to
+/// `add`, some at a time. Says where it stopped: before the first that is not plain, if it was not
+/// enough, or before those that `add` refused.
 #[inline(never)]
-pub(super) fn read(text: &[u8], mut at: usize, out: &mut Vec<S>, most: usize) -> usize {
-    let most = out.len().saturating_add(most);
+pub(super) fn read(
+    text: &[u8],
+    mut at: usize,
+    shapes: &mut Shapes,
+    add: &mut dyn FnMut(&[S]) -> bool,
+    mut most: usize,
+) -> usize {
     let mut block = [S { time: 0, duration: 0, repeat: 0, end: 0, rare: 0 }; BLOCK];
-    while out.len() < most {
-        let Some((shape, s)) = learn(text, at) else { break };
-        at = s.end as usize;
-        out.push(s);
-        // Those like it come a block at a time: growing a vector is a call.
-        let mut count = BLOCK;
-        while count == BLOCK {
-            count = follow(text, at, &shape, &mut block, most - out.len());
-            let read = block.get(..count).unwrap_or_default();
-            out.extend_from_slice(read);
-            at = read.last().map_or(at, |last| last.end as usize);
+    let (mut shape, mut failed) = (0, 0);
+    while most > 0 {
+        let known = shapes.known.get(shape);
+        let mut count = known.map_or(0, |known| follow(text, at, known, &mut block, most));
+        if count == 0 {
+            (shape, failed) = ((shape + 1) % shapes.known.len(), failed + 1);
+            if failed < shapes.known.len() {
+                continue;
+            }
+            let Some((learnt, s)) = learn(text, at) else { break };
+            shape = shapes.oldest;
+            shapes.oldest = (shape + 1) % shapes.known.len();
+            if let Some(known) = shapes.known.get_mut(shape) {
+                *known = learnt;
+            }
+            if let Some(first) = block.first_mut() {
+                *first = s;
+            }
+            count = 1;
         }
+        let read = block.get(..count).unwrap_or_default();
+        if !add(read) {
+            break;
+        }
+        (at, failed) = (read.last().map_or(at, |last| last.end as usize), 0);
+        most -= count;
     }
     at
 }
 
+/// Elements that are given together: a call for each would take longer than to read it.
 const BLOCK: usize = 32;
 
 /// How many bytes are the same in two texts, from an offset of each on.
@@ -218,14 +336,15 @@ pub(super) fn common(one: &[u8], at: usize, other: &[u8], from: usize) -> usize 
 /// Reads an element written in any way, and how it is written.
 #[inline(never)]
 fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
-    let mut pieces = [(start, start); 4];
-    let (mut values, mut count) = ([0; 3], 0);
+    let (mut shape, mut fits) = (Shape::NONE, true);
     let mut found = [None; 3];
     let mut at = spaces(text, start);
     if text.get(at..at + 2)? != b"<S" {
         return None;
     }
     at += 2;
+    let mut from = start;
+    let mut lead: &[u8] = &[];
     loop {
         let before = at;
         at = spaces(text, at);
@@ -238,24 +357,29 @@ fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
             return None;
         }
         at += 3;
-        pieces.get_mut(count)?.1 = at;
-        let (number, end) = digits(text, at)?;
-        *values.get_mut(count)? = value;
-        *found.get_mut(value)? = Some(number);
-        count += 1;
-        *pieces.get_mut(count)? = (end, end);
-        if text.get(end)? != &b'"' {
+        let piece = text.get(from..at)?;
+        match shape.count.checked_sub(1) {
+            None => lead = piece,
+            Some(before) => fits &= shape.inner.get_mut(before)?.add(piece),
+        }
+        let number;
+        (number, from) = digits(text, at)?;
+        if text.get(from)? != &b'"' {
             return None;
         }
-        at = end + 1;
+        *shape.values.get_mut(shape.count)? = value;
+        *found.get_mut(value)? = Some(number);
+        shape.count += 1;
+        at = from + 1;
     }
     let end = at + 2;
-    pieces.get_mut(count)?.1 = end;
     let [time, duration, repeat] = found;
     let s = plain([time.unwrap_or(S::CONTINUED), duration?, repeat.unwrap_or(0)], end)?;
-    let mut shape = Shape { pieces: [Piece::EMPTY; 4], values, count };
-    for (piece, place) in shape.pieces.iter_mut().zip(pieces) {
-        *piece = Piece::of(text, place);
+    let tail = text.get(from..end)?;
+    fits &= shape.inner.get_mut(shape.count - 1)?.add(tail) && shape.lead.add(lead);
+    fits &= shape.link.add(tail) && shape.link.add(lead);
+    if !fits || shape.inner.iter().any(|piece| piece.length > 8) {
+        shape.count = 0;
     }
     Some((shape, s))
 }
@@ -263,30 +387,32 @@ fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
 /// Reads up to `most` elements that are written like another, and says how many.
 #[inline(always)]
 fn follow(text: &[u8], mut at: usize, shape: &Shape, out: &mut [S; BLOCK], most: usize) -> usize {
-    let mut count = 0;
+    let (mut count, mut piece) = (0, &shape.lead);
     for place in out.iter_mut().take(most) {
-        let Some(s) = follow_one(text, at, shape) else { break };
-        at = s.end as usize;
+        // That of another timeline may be empty.
+        let next = piece.after(text, at).filter(|_| shape.count > 0);
+        let Some((s, after)) = next.and_then(|at| follow_one(text, at, shape)) else { break };
         *place = s;
-        count += 1;
+        (count, piece, at) = (count + 1, &shape.link, after);
     }
     count
 }
 
+/// Reads an element from its first number on, and says where its last number ends.
 #[inline(always)]
-fn follow_one(text: &[u8], mut at: usize, shape: &Shape) -> Option<S> {
+fn follow_one(text: &[u8], mut at: usize, shape: &Shape) -> Option<(S, usize)> {
     let mut found = [S::CONTINUED, 0, 0];
     // Counted by hand: iterators of two slices are made by calls.
     let mut place = 0;
-    while place < shape.count {
-        at = same(text, at, shape.pieces.get(place)?)?;
-        let number;
-        (number, at) = digits(text, at)?;
+    loop {
+        let (number, end) = digits(text, at)?;
         *found.get_mut(*shape.values.get(place)?)? = number;
+        at = shape.inner.get(place)?.soon_after(text, end)?;
         place += 1;
+        if place == shape.count {
+            return Some((plain(found, at)?, end));
+        }
     }
-    at = same(text, at, shape.pieces.get(place)?)?;
-    plain(found, at)
 }
 
 #[inline(always)]
@@ -296,23 +422,6 @@ fn plain([time, duration, repeat]: [u64; 3], end: usize) -> Option<S> {
     }
     let repeat = i64::try_from(repeat).ok()?;
     Some(S { time, duration, repeat, end: end as u32, rare: 0 })
-}
-
-/// The offset after a piece of text, if it stands here.
-#[inline(always)]
-fn same(text: &[u8], at: usize, piece: &Piece) -> Option<usize> {
-    let mut place = 0;
-    while place < piece.full {
-        if word(text, at + place * 8)? != *piece.words.get(place)? {
-            return None;
-        }
-        place += 1;
-    }
-    if piece.rest != 0 && (word(text, at + place * 8)? ^ *piece.words.get(place)?) & piece.rest != 0
-    {
-        return None;
-    }
-    Some(at + piece.length)
 }
 
 /// A number, and the offset after it. None if there are no digits, or more than fit, or if the text
@@ -365,6 +474,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn read_all(text: &str, most: usize) -> (usize, Vec<S>) {
+        let mut out = Vec::new();
+        let mut add = |block: &[S]| {
+            out.extend_from_slice(block);
+            true
+        };
+        (read(text.as_bytes(), 0, &mut { Shapes::NONE }, &mut add, most), out)
+    }
+
     #[test]
     fn numbers_are_read_or_left() {
         let read = |text: &str| digits(format!("{text}\"/>.....").as_bytes(), 0);
@@ -402,8 +520,8 @@ mod tests {
             "<!-- --><S d=\"1\"/>",
             "<S d=\"1\" r=\"9223372036854775808\"/>",
         ] {
-            let (text, mut out) = (format!("{text}         "), Vec::new());
-            assert_eq!((read(text.as_bytes(), 0, &mut out, 9), out), (0, vec![]), "{text}");
+            let text = format!("{text}         ");
+            assert_eq!(read_all(&text, 9), (0, vec![]), "{text}");
         }
     }
 
@@ -435,9 +553,7 @@ mod tests {
             }
             let length = text.len();
             text += "</SegmentTimeline>";
-            let mut found = Vec::new();
-            prop_assert_eq!(read(text.as_bytes(), 0, &mut found, usize::MAX), length);
-            prop_assert_eq!(found, expected);
+            prop_assert_eq!(read_all(&text, usize::MAX), (length, expected));
         }
     }
 }

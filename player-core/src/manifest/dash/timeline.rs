@@ -2,7 +2,7 @@
 
 use super::runs::{List, S};
 use crate::manifest::{WarningCode, Warnings};
-use crate::presentation::index::{PlainRun, Run, Timeline};
+use crate::presentation::index::{Run, Timeline};
 
 /// Adds the runs that a timeline stands for, rising and without overlaps. `end` is the media time
 /// that the period ends with, if it is known.
@@ -12,34 +12,25 @@ pub(super) fn runs(
     end: Option<u64>,
     at: u64,
     warnings: &mut Warnings,
-    mut push: impl FnMut(Run),
+    push: &mut dyn FnMut(Run),
 ) {
-    let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
-    // Nothing can be taken back once it is pushed, so the rare list that overlaps is gathered first.
     if !rises(list, 0, 0) {
         warnings.add(
             at,
             WarningCode::Overlap,
             "segments of the SegmentTimeline overlap; the later ones count",
         );
-        let mut runs = Vec::with_capacity(list.s.len());
-        for (position, s) in list.s.iter().enumerate() {
-            if s.time < cursor.time {
-                cut(&mut runs, s.time);
-            }
-            cursor.run(list, position, s, end, at, warnings, &mut |run| runs.push(run));
-        }
-        runs.into_iter().for_each(push);
-        return;
     }
-    cursor.plain(list, 0..list.s.len(), end, at, warnings, &mut push);
-}
-
-/// The run of an element whose length does not depend on others.
-#[inline(always)]
-pub(super) fn plain(s: &S) -> Option<PlainRun> {
-    let S { time, duration, repeat, rare, .. } = *s;
-    (rare == 0 && repeat >= 0).then(|| PlainRun { time, duration, count: repeat as u64 + 1 })
+    let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
+    // Nothing can be taken back once it is pushed.
+    let mut runs = Vec::with_capacity(list.s.len());
+    for (position, s) in list.s.iter().enumerate() {
+        if s.time < cursor.time {
+            cut(&mut runs, s.time);
+        }
+        cursor.run(list, position, end, at, warnings, &mut |run| runs.push(run));
+    }
+    runs.into_iter().for_each(push);
 }
 
 /// As [`runs`], where an earlier state of the timeline ended with some of them, which are taken
@@ -67,8 +58,9 @@ pub(super) fn continued(
     }
     let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
     let mut head = Vec::new();
-    let mut push: &mut dyn FnMut(Run) = &mut |run| head.push(run);
-    cursor.plain(list, 0..first, end, at, warnings, &mut push);
+    for position in 0..first {
+        cursor.run(list, position, end, at, warnings, &mut |run| head.push(run));
+    }
     // It may say when it begins, but not at another time.
     if start.time != S::CONTINUED && start.time != cursor.time {
         return None;
@@ -90,9 +82,9 @@ pub(super) fn continued(
     let number = last.number.saturating_add(last.count);
     let mut cursor = Cursor { time: last.end(), number, made: 0 };
     // Those that overlap, which are rare, are put in order by the caller.
-    let rest = first + count..list.s.len();
-    let mut push: &mut dyn FnMut(Run) = &mut |run| timeline.push(run);
-    cursor.plain(list, rest, end, at, warnings, &mut push);
+    for position in first + count..list.s.len() {
+        cursor.run(list, position, end, at, warnings, &mut |run| timeline.push(run));
+    }
     Some(same)
 }
 
@@ -142,45 +134,18 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// The runs of elements that do not overlap.
-    fn plain(
-        &mut self,
-        list: &List,
-        range: core::ops::Range<usize>,
-        end: Option<u64>,
-        at: u64,
-        warnings: &mut Warnings,
-        push: &mut impl FnMut(Run),
-    ) {
-        let first = range.start;
-        for (position, s) in list.s.get(range).unwrap_or_default().iter().enumerate() {
-            if s.rare == 0 && s.repeat >= 0 {
-                let time = if s.time == S::CONTINUED { self.time } else { s.time };
-                let count = s.repeat as u64 + 1;
-                let run = Run { number: self.number, time, duration: s.duration, count, parts: 1 };
-                self.time = run.end();
-                self.number = self.number.saturating_add(count);
-                push(run);
-            } else {
-                self.run(list, first + position, s, end, at, warnings, push);
-            }
-        }
-    }
-
     /// The runs of an element of any form.
-    #[cold]
     #[inline(never)]
-    #[expect(clippy::too_many_arguments)]
     fn run(
         &mut self,
         list: &List,
         position: usize,
-        s: &S,
         end: Option<u64>,
         at: u64,
         warnings: &mut Warnings,
         push: &mut dyn FnMut(Run),
     ) {
+        let Some(s) = list.s.get(position) else { return };
         let rare = list.rare(s);
         let number = rare.number.unwrap_or(self.number.saturating_add(rare.passed));
         let time = if s.time == S::CONTINUED { self.time } else { s.time };
@@ -282,7 +247,7 @@ mod tests {
     fn expand(list: &List, end: Option<u64>) -> (Vec<(u64, u64, u64, u64)>, usize) {
         let mut warnings = Warnings::default();
         let mut brief = Vec::new();
-        runs(list, 1, end, 1, &mut warnings, |run| {
+        runs(list, 1, end, 1, &mut warnings, &mut |run| {
             brief.push((run.number, run.time, run.duration, run.count));
         });
         (brief, warnings.with(()).warnings.len())
@@ -352,7 +317,7 @@ mod tests {
 
     fn timeline(list: &List, start_number: u64) -> Timeline {
         let mut timeline = Timeline::new(10, 0, MediaTime::ZERO, MediaTime::MAX);
-        let push = |run| timeline.push(run);
+        let push = &mut |run| timeline.push(run);
         runs(list, start_number, None, 1, &mut Warnings::default(), push);
         timeline
     }
@@ -435,7 +400,7 @@ mod tests {
             end in proptest::option::of(any::<u64>()),
         ) {
             let mut made = Vec::new();
-            let push = |run| made.push(run);
+            let push = &mut |run| made.push(run);
             runs(&list(&timeline), u64::MAX - 3, end, 1, &mut Warnings::default(), push);
             let runs = made;
             for pair in runs.windows(2) {

@@ -19,6 +19,48 @@ fn segments_without_length_are_counted_and_passed_over() {
     assert_eq!(warnings, [(1, WarningCode::BadValue)]);
 }
 
+/// Timelines that are read into runs at once, as those of films are, mean what they mean element by element,
+/// as a document that is kept reads them.
+#[test]
+fn timelines_read_at_once_are_those_of_their_elements() {
+    let same = |template: &str, timeline: &str, others: &str| {
+        let text = format!(
+            "<MPD mediaPresentationDuration='PT9S'><Period><AdaptationSet mimeType='video/mp4'>\
+             <SegmentTemplate media='$Number$-$Time$' timescale='10' {template}><SegmentTimeline>{timeline}</SegmentTimeline>\
+             </SegmentTemplate><Representation id='a' bandwidth='1'/>{others}</AdaptationSet></Period></MPD>"
+        );
+        let parsed = parse(&text).expect("a sound MPD");
+        let kept = Document::parse(text.as_bytes(), URL).expect("a sound MPD");
+        assert_eq!(parsed.value, kept.value.1, "{text}");
+        assert_eq!(parsed.warnings, kept.warnings, "{text}");
+        let sets = &parsed.value.periods[0].sets;
+        let Segments::Known(last) = &sets[0].representations.last().expect("one").segments else {
+            panic!("its segments are listed")
+        };
+        (last.iter().next().map(|first| first.number), last.len())
+    };
+    let plain =
+        "\n<S t=\"5\" d=\"20\"/>\n<S d=\"20\" r=\"1\"/>\n<S d=\"7\"/>\n<S d=\"9\"/>\n<S d=\"20\"/>";
+    assert_eq!(same("", plain, ""), (Some(1), 6));
+    // Cut at either end, or to a number.
+    assert_eq!(same("presentationTimeOffset='26'", plain, ""), (Some(2), 5));
+    assert_eq!(same("", &format!("{plain}\n<S d=\"20\"/>\n<S d=\"20\"/>"), ""), (Some(1), 6));
+    assert_eq!(same("startNumber='7' endNumber='9'", plain, ""), (Some(7), 3));
+    assert_eq!(same("startNumber='18446744073709551615'", plain, ""), (Some(u64::MAX), 6));
+    // Something unusual after them.
+    assert_eq!(same("", &format!("{plain}<!-- --><S d=\"1\"/>"), "").1, 6);
+    assert_eq!(same("", &format!("{plain}<S d='1' r='-1'/>"), "").1, 6);
+    assert_eq!(same("", &format!("{plain}<S t=\"3\" d=\"1\"/>"), ""), (Some(7), 1));
+    // Others count it in their own way.
+    let other = |number| {
+        format!(
+            "<Representation id='b{number}' bandwidth='{number}'><SegmentTemplate startNumber='{number}'/></Representation>"
+        )
+    };
+    let others = format!("{}{}", other(20), other(30));
+    assert_eq!(same("", plain, &others), (Some(30), 6));
+}
+
 #[test]
 fn sequences_and_patterns_are_expanded() {
     let sequences = index(

@@ -11,7 +11,7 @@ use crate::time::MediaTime;
 /// A tree, with the text it stands in.
 pub(in crate::manifest::dash) struct Source<'a> {
     pub(super) tree: &'a Tree,
-    pub(super) text: &'a str,
+    pub(in crate::manifest::dash) text: &'a str,
     /// The first value that is not of the form it must have, of those asked for since faults were
     /// last looked for.
     fault: Cell<Option<Fault>>,

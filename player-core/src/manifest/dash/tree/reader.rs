@@ -1,10 +1,12 @@
 //! Reads the elements of an MPD, a patch, or the content of a link.
 
 use super::{Attribute, EXTRA, Element, NONE, Node, Span, Tree};
+use crate::manifest::dash::Keep;
 use crate::manifest::dash::names::Name;
-use crate::manifest::dash::runs::List;
+use crate::manifest::dash::runs::{List, Scratch};
 use crate::manifest::dash::xml::{self, Event, Xml};
 use crate::manifest::{Fault, ManifestErrorKind};
+use crate::url::{cut, cut_word};
 
 /// The most elements of other kinds: so many, and one for each so many bytes.
 const FREE_ELEMENTS: usize = 10_000;
@@ -20,6 +22,9 @@ pub(in crate::manifest::dash) struct Reader<'a, 't> {
     /// Elements without prefix are understood as well.
     bare: bool,
     base: usize,
+    /// The elements of timelines are needed later, each by itself.
+    pub(in crate::manifest::dash) keeps: bool,
+    pub(super) scratch: Scratch,
     /// What the text was before, and for each open element what it was there and which of its
     /// children comes next.
     pub(super) before: Option<Element<'a>>,
@@ -44,8 +49,19 @@ impl<'a, 't> Reader<'a, 't> {
         let mut xml = Xml::new(text);
         xml.at = base;
         let (twins, same) = (Vec::new(), Vec::new());
-        let (before, before_end) = (None, 0);
-        Ok(Self { xml, tree, prefix: None, bare: false, base, before, before_end, twins, same })
+        Ok(Self {
+            xml,
+            tree,
+            prefix: None,
+            bare: false,
+            base,
+            keeps: true,
+            scratch: Scratch::default(),
+            before: None,
+            before_end: 0,
+            twins,
+            same,
+        })
     }
 
     /// Takes over what has not changed since an earlier state of the document, whose text ended at an
@@ -55,8 +71,13 @@ impl<'a, 't> Reader<'a, 't> {
         self
     }
 
-    /// Reads a whole document with a root of this name, and gives the root.
-    pub(in crate::manifest::dash) fn document(&mut self, root: Name) -> Result<u32, Fault> {
+    /// Reads a whole document with a root of this name, and gives the root. `keep` says which documents' elements
+    /// of timelines are needed later, each by itself.
+    pub(in crate::manifest::dash) fn document(
+        &mut self,
+        root: Name,
+        keep: Keep,
+    ) -> Result<u32, Fault> {
         let missing = || match root {
             Name::Mpd => ManifestErrorKind::NotMpd,
             _ => ManifestErrorKind::missing(root.text()),
@@ -71,6 +92,10 @@ impl<'a, 't> Reader<'a, 't> {
                     }
                     self.bare = root != Name::Mpd;
                     let root = self.open(root, NONE, at)?;
+                    // It may say so in more than one way, but in no other.
+                    let head = self.xml.text.get(..self.xml.at).unwrap_or("");
+                    let may_be_live = cut_word(head, "dynamic").or(cut(head, b'&')).is_some();
+                    self.keeps = keep == Keep::All || keep == Keep::Live && may_be_live;
                     if let Some(before) = self.before {
                         self.twins.push((before.id, before.first()));
                     }

@@ -8,8 +8,6 @@ use crate::manifest::{Fault, ManifestErrorKind, decimal};
 
 /// The most `S` elements.
 const MOST_SEGMENTS: usize = 1_000_000;
-/// Of an `S`.
-const LEAST_BYTES: usize = 10;
 /// The most segments in a sequence, and the most durations in a pattern.
 const MOST_PARTS: u64 = 65_535;
 
@@ -17,27 +15,19 @@ impl<'a> Reader<'a, '_> {
     /// Reads a `SegmentTimeline` to its end, and gives its parent.
     pub(super) fn timeline(&mut self, node: u32, twin: Option<Element<'a>>) -> Result<u32, Fault> {
         let mut list = List::default();
-        // Timelines of a period are mostly of one length, and so are those of every other period, between which
-        // there are advertisements. What is too much is given back.
-        let rest = self.xml.text.len().saturating_sub(self.xml.at);
-        let lists = &self.tree.lists;
-        let length = |back: usize| {
-            let list = lists.len().checked_sub(back).and_then(|at| lists.get(at));
-            list.map_or(0, |list| list.s.len())
-        };
-        let likely = length(1).max(length(4));
-        list.s.reserve_exact(likely.min(rest / LEAST_BYTES));
+        if !self.keeps && !self.xml.at_end {
+            let text = self.xml.text.as_bytes();
+            self.xml.at = list.read_runs(text, self.xml.at, &mut self.scratch);
+        }
         if let (Some(twin), false) = (twin, self.xml.at_end) {
-            self.xml.at = runs::read(self.xml.text.as_bytes(), self.xml.at, &mut list.s, 1);
+            self.read_s(&mut list, 1);
             self.take_over(twin, &mut list);
         }
         let mut passed = None;
         loop {
             if !self.xml.at_end {
-                let text = self.xml.text.as_bytes();
-                let most = if passed.is_some() { 1 } else { usize::MAX };
                 let count = list.s.len();
-                self.xml.at = runs::read(text, self.xml.at, &mut list.s, most);
+                self.read_s(&mut list, if passed.is_some() { 1 } else { usize::MAX });
                 if list.s.len() > count && passed.is_some() {
                     list.follow(passed.take());
                     continue;
@@ -64,7 +54,7 @@ impl<'a> Reader<'a, '_> {
                 _ => {}
             }
         }
-        self.tree.counts.segments += list.s.len();
+        self.tree.counts.segments += list.len();
         if self.tree.counts.segments > MOST_SEGMENTS {
             let kind = ManifestErrorKind::limit("S elements", MOST_SEGMENTS);
             return Err(kind.at(self.xml.at as u64));
@@ -74,6 +64,16 @@ impl<'a> Reader<'a, '_> {
         let Some(node) = self.tree.nodes.get_mut(node as usize) else { return Ok(NONE) };
         node.end = self.xml.at as u32;
         Ok(node.parent)
+    }
+
+    /// Reads up to so many `S` that are plain.
+    fn read_s(&mut self, list: &mut List, most: usize) {
+        let add: &mut dyn FnMut(&[S]) -> bool = &mut |block| {
+            list.s.extend_from_slice(block);
+            true
+        };
+        let text = self.xml.text.as_bytes();
+        self.xml.at = runs::read(text, self.xml.at, &mut self.scratch.shapes, add, most);
     }
 
     /// Reads the attributes of an `S` in any form. Its duration may be 0.
