@@ -3,12 +3,14 @@
 use anyhow::{Result, anyhow};
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{CodeSection, FunctionSection, MemArg, Module};
-use wasmparser::{CodeSectionReader, FunctionSectionReader, Parser, Payload, TypeRef};
+use wasmparser::{
+    CodeSectionReader, CustomSectionReader, FunctionSectionReader, Parser, Payload, TypeRef,
+};
 
 use crate::order::order;
 
-/// The module with one alignment for each kind of access to memory, and its functions in the
-/// [`order`] that compresses best.
+/// The module with one alignment for each kind of access to memory, its functions in the [`order`] that
+/// compresses best, and without custom sections.
 ///
 /// # Errors
 /// If it is no module.
@@ -82,6 +84,11 @@ impl Reencode for Arrangement {
             align: access.max_align.into(),
             memory_index: access.memory,
         })
+    }
+
+    /// Those say how the module was made, to tools alone.
+    fn parse_custom_section(&mut self, _: &mut Module, _: CustomSectionReader<'_>) -> Outcome<()> {
+        Ok(())
     }
 
     fn parse_function_section(

@@ -76,7 +76,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 /// `a` to `z`, `aa`, `ab` and so on.
-fn short(mut number: usize) -> String {
+pub(crate) fn short(mut number: usize) -> String {
     let mut name = String::new();
     loop {
         name.insert(0, char::from(b'a' + (number % 26) as u8));

@@ -5,6 +5,7 @@
 //! disagree, and there is no command line tool to install.
 
 mod arrange;
+mod exports;
 mod hashes;
 mod imports;
 mod order;
@@ -100,6 +101,7 @@ fn bind(options: &Bindings) -> Result<()> {
     hashes::number(&mut js, &mut wasm);
     let mut js = String::from_utf8(js)?;
     imports::shorten(&mut js, &mut wasm);
+    let wasm = exports::shorten(&mut js, &wasm)?;
     fs::write(script, js)?;
     fs::write(module, wasm)?;
     Ok(())
