@@ -72,6 +72,7 @@ pub(crate) fn moved(url: &str, from: &str, to: &str) -> Option<String> {
 }
 
 /// A base against which many references are resolved.
+#[derive(Debug)]
 pub(crate) struct Folder<'a> {
     base: &'a str,
     /// What a plain name is appended to.
@@ -314,18 +315,23 @@ fn push_without_dots(out: &mut String, folder: &str, path: &str) {
     let root = out.len();
     let absolute = folder.starts_with('/') || (folder.is_empty() && path.starts_with('/'));
     // A folder ends with a slash, so its segments and those of the path never run together.
-    let folder_segments = folder.split_inclusive('/');
-    for segment in folder_segments.chain(path.split_inclusive('/')) {
-        match segment {
-            "." | "./" => {}
-            ".." | "../" => {
-                let written = out.get(root..).unwrap_or("");
-                let kept = written.strip_suffix('/').unwrap_or(written);
-                let cut = kept.rfind('/').map_or(usize::from(absolute), |slash| slash + 1);
-                // The root's own slash stays.
-                out.truncate((root + cut).min(out.len()));
+    for mut rest in [folder, path] {
+        while !rest.is_empty() {
+            let name = cut(rest, b'/').map_or(rest, |(name, _)| name);
+            // With the slash that ends it, if one does.
+            let (segment, after) = rest.split_at_checked(name.len() + 1).unwrap_or((rest, ""));
+            match name {
+                "." => {}
+                ".." => {
+                    let written = out.get(root..).unwrap_or("");
+                    let kept = written.strip_suffix('/').unwrap_or(written);
+                    // The root's own slash stays.
+                    let kept = folder_length(kept).max(usize::from(absolute));
+                    out.truncate((root + kept).min(out.len()));
+                }
+                _ => out.push_str(segment),
             }
-            segment => out.push_str(segment),
+            rest = after;
         }
     }
 }

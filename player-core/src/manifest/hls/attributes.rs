@@ -52,9 +52,8 @@ impl<'a> Attributes<'a> {
                     }
                 },
                 None => {
-                    let end = after.find(',').unwrap_or(after.len());
-                    let (value, after) = after.split_at_checked(end).unwrap_or((after, ""));
-                    (value.trim_ascii(), false, after)
+                    let value = cut(after, b',').map_or(after, |(value, _)| value);
+                    (value.trim_ascii(), false, after.get(value.len()..).unwrap_or(""))
                 }
             };
             rest = match after.strip_prefix(',') {

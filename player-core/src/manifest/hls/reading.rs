@@ -13,6 +13,8 @@ use crate::url;
 pub(super) struct Reading<'a> {
     /// Where the playlist came from.
     pub(super) url: &'a str,
+    /// What references resolve against, once one has.
+    folder: Option<url::Folder<'a>>,
     /// Why the playlist cannot be understood, once that is so. Whoever reads on does so in vain, but
     /// not for long: it is looked at after every line.
     fault: Option<Fault>,
@@ -39,6 +41,7 @@ impl<'a> Reading<'a> {
     pub(super) fn new(url: &'a str) -> Self {
         Self {
             url,
+            folder: None,
             fault: None,
             variables: Variables::default(),
             warnings: Warnings::default(),
@@ -100,7 +103,8 @@ impl<'a> Reading<'a> {
         if reference.starts_with("data:") {
             return reference.to_owned();
         }
-        let url = url::resolve(self.url, reference);
+        let folder = self.folder.get_or_insert_with(|| url::Folder::of(self.url));
+        let url = folder.resolve(reference);
         self.url_bytes += url.len();
         if self.url_bytes > MOST_URL_BYTES {
             self.fail_limit("bytes in URLs", MOST_URL_BYTES, line);

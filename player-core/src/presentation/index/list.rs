@@ -344,7 +344,7 @@ impl List {
     /// same in the query of a URL counts as the same: services renew the tokens there.
     pub(crate) fn compare(&self, other: &Self, number: u64) -> Option<Difference> {
         let (ours, theirs) = (self.resource(number)?, other.resource(number)?);
-        let path = |text: &str| text.split('?').next().map_or(0, str::len);
+        let path = |text: &str| url::cut(text, b'?').map_or(text.len(), |(path, _)| path.len());
         let (our_path, their_path) = (path(ours.0), path(theirs.0));
         if ours.0.get(..our_path) != theirs.0.get(..their_path) {
             return Some(Difference::Url);

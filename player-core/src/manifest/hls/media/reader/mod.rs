@@ -200,6 +200,9 @@ impl<'a> MediaReader<'a, '_> {
             // The tags that most lines are come first, by their first eight bytes.
             match line.text.as_bytes().first_chunk() {
                 Some(b"#EXTINF:") => self.extinf(line.text.get(8..).unwrap_or(""), line.number),
+                Some(b"#EXT-X-P") if line.text.get(8..12) == Some("ART:") => {
+                    self.part(trimmed(line.text.get(12..).unwrap_or("")), line.number);
+                }
                 Some(b"#EXT-X-P") => match after(line.text, b"#EXT-X-PROGRAM-DATE-TIME:") {
                     Some(date) => self.date(date, line.number),
                     None => self.tag(line, lines),

@@ -223,7 +223,7 @@ impl<'a> MediaReader<'a, '_> {
 
     /// `EXT-X-PART` (RFC 8216bis §4.4.4.9).
     #[inline(never)]
-    fn part(&mut self, value: &str, line: u64) {
+    pub(super) fn part(&mut self, value: &str, line: u64) {
         const TAG: &str = "EXT-X-PART";
         self.applied = true;
         let version = &mut *self.version;
