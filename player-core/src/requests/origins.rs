@@ -161,13 +161,13 @@ impl Origins {
     }
 
     /// Where a representation with a playlist is better loaded from than from where it is; its number
-    /// among the origins. To be asked before each segment. What is `spoiled` could not deliver it.
+    /// among the origins. To be asked before each segment. `faults` weighs what places gave that was no use.
     pub(crate) fn better(
         &mut self,
         representation: &Representation,
         now: Timestamp,
         spare: Duration,
-        spoiled: impl Fn(OriginId) -> bool,
+        faults: impl Fn(OriginId) -> usize,
     ) -> Option<usize> {
         if representation.origins.len() < 2 || !representation.has_playlist() {
             return None;
@@ -175,17 +175,18 @@ impl Origins {
         self.meet(&representation.origins);
         let own = self.find(representation.origins.first()?);
         // Who has to leave a bad place anyhow loses nothing by trying one that was bad.
-        let leaves = spoiled(own) || self.entry(own).is_penalised(now);
+        let leaves = faults(own) > 0 || self.entry(own).is_penalised(now);
         let spare = if leaves { Duration::MAX } else { spare };
         let rank = |this: &mut Self, origin: &Origin| {
             let id = this.find(origin);
-            (spoiled(id), !this.entry(id).usable(now, spare), this.rank(id))
+            (faults(id), !this.entry(id).usable(now, spare), this.rank(id))
         };
-        let mut best = (0, rank(self, representation.origins.first()?));
+        let own = rank(self, representation.origins.first()?);
+        let mut best = (0, own);
         for (index, origin) in representation.origins.iter().enumerate().skip(1) {
             let rank = rank(self, origin);
             // Nothing is gained by moving from one bad place to another.
-            if rank < best.1 && !rank.1 {
+            if rank < best.1 && !rank.1 && (rank.0 == 0 || rank.0 < own.0) {
                 best = (index, rank);
             }
         }
@@ -601,8 +602,26 @@ mod tests {
         let mut representation =
             Representation::new("v", 1, Segments::Playlist { url: url.clone() });
         representation.origins = vec![origin(&url, 1, 1), origin("https://a.example/v.m3u8", 1, 1)];
-        let better =
-            origins.better(&representation, Timestamp::default(), Duration::ZERO, |_| false);
+        let better = origins.better(&representation, Timestamp::default(), Duration::ZERO, |_| 0);
         assert_eq!(better, None);
+    }
+
+    #[test]
+    fn nobody_moves_between_places_that_are_equally_bad() {
+        let mut origins = Origins::new(1);
+        let places = ["https://a.example/v.m3u8", "https://b.example/v.m3u8"];
+        let url = places[1].to_owned();
+        let mut representation = Representation::new("v", 1, Segments::Playlist { url });
+        representation.origins = [1, 0].map(|place| origin(places[place], 1, 1)).to_vec();
+        origins.prefer(vec!["https://a.example".to_owned()]);
+        let ids = places.map(|url| origins.find(&origin(url, 1, 1)));
+        let mut better = |faults: [usize; 2]| {
+            let now = Timestamp::default();
+            let faults = |id| if id == ids[0] { faults[0] } else { faults[1] };
+            origins.better(&representation, now, Duration::ZERO, faults)
+        };
+        assert_eq!(better([0, 0]), Some(1), "the one preferred");
+        assert_eq!((better([1, 0]), better([1, 1])), (None, None));
+        assert_eq!((better([1, 2]), better([0, 1])), (Some(1), Some(1)));
     }
 }

@@ -291,7 +291,7 @@ impl Stream {
         self.period = moves.period(self.period).unwrap_or(0);
         self.last = self.last.and_then(|last| moves.of(last));
         self.aside.iter_mut().for_each(|aside| aside.key = moves.of_or_nowhere(aside.key));
-        self.doubted.iter_mut().for_each(|key| *key = moves.of_or_nowhere(*key));
+        self.doubted.iter_mut().for_each(|(key, _)| *key = moves.of_or_nowhere(*key));
         self.inits.move_to(moves);
         self.in_buffer = self.in_buffer.map(|key| init::moved(key, moves));
         self.buffer.rename(|key| moves.of_or_nowhere(key));

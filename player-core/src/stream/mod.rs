@@ -133,8 +133,8 @@ pub(crate) struct Stream {
     starved: Option<u32>,
     /// Live: a part the server announced and then did not have.
     refused: Option<String>,
-    /// Playlists that seem to have been cut off, and are not doubted a second time.
-    doubted: Vec<Key>,
+    /// Playlists that seem to have been cut off, and where; twice if others go on.
+    doubted: Vec<(Key, OriginId)>,
     /// Live: attempts at a segment that ought to be there and is not.
     missing: u32,
     /// Turns segments of other containers, of the representation that it turned the last one of.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinora_core::io::Input;
 use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays, seconds};
 
@@ -59,5 +60,44 @@ fn beyond_the_end_of_one_quality_another_plays() {
     assert_eq!(fatal(&world), None);
     assert!(world.element.position >= seconds(239), "ended at {}", world.element.position);
     assert_eq!(world.player.state().totals.stalls, 0);
+    assert_replays(&world);
+}
+
+#[test]
+fn another_host_is_asked_before_one_is_believed() {
+    let film = Film { seconds: 240, rungs: vec![(800, 480)], ..Film::default() };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    origin.fail("a.example/film/v480/media.m3u8", u32::MAX, FaultKind::TruncateQuietly(600));
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&format!("{MAIN}/master.m3u8"));
+    world.run_to_end(Duration::from_secs(400));
+    assert_eq!(fatal(&world), None);
+    assert!(world.element.position >= seconds(239), "ended at {}", world.element.position);
+    assert_eq!(world.player.state().totals.stalls, 0);
+    for host in ["a", "b"] {
+        assert_eq!(
+            world.requests_for(&format!("{host}.example/film/v480/media.m3u8")),
+            1,
+            "{host}"
+        );
+    }
+    assert_replays(&world);
+}
+
+#[test]
+fn where_one_host_is_over_before_other_qualities_are_another_is_asked() {
+    // Both are cut off when they are asked for first; by the time the film has come so far, one is whole.
+    let film = Film { seconds: 240, rungs: vec![(300, 240), (800, 480)], ..Film::default() };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    origin.fail("a.example/film/v480/media.m3u8", u32::MAX, FaultKind::TruncateQuietly(600));
+    origin.fail("b.example/film/v480/media.m3u8", 1, FaultKind::TruncateQuietly(600));
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&format!("{MAIN}/master.m3u8"));
+    world.run_for(Duration::from_secs(5));
+    pin(&mut world, Some(480));
+    world.run_to_end(Duration::from_secs(400));
+    assert_eq!(fatal(&world), None);
+    assert!(world.element.position >= seconds(239), "ended at {}", world.element.position);
+    assert_eq!(super::heights_shown(&world).last(), Some(&480));
     assert_replays(&world);
 }

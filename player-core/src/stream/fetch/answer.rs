@@ -120,7 +120,7 @@ impl Stream {
             return Ok(());
         };
         let parsed = match file {
-            None => match self.take_playlist(world, key, body, url, (asked, place)) {
+            None => match self.take_playlist(world, key, body, url, (asked, place, origin)) {
                 Ok(Playlist::Doubtful) => {
                     return self.fetch_from(world, key, reasons, target).map(|_| ());
                 }
@@ -175,12 +175,12 @@ impl Stream {
         key: Key,
         body: &[u8],
         url: &str,
-        (asked, place): (Timestamp, usize),
+        (asked, place, origin): (Timestamp, usize, OriginId),
     ) -> Result<Playlist, Error> {
         let playlist = read_playlist(body, url, &world.presentation.variables, world.cx)?;
-        // What cannot change and does not end was cut off on its way, or its author is careless: asking once more tells.
-        if !playlist.live && !playlist.ended && !self.doubted.contains(&key) {
-            self.doubted.push(key);
+        // What cannot change and does not end was cut off on its way, or its author is careless: asking once more tells,
+        // elsewhere if it is to be had there.
+        if !playlist.live && !playlist.ended && self.doubt(key, origin, 1) {
             return Ok(Playlist::Doubtful);
         }
         if let (Some(container), Some(representation)) =

@@ -11,7 +11,7 @@ use crate::io::{BodyHandling, Decision, Event, MediaKind, Quality, RequestKind};
 use crate::manifest::{ManifestError, ManifestErrorKind};
 use crate::media::FileIndex;
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments};
-use crate::requests::Wish;
+use crate::requests::{OriginId, Wish};
 use crate::stream::choice;
 use crate::stream::init::InitKey;
 use crate::stream::live::{Located, Next};
@@ -55,7 +55,9 @@ impl Stream {
                 };
                 // Who turned to this place, away from others, would be sent back to them.
                 let own = places.first().map(|place| place.origin);
-                let turned = own.is_some_and(|own| self.setbacks.turns_to(key.representation, own));
+                let turned = own.is_some_and(|own| {
+                    self.setbacks.turns_to(key.representation, own) || self.turns_to(key, own)
+                });
                 if turned {
                     places.truncate(1);
                 }
@@ -93,8 +95,11 @@ impl Stream {
         let located = match self.locate(world, key) {
             Next::Here(located) => located,
             Next::Over => {
-                return match self.cut_off(world.presentation, key) {
-                    Some(error) => self.fail_here(world, key, error).map(|()| true),
+                return match self.cut_off(world, key) {
+                    Some((error, origin)) if self.doubt(key, origin, 2) => {
+                        self.fail(world, key, error).map(|()| true)
+                    }
+                    Some((error, _)) => self.fail_here(world, key, error).map(|()| true),
                     None => Ok(self.enter_next_period(world.presentation)),
                 };
             }
@@ -264,8 +269,10 @@ impl Stream {
         self.fetch = Fetch::Index { ticket, key, reasons, target, file, asked };
     }
 
-    /// What is wrong with a representation that is over before others are: its playlist was cut off on its way.
-    fn cut_off(&self, presentation: &Presentation, key: Key) -> Option<Error> {
+    /// What is wrong with a representation that is over before others are, and where it came from: its playlist was cut
+    /// off on its way.
+    fn cut_off(&self, world: &mut World<'_, '_>, key: Key) -> Option<(Error, OriginId)> {
+        let presentation = &*world.presentation;
         let set = presentation.periods.get(key.period)?.sets.get(key.set)?;
         // Their last segments may not end at quite the same time.
         let goes_on = |index: &SegmentIndex| {
@@ -279,8 +286,9 @@ impl Stream {
         }
         let origin = set.representations.get(key.representation)?.origins.first();
         let url = origin.map(|origin| origin.url.clone()).unwrap_or_default();
+        let origin = origin.map(|origin| world.requests.origins.find(origin)).unwrap_or_default();
         let error = ManifestError { line: 1, kind: ManifestErrorKind::UnexpectedEnd };
-        Some(Error::Manifest { url, error })
+        Some((Error::Manifest { url, error }, origin))
     }
 
     /// What a CDN may be told of a segment, if it is to be told anything.
@@ -344,8 +352,11 @@ impl Stream {
         let now = world.cx.now;
         let spare = needed_by.map_or(Duration::ZERO, |needed| needed.since(now));
         let Some(representation) = representation_mut(world.presentation, key) else { return };
-        let spoiled = |place| self.setbacks.is_spoiled(key.representation, place);
-        if let Some(origin) = world.requests.origins.better(representation, now, spare, spoiled) {
+        let faults = |place| {
+            let spoiled = self.setbacks.is_spoiled(key.representation, place);
+            self.doubts(key, place) + if spoiled { 4 } else { 0 }
+        };
+        if let Some(origin) = world.requests.origins.better(representation, now, spare, faults) {
             world.live.playlists.park(representation, key);
             representation.move_to(origin);
         }

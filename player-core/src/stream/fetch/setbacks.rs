@@ -97,6 +97,26 @@ impl Stream {
         failed.len() + new < count.min(MAX_FAILED + self.setbacks.recalled.len())
     }
 
+    /// A place does not have all of a playlist, as it seems or as has shown: others are preferred from now on. Whether it
+    /// was doubted less than so often.
+    pub(super) fn doubt(&mut self, key: Key, origin: OriginId, most: usize) -> bool {
+        let new = self.doubts(key, origin) < most;
+        if new {
+            self.doubted.push((key, origin));
+        }
+        new
+    }
+
+    /// How often a place was doubted.
+    pub(super) fn doubts(&self, key: Key, origin: OriginId) -> usize {
+        self.doubted.iter().filter(|doubted| **doubted == (key, origin)).count()
+    }
+
+    /// Whether a place is turned to because others are doubted.
+    pub(super) fn turns_to(&self, key: Key, origin: OriginId) -> bool {
+        self.doubts(key, origin) == 0 && self.doubted.iter().any(|(other, _)| *other == key)
+    }
+
     /// Whether, should this representation come too slowly, a smaller one is asked for.
     pub(super) fn has_smaller(&self, key: Key) -> bool {
         let usable =
