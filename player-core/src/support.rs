@@ -17,14 +17,15 @@ pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'sta
         }
         here
     });
+    let grows = presentation.live.is_some();
     for period in &mut presentation.periods {
         period.sets.retain_mut(|set| {
             set.representations.retain(|representation| {
-                let playable = !is_locked(representation);
-                if !playable {
+                let locked = is_locked(representation);
+                if locked {
                     refused.get_or_insert(LOCKED);
                 }
-                playable
+                !locked && (grows || !is_bare(representation))
             });
             set.purpose == Purpose::Playback && !set.representations.is_empty()
         });
@@ -35,6 +36,11 @@ pub(crate) fn keep_playable(presentation: &mut Presentation) -> Result<(), &'sta
         }
         _ => Ok(()),
     }
+}
+
+/// Whether there is nothing of it.
+fn is_bare(representation: &Representation) -> bool {
+    matches!(&representation.segments, Segments::Known(index) if index.is_bare())
 }
 
 /// Whether nothing decrypts it.

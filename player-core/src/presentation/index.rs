@@ -236,6 +236,14 @@ impl SegmentIndex {
         self.len() == 0
     }
 
+    /// Whether there is nothing to be had: no segment, or none that is on the server (`EXT-X-GAP`).
+    pub(crate) fn is_bare(&self) -> bool {
+        match &self.layout {
+            Layout::Runs { .. } => self.is_empty(),
+            Layout::List(list) => list.is_bare(),
+        }
+    }
+
     /// The segment at `position`, counted from 0; none past the last.
     pub fn get(&self, position: usize) -> Option<Segment> {
         match &self.layout {

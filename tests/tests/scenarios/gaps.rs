@@ -3,11 +3,36 @@
 use std::time::Duration;
 
 use kinora_core::io::{Input, MediaKind, Source, Warning};
-use kinora_tests::world::content::Film;
+use kinora_tests::world::content::{FaultKind, Film, Origin};
+use kinora_tests::world::hosts::{Hosts, MAIN};
+use kinora_tests::world::invariants::Invariant;
+use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
-use kinora_tests::world::{assert_replays, seconds};
+use kinora_tests::world::{World, assert_replays, seconds};
 
-use super::{fatal, hls, warnings, world};
+use super::{BASE, fatal, heights_shown, hls, warnings, world, world_of};
+
+const HLS: &str = "application/vnd.apple.mpegurl";
+
+/// Makes a playlist one of nothing but gaps.
+fn strip(origin: &mut Origin, url: &str) {
+    let playlist = origin.body(url).expect("it is published").to_vec();
+    let playlist = String::from_utf8(playlist).expect("a playlist is text");
+    origin.add(url, HLS, playlist.replace("#EXTINF", "#EXT-X-GAP\n#EXTINF"));
+}
+
+/// Plays what an origin has from its multivariant playlist on, or from the URL of another.
+fn played(origin: Origin, url: &str) -> World {
+    let mut world = world_of(origin, Network::constant(8_000));
+    // A playlist is no fault that this world knows.
+    world.invariants.waived.push(Invariant::Fatal);
+    world.load(url);
+    world.run_until("end", Duration::from_secs(90), |world| {
+        world.has_ended() || fatal(world).is_some()
+    });
+    assert_replays(&world);
+    world
+}
 
 #[test]
 fn the_rest_of_the_film_plays() {
@@ -58,5 +83,81 @@ fn a_viewer_who_goes_to_where_there_is_nothing_up_to_the_end_is_at_the_end() {
         let last = held.last().expect("something is held");
         assert!((last.end - seconds(112)).abs() < seconds(1), "{later}: held up to {}", last.end);
         assert_replays(&world);
+    }
+}
+
+#[test]
+fn where_one_quality_is_nothing_but_gaps_another_plays() {
+    let film = Film { rungs: vec![(300, 240), (800, 480)], ..Film::default() };
+    for (bare, other) in [("v240", 480), ("v480", 240)] {
+        let mut origin = film.publish(BASE);
+        strip(&mut origin, &format!("{BASE}/{bare}/media.m3u8"));
+        let world = played(origin, &hls());
+        assert_eq!(fatal(&world), None, "{bare}");
+        assert!(world.element.position >= seconds(59), "{bare}: {}", world.element.position);
+        assert_eq!(heights_shown(&world), [other]);
+        assert_eq!(world.player.state().totals.stalls, 0);
+    }
+}
+
+#[test]
+fn where_one_pathway_has_nothing_but_gaps_another_plays() {
+    let film = Film { rungs: vec![(800, 480)], ..Film::default() };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    for name in ["v480", "audio"] {
+        strip(&mut origin, &format!("https://a.example/film/{name}/media.m3u8"));
+    }
+    let world = played(origin, &format!("{MAIN}/master.m3u8"));
+    assert_eq!(fatal(&world), None);
+    assert!(world.element.position >= seconds(59), "ended at {}", world.element.position);
+    assert_eq!(world.requests_for("b.example/film/v480/0.m4s"), 1);
+}
+
+#[test]
+fn nothing_but_gaps_everywhere_is_an_error_that_says_so() {
+    let film = Film { rungs: vec![(300, 240), (800, 480)], ..Film::default() };
+    for url in [hls(), format!("{BASE}/v480/media.m3u8")] {
+        let mut origin = film.publish(BASE);
+        for name in ["v240", "v480"] {
+            strip(&mut origin, &format!("{BASE}/{name}/media.m3u8"));
+        }
+        let world = played(origin, &url);
+        assert_eq!(fatal(&world).map(|error| error.code.name()), Some("NOTHING_PLAYABLE"), "{url}");
+    }
+}
+
+#[test]
+fn a_broadcast_of_which_one_quality_is_nothing_but_gaps_plays_in_another_and_waits_if_none_has_more()
+ {
+    for bare in [vec!["v240"], vec!["v240", "v480", "v720"]] {
+        let broadcast = Broadcast::default();
+        let (url, mut origin) = (broadcast.hls(), Origin::default());
+        origin.broadcast = Some(broadcast);
+        for name in &bare {
+            let mut playlist = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n\
+                #EXT-X-MEDIA-SEQUENCE:270\n#EXT-X-MAP:URI=\"init.mp4\"\n"
+                .to_owned();
+            for number in 270..300 {
+                playlist += &format!("#EXT-X-GAP\n#EXTINF:2,\n{number}.m4s\n");
+            }
+            let gaps = FaultKind::Replace(HLS, playlist.into_bytes());
+            origin.fail(&format!("{name}/media.m3u8"), u32::MAX, gaps);
+        }
+        let mut world = world_of(origin, Network::constant(8_000));
+        world.strict = bare.len() == 1;
+        world.load(&url);
+        world.run_for(Duration::from_secs(20));
+        assert_eq!(fatal(&world), None);
+        assert_eq!(world.element.position > seconds(10), bare.len() == 1);
+        if bare.len() > 1 {
+            bare.iter().for_each(|name| world.origin.heal(&format!("{name}/media.m3u8")));
+            world.run_until("playback", Duration::from_secs(20), |world| {
+                world
+                    .element
+                    .buffered(MediaKind::Video)
+                    .iter()
+                    .any(|held| held.duration() > seconds(5))
+            });
+        }
     }
 }

@@ -276,6 +276,11 @@ impl List {
         self.ranges.get(position).and_then(|range| range.get())
     }
 
+    /// Whether every segment is missing on the server.
+    pub(super) fn is_bare(&self) -> bool {
+        self.gaps.len() == self.len()
+    }
+
     fn is_gap(&self, number: u64) -> bool {
         self.gaps.binary_search(&number).is_ok()
     }

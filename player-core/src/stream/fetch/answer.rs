@@ -183,6 +183,15 @@ impl Stream {
         if !playlist.live && !playlist.ended && self.doubt(key, origin, 1) {
             return Ok(Playlist::Doubtful);
         }
+        // What lists nothing but gaps is as good as lost: another may have what this one lacks (RFC 8216bis §6.3.3). A live
+        // one is followed all the same if there is no other, for it may have something soon.
+        if playlist.index.is_bare() && playlist.parts.is_empty() {
+            let error = Error::NothingPlayable { url: url.to_owned() };
+            if !playlist.live || self.is_elsewhere(world, key, &error) {
+                let _ = !playlist.live && self.doubt(key, origin, 1);
+                return Err(error);
+            }
+        }
         if let (Some(container), Some(representation)) =
             (playlist.format.container(self.kind), representation_mut(world.presentation, key))
         {

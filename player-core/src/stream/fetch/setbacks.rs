@@ -117,6 +117,16 @@ impl Stream {
         self.doubts(key, origin) == 0 && self.doubted.iter().any(|(other, _)| *other == key)
     }
 
+    /// Whether there is another place or representation to turn to.
+    pub(super) fn is_elsewhere(&self, world: &mut World<'_, '_>, key: Key, error: &Error) -> bool {
+        let (setbacks, now) = (&self.setbacks, world.cx.now);
+        let spoiled = |place| setbacks.is_spoiled(key.representation, place);
+        let origins = &mut world.requests.origins;
+        self.has_alternative(world.presentation, key)
+            || representation(world.presentation, key)
+                .is_some_and(|one| origins.elsewhere(one, error, now, spoiled))
+    }
+
     /// Whether, should this representation come too slowly, a smaller one is asked for.
     pub(super) fn has_smaller(&self, key: Key) -> bool {
         let usable =
