@@ -11,6 +11,7 @@ use crate::io::{
     Warning,
 };
 use crate::stream::Stream;
+use crate::text;
 use crate::time::MediaTime;
 
 /// A hole up to this wide is jumped over; a wider one only if nothing could fill it.
@@ -49,6 +50,7 @@ impl Session {
                 live: presentation.live.is_some(),
                 tracks: tracks(presentation, &self.streams, &self.text),
             });
+            text::tell_left_out(cx, presentation, &self.source.url);
         }
         let end = presentation.duration.unwrap_or(MediaTime::MAX);
         let start = self.playback.playhead(cx.now).min(end);

@@ -13,7 +13,10 @@ use crate::error::{Error, Severity};
 use crate::io::{ByteRange, Event, MediaKind, RequestKind, Warning};
 use crate::live::Live;
 use crate::manifest;
-use crate::presentation::{Presentation, Segment, SegmentIndex, Segments, SwitchingSet};
+use crate::manifest::hls::SegmentFormat;
+use crate::presentation::{
+    Presentation, Representation, Segment, SegmentIndex, Segments, SwitchingSet,
+};
 use crate::requests::{Outcome, Requests, Ticket, Wish};
 use crate::session::tracks::{TrackKey, same_track};
 use crate::stream::timeline::Sequence;
@@ -25,7 +28,31 @@ const CONTAINER: &str = "text/vtt";
 
 /// Whether the player can read the track of a set.
 pub(crate) fn is_readable(set: &SwitchingSet) -> bool {
-    set.kind == MediaKind::Text && set.representations.iter().any(|one| one.container == CONTAINER)
+    set.kind == MediaKind::Text && set.representations.iter().any(can_read)
+}
+
+fn can_read(one: &Representation) -> bool {
+    one.container == CONTAINER && one.protection.is_none()
+}
+
+/// Says which text tracks are left out, because they cannot be read; `url` is that of the manifest.
+pub(crate) fn tell_left_out(cx: &mut Context<'_>, presentation: &Presentation, url: &str) {
+    let is_text = |set: &&SwitchingSet| set.kind == MediaKind::Text;
+    let first =
+        presentation.periods.iter().find(|period| period.sets.iter().any(|set| is_text(&set)));
+    for set in first.into_iter().flat_map(|period| &period.sets).filter(is_text) {
+        if let Some(one) = set.representations.first().filter(|_| !is_readable(set)) {
+            let language = set.language.as_deref().unwrap_or("und");
+            let encrypted = if one.protection.is_some() { "encrypted " } else { "" };
+            let feature = format!("{encrypted}text in {} ({language})", one.mime_type());
+            tell(cx, Error::Unsupported { url: url.to_owned(), feature });
+        }
+    }
+}
+
+fn tell(cx: &mut Context<'_>, error: Error) {
+    let error = error.to_player_error(Severity::Recoverable);
+    cx.out.warn(Warning::Text { error });
 }
 
 /// The text track that was chosen.
@@ -36,6 +63,8 @@ pub(crate) struct Text {
     had: Vec<TimeRange>,
     /// Representations whose playlist could not be had.
     lost: Vec<Key>,
+    /// It was said that some of it is encrypted.
+    locked: bool,
     loading: Option<Loading>,
     told: Told,
 }
@@ -64,6 +93,8 @@ enum Next {
     Rest,
     /// There is nothing to be had for this long.
     Pass(TimeRange),
+    /// What there is cannot be read: it is encrypted.
+    Locked(TimeRange, String),
     /// There is something to ask for.
     Ask(Box<Question>),
 }
@@ -119,6 +150,15 @@ impl Text {
                 Next::Pass(range) if range.end > at => self.note(range),
                 // There is nothing after the end.
                 Next::Rest | Next::Pass(_) => return,
+                Next::Locked(range, url) => {
+                    if !core::mem::replace(&mut self.locked, true) {
+                        tell(
+                            world.cx,
+                            Error::Unsupported { url, feature: "encrypted text".to_owned() },
+                        );
+                    }
+                    self.note(range);
+                }
                 Next::Ask(question) => self.ask(world, *question),
             }
         }
@@ -152,8 +192,7 @@ impl Text {
         let Some(set) = sets.iter().position(|set| is_readable(set) && self.plays(set)) else {
             return rest(until);
         };
-        let readable =
-            |position: &usize| sets[set].representations[*position].container == CONTAINER;
+        let readable = |position: &usize| can_read(&sets[set].representations[*position]);
         let Some(position) = (0..sets[set].representations.len()).find(readable) else {
             return rest(until);
         };
@@ -178,8 +217,11 @@ impl Text {
                     return Next::Rest;
                 }
                 let covers = TimeRange { start: at.min(segment.start), end: segment.end() };
-                if segment.gap || segment.key.is_some() {
+                if segment.gap {
                     return Next::Pass(covers);
+                }
+                if segment.key.is_some() {
+                    return Next::Locked(covers, segment.url);
                 }
                 let Some(placing) = placing(world, period, index, &segment) else {
                     return Next::Rest;
@@ -212,8 +254,7 @@ impl Text {
             _ => Ok(()),
         };
         if let Err(error) = taken {
-            let error = error.to_player_error(Severity::Recoverable);
-            world.cx.out.warn(Warning::Text { error });
+            tell(world.cx, error);
             if covers.is_none() {
                 self.lost.push(key);
             }
@@ -297,6 +338,10 @@ fn take_playlist(
         .map_err(|error| Error::Manifest { url: url.to_owned(), error })?;
     world.cx.tell(url, parsed.warnings);
     let playlist = parsed.value;
+    if playlist.format == SegmentFormat::FragmentedMp4 {
+        let (url, feature) = (url.to_owned(), "text in MP4".to_owned());
+        return Err(Error::Unsupported { url, feature });
+    }
     if let Some(one) = representation_mut(world.presentation, key) {
         one.move_to(place);
         if world.live.playlists.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinora_core::error::ErrorCode;
 use kinora_core::io::{Cue, Event, Input, MediaKind, Selection, Warning};
 use kinora_core::time::{MediaTime, TimeRange};
 use kinora_tests::world::content::Film;
@@ -9,7 +10,7 @@ use kinora_tests::world::fault::FaultKind;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{World, assert_replays, seconds};
 
-use super::{dash, fatal, hls, warnings, world};
+use super::{BASE, dash, fatal, hls, warnings, world};
 
 fn playing(url: &str, subtitles: bool) -> World {
     let film = Film { subtitles, media_start: 7, ..Film::default() };
@@ -96,7 +97,13 @@ fn every_cue_is_told_once_and_at_its_time() {
             world.run_to_end(Duration::from_secs(70));
             assert_all(&world, language, 15);
             super::assert_nothing_fetched_twice(&world);
-            assert!(warnings(&world).is_empty(), "{:?}", warnings(&world));
+            // Where there is text in MP4, that is said.
+            assert_eq!(
+                warnings(&world).len(),
+                usize::from(url == dash()),
+                "{:?}",
+                warnings(&world)
+            );
             assert_replays(&world);
         }
     }
@@ -163,8 +170,8 @@ fn what_cannot_be_had_or_read_is_left_out_and_said() {
         choose(&mut world, 1);
         world.run_to_end(Duration::from_secs(70));
         let told = warnings(&world);
-        let text = told.iter().filter(|warning| matches!(warning, Warning::Text { .. })).count();
-        assert_eq!(text, 1, "{told:?}");
+        let of_it = |warning: &&&Warning| matches!(warning, Warning::Text { error } if error.code == ErrorCode::HttpStatus);
+        assert_eq!(told.iter().filter(of_it).count(), 1, "{told:?}");
         let missed = |cue: &&&Cue| cue.span.start >= seconds(20) && cue.span.start < seconds(28);
         let told = cues(&world);
         // What lasts into the next segment stands there, too, in DASH.
@@ -204,4 +211,91 @@ fn a_file_without_end_is_not_waited_for() {
     });
     assert_eq!(code, Some("RESPONSE_TOO_LARGE"), "{told:?}");
     assert_eq!((fatal(&world), world.player.state().totals.stalls), (None, 0));
+}
+
+/// What was said of text that is left out.
+fn left_out(world: &World) -> Vec<String> {
+    let mut said = Vec::new();
+    for warning in warnings(world) {
+        if let Warning::Text { error } = warning {
+            assert_eq!(error.code, ErrorCode::FeatureUnsupported);
+            said.push(error.message.clone());
+        }
+    }
+    said
+}
+
+/// Changes a text that is published.
+fn rewrite(world: &mut World, url: &str, content_type: &'static str, from: &str, to: &str) {
+    let text = world.origin.body(url).expect("it is published").to_vec();
+    let text = String::from_utf8(text).expect("text");
+    assert!(text.contains(from), "{text}");
+    world.origin.add(url, content_type, text.replacen(from, to, 1));
+}
+
+#[test]
+fn each_track_that_cannot_be_read_is_told_once() {
+    let film = Film { subtitles: true, ..Film::default() };
+    let mut world = world(&film, Network::constant(4_000));
+    let sets = [("stpp.ttml.im1t", "fr"), ("wvtt", "ja")].map(|(codec, language)| {
+        format!("text in application/mp4; codecs=\"{codec}\" ({language})")
+    });
+    let more = "<AdaptationSet contentType=\"text\" mimeType=\"application/mp4\" codecs=\"wvtt\" lang=\"ja\">\
+        <SegmentTemplate timescale=\"1\" duration=\"2\" media=\"$Number$.m4s\"/>\
+        <Representation id=\"text-ja\" bandwidth=\"1000\"/></AdaptationSet></Period>";
+    rewrite(&mut world, &dash(), "application/dash+xml", "</Period>", more);
+    let locked = "mimeType=\"text/vtt\" lang=\"de\"><ContentProtection \
+        schemeIdUri=\"urn:mpeg:dash:mp4protection:2011\" value=\"cenc\" \
+        cenc:default_KID=\"00000000-0000-0000-0000-000000000001\" xmlns:cenc=\"urn:mpeg:cenc:2013\"/>";
+    let open = "mimeType=\"text/vtt\" lang=\"de\">";
+    rewrite(&mut world, &dash(), "application/dash+xml", open, locked);
+    world.strict = false;
+    world.load(&dash());
+    choose(&mut world, 0);
+    world.run_for(Duration::from_secs(30));
+    let said = left_out(&world);
+    assert_eq!(said.len(), 3, "{said:?}");
+    for what in sets.iter().map(String::as_str).chain(["encrypted text in text/vtt (de)"]) {
+        assert_eq!(said.iter().filter(|said| said.ends_with(what)).count(), 1, "{what}: {said:?}");
+    }
+    assert!(cues(&world).iter().all(|cue| cue.text.starts_with("en")));
+    assert!(cues(&world).len() >= 7);
+}
+
+#[test]
+fn text_that_its_playlist_says_is_encrypted_or_in_mp4_is_told_once() {
+    let playlist = format!("{BASE}/text-de/media.m3u8");
+    for (from, to, what, count) in [
+        // From the second of six segments to the fourth.
+        (
+            "#EXTINF:10,\n1.vtt\n",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:10,\n1.vtt\n",
+            "encrypted text",
+            8,
+        ),
+        ("#EXTINF", "#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF", "text in MP4", 0),
+    ] {
+        let film = Film { subtitles: true, media_start: 7, ..Film::default() };
+        let mut world = world(&film, Network::constant(4_000));
+        let hls_type = "application/vnd.apple.mpegurl";
+        rewrite(&mut world, &playlist, hls_type, from, to);
+        if count > 0 {
+            rewrite(
+                &mut world,
+                &playlist,
+                hls_type,
+                "#EXTINF:10,\n4",
+                "#EXT-X-KEY:METHOD=NONE\n#EXTINF:10,\n4",
+            );
+        }
+        world.load(&hls());
+        choose(&mut world, 1);
+        world.run_to_end(Duration::from_secs(70));
+        let said = left_out(&world);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].ends_with(what), "{said:?}");
+        assert_eq!(cues(&world).len(), count);
+        assert_eq!((fatal(&world), world.player.state().totals.stalls), (None, 0));
+        assert_replays(&world);
+    }
 }
