@@ -12,6 +12,7 @@ use crate::io::{
 };
 use crate::outbox::Outbox;
 use crate::session::Session;
+use crate::session::tracks::Preferred;
 use crate::telemetry::log::Recorder;
 use crate::telemetry::{State, Totals};
 use crate::time::{MediaTime, Timestamp};
@@ -106,7 +107,7 @@ impl Player {
         }
         self.repeat_parting(&input);
         match input {
-            Input::Load(source) => self.load(source),
+            Input::Load(source) => self.load(source, Preferred::new()),
             Input::Unload => {
                 let (mut cx, _, upcoming) = self.rooms();
                 upcoming.clear(&mut cx);
@@ -185,8 +186,8 @@ impl Player {
         }
     }
 
-    /// Plays a source instead of whatever was playing.
-    fn load(&mut self, source: Source) {
+    /// Plays a source instead of whatever was playing, in tracks like those preferred.
+    fn load(&mut self, source: Source, preferred: Preferred) {
         let rate = self.rate;
         let (mut cx, session, upcoming) = self.rooms();
         let ready = upcoming.take(&source);
@@ -200,8 +201,8 @@ impl Player {
         }
         *cx.totals = Totals::default();
         *session = Some(match ready {
-            Some(ready) => ready.activate(&mut cx, rate),
-            None => Session::start(&mut cx, source, rate),
+            Some(ready) => ready.activate(&mut cx, rate, preferred),
+            None => Session::start(&mut cx, source, rate, preferred),
         });
     }
 
@@ -210,11 +211,13 @@ impl Player {
         let ended = self.session.as_ref().is_some_and(|s| s.status() == PlaybackStatus::Ended);
         if ended && let Some(next) = self.upcoming.take_next() {
             self.out.event(Event::Next { url: next.url.clone() });
-            self.load(next);
+            let preferred = self.session.as_ref().map_or(&[][..], Session::preferred).to_vec();
+            self.load(next, preferred);
         }
         let (mut cx, session, upcoming) = self.rooms();
         let spare = session.as_ref().is_none_or(Session::needs_nothing);
-        upcoming.advance(&mut cx, spare);
+        let preferred = session.as_ref().map_or(&[][..], Session::preferred);
+        upcoming.advance(&mut cx, spare, preferred);
     }
 
     /// How long the host slept: it comes much later than it wanted to be woken.

@@ -2,8 +2,9 @@
 //! first segments are fetched once the current item needs nothing more, and wait with the host.
 
 use crate::context::Context;
-use crate::io::{Input, PlaybackStatus, Source};
+use crate::io::{Input, MediaKind, PlaybackStatus, Source};
 use crate::session::Session;
+use crate::session::tracks::TrackKey;
 
 /// A longer queue is an app's mistake.
 pub(crate) const MAX_QUEUE: usize = 1_000;
@@ -64,7 +65,13 @@ impl Upcoming {
     }
 
     /// Begins to fetch ahead if the current item can spare it, and gives up what is not wanted any more.
-    pub(crate) fn advance(&mut self, cx: &mut Context<'_>, spare: bool) {
+    /// What comes next in the queue is to play tracks like those that were `preferred`.
+    pub(crate) fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        spare: bool,
+        preferred: &[(MediaKind, TrackKey)],
+    ) {
         let wanted = self.expected.as_ref().or(self.queue.first());
         // The element has keys for what plays, and none for what does not yet.
         let locked = cx.out.take_withheld();
@@ -75,7 +82,7 @@ impl Upcoming {
         }
         if self.session.as_ref().is_some_and(|session| failed || Some(session.source()) != wanted) {
             self.drop_session(cx);
-            return self.advance(cx, spare);
+            return self.advance(cx, spare, preferred);
         }
         if self.session.is_none()
             && spare
@@ -83,7 +90,8 @@ impl Upcoming {
             && self.failed.as_ref() != Some(source)
         {
             let source = source.clone();
-            self.session = Some(quietly(cx, |cx| Session::preload(cx, source)));
+            let preferred = if self.expected.is_none() { preferred.to_vec() } else { Vec::new() };
+            self.session = Some(quietly(cx, |cx| Session::preload(cx, source, preferred)));
         }
     }
 

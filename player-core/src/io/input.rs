@@ -24,7 +24,8 @@ pub enum Input {
     /// The app expects to load this soon: its manifest and first segments are fetched as soon as what
     /// plays needs nothing more, or at once if nothing plays.
     Preload(Source),
-    /// From now on, play these one after another when what plays has ended; fetched ahead likewise.
+    /// From now on, play these one after another when what plays has ended; fetched ahead likewise. Of each plays the
+    /// sound and text that the viewer chose before, or what is most like it: in its language, roles and name.
     Queue(Vec<Source>),
     /// Stop, and give everything back.
     Unload,

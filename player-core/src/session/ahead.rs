@@ -4,21 +4,28 @@ use super::Session;
 use crate::context::Context;
 use crate::io::{Input, MediaCommand, OperationId, PlaybackStatus, Source};
 use crate::playback::Playback;
+use crate::session::tracks::Preferred;
 use crate::stream::Stream;
 use crate::time::MediaTime;
 
 impl Session {
     /// Asks for the manifest, and for no media source.
-    pub(crate) fn preload(cx: &mut Context<'_>, source: Source) -> Self {
+    pub(crate) fn preload(cx: &mut Context<'_>, source: Source, preferred: Preferred) -> Self {
         // Operations are counted from one.
         let mut session = Self::asking(cx, source, 1.0, OperationId(0));
         session.operations.clear();
         session.preloading = true;
+        session.preferred = preferred;
         session
     }
 
     /// Its turn has come: what was fetched goes into a new media source.
-    pub(crate) fn activate(mut self, cx: &mut Context<'_>, rate: f64) -> Self {
+    pub(crate) fn activate(
+        mut self,
+        cx: &mut Context<'_>,
+        rate: f64,
+        preferred: Preferred,
+    ) -> Self {
         self.preloading = false;
         self.rate = rate;
         self.loaded_at = cx.now;
@@ -28,6 +35,7 @@ impl Session {
         self.operations = vec![self.opening];
         cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
         self.streams.iter_mut().for_each(Stream::reconsider);
+        self.prefer(cx, preferred);
         self.handle(cx, Input::Timeout);
         self
     }

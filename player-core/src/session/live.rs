@@ -1,7 +1,7 @@
 //! Live: joining, where the viewer may go, keeping the latency, and what was live and has ended.
 
 use super::Session;
-use super::tracks::choose_sets;
+use super::tracks::{choose_sets, wanted};
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{Event, MediaCommand, PlaybackStatus, Warning};
@@ -41,11 +41,8 @@ impl Session {
             // What plays next may need keys that were not named before.
             self.keys.survey(cx, &mut self.requests, presentation);
             for stream in &mut self.streams {
-                let wanted = self.preferred.iter().find(|(kind, _)| *kind == stream.kind);
-                let sets = choose_sets(presentation, stream.kind, |set| match wanted {
-                    Some((_, track)) => super::tracks::same_track(set) == *track,
-                    None => set.default,
-                });
+                let wanted = wanted(&self.preferred, stream.kind);
+                let sets = choose_sets(presentation, stream.kind, wanted);
                 stream.adopt(&moves, sets);
             }
             self.each_stream(cx, |stream, world| {

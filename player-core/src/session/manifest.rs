@@ -1,7 +1,7 @@
 //! Loading the manifest: what there is to play.
 
 use super::Session;
-use super::tracks::choose_sets;
+use super::tracks::{choose_sets, wanted};
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaKind, SourceFormat};
@@ -46,7 +46,7 @@ impl Session {
         })?;
         let start = self.playback.playhead(cx.now);
         for kind in [MediaKind::Video, MediaKind::Audio] {
-            let sets = choose_sets(&presentation, kind, |set| set.default);
+            let sets = choose_sets(&presentation, kind, wanted(&self.preferred, kind));
             if sets.iter().any(Option::is_some) {
                 self.streams.push(Stream::new(kind, sets, start));
             }
@@ -77,6 +77,7 @@ impl Session {
             stream.seek(world, start);
             Ok(())
         })?;
+        self.prefer_text(cx);
         self.select_early(cx)
     }
 

@@ -10,7 +10,7 @@ mod report;
 pub(crate) mod tracks;
 mod viewer;
 
-use self::tracks::TrackKey;
+use self::tracks::Preferred;
 use crate::context::Context;
 use crate::decoders::Decoders;
 use crate::drm::Keys;
@@ -69,8 +69,8 @@ pub(crate) struct Session {
     recoveries: u32,
     /// Frames the element has counted, and those dropped of them.
     frames: (u64, u64),
-    /// Tracks that were asked for.
-    preferred: Vec<(MediaKind, TrackKey)>,
+    /// Tracks that were asked for, of this or of what played before it in the queue.
+    preferred: Preferred,
     /// What was asked for before it was known what there is: of each kind the last word.
     early: Vec<Selection>,
     live: Live,
@@ -80,9 +80,15 @@ pub(crate) struct Session {
 
 impl Session {
     /// Asks for the manifest, and for an empty media source meanwhile.
-    pub(crate) fn start(cx: &mut Context<'_>, source: Source, rate: f64) -> Self {
+    pub(crate) fn start(
+        cx: &mut Context<'_>,
+        source: Source,
+        rate: f64,
+        preferred: Preferred,
+    ) -> Self {
         let opening = cx.out.media(MediaCommand::Open);
         let mut session = Self::asking(cx, source, rate, opening);
+        session.preferred = preferred;
         session.report_events(cx);
         session
     }

@@ -25,25 +25,47 @@ pub(crate) fn same_track(set: &SwitchingSet) -> TrackKey {
     (set.language.clone(), set.label.clone(), set.roles.clone())
 }
 
-/// For each period the set of a kind that is preferred, else its first; one that is only for those who
-/// ask for it comes last.
+/// Tracks that were asked for, one of each kind at most.
+pub(crate) type Preferred = Vec<(MediaKind, TrackKey)>;
+
+/// The track of a kind that was asked for.
+pub(super) fn wanted(preferred: &[(MediaKind, TrackKey)], kind: MediaKind) -> Option<&TrackKey> {
+    preferred.iter().find(|(known, _)| *known == kind).map(|(_, track)| track)
+}
+
+/// How like a wanted track the track of a set is: not at all (0), in its language, in its roles and name, too.
+fn likeness(set: &SwitchingSet, wanted: Option<&TrackKey>) -> u8 {
+    let Some((language, label, roles)) = wanted else { return 0 };
+    let like = 1 + 2 * u8::from(set.roles == *roles) + u8::from(set.label == *label);
+    // What nobody knows the language of is another track unless it is the very same.
+    if set.language == *language && (language.is_some() || like == 4) { like } else { 0 }
+}
+
+/// For each period the set of a kind that is most like the wanted track, else the default, else its first; one that is
+/// only for those who ask for it comes last.
 pub(super) fn choose_sets(
     presentation: &Presentation,
     kind: MediaKind,
-    preferred: impl Fn(&SwitchingSet) -> bool,
+    wanted: Option<&TrackKey>,
 ) -> Vec<Option<usize>> {
-    presentation
-        .periods
-        .iter()
-        .map(|period| {
-            let of_kind =
-                || (0..period.sets.len()).filter(|&index| period.sets[index].kind == kind);
-            of_kind()
-                .find(|&index| preferred(&period.sets[index]))
-                .or_else(|| of_kind().find(|&index| period.sets[index].auto_select))
-                .or_else(|| of_kind().next())
-        })
-        .collect()
+    let mut chosen = Vec::with_capacity(presentation.periods.len());
+    for Period { sets, .. } in &presentation.periods {
+        let rank = |index: &usize| {
+            let set = &sets[*index];
+            (likeness(set, wanted), set.default, set.auto_select)
+        };
+        // Of several, the last would be taken.
+        chosen
+            .push((0..sets.len()).rev().filter(|&index| sets[index].kind == kind).max_by_key(rank));
+    }
+    chosen
+}
+
+/// The text track that is most like a wanted one, if any is.
+pub(super) fn text_like(presentation: &Presentation, wanted: &TrackKey) -> Option<TrackKey> {
+    let like = |set: &&SwitchingSet| likeness(set, Some(wanted));
+    let best = all_sets(presentation, MediaKind::Text).max_by_key(like)?;
+    (like(&best) > 0).then(|| same_track(best))
 }
 
 pub(super) fn tracks(
@@ -97,11 +119,41 @@ mod tests {
         let chosen = |sets: Vec<SwitchingSet>| {
             let periods = vec![Period { sets, ..Period::default() }];
             let presentation = Presentation { periods, ..Presentation::default() };
-            choose_sets(&presentation, MediaKind::Audio, |set| set.default)
+            choose_sets(&presentation, MediaKind::Audio, None)
         };
         assert_eq!(chosen(vec![set(false, false), set(false, true)]), [Some(1)]);
         assert_eq!(chosen(vec![set(false, true), set(true, true)]), [Some(1)]);
         assert_eq!(chosen(vec![set(false, false), set(false, false)]), [Some(0)]);
         assert_eq!(chosen(Vec::new()), [None]);
+    }
+
+    #[test]
+    fn what_is_most_like_the_wanted_track_is_chosen() {
+        let set = |language: Option<&str>, label: &str, role: &str| SwitchingSet {
+            language: language.map(str::to_owned),
+            label: Some(label.to_owned()),
+            roles: vec![role.to_owned()],
+            default: label == "default",
+            ..SwitchingSet::new(MediaKind::Audio)
+        };
+        let chosen = |wanted: &SwitchingSet, sets: &[SwitchingSet]| {
+            let periods = vec![Period { sets: sets.to_vec(), ..Period::default() }];
+            let presentation = Presentation { periods, ..Presentation::default() };
+            choose_sets(&presentation, MediaKind::Audio, Some(&same_track(wanted)))[0]
+        };
+        let (first, wanted) =
+            (set(Some("en"), "default", "main"), set(Some("de"), "Deutsch", "main"));
+        let (described, other) =
+            (set(Some("de"), "Deutsch", "description"), set(Some("de"), "D", "main"));
+        let all = [first.clone(), described.clone(), other, wanted.clone()];
+        assert_eq!(chosen(&wanted, &all), Some(3), "the very same");
+        assert_eq!(chosen(&wanted, &all[..3]), Some(2), "the same role");
+        assert_eq!(chosen(&wanted, &all[..2]), Some(1), "the same language");
+        assert_eq!(chosen(&described, &[all[3].clone(), first.clone()]), Some(0));
+        assert_eq!(chosen(&set(Some("fr"), "F", "main"), &all), Some(0), "the default");
+        let unknown = set(None, "one", "main");
+        let others = [first, set(None, "two", "main"), unknown.clone()];
+        assert_eq!(chosen(&unknown, &others[..2]), Some(0));
+        assert_eq!(chosen(&unknown, &others), Some(2));
     }
 }

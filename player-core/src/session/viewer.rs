@@ -1,7 +1,7 @@
 //! What the viewer and the app ask for: another place, another speed, another track or quality.
 
 use super::Session;
-use super::tracks::{all_sets, choose_sets, same_track};
+use super::tracks::{Preferred, TrackKey, all_sets, choose_sets, same_track, text_like, wanted};
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaCommand, MediaKind, Selection, Warning};
@@ -73,6 +73,7 @@ impl Session {
                 })
             }
             Selection::NoTrack { kind: MediaKind::Text } => {
+                self.preferred.retain(|(known, _)| *known != MediaKind::Text);
                 self.text.choose(cx, &mut self.requests, &mut self.live, None);
                 Ok(())
             }
@@ -91,13 +92,13 @@ impl Session {
                     });
                     return Ok(());
                 };
+                self.preferred.retain(|(known, _)| *known != kind);
+                self.preferred.push((kind, wanted.clone()));
                 if kind == MediaKind::Text {
                     self.text.choose(cx, &mut self.requests, &mut self.live, Some(wanted));
                     return Ok(());
                 }
-                let sets = choose_sets(presentation, kind, |set| same_track(set) == wanted);
-                self.preferred.retain(|(known, _)| *known != kind);
-                self.preferred.push((kind, wanted));
+                let sets = choose_sets(presentation, kind, Some(&wanted));
                 self.end_of_stream = false;
                 // What the platform has enough of is not what the viewer wants.
                 self.requests.satisfied = false;
@@ -109,6 +110,36 @@ impl Session {
                 })
             }
         }
+    }
+
+    /// Tracks that were asked for.
+    pub(crate) fn preferred(&self) -> &[(MediaKind, TrackKey)] {
+        &self.preferred
+    }
+
+    /// Plays the tracks most like those that were asked for of something else.
+    pub(super) fn prefer(&mut self, cx: &mut Context<'_>, preferred: Preferred) {
+        if self.preferred == preferred {
+            return;
+        }
+        self.preferred = preferred;
+        let preferred = self.preferred.clone();
+        let selected = self.each_stream(cx, |stream, world| {
+            let wanted = wanted(&preferred, stream.kind);
+            let sets = choose_sets(world.presentation, stream.kind, wanted);
+            stream.select(world, sets);
+            Ok(())
+        });
+        debug_assert!(selected.is_ok());
+        self.prefer_text(cx);
+    }
+
+    /// Plays the text track most like the one that was asked for, or none.
+    pub(super) fn prefer_text(&mut self, cx: &mut Context<'_>) {
+        let Some(presentation) = &self.presentation else { return };
+        let track = wanted(&self.preferred, MediaKind::Text);
+        let track = track.and_then(|track| text_like(presentation, track));
+        self.text.choose(cx, &mut self.requests, &mut self.live, track);
     }
 
     /// Does what was asked for while it was not known what there is.

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use kinora_core::Config;
-use kinora_core::io::{Event, Input, Source};
-use kinora_tests::world::World;
+use kinora_core::io::{Event, Input, MediaKind, Selection, Source};
 use kinora_tests::world::content::{Film, Origin};
 use kinora_tests::world::network::Network;
+use kinora_tests::world::{World, assert_replays};
 
 const BASES: [&str; 2] = ["https://cdn.example/first", "https://cdn.example/second"];
 
@@ -108,4 +108,73 @@ fn an_item_that_cannot_be_had_ahead_does_no_harm_until_its_time() {
     world.run_until("error", Duration::from_secs(40), |world| {
         count(world, |event| matches!(event, Event::Error(_))) == 1
     });
+}
+
+/// The track that is heard, by its folder.
+fn heard(world: &World) -> String {
+    let position = world.element.position;
+    let chunks = world.element.chunks(MediaKind::Audio);
+    let chunk = chunks.iter().find(|chunk| chunk.range.contains(position)).expect("sound");
+    chunk.name.rsplit('/').nth(1).expect("a folder").to_owned()
+}
+
+#[test]
+fn the_next_film_of_the_queue_plays_the_tracks_that_the_viewer_chose() {
+    // Before anything of it is fetched ahead, and after.
+    for late in [false, true] {
+        for manifest in ["master.m3u8", "manifest.mpd"] {
+            let film = Film { seconds: 30, languages: 2, subtitles: true, ..Film::default() };
+            let mut origin = Origin::default();
+            BASES.iter().for_each(|base| origin.merge(film.publish(base)));
+            let mut world = World::new(Config::default(), origin, Network::constant(8_000));
+            world.strict = false;
+            let sources = BASES.map(|base| Source {
+                url: format!("{base}/{manifest}"),
+                format: None,
+                start: None,
+            });
+            let choose = |world: &mut World, index| {
+                for kind in [MediaKind::Audio, MediaKind::Text] {
+                    world.input(Input::Select(Selection::Track { kind, index }));
+                }
+            };
+            world.load(&sources[0].url);
+            world.input(Input::Queue(vec![sources[1].clone()]));
+            if late {
+                world.run_until("preloading", Duration::from_secs(30), |world| {
+                    world.requests_for("second/audio/") > 1
+                });
+            }
+            choose(&mut world, 1);
+            world.run_until("the next film", Duration::from_secs(40), |world| {
+                count(world, |event| *event == Event::Ready) == 2
+            });
+            world.run_for(Duration::from_secs(5));
+            assert_eq!(heard(&world), "audio-1", "{manifest}, {late}");
+            if !late {
+                assert_eq!(world.requests_for("second/audio/"), 0, "{manifest}");
+            }
+            let begun =
+                world.events.iter().rposition(|(_, event)| matches!(event, Event::Next { .. }));
+            let since = &world.events[begun.expect("the next film")..];
+            let told = since.iter().find_map(|(_, event)| match event {
+                Event::Cues(cues) => Some(&cues[0].text),
+                _ => None,
+            });
+            assert!(told.is_some_and(|text| text.starts_with("de")), "{told:?}");
+            let selected = since.iter().find_map(|(_, event)| match event {
+                Event::Loaded { tracks, .. } => Some(tracks),
+                _ => None,
+            });
+            let selected = selected.expect("tracks").iter().filter(|track| track.selected);
+            let languages: Vec<_> =
+                selected.filter_map(|track| track.language.as_deref()).collect();
+            assert_eq!(languages, ["de", "de"], "{manifest}");
+            // What the app loads begins anew.
+            world.load(&sources[0].url);
+            world.run_for(Duration::from_secs(5));
+            assert_eq!(heard(&world), "audio");
+            assert_replays(&world);
+        }
+    }
 }

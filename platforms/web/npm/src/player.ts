@@ -190,8 +190,8 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Plays these one after another when what plays has ended; each is fetched ahead. The event `next`
-   * says when one begins.
+   * Plays these one after another when what plays has ended; each is fetched ahead, and plays the sound and text that
+   * were chosen before, or what is most like it. The event `next` says when one begins.
    */
   async setQueue(urls: readonly (string | URL)[]): Promise<void> {
     this.#alive();
