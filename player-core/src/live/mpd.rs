@@ -32,6 +32,8 @@ pub(super) struct Mpd {
     hurried: bool,
     /// and was, so often, in vain.
     hurries: u32,
+    /// Since when all that it tells of has been fetched.
+    wanting: Option<Timestamp>,
     /// Patches do not fit any more: the whole must be loaded.
     whole: bool,
     pub(super) stalled: bool,
@@ -64,6 +66,7 @@ impl Mpd {
             silent: 0,
             hurried: false,
             hurries: 0,
+            wanting: None,
             whole: false,
             stalled: false,
             reloads: 0,
@@ -78,15 +81,19 @@ impl Mpd {
         // Zero: when something in the media says so. What has come at the end of the last segment
         // says so, too.
         let period = match period > MediaTime::ZERO {
-            true => period,
-            false => longest_segment(presentation).unwrap_or(MediaTime::from_secs(2)),
+            true => period.to_duration(),
+            false => segment(presentation),
         };
-        Some(period.to_duration().clamp(LEAST, MOST))
+        Some(period.clamp(LEAST, MOST))
     }
 
     fn plan(&mut self, presentation: &Presentation, now: Timestamp) {
         let wait = Self::interval(presentation);
         self.due = wait.map(|wait| match self.stalled {
+            // Who waits for it is not to wait for as long as it says.
+            true if self.wanting.is_some() => {
+                now + backoff(wait.min(segment(presentation)), self.silent)
+            }
             true => now + backoff(wait, self.silent),
             false => (self.asked + wait).max(now + LEAST),
         });
@@ -96,8 +103,8 @@ impl Mpd {
     /// keeps to it stalls. But not before another segment can have been made; and while none comes, ever less often.
     pub(super) fn hurry(&mut self, presentation: &Presentation, now: Timestamp) {
         let Some(due) = &mut self.due else { return };
-        let segment = longest_segment(presentation).unwrap_or(MediaTime::from_secs(2));
-        let segment = segment.to_duration().max(LEAST);
+        self.wanting = self.wanting.or(Some(now));
+        let segment = segment(presentation);
         let pause = (segment / 2).saturating_mul(1 << self.hurries.min(8));
         let soonest = (self.asked + pause.max(LEAST)).max(self.changed + segment).max(now);
         if soonest < *due {
@@ -197,26 +204,28 @@ impl Mpd {
         changed
     }
 
-    /// Notes whether there was something new. Only one that lists segments must change.
+    /// Notes whether there was something new. Only one that lists segments must change, and one that tells of nothing
+    /// beyond what has been fetched.
     fn note(&mut self, cx: &mut Context<'_>, presentation: &Presentation, changed: bool) {
         if changed || presentation.live.is_none() {
             self.changed = cx.now;
             self.silent = 0;
             self.hurries = 0;
+            self.wanting = None;
             if core::mem::take(&mut self.stalled) {
                 cx.out.warn(Warning::ManifestResumed { url: self.url.clone() });
             }
             return;
         }
         self.silent += 1;
-        let (Some(interval), Some(segment)) =
-            (Self::interval(presentation), listed_segment(presentation))
-        else {
-            return;
+        let Some(interval) = Self::interval(presentation) else { return };
+        let (since, most) = match (listed_segment(presentation), self.wanting) {
+            (Some(listed), _) => (self.changed, interval.max(listed.to_duration())),
+            (None, Some(since)) => (since, segment(presentation)),
+            (None, None) => return,
         };
         // By when it was asked: that an answer was long on its way is not the server's silence.
-        let silence = self.asked.since(self.changed);
-        let most = interval.max(segment.to_duration());
+        let silence = self.asked.since(since);
         if !self.stalled && silence > most + most / 2 + LEAST {
             self.stalled = true;
             self.silent = 1;
@@ -229,6 +238,11 @@ impl Mpd {
 /// Length of the last segments of the newest period.
 pub(super) fn longest_segment(presentation: &Presentation) -> Option<MediaTime> {
     last_segments(presentation, false)
+}
+
+/// How long it takes until there can be another.
+fn segment(presentation: &Presentation) -> Duration {
+    longest_segment(presentation).unwrap_or(MediaTime::from_secs(2)).to_duration().max(LEAST)
 }
 
 /// How far it goes: its periods, and where the last that is listed ends.

@@ -61,7 +61,8 @@ pub(crate) struct Text {
     track: Option<TrackKey>,
     /// What of the presentation needs not be asked for any more: apart from each other, in order.
     had: Vec<TimeRange>,
-    /// Representations whose playlist could not be had.
+    /// Representations whose playlist could not be had: only HLS has such, and what is HLS stays where it is when it is
+    /// loaded again.
     lost: Vec<Key>,
     /// It was said that some of it is encrypted.
     locked: bool,

@@ -86,9 +86,15 @@ impl Broadcast {
         };
         for period in periods {
             let start = period * every.min(1 << 40) * u64::from(self.break_every.is_some());
+            let length = match self.break_every {
+                Some(every) if self.periods_end => {
+                    format!(" duration=\"{}\"", seconds(every * self.segment_ms))
+                }
+                _ => String::new(),
+            };
             let _ = writeln!(
                 text,
-                "<Period id=\"p{period}\" start=\"{}\">",
+                "<Period id=\"p{period}\" start=\"{}\"{length}>",
                 seconds(start * self.segment_ms)
             );
             let last = (start + every.min(1 << 40)).min(complete);

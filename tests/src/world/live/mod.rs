@@ -54,6 +54,8 @@ pub struct Broadcast {
     pub addressing: Addressing,
     /// A new period (DASH) or discontinuity (HLS), with timestamps from zero, every so many segments.
     pub break_every: Option<u64>,
+    /// Periods of the MPD say how long they are, and what comes after them is announced a little before it begins.
+    pub periods_end: bool,
     /// The MPD offers patches.
     pub patches: bool,
     /// From and to when, in milliseconds of the world, manifests are those of the beginning.
@@ -96,6 +98,7 @@ impl Default for Broadcast {
             utc_timing: false,
             addressing: Addressing::Number,
             break_every: None,
+            periods_end: false,
             patches: false,
             stale: None,
             ends_ms: None,

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use kinora_core::io::{Event, RequestKind, Warning};
 use kinora_core::time::Timestamp;
+use kinora_tests::world::World;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 
-use super::{ALL, Way, assert_nothing_twice, errors, live, start, world};
+use super::{ALL, Way, assert_nothing_twice, errors, live, stalls, start, world};
 
 #[test]
 fn what_is_there_is_played_and_the_rest_when_it_comes() {
@@ -102,5 +103,60 @@ fn after_an_outage_of_the_network_it_is_asked_as_soon_as_before() {
             manifest && (70_000..73_000).contains(&(at.micros() / 1_000))
         });
         assert!(asked, "{way:?}");
+    }
+}
+
+/// The last period that it tells of ends meanwhile, so that there is nothing more to be asked for.
+#[test]
+fn an_mpd_that_stands_still_where_a_period_ends_is_told_of_and_taken_up_again() {
+    for way in [Way::Number, Way::Timeline, Way::Chunked] {
+        let broadcast = Broadcast {
+            break_every: Some(10),
+            periods_end: true,
+            stale: Some((20_000, 80_000)),
+            ..way.broadcast()
+        };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        world.least_kbps = 9_000;
+        start(&mut world, &url);
+        let told = |world: &World, wanted: fn(&Warning) -> bool| {
+            let is_one = |event: &Event| matches!(event, Event::Warning(one) if wanted(one));
+            world.events.iter().find(|(_, event)| is_one(event)).map(|(at, _)| *at)
+        };
+        world.run_until("the end of the silence", Duration::from_secs(90), |world| {
+            world.now() >= Timestamp::from_micros(80_000_000)
+        });
+        let stalled = told(&world, |one| matches!(one, Warning::ManifestStalled { .. }));
+        let stalled = stalled.unwrap_or_else(|| panic!("{way:?}: nothing is said"));
+        assert!(stalled < Timestamp::from_micros(60_000_000), "{way:?}: {stalled:?}");
+        assert!(live(&world).stalled, "{way:?}");
+        let position = world.element.position;
+        world.run_for(Duration::from_secs(60));
+        assert!(!live(&world).stalled, "{way:?}");
+        let resumed = told(&world, |one| matches!(one, Warning::ManifestResumed { .. }));
+        assert!(resumed.is_some(), "{way:?}");
+        assert!(errors(&world).is_empty(), "{way:?}");
+        assert!((world.element.position - position).seconds() > 50.0, "{way:?}");
+        let before = world.element.position;
+        world.run_for(Duration::from_secs(10));
+        assert!((world.element.position - before).seconds() > 9.0, "{way:?}");
+        assert_nothing_twice(&world);
+    }
+}
+
+/// Nothing is wrong where the next period is announced only when it begins.
+#[test]
+fn an_mpd_that_tells_of_a_period_when_it_begins_stands_not_still() {
+    for way in [Way::Number, Way::Timeline, Way::Chunked] {
+        let broadcast = Broadcast { break_every: Some(10), periods_end: true, ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(120));
+        let warned = world.events.iter().any(|(_, event)| matches!(event, Event::Warning(_)));
+        assert!(!warned, "{way:?}");
+        assert_eq!(stalls(&world), 0, "{way:?}");
+        assert_nothing_twice(&world);
     }
 }
