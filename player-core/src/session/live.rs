@@ -50,22 +50,29 @@ impl Session {
                 Ok(())
             })?;
         }
-        self.note_end(cx);
-        Ok(())
+        self.note_end(cx)
     }
 
     /// Whether nothing more will come, and what follows from that.
-    fn note_end(&mut self, cx: &mut Context<'_>) {
-        let Some(presentation) = &mut self.presentation else { return };
-        if !self.live.joined || !self.was_live {
-            return;
+    fn note_end(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let Some(presentation) = &mut self.presentation else { return Ok(()) };
+        if !self.was_live {
+            return Ok(());
+        }
+        if !self.live.joined {
+            if presentation.live.is_none() {
+                // It ended before playback was placed: to this player it never was live.
+                self.was_live = false;
+                self.live.keeper.rest();
+            }
+            return Ok(());
         }
         if self.live.playlists.have_ended() {
             presentation.live = None;
         }
         if presentation.live.is_some() {
             // A live presentation may say when it will end.
-            return;
+            return Ok(());
         }
         self.was_live = false;
         let known_end =
@@ -84,6 +91,15 @@ impl Session {
         self.set_live_rate(cx, 1.0);
         self.live.keeper.rest();
         cx.out.event(Event::LiveEnded { duration });
+        self.each_stream(cx, |stream, world| {
+            stream.leave_beyond_end(world);
+            Ok(())
+        })?;
+        // By the clock it may have gone on.
+        match known_end {
+            Some(end) if self.playback.playhead(cx.now) > end => self.go_to(cx, end),
+            _ => Ok(()),
+        }
     }
 
     /// After any input: looks for what is due, joins, and keeps where playback is.

@@ -202,6 +202,16 @@ impl Stream {
         Ok(())
     }
 
+    /// What was live has ended: what was asked for beyond the end will not come.
+    pub(crate) fn leave_beyond_end(&mut self, world: &mut World<'_, '_>) {
+        if let (Fetch::Segment { chosen, .. }, Some(end)) =
+            (&self.fetch, self.known_end(world.presentation))
+            && chosen.segment.start + TOLERANCE > end
+        {
+            self.drop_fetch(world);
+        }
+    }
+
     /// A chunk of the segment that is being fetched is whole.
     pub(super) fn take_chunk(
         &mut self,

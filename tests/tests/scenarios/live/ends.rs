@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use kinora_core::io::{Event, Input, MediaCommand};
 use kinora_core::time::MediaTime;
+use kinora_tests::world::World;
+use kinora_tests::world::content::FaultKind;
 use kinora_tests::world::live::{Addressing, Broadcast};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
@@ -27,6 +29,39 @@ fn it_plays_to_the_end_and_says_so() {
         assert!(duration.is_some_and(|duration| duration < MediaTime::MAX), "{way:?}");
         assert_nothing_twice(&world);
     }
+}
+
+/// A world in which a device has slept through the end of a broadcast, while it waited for the time.
+fn slept(delay: Duration) -> World {
+    let broadcast = Broadcast { ends_ms: Some(20_000), utc_timing: true, ..Broadcast::default() };
+    let url = broadcast.dash();
+    let mut world = world(broadcast, Network::constant(8_000));
+    world.origin.fail("/time", u32::MAX, FaultKind::Delay(delay));
+    world.load(&url);
+    world
+        .run_until("the manifest", Duration::from_secs(1), |world| world.requests_for("/time") > 0);
+    world.act(&Action::Sleep(Duration::from_secs(60)));
+    world
+}
+
+#[test]
+fn what_ended_before_it_could_be_placed_plays_as_a_film() {
+    let mut world = slept(Duration::from_millis(200));
+    // What is long past is gone.
+    world.input(Input::Seek(MediaTime::from_secs(610)));
+    world.run_to_end(Duration::from_secs(90));
+    let live = |event: &Event| matches!(event, Event::Loaded { live: true, .. });
+    assert!(!world.events.iter().any(|(_, event)| live(event)));
+    assert!(errors(&world).is_empty());
+}
+
+#[test]
+fn nothing_is_wanted_of_what_the_clock_would_have_beyond_the_end() {
+    let mut world = slept(Duration::ZERO);
+    world.run_to_end(Duration::from_secs(20));
+    let ended = |event: &Event| matches!(event, Event::LiveEnded { .. });
+    assert!(world.events.iter().any(|(_, event)| ended(event)));
+    assert!(errors(&world).is_empty());
 }
 
 #[test]
