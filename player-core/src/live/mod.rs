@@ -286,7 +286,9 @@ impl Live {
         let wall = wall?;
         let reference = availability::media_time(live, wall)?;
         let window = availability::window(presentation, wall)?;
-        let window = TimeRange { end: window.end.min(reference.max(window.start)), ..window };
+        // What an encoder is late with is not there yet.
+        let end = (window.end.min(reference) - self.lateness).max(window.start);
+        let window = TimeRange { end, ..window };
         let segment = mpd::longest_segment(presentation).unwrap_or(MediaTime::from_secs(2));
         let chunk = chunk_duration(presentation, segment);
         let tie = self.reference.or_else(|| reference_time(presentation, service));
@@ -303,7 +305,7 @@ impl Live {
         };
         let step = chunk.unwrap_or(segment);
         let low_latency = chunk.is_some();
-        let delay = delay.max(step);
+        let delay = delay.max(step).max(self.lateness + step.times(2));
         let margin = if live.window.is_some() { segment } else { MediaTime::ZERO };
         Some(Timing { reference, delay, lag, window, margin, step, low_latency })
     }

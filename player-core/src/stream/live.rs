@@ -22,6 +22,10 @@ use crate::time::{MediaTime, TimeRange, Timestamp, WallTime};
 const MOST_MISSING: u32 = 6;
 /// The pause between two attempts at it grows by this.
 const MISSING_PAUSE: Duration = Duration::from_millis(300);
+/// An encoder may be so late by its own clock,
+const MOST_LATE: Duration = Duration::from_secs(20);
+/// and is looked after so often once nothing of what should be there is.
+const LATE_PAUSE: Duration = Duration::from_millis(2_500);
 
 /// Where a stream goes on.
 pub(super) enum Next {
@@ -175,12 +179,10 @@ impl Stream {
             return Ok(());
         }
         self.missing += 1;
+        let now = world.cx.now;
+        let late = chosen.there.filter(|there| error.is_missing() && now < *there + MOST_LATE);
         if self.missing >= MOST_MISSING {
-            // Others will come; what is lost is a hole.
-            let range = TimeRange { start: segment.start, end: segment.end() };
-            self.pass_gap(range, world.playhead);
-            self.missing = 0;
-            self.setbacks = Setbacks::default();
+            self.pass_missing(world, segment, late);
             return Ok(());
         }
         // What is late is there in a moment; a network that is gone has been insisted on already.
@@ -193,13 +195,47 @@ impl Stream {
             // No other representation is made sooner.
             self.setbacks.early = true;
         } else if self.missing > 1 && self.fail(world, key, error).is_err() {
-            let early = self.setbacks.early;
+            // Where none has it, all of them may yet get it.
+            let early = self.setbacks.early || late.is_some();
             self.setbacks = Setbacks::default();
             self.setbacks.early = early;
         }
         let at = world.cx.now + pause * self.missing;
         self.wait = Some(TimerState { reason: TimerReason::Availability, at });
         Ok(())
+    }
+
+    /// A segment did not come, however often it was asked for; it ought to be there since `there`, if it may be no more
+    /// than late.
+    fn pass_missing(
+        &mut self,
+        world: &mut World<'_, '_>,
+        segment: &Segment,
+        there: Option<Timestamp>,
+    ) {
+        let now = world.cx.now;
+        self.setbacks = Setbacks::default();
+        if let Some(there) = there {
+            let first = *self.late_from.get_or_insert(segment.start);
+            // Each is asked for once from now on.
+            self.missing = MOST_MISSING - 1;
+            if now < there + world.live.lateness.to_duration() + segment.duration.to_duration() {
+                // Nothing that should have come since is there, either: it is no hole, all of it is late.
+                self.next = first;
+                self.holes.iter_mut().for_each(|hole| hole.end = hole.end.min(first));
+                self.holes.retain(|hole| hole.start < hole.end);
+                self.setbacks.early = true;
+                let at = now + LATE_PAUSE;
+                self.wait = Some(TimerState { reason: TimerReason::Availability, at });
+                return;
+            }
+        } else {
+            self.missing = 0;
+            self.late_from = None;
+        }
+        // Others will come; what is lost is a hole.
+        let range = TimeRange { start: segment.start, end: segment.end() };
+        self.pass_gap(range, world.playhead);
     }
 
     /// What was live has ended: what was asked for beyond the end will not come.
@@ -209,6 +245,15 @@ impl Stream {
             && chosen.segment.start + TOLERANCE > end
         {
             self.drop_fetch(world);
+        }
+    }
+
+    /// Something has come of the segment that is being fetched: how late it was tells how late others will be.
+    pub(super) fn learn_lateness(&mut self, world: &mut World<'_, '_>) {
+        if let Fetch::Segment { chosen, .. } = &mut self.fetch
+            && let Some(there) = chosen.there.take()
+        {
+            world.live.learn_lateness(chosen.asked.since(there), self.setbacks.early);
         }
     }
 

@@ -137,6 +137,8 @@ pub(crate) struct Stream {
     doubted: Vec<(Key, OriginId)>,
     /// Live: attempts at a segment that ought to be there and is not.
     missing: u32,
+    /// Live: where begins what was passed over and may yet come, as nothing has that follows it.
+    late_from: Option<MediaTime>,
     /// Turns segments of other containers, of the representation that it turned the last one of.
     remuxer: (Option<Key>, Remuxer),
     rests: Rests,
@@ -280,6 +282,7 @@ impl Stream {
             refused: None,
             doubted: Vec::new(),
             missing: 0,
+            late_from: None,
             remuxer: (None, Remuxer::default()),
             rests: Rests::default(),
             overruns: false,
@@ -496,6 +499,7 @@ impl Stream {
         self.setbacks = Setbacks::default();
         self.starved = None;
         self.missing = 0;
+        self.late_from = None;
         self.abandoned = 0;
         self.fixed_until = MediaTime::MIN;
     }

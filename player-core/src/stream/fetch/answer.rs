@@ -75,6 +75,7 @@ impl Stream {
                 self.take_segment(world, (AppendBody::Kept(id), head, bytes), origin, None);
             }
             Outcome::Chunk { id, head, start, end, origin, .. } => {
+                self.learn_lateness(world);
                 self.take_chunk(id, head, (start, end), (origin, world.cx.now));
             }
             Outcome::Restarts { id, .. } => {
@@ -271,6 +272,7 @@ impl Stream {
         origin: OriginId,
         sealed: Option<Sealed>,
     ) {
+        self.learn_lateness(world);
         let Fetch::Segment { chosen, begun, .. } = core::mem::replace(&mut self.fetch, Fetch::Idle)
         else {
             return;
@@ -299,12 +301,10 @@ impl Stream {
             false => chosen.segment.end(),
         };
         self.missing = 0;
+        self.late_from = None;
         self.seam = true;
         self.last = Some(chosen.key);
         let before = core::mem::take(&mut self.setbacks);
-        if let Some(there) = chosen.there {
-            world.live.learn_lateness(chosen.asked.since(there), before.early);
-        }
         self.abandoned = 0;
         if let (true, AppendBody::Kept(body)) = (fetched.chosen.chunks > 0, &fetched.body) {
             self.end_chunks(world, *body);

@@ -7,6 +7,7 @@ mod keeps_its_keys;
 mod keeps_latency;
 mod knows_the_time;
 mod lasts;
+mod late_encoder;
 mod long_playlists;
 mod loses_chunks;
 mod plays_breaks;

@@ -1,0 +1,78 @@
+//! An encoder that is late, by a clock of its own that runs too slow.
+
+use std::time::Duration;
+
+use kinora_core::time::MediaTime;
+use kinora_tests::world::content::FaultKind;
+use kinora_tests::world::live::Broadcast;
+use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
+use kinora_tests::world::{World, seconds};
+
+use super::{Way, errors, live, stalls, world};
+
+/// A broadcast in segments of so long of which everything is there so many seconds after the manifest says.
+fn late(way: Way, seconds: u64, segment_ms: u64) -> World {
+    let broadcast = Broadcast {
+        drift_ppm: -1_000,
+        utc_timing: true,
+        segment_ms,
+        window_s: 300,
+        ..way.broadcast()
+    };
+    let mut world = world(broadcast, Network::constant(8_000));
+    world.act(&Action::Sleep(Duration::from_secs(seconds * 1_000)));
+    world
+}
+
+#[test]
+fn is_waited_for_where_nothing_else_has_come() {
+    for way in [Way::Number, Way::Chunked] {
+        for (seconds, segment_ms) in [(5, 2_000), (10, 4_000), (17, 2_000), (17, 4_000)] {
+            let mut world = late(way, seconds, segment_ms);
+            let url = way.url(&way.broadcast());
+            world.load(&url);
+            let limit = Duration::from_secs(seconds + 1);
+            world.run_until("playback", limit, |world| world.element.moves());
+            let began = world.element.position;
+            world.run_for(Duration::from_secs(100));
+            assert!(world.element.position - began > self::seconds(90), "{way:?} {seconds}");
+            assert!(errors(&world).is_empty());
+        }
+    }
+}
+
+#[test]
+fn is_followed_as_far_behind_as_it_is() {
+    for way in [Way::Number, Way::Chunked] {
+        for (seconds, segment_ms) in [(2, 2_000), (5, 2_000), (10, 4_000), (17, 4_000)] {
+            let mut world = late(way, seconds, segment_ms);
+            world.load(&way.url(&way.broadcast()));
+            world.run_for(Duration::from_secs(60));
+            let (before, began) = (stalls(&world), world.element.position);
+            assert!(before <= 4, "{way:?} {seconds}: {before} stalls");
+            world.run_for(Duration::from_secs(100));
+            assert_eq!(stalls(&world), before, "{way:?} {seconds}");
+            assert!(world.element.position - began > self::seconds(94), "{way:?} {seconds}");
+            let live = live(&world);
+            let behind = live.latency.zip(live.target).map(|(now, wanted)| (now - wanted).abs());
+            let near = MediaTime::from_millis(segment_ms as i64);
+            assert!(behind.is_some_and(|behind| behind < near), "{way:?} {seconds}: {behind:?}");
+        }
+    }
+}
+
+#[test]
+fn is_not_what_makes_a_hole_where_more_has_come() {
+    let broadcast = Way::Number.broadcast();
+    let url = broadcast.dash();
+    let mut world = world(broadcast, Network::constant(8_000));
+    for number in [310, 311] {
+        world.origin.fail(&format!("/{number}.m4s"), u32::MAX, FaultKind::Status(404));
+    }
+    world.load(&url);
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(stalls(&world), 1);
+    assert!(world.element.position > seconds(650), "{}", world.element.position);
+    assert!(errors(&world).is_empty());
+}
