@@ -214,7 +214,8 @@ impl Stream {
             fetched.chosen.target == Target::Next
                 && (fetched.chosen.range().start - end).abs() <= TOLERANCE
         });
-        if end + TOLERANCE < self.next && !waits {
+        // What a viewer who has gone elsewhere since left behind needs no mending.
+        if end + TOLERANCE < self.next && world.playhead <= end && !waits {
             self.fixed_until = MediaTime::MAX;
             let fixed_until = self.fixed_until;
             self.restart(world, end);

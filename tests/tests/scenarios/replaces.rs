@@ -7,6 +7,7 @@ use kinora_core::io::{Decision, Event, Input, MediaCommand, MediaKind, Warning};
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::film::Addressing;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
 
 use super::{BASE, dash, hls, warnings, world};
@@ -68,6 +69,25 @@ fn a_network_that_rises_shows_better_pictures_sooner() {
             good(&shown),
             good(&shown_without)
         );
+    }
+}
+
+#[test]
+fn who_goes_far_ahead_while_a_segment_is_replaced_is_served_there() {
+    let film = Film { seconds: 300, ..film() };
+    // It has come, and may be being appended.
+    for later in 0..8 {
+        let mut world = world(&film, rising());
+        world.load(&hls());
+        world.run_until("a replacement", Duration::from_secs(60), |world| {
+            world.player.state().totals.replaced > 0
+        });
+        world.run_for(Duration::from_millis(later));
+        world.act(&Action::SeekByControls(seconds(200)));
+        world.run_until("playback there", Duration::from_secs(3), |world| {
+            world.element.position > seconds(201)
+        });
+        assert_eq!(world.requests_for("/70.m4s"), 0, "nobody plays what is between");
     }
 }
 
