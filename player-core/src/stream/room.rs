@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::buffer::TOLERANCE;
+use super::buffer::{Held, TOLERANCE};
 use super::{Operation, Stream, World};
 use crate::context::Context;
 use crate::error::Error;
@@ -57,11 +57,29 @@ impl Stream {
         if self.complete {
             return None;
         }
+        if let Some(unwanted) = self.not_to_be_heard(world) {
+            return Some(unwanted);
+        }
         let first = self.buffer.ranges().first()?;
         let keep_from = world.playhead - MediaTime::from_duration(world.cx.config.buffer.back);
         let by_time = if keep_from - TRIM_STEP > first.start { Some(keep_from) } else { None };
         let by_bytes = self.too_many_bytes_before(world);
         self.buffer.droppable(by_time.max(by_bytes)?)
+    }
+
+    /// What another track left ahead, where the platform counts it in what it has enough of: nothing could be fetched in
+    /// its place before it is heard.
+    fn not_to_be_heard(&self, world: &World<'_, '_>) -> Option<TimeRange> {
+        let end = self.buffer.end_of_range(world.playhead).filter(|_| world.requests.satisfied)?;
+        let other = |held: &Held| {
+            let set = self.set_of(held.key.period);
+            set.is_some_and(|set| set != held.key.set)
+        };
+        let ahead = |held: &&Held| held.media.end > world.playhead && held.media.start < end;
+        let mut ahead = self.buffer.held().iter().filter(ahead).skip_while(|held| !other(held));
+        let start = ahead.next()?.media.start.max(world.playhead);
+        let end = ahead.find(|held| !other(held)).map_or(end, |own| own.media.start);
+        (start < end).then_some(TimeRange { start, end })
     }
 
     /// From where on media behind the playhead is within its limit of bytes, if not all of it is.

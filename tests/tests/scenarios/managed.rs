@@ -100,6 +100,33 @@ fn who_chooses_another_language_hears_it_though_there_was_enough_of_the_other() 
 }
 
 #[test]
+fn who_comes_to_what_another_language_left_hears_the_one_that_was_chosen() {
+    let film = Film { seconds: 200, languages: 2, rungs: vec![(1_000, 480)], ..Film::default() };
+    let mut world = world(&film, Network::constant(20_000));
+    world.element.managed =
+        Some(Managed { low: seconds(6), enough: seconds(20), ..Managed::default() });
+    world.load(&hls());
+    world.run_for(Duration::from_secs(2));
+    world.act(&Action::Seek(seconds(100)));
+    world.run_for(Duration::from_secs(2));
+    world.run_until("rest", Duration::from_secs(20), |world| world.player.state().satisfied);
+    world.act(&Action::Seek(seconds(82)));
+    world.run_for(Duration::from_millis(100));
+    world.act(&Action::SelectAudio(1));
+    world.run_until("media", Duration::from_secs(5), |world| {
+        world.element.position > seconds(84) && world.player.state().satisfied
+    });
+    while world.element.position < seconds(130) {
+        world.run_for(Duration::from_millis(500));
+        let position = world.element.position;
+        let sound = world.element.chunks(MediaKind::Audio);
+        let heard = sound.iter().find(|chunk| chunk.range.contains(position));
+        assert!(heard.is_some_and(|chunk| chunk.name.contains("/audio-1/")), "{heard:?}");
+    }
+    assert_eq!(world.player.state().totals.stalls, 0);
+}
+
+#[test]
 fn what_was_dropped_ahead_is_fetched_once_more_and_nothing_else() {
     for url in [hls(), dash()] {
         let managed = Managed { enough: seconds(26), ..Managed::default() };
