@@ -17,6 +17,7 @@ case $target in
     patch) cp tests/corpus/patch/* "$seeds" ;;
     ts) cp platforms/native/tests/media/*.ts "$seeds" ;;
     sidx) cp tests/corpus/media/* "$seeds" ;;
+    webvtt) printf 'WEBVTT\n\n00:00.000 --> 00:04.500 line:0\na\n\377WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:9,LOCAL:00:00.000\n\n1\n00:00.000 --> 00:04.500 line:0\na\n' >"$seeds/subtitles" ;;
     license) printf '\000\000\032{"keys":[],"expires_in":9}' >"$seeds/licence" ;;
     protection) cp platforms/native/tests/media/*-init.mp4 "$seeds" ;;
 esac

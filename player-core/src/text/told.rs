@@ -6,6 +6,9 @@ use crate::time::MediaTime;
 /// Cues that ended so long before what comes do not come again.
 const LONG: MediaTime = MediaTime::from_secs(3600);
 
+/// So many are remembered, of those that begin last: hours of talk, and no more than a moment's work to look through.
+const MOST: usize = 4_096;
+
 /// Remembers cues by what is in them.
 #[derive(Debug, Default)]
 pub(super) struct Told(Vec<Mark>);
@@ -19,18 +22,21 @@ struct Mark {
 
 impl Told {
     /// Leaves out what was told before, of cues of a segment that begins at `start`.
-    pub(super) fn keep_new(&mut self, cues: Vec<Cue>, start: MediaTime) -> Vec<Cue> {
+    pub(super) fn keep_new(&mut self, mut cues: Vec<Cue>, start: MediaTime) -> Vec<Cue> {
         self.0.retain(|mark| mark.end > start - LONG);
-        let mut new = Vec::new();
-        for cue in cues {
-            let mark = Mark { start: cue.span.start, end: cue.span.end, text: digest(&cue) };
-            let place = self.0.partition_point(|other| other.key() < mark.key());
-            if self.0.get(place) != Some(&mark) {
-                self.0.insert(place, mark);
-                new.push(cue);
+        cues.retain(|cue| {
+            if self.0.len() >= MOST {
+                self.0.drain(..MOST / 2);
             }
-        }
-        new
+            let mark = Mark { start: cue.span.start, end: cue.span.end, text: digest(cue) };
+            let place = self.0.partition_point(|other| other.key() < mark.key());
+            let new = self.0.get(place) != Some(&mark);
+            if new {
+                self.0.insert(place, mark);
+            }
+            new
+        });
+        cues
     }
 }
 
@@ -70,5 +76,18 @@ mod tests {
         // Live, what is long gone is forgotten.
         assert_eq!(told.keep_new(Vec::new(), MediaTime::from_secs(4000)), []);
         assert_eq!(told.0, []);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        // Backwards, so that each is put before all others; none ends for long.
+        let mut told = Told::default();
+        let cues: Vec<Cue> = (0..40_000).rev().map(|start| cue(start, 100_000, "A")).collect();
+        assert_eq!(told.keep_new(cues.clone(), MediaTime::ZERO), cues);
+        assert!(told.0.len() <= MOST, "{}", told.0.len());
+        let last = cue(50_000, 100_000, "A");
+        for new in [1, 0] {
+            assert_eq!(told.keep_new(vec![last.clone()], MediaTime::ZERO).len(), new);
+        }
     }
 }
