@@ -63,6 +63,11 @@ export async function sourceFrame(clip, number) {
  * decrypts.
  */
 export async function shown(locator) {
+  // A frame that the page was told of is on its way to the screen: it is there once two more pictures of the page were
+  // begun.
+  await locator.evaluate(
+    () => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))),
+  );
   const { width, height } = SMALL;
   const child = run(
     'ffmpeg',
