@@ -31,9 +31,11 @@ pub(crate) const NPM_PACKAGE: &str = "platforms/web/npm";
 /// Tools that are programs of npm, apart from what the package itself builds with.
 const BUILD_TOOLS: &str = "xtask/tools";
 const MODULE: &str = "kinora_bg.wasm";
-/// Crates that become modules, and the stems of their bindings.
-const MODULES: [(&str, &str); 2] =
-    [("kinora_web", "kinora"), ("kinora_web_replay", "kinora_replay")];
+/// Crates that become modules, those, and the stems of their bindings.
+const MODULES: [(&str, &str, &str); 2] = [
+    ("kinora-web", "kinora_web.wasm", "kinora"),
+    ("kinora-web-replay", "kinora_web_replay.wasm", "kinora_replay"),
+];
 
 /// How modules are optimised, after the compiler has optimised for size. These leave the fewest bytes
 /// after brotli: inlining and the levels for size fold repetition away that brotli folds better. Nor
@@ -78,28 +80,29 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = Lock::acquire(&workspace.state().join("web.lock"))?;
     let package = Package::new(workspace, NPM_PACKAGE);
-    let compiled =
-        compile(workspace, &["--package", "kinora-web", "--package", "kinora-web-replay"])?;
     package.install()?;
     let folder = package.folder().join("bindings");
-    for (module, name) in MODULES {
-        bind(workspace, &compiled.join(format!("{module}.wasm")), &folder, name)?;
+    for (crate_name, module, name) in MODULES {
+        let compiled = compile(workspace, &["--package", crate_name])?;
+        bind(workspace, &compiled.join(module), &folder, name)?;
     }
     bundle(workspace, &package)
 }
 
-/// Compiles packages the way they ship, and gives the folder with their modules. `arguments` of
-/// cargo say which packages.
+/// Compiles a package the way it ships, and gives the folder with its module. `arguments` of cargo say
+/// which package.
 pub(crate) fn compile(workspace: &Workspace, arguments: &[&str]) -> Result<PathBuf> {
     let toolchain = WasmToolchain::obtain(workspace)?;
     // Fetched first, so that all folders to leave out of the module's paths exist.
     process::run(workspace, "fetch crates for the web", &mut toolchain.cargo(workspace, "fetch"))?;
-    let mut command = toolchain.cargo(workspace, "build");
+    let mut command = toolchain.cargo(workspace, "rustc");
     command
         .args(arguments)
-        .args(["--lib", "--profile", "wasm"])
+        // Nothing but the module: where a library for other crates is made of the same code, there is no
+        // optimisation across crates.
+        .args(["--lib", "--crate-type", "cdylib", "--profile", "wasm"])
         .env("CARGO_ENCODED_RUSTFLAGS", path_flags(workspace)?);
-    process::run(workspace, "compile the modules for the web", &mut command)?;
+    process::run(workspace, "compile a module for the web", &mut command)?;
     Ok(workspace.target().join("wasm").join(TARGET).join("wasm"))
 }
 
