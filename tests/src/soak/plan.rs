@@ -99,6 +99,8 @@ impl Plan {
         let mut draw = Rng::with_seed(!seed);
         random::flaws(&mut draw, &mut film, dash);
         publication.pack(&mut draw, &film, dash);
+        let mut draw = Rng::with_seed(seed.rotate_left(48));
+        random::text(&mut draw, &mut film, &mut publication, &mut actions);
         let managed = random::managed(&mut Rng::with_seed(seed.rotate_left(32)), segment);
         let mut leaves = length.mul_f64(1.5) + Duration::from_secs(120);
         let mut start = start.map(|start| MediaTime::from_secs(start.into()));

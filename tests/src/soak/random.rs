@@ -7,6 +7,7 @@ use kinora_core::io::Source;
 use kinora_core::time::MediaTime;
 
 use super::plan::{NetworkPlan, pick};
+use super::publication::Publication;
 use crate::world::content::{Fault, FaultKind, Film};
 use crate::world::element::{ElementFaults, Managed};
 use crate::world::film::{Addressing, Codec, Part};
@@ -293,6 +294,34 @@ pub(super) fn actions(draw: &mut Rng, film: &Film) -> Vec<(Duration, Action)> {
         actions.push((at, action));
     }
     actions
+}
+
+/// In one world of four there are subtitles, and a viewer who turns them on, off, and to the other language.
+pub(super) fn text(
+    draw: &mut Rng,
+    film: &mut Film,
+    publication: &mut Publication,
+    actions: &mut Vec<(Duration, Action)>,
+) {
+    if draw.u8(0..4) > 0 {
+        return;
+    }
+    let languages = match publication {
+        // Those of the virtual world are of one piece.
+        Publication::OneHost if film.parts.is_empty() => 2,
+        Publication::Live { .. } => 1,
+        _ => return,
+    };
+    match publication {
+        Publication::Live { broadcast, .. } => broadcast.subtitles = true,
+        _ => film.subtitles = true,
+    }
+    for _ in 0..draw.u8(1..6) {
+        let at = Duration::from_millis(draw.u64(0..u64::from(film.seconds) * 1_000));
+        let index = (draw.u8(0..4) > 0).then(|| draw.u32(0..languages));
+        actions.push((at, Action::SelectText(index)));
+    }
+    actions.sort_by_key(|(at, _)| *at);
 }
 
 /// What was to be done with a film is done with a broadcast that is watched for so long.

@@ -58,6 +58,7 @@ impl Shrinking {
         self.attempt(|plan| plan.network.jitter = Duration::ZERO);
         self.attempt(|plan| plan.film.parts.clear());
         self.attempt(|plan| plan.film.variation = 0);
+        self.attempt(|plan| plan.film.subtitles = false);
         self.attempt(|plan| plan.film.audio_lag = 0);
         self.attempt(|plan| plan.film.media_start = 0);
         self.attempt(|plan| plan.film.audio_kbps = None);

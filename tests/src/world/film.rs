@@ -8,6 +8,7 @@ mod transport;
 use std::fmt::Write;
 
 pub use sealed::Sealing;
+pub(super) use subtitles::span_of;
 pub use transport::Carriage;
 pub(super) use transport::live_segment;
 

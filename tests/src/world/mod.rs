@@ -184,7 +184,9 @@ impl World {
         self.invariants.tick(self.now);
         self.invariants.input(&input);
         let leaves = matches!(input, Input::Unload);
-        self.chose |= matches!(input, Input::Select(Selection::Track { .. }));
+        let of_media = |kind| kind != MediaKind::Text;
+        self.chose |=
+            matches!(input, Input::Select(Selection::Track { kind, .. }) if of_media(kind));
         self.player.handle_input(self.now, input);
         let logged = self.player.session_log().len();
         let in_log = std::mem::replace(&mut self.logged, logged) < logged;
@@ -326,7 +328,10 @@ impl World {
 
     /// Segments are asked for while the platform wants media; again, wherever else, what was asked for then.
     fn check_wanted(&mut self, request: &Request) {
-        if !matches!(request.kind, RequestKind::Segment(_)) || self.element.managed.is_none() {
+        // Text is not for the media source.
+        let of_media =
+            matches!(request.kind, RequestKind::Segment(kind) if kind != MediaKind::Text);
+        if !of_media || self.element.managed.is_none() {
             return;
         }
         let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
@@ -353,6 +358,7 @@ impl World {
         for (what, count) in left.into_iter().filter(|(_, count)| *count > 0) {
             self.invariants.violate(Invariant::Leak, format!("{count} {what} after unload"));
         }
+        self.invariants.check_cues();
     }
 
     fn tell(&mut self, event: Event) {

@@ -22,6 +22,8 @@ pub enum Action {
     SetRate(f64),
     /// Wants another track of sound.
     SelectAudio(u32),
+    /// Wants subtitles in another language, or none.
+    SelectText(Option<u32>),
     /// Wants pictures of this height and no others, or any.
     Pin(Option<u32>),
     /// Makes the picture small: no more than so many pixels high, or any.
@@ -59,6 +61,14 @@ impl World {
             Action::SelectAudio(index) => {
                 let kind = MediaKind::Audio;
                 self.input(Input::Select(Selection::Track { kind, index: *index }));
+            }
+            Action::SelectText(index) => {
+                let kind = MediaKind::Text;
+                let selection = match index {
+                    Some(index) => Selection::Track { kind, index: *index },
+                    None => Selection::NoTrack { kind },
+                };
+                self.input(Input::Select(selection));
             }
             Action::Pin(height) => {
                 let kind = MediaKind::Video;
@@ -101,6 +111,7 @@ impl Action {
             Self::Play => "play",
             Self::SetRate(_) => "rate",
             Self::SelectAudio(_) => "audio-track",
+            Self::SelectText(_) => "text-track",
             Self::Pin(_) => "pin",
             Self::Cap(_) => "cap",
             Self::Sleep(_) => "sleep",

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use kinora_core::time::{MediaTime, TimeRange};
+
 use super::Film;
 use crate::world::content::Origin;
 
@@ -33,12 +35,27 @@ startNumber=\"0\" media=\"$RepresentationID$/plain-$Number$.vtt\"/><Representati
 
 /// Seconds of a segment of text.
 const EACH: u32 = 10;
+/// The languages that can be read, in the order of their tracks.
+const LANGUAGES: [&str; 2] = ["en", "de"];
+/// Seconds from words to words.
+const EVERY: usize = 4;
+/// Milliseconds that words last.
+const LASTS: u32 = 3_500;
+
+/// Where words of a track belong; nowhere if they are none of it.
+pub(in crate::world) fn span_of(text: &str, track: u32) -> Option<TimeRange> {
+    let words = text.strip_prefix(LANGUAGES.get(track as usize)?)?;
+    let begins: i64 = words.strip_prefix(" <i>")?.strip_suffix("</i>")?.parse().ok()?;
+    let start = MediaTime::from_secs(begins);
+    let end = start + MediaTime::from_millis(LASTS.into());
+    (begins % EVERY as i64 == 0).then_some(TimeRange { start, end })
+}
 
 impl Film {
     /// The playlists and the text they list: every four seconds words that say their language and when they begin, for
     /// three and a half.
     pub(super) fn publish_subtitles(&self, base: &str, origin: &mut Origin) {
-        for language in ["en", "de"] {
+        for language in LANGUAGES {
             let folder = format!("{base}/text-{language}");
             let mut playlist = format!("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{EACH}\n");
             let mut add = |name: &str, text: String| {
@@ -66,9 +83,12 @@ impl Film {
 /// What is shown in some seconds, with times from `zero` on. What began before `zero` is not repeated.
 fn written(language: &str, header: &str, seconds: std::ops::Range<u32>, zero: u32) -> String {
     let mut text = format!("WEBVTT\n{header}");
-    let time = |millis: u32| format!("00:{:02}.{:03}", millis / 1000, millis % 1000);
-    for begins in (0..seconds.end).step_by(4) {
-        let (start, end) = (begins * 1000, begins * 1000 + 3500);
+    let time = |millis: u32| {
+        let (seconds, millis) = (millis / 1000, millis % 1000);
+        format!("{:02}:{:02}:{:02}.{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    };
+    for begins in (0..seconds.end).step_by(EVERY) {
+        let (start, end) = (begins * 1000, begins * 1000 + LASTS);
         if end > seconds.start * 1000 && begins >= zero {
             let [start, end] = [start, end].map(|at| time(at - zero * 1000));
             let line = format!("{start} --> {end} line:0");

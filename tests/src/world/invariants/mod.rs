@@ -6,6 +6,7 @@
 mod appends;
 mod playback;
 mod requests;
+mod text;
 
 use std::fmt;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub struct Invariants {
     viewer: Viewer,
     requests: requests::Requests,
     playback: playback::Playback,
+    text: text::Text,
 }
 
 /// One invariant.
@@ -54,6 +56,8 @@ pub enum Invariant {
     Liveness,
     /// The track that plays is the one that the viewer chose.
     Track,
+    /// Cues are told of the text that the viewer chose, each once and at its time.
+    Text,
     /// A fatal error has its cause in the world.
     Fatal,
     /// Events tell one story: one `Ready` a load, `Ended` once, nothing after an error.
@@ -81,6 +85,7 @@ impl Invariant {
             Self::Storm => "storm",
             Self::Liveness => "liveness",
             Self::Track => "track",
+            Self::Text => "text",
             Self::Fatal => "fatal",
             Self::Status => "status",
             Self::Leak => "leak",
@@ -164,7 +169,8 @@ impl Invariants {
     /// An input is handed in.
     pub(super) fn input(&mut self, input: &Input) {
         match input {
-            Input::Load(_) => {
+            Input::Load(source) => {
+                self.text.load(source);
                 self.acted();
                 self.begins_elsewhere();
                 self.playback.load(self.now);
@@ -188,6 +194,15 @@ impl Invariants {
                 self.configure(config);
                 self.acted();
                 self.viewer.chose = Some(self.now);
+            }
+            // Text is nothing to picture and sound.
+            Input::Select(
+                selection @ (Selection::Track { kind: MediaKind::Text, .. }
+                | Selection::NoTrack { kind: MediaKind::Text }),
+            ) => {
+                self.text.choose(selection);
+                let actions = &mut self.viewer.actions;
+                actions.push(self.now);
             }
             Input::Select(selection) => {
                 self.acted();

@@ -196,10 +196,12 @@ impl Invariants {
     pub(in crate::world) fn event(&mut self, event: &Event, scene: &Scene<'_>) {
         let playback = &mut self.playback;
         let mut wrong = None;
-        if playback.failed {
+        // Who leaves takes the cues along.
+        let leaves = *event == Event::CuesCleared;
+        if playback.failed && !leaves {
             wrong = Some("an event after a fatal error");
         }
-        if !playback.loaded && !matches!(event, Event::Warning(_)) {
+        if !playback.loaded && !leaves && !matches!(event, Event::Warning(_)) {
             wrong = Some("an event with nothing loaded");
         }
         match event {
@@ -219,6 +221,8 @@ impl Invariants {
                     wrong = Some("ended twice");
                 }
             }
+            Event::Cues(cues) => self.cues(cues, scene),
+            Event::CuesCleared => self.text.clear(),
             Event::Error(error) => {
                 playback.failed = true;
                 if !justified(error, scene, &self.retry) {
