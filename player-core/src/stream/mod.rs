@@ -579,6 +579,13 @@ impl Stream {
         self.wait = None;
         self.drop_replacement(world);
         let Some(pinned) = &self.pinned else { return };
+        if let Fetch::Index { key, target: Target::Next, .. } = &self.fetch
+            && representation(world.presentation, *key).is_some_and(|other| other.id != *pinned)
+        {
+            // What it is to tell of is not wanted any more.
+            self.drop_fetch(world);
+        }
+        let Some(pinned) = &self.pinned else { return };
         let mut from = world.playhead;
         for _ in 0..2 {
             match self.buffer.held_at(from) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Event, Input, MediaKind, Selection};
+use kinora_core::io::{Event, Input, MediaKind, RequestKind, Selection};
 use kinora_core::{Config, Player};
 use kinora_tests::world::World;
 use kinora_tests::world::content::Film;
@@ -118,4 +118,25 @@ fn what_has_been_shown_is_not_fetched_again_for_a_pin() {
         })
         .collect();
     assert!(late.is_empty(), "{late:?} are asked for although {shown} s have been shown");
+}
+
+#[test]
+fn a_playlist_on_its_way_does_not_bring_what_is_not_wanted_any_more() {
+    let mut world = world(&Film::default(), Network::constant(20_000));
+    world.load(&hls());
+    let playlists = |world: &World| {
+        let of_picture = RequestKind::MediaPlaylist(MediaKind::Video);
+        world.requests.iter().filter(|(_, request)| request.kind == of_picture).count()
+    };
+    // That of the second quality is on its way.
+    world.run_until("a playlist", Duration::from_secs(5), |world| playlists(world) == 2);
+    pin(&mut world, Some(240));
+    let before = world.requests.len();
+    world.run_for(Duration::from_secs(20));
+    let segments = world.requests[before..].iter().map(|(_, request)| request);
+    let elsewhere = segments
+        .filter(|request| request.kind == RequestKind::Segment(MediaKind::Video))
+        .find(|request| !request.url.contains("/v240/"));
+    assert!(elsewhere.is_none(), "{elsewhere:?}");
+    assert!(world.element.moves());
 }
