@@ -1,16 +1,17 @@
-// The network changes while a film plays.
+// The network is slow, or changes while a film plays.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { film } from './support/film.js';
+import { assertFrame, film } from './support/film.js';
 import { Stage } from './support/stage.js';
 
 const SECONDS = 60;
 
 let stage;
+let clip;
 before(async () => {
-  const { packaged } = await film(SECONDS);
-  stage = await Stage.open({ '/film': packaged });
+  clip = await film(SECONDS);
+  stage = await Stage.open({ '/film': clip.packaged });
 });
 after(() => stage?.close());
 
@@ -47,6 +48,34 @@ for (const manifest of ['master.m3u8', 'manifest.mpd']) {
     assert.deepEqual(errors, []);
     assert.equal(stats.totals.stalls, 0, `${stats.totals.stalled} s of stalls`);
     assert.ok(stats.totals.qualityChanges >= 2);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+}
+
+for (const [manifest, mediaSource] of [['master.m3u8', 'page'], ['manifest.mpd', 'auto']]) {
+  test(`${manifest}: playback starts before the first segment is there`, async () => {
+    const page = await stage.player({ mediaSource });
+    await stage.server.throttle(600);
+    await stage.server.clearRequests();
+    assert.equal(await page.evaluate((url) => film.play(url), `/film/${manifest}`), null);
+    const ended = await stage.server.requests();
+    assert.ok(ended.some(({ path }) => path.endsWith(manifest)), 'the log tells of what has ended');
+    assert.deepEqual(ended.filter(({ path }) => path.includes('/video') && path.includes('/seg-')), []);
+
+    // Where one piece ends and the next begins nothing is missing.
+    await page.waitForFunction(() => film.video.currentTime > 3);
+    const { stats, events, frame } = await page.evaluate(async () => ({
+      stats: film.player.stats(),
+      events: film.events.filter(({ name }) => name === 'error' || name === 'warning'),
+      frame: await film.frame(),
+    }));
+    await assertFrame(clip, frame, frame.mediaTime);
+    assert.deepEqual(events, []);
+    assert.equal(stats.totals.stalls, 0, `${stats.totals.stalled} s of stalls`);
+    const paths = (await stage.server.requests()).map(({ path }) => path).filter((path) => path.includes('/seg-'));
+    assert.equal(new Set(paths).size, paths.length, 'nothing came twice');
+    await stage.server.heal();
     assert.deepEqual(page.faults, []);
     await page.context().close();
   });
