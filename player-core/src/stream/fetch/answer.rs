@@ -189,7 +189,9 @@ impl Stream {
         if playlist.index.is_bare() && playlist.parts.is_empty() {
             let error = Error::NothingPlayable { url: url.to_owned() };
             if !playlist.live || self.is_elsewhere(world, key, &error) {
-                let _ = !playlist.live && self.doubt(key, origin, 1);
+                if !playlist.live {
+                    self.doubt(key, origin, 1);
+                }
                 return Err(error);
             }
         }
