@@ -77,11 +77,14 @@ impl Buffer {
         self.update(left);
     }
 
+    /// Forgets what the manifest lists from a time on and its media has elsewhere.
+    pub(crate) fn forget_misplaced(&mut self, from: MediaTime) {
+        self.held
+            .retain(|held| held.range.start < from || held.media.contains(middle(&held.range)));
+    }
+
     /// Notes a segment that was appended, over whatever lay there before.
     pub(crate) fn hold(&mut self, segment: Held) {
-        let middle = |range: &TimeRange| {
-            MediaTime::from_flicks(range.start.flicks() / 2 + range.end.flicks() / 2)
-        };
         self.held.retain(|held| !segment.range.contains(middle(&held.range)));
         let position = self.held.partition_point(|held| held.range.start < segment.range.start);
         self.held.insert(position, segment);
@@ -154,6 +157,10 @@ impl Buffer {
         let reached = self.end_of_range(playhead).unwrap_or(playhead + TOLERANCE);
         (last.start > reached).then_some(*last)
     }
+}
+
+fn middle(range: &TimeRange) -> MediaTime {
+    MediaTime::from_flicks(range.start.flicks() / 2 + range.end.flicks() / 2)
 }
 
 fn covered(ranges: &[TimeRange], segment: &TimeRange) -> bool {

@@ -378,6 +378,12 @@ impl Stream {
         if self.set_of(self.period).is_none() {
             self.period = starts.unwrap_or(0);
         }
+        // What was fetched beyond where a period begins that nobody knew of is of that one, and was placed by the one before.
+        let following = world.presentation.periods.get(self.period + 1).map(|period| period.start);
+        if let Some(start) = following.filter(|start| *start + TOLERANCE < self.next) {
+            self.buffer.forget_misplaced(start);
+            self.turn_back(world, start.max(world.playhead));
+        }
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Event, RequestKind, Warning};
+use kinora_core::Config;
+use kinora_core::io::{Event, Input, RequestKind, Warning};
 use kinora_core::time::Timestamp;
-use kinora_tests::world::World;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
+use kinora_tests::world::{World, seconds};
 
-use super::{ALL, Way, assert_nothing_twice, errors, live, stalls, start, world};
+use super::{ALL, Way, assert_nothing_twice, errors, live, stalls, start, world, world_with};
 
 #[test]
 fn what_is_there_is_played_and_the_rest_when_it_comes() {
@@ -158,5 +159,34 @@ fn an_mpd_that_tells_of_a_period_when_it_begins_stands_not_still() {
         assert!(!warned, "{way:?}");
         assert_eq!(stalls(&world), 0, "{way:?}");
         assert_nothing_twice(&world);
+    }
+}
+
+/// A period begins meanwhile that nobody was told of: what is fetched of it as of the one before it lies elsewhere by its
+/// own timestamps.
+#[test]
+fn a_period_that_began_unannounced_is_played_once_it_is_told_of() {
+    for (way, every) in
+        [(Way::Number, 60), (Way::Chunked, 60), (Way::Number, 10), (Way::Chunked, 10)]
+    {
+        // As much as is to be held ahead is fetched while the MPD stands still, or more.
+        for forward in [4, 10, 30] {
+            let broadcast = Broadcast {
+                break_every: Some(every),
+                stale: Some((110_000, 138_000)),
+                ..way.broadcast()
+            };
+            let url = way.url(&broadcast);
+            let mut config = Config::default();
+            config.buffer.forward = Duration::from_secs(forward);
+            let mut world = world_with(config, broadcast, Network::constant(8_000));
+            start(&mut world, &url);
+            // At a speed of the viewer's own nothing is jumped over.
+            world.input(Input::SetRate(1.5));
+            world.run_until("the next period", Duration::from_secs(145), |world| {
+                world.element.position > seconds(725)
+            });
+            assert!(errors(&world).is_empty(), "{way:?}");
+        }
     }
 }
