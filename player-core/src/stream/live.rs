@@ -120,6 +120,11 @@ impl Stream {
             world.live.clock.when(there, world.cx.now)
         });
         if position >= there.end {
+            // Another stream has learnt meanwhile that what this one passed over is late.
+            if let Some(first) = self.late_from.filter(|first| *first < self.next) {
+                self.turn_to_late(first);
+                return Next::Skip(first);
+            }
             let at = promised.map(|at| at + world.live.lateness.to_duration());
             let at = at.unwrap_or(world.cx.now).max(world.cx.now + Duration::from_millis(1));
             self.wait = Some(TimerState { reason: TimerReason::Availability, at });
@@ -221,10 +226,7 @@ impl Stream {
             self.missing = MOST_MISSING - 1;
             if now < there + world.live.lateness.to_duration() + segment.duration.to_duration() {
                 // Nothing that should have come since is there, either: it is no hole, all of it is late.
-                self.next = first;
-                self.holes.iter_mut().for_each(|hole| hole.end = hole.end.min(first));
-                self.holes.retain(|hole| hole.start < hole.end);
-                self.setbacks.early = true;
+                self.turn_to_late(first);
                 let at = now + LATE_PAUSE;
                 self.wait = Some(TimerState { reason: TimerReason::Availability, at });
                 return;
@@ -236,6 +238,14 @@ impl Stream {
         // Others will come; what is lost is a hole.
         let range = TimeRange { start: segment.start, end: segment.end() };
         self.pass_gap(range, world.playhead);
+    }
+
+    /// Turns back to the first of what was taken for holes.
+    fn turn_to_late(&mut self, first: MediaTime) {
+        self.next = first;
+        self.holes.iter_mut().for_each(|hole| hole.end = hole.end.min(first));
+        self.holes.retain(|hole| hole.start < hole.end);
+        self.setbacks.early = true;
     }
 
     /// What was live has ended: what was asked for beyond the end will not come.

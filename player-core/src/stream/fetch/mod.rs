@@ -37,7 +37,9 @@ impl Stream {
             return Ok(false);
         }
         self.starved = None;
-        if self.queue.len() >= MAX_QUEUE || self.next > world.fetch_limit {
+        // Where nothing has come, the rest is asked for to know what is late.
+        let leads = self.next > world.fetch_limit && self.late_from.is_none();
+        if self.queue.len() >= MAX_QUEUE || leads {
             return Ok(false);
         }
         let inside = if self.seam { self.next + TOLERANCE } else { self.next };

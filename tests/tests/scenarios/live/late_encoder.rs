@@ -76,3 +76,24 @@ fn is_not_what_makes_a_hole_where_more_has_come() {
     assert!(world.element.position > seconds(650), "{}", world.element.position);
     assert!(errors(&world).is_empty());
 }
+
+/// What has shown one track that all is late has not shown the other yet.
+#[test]
+fn is_waited_for_by_tracks_that_are_not_in_step() {
+    for way in [Way::Number, Way::Chunked] {
+        for (lateness, segment_ms) in [(16, 2_000), (16, 4_000), (18, 2_000), (18, 4_000)] {
+            for delay in [100, 200, 400] {
+                let mut world = late(way, lateness, segment_ms);
+                let slower = FaultKind::Delay(Duration::from_millis(delay));
+                world.origin.fail("/audio/", u32::MAX, slower);
+                world.load(&way.url(&way.broadcast()));
+                let limit = Duration::from_secs(lateness + 5);
+                world.run_until("playback", limit, |world| world.element.moves());
+                let began = world.element.position;
+                world.run_for(Duration::from_secs(60));
+                assert!(world.element.position - began > seconds(55), "{way:?} {lateness}");
+                assert!(errors(&world).is_empty());
+            }
+        }
+    }
+}
