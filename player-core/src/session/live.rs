@@ -250,8 +250,9 @@ impl Session {
         };
         let verdict = self.live.judge(presentation, &cx.config.live, cx.now, timing, &at);
         let to = timing.live_position();
-        // A jump is worth it only to where there is something to play.
-        if verdict.jump && to - playhead > timing.step {
+        // A jump is worth it only to where there is something to play: what does not come here has not come there, either.
+        let missing = self.streams.iter().any(Stream::is_missing);
+        if verdict.jump && to - playhead > timing.step && !missing {
             cx.out.warn(Warning::JumpedToLive { from: playhead, to });
             self.set_live_rate(cx, 1.0);
             return self.go_to(cx, to);

@@ -240,6 +240,11 @@ impl Stream {
         self.pass_gap(range, world.playhead);
     }
 
+    /// Whether what ought to be there is not.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.missing > 0
+    }
+
     /// Turns back to the first of what was taken for holes.
     fn turn_to_late(&mut self, first: MediaTime) {
         self.next = first;

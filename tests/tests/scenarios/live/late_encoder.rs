@@ -9,7 +9,7 @@ use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, seconds};
 
-use super::{Way, errors, live, stalls, world};
+use super::{Way, errors, live, stalls, start, world};
 
 /// A broadcast in segments of so long of which everything is there so many seconds after the manifest says.
 fn late(way: Way, seconds: u64, segment_ms: u64) -> World {
@@ -94,6 +94,26 @@ fn is_waited_for_by_tracks_that_are_not_in_step() {
                 assert!(world.element.position - began > seconds(55), "{way:?} {lateness}");
                 assert!(errors(&world).is_empty());
             }
+        }
+    }
+}
+
+/// Where it is looked for at first nothing is there yet, and further on even less.
+#[test]
+fn is_waited_for_by_a_device_that_slept() {
+    for way in [Way::Number, Way::Chunked] {
+        for (lateness, segment_ms) in [(10, 2_000), (14, 4_000), (18, 2_000), (18, 4_000)] {
+            let mut world = late(way, 0, segment_ms);
+            start(&mut world, &way.url(&way.broadcast()));
+            world.run_for(Duration::from_secs(60));
+            world.act(&Action::Sleep(Duration::from_secs(lateness * 1_000)));
+            world.run_for(Duration::from_secs(lateness + 2));
+            let began = world.element.position;
+            world.run_for(Duration::from_secs(60));
+            let played = world.element.position - began;
+            assert!((played - seconds(60)).abs() < seconds(5), "{way:?} {lateness}: {played}");
+            assert!(stalls(&world) < 6, "{way:?} {lateness}: {} stalls", stalls(&world));
+            assert!(errors(&world).is_empty());
         }
     }
 }
