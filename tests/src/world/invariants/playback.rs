@@ -9,6 +9,7 @@ use kinora_core::time::{MediaTime, Timestamp};
 
 use super::{Invariant, Invariants, Scene, Truth};
 use crate::world::content::{Film, Origin, Struck};
+use crate::world::live::Broadcast;
 
 /// A playhead that could move and does not for so long, nothing being wrong, is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -149,7 +150,8 @@ impl Invariants {
         }
         let live = scene.origin.broadcast.as_ref();
         playback.insisted |= self.viewer.pinned;
-        let Some(kbps) = kbps.filter(|_| live.is_none_or(|live| live.goes_on(now))) else { return };
+        let can = |live: &Broadcast| live.goes_on(now) && !live.owes(element.position, now);
+        let Some(kbps) = kbps.filter(|_| live.is_none_or(can)) else { return };
         playback.stuck += elapsed;
         playback.carried += kbps * 1_000.0 * elapsed.as_secs_f64();
         let faults = &scene.origin.struck[playback.struck.min(scene.origin.struck.len())..];

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinora_core::io::Request;
-use kinora_core::time::{Timestamp, WallTime};
+use kinora_core::time::{MediaTime, Timestamp, WallTime};
 
 use super::boxes::{Track, init_segment, media_segment, producer_reference};
 use super::content::Resource;
@@ -186,6 +186,17 @@ impl Broadcast {
         let stale =
             self.stale.is_some_and(|(from, to)| (from..to + STALE_NOTICED_MS).contains(&world));
         !stale && self.ends_ms.is_none_or(|end| world < end)
+    }
+
+    /// Whether what plays at a place is there by the MPD's clock and is not, as the source's own clock runs slower.
+    pub(super) fn owes(&self, position: MediaTime, now: Timestamp) -> bool {
+        let millis = |micros: u64| micros / 1_000;
+        let position = millis(u64::try_from(position.micros()).unwrap_or(0));
+        let (segment, piece) = (self.segment_ms, self.part_ms.unwrap_or(self.segment_ms));
+        let into = (position % segment / piece + 1) * piece;
+        let whole = position - position % segment + into.min(segment) + self.encoding_ms;
+        let clock = millis(now.micros()) + self.lead_ms;
+        self.addressing == Addressing::Number && self.moment(now) < whole && whole <= clock
     }
 
     /// Whether a segment is of a break that the manifest did not tell of when it was made, because it stood still.
