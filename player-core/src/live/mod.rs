@@ -37,7 +37,7 @@ const LEAST_JUMP: MediaTime = MediaTime::from_secs(5);
 /// Latencies outside of this are those of clocks that are wrong.
 const SANE_LAG: (MediaTime, MediaTime) = (MediaTime::from_secs(-2), MediaTime::from_secs(120));
 /// An encoder that is later than this will not get better by being waited for,
-const MOST_LATE: MediaTime = MediaTime::from_secs(20);
+const MOST_LATE: MediaTime = MediaTime::from_secs(60);
 /// and what is asked for within so much of when it could be tells how late it may be.
 const LEAST_LATE: MediaTime = MediaTime::from_millis(50);
 /// Each segment that comes at once is followed by one that is asked for so much sooner.

@@ -23,7 +23,7 @@ const MOST_MISSING: u32 = 6;
 /// The pause between two attempts at it grows by this.
 const MISSING_PAUSE: Duration = Duration::from_millis(300);
 /// An encoder may be so late by its own clock,
-const MOST_LATE: Duration = Duration::from_secs(20);
+const MOST_LATE: Duration = Duration::from_secs(60);
 /// and is looked after so often once nothing of what should be there is.
 const LATE_PAUSE: Duration = Duration::from_millis(2_500);
 

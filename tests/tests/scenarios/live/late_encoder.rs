@@ -28,7 +28,9 @@ fn late(way: Way, seconds: u64, segment_ms: u64) -> World {
 #[test]
 fn is_waited_for_where_nothing_else_has_come() {
     for way in [Way::Number, Way::Chunked] {
-        for (seconds, segment_ms) in [(5, 2_000), (10, 4_000), (17, 2_000), (17, 4_000)] {
+        for (seconds, segment_ms) in
+            [(5, 2_000), (10, 4_000), (17, 2_000), (17, 4_000), (33, 4_000), (45, 2_000)]
+        {
             let mut world = late(way, seconds, segment_ms);
             let url = way.url(&way.broadcast());
             world.load(&url);
@@ -45,7 +47,8 @@ fn is_waited_for_where_nothing_else_has_come() {
 #[test]
 fn is_followed_as_far_behind_as_it_is() {
     for way in [Way::Number, Way::Chunked] {
-        for (seconds, segment_ms) in [(2, 2_000), (5, 2_000), (10, 4_000), (17, 4_000)] {
+        for (seconds, segment_ms) in [(2, 2_000), (5, 2_000), (10, 4_000), (17, 4_000), (33, 4_000)]
+        {
             let mut world = late(way, seconds, segment_ms);
             world.load(&way.url(&way.broadcast()));
             world.run_for(Duration::from_secs(60));
