@@ -120,13 +120,17 @@ impl Stream {
             world.live.clock.when(there, world.cx.now)
         });
         if position >= there.end {
-            // Another stream has learnt meanwhile that what this one passed over is late.
-            if let Some(first) = self.late_from.filter(|first| *first < self.next) {
-                self.turn_to_late(first);
-                return Next::Skip(first);
-            }
+            let now = world.cx.now;
             let at = promised.map(|at| at + world.live.lateness.to_duration());
-            let at = at.unwrap_or(world.cx.now).max(world.cx.now + Duration::from_millis(1));
+            let mut at = at.unwrap_or(now).max(now + Duration::from_millis(1));
+            if let Some(first) = self.late_from.filter(|first| *first < self.next) {
+                // Nothing that should have come since is there, either: those are no holes, all of it is late.
+                self.turn_to(presentation, first);
+                self.holes.iter_mut().for_each(|hole| hole.end = hole.end.min(first));
+                self.holes.retain(|hole| hole.start < hole.end);
+                self.setbacks.early = true;
+                at = now + LATE_PAUSE;
+            }
             self.wait = Some(TimerState { reason: TimerReason::Availability, at });
             return Next::Later;
         }
@@ -185,7 +189,7 @@ impl Stream {
         }
         self.missing += 1;
         let now = world.cx.now;
-        let late = chosen.there.filter(|there| error.is_missing() && now < *there + MOST_LATE);
+        let late = error.is_missing() && chosen.there.is_some_and(|there| now < there + MOST_LATE);
         if self.missing >= MOST_MISSING {
             self.pass_missing(world, segment, late);
             return Ok(());
@@ -201,7 +205,7 @@ impl Stream {
             self.setbacks.early = true;
         } else if self.missing > 1 && self.fail(world, key, error).is_err() {
             // Where none has it, all of them may yet get it.
-            let early = self.setbacks.early || late.is_some();
+            let early = self.setbacks.early || late;
             self.setbacks = Setbacks::default();
             self.setbacks.early = early;
         }
@@ -210,27 +214,14 @@ impl Stream {
         Ok(())
     }
 
-    /// A segment did not come, however often it was asked for; it ought to be there since `there`, if it may be no more
-    /// than late.
-    fn pass_missing(
-        &mut self,
-        world: &mut World<'_, '_>,
-        segment: &Segment,
-        there: Option<Timestamp>,
-    ) {
-        let now = world.cx.now;
+    /// A segment did not come, however often it was asked for; it may be no more than late. What has come of those that
+    /// follow it will tell.
+    fn pass_missing(&mut self, world: &mut World<'_, '_>, segment: &Segment, late: bool) {
         self.setbacks = Setbacks::default();
-        if let Some(there) = there {
-            let first = *self.late_from.get_or_insert(segment.start);
+        if late {
+            self.late_from.get_or_insert(segment.start);
             // Each is asked for once from now on.
             self.missing = MOST_MISSING - 1;
-            if now < there + world.live.lateness.to_duration() + segment.duration.to_duration() {
-                // Nothing that should have come since is there, either: it is no hole, all of it is late.
-                self.turn_to_late(first);
-                let at = now + LATE_PAUSE;
-                self.wait = Some(TimerState { reason: TimerReason::Availability, at });
-                return;
-            }
         } else {
             self.missing = 0;
             self.late_from = None;
@@ -243,14 +234,6 @@ impl Stream {
     /// Whether what ought to be there is not.
     pub(crate) fn is_missing(&self) -> bool {
         self.missing > 0
-    }
-
-    /// Turns back to the first of what was taken for holes.
-    fn turn_to_late(&mut self, first: MediaTime) {
-        self.next = first;
-        self.holes.iter_mut().for_each(|hole| hole.end = hole.end.min(first));
-        self.holes.retain(|hole| hole.start < hole.end);
-        self.setbacks.early = true;
     }
 
     /// What was live has ended: what was asked for beyond the end will not come.
