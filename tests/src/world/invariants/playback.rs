@@ -9,10 +9,11 @@ use kinora_core::time::{MediaTime, Timestamp};
 
 use super::{Invariant, Invariants, Scene, Truth};
 use crate::world::content::{Film, Origin, Struck};
-use crate::world::live::Broadcast;
 
 /// A playhead that could move and does not for so long, nothing being wrong, is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Who has played moved by no more than this beyond what the time that passed makes.
+const A_FRAME: MediaTime = MediaTime::from_millis(40);
 /// So often a second may a player want to be woken.
 const MAX_WAKES: u32 = 200;
 /// What the viewer insists on may take the time of so many such segments: one that was on its way, that one, and its sound.
@@ -33,6 +34,8 @@ pub(super) struct Playback {
     place: MediaTime,
     /// For how long it could have moved on.
     stuck: Duration,
+    /// For how long it has waited for what a broadcast owed it.
+    owed: Duration,
     looked: Timestamp,
     /// Faults that had struck when it last moved.
     struck: usize,
@@ -63,7 +66,7 @@ impl Playback {
 
     /// The playhead is somewhere else, for a good reason.
     pub(super) fn moved(&mut self, now: Timestamp) {
-        self.stuck = Duration::ZERO;
+        (self.stuck, self.owed) = (Duration::ZERO, Duration::ZERO);
         self.looked = now;
         self.ended = false;
     }
@@ -131,13 +134,17 @@ impl Invariants {
             && !element.has_ended()
             && element.rate() > 0.0
             && element.error().is_none();
-        if !wants_to || element.position != playback.place {
+        // To be put elsewhere is not to play.
+        let moved = element.position - playback.place;
+        let most = MediaTime::from_seconds(elapsed.as_secs_f64() * element.rate()) + A_FRAME;
+        let jumps = playback.ready && (moved < MediaTime::ZERO || moved > most);
+        if !wants_to || moved != MediaTime::ZERO && !jumps {
             if wants_to && playback.ready {
                 self.hears_choice(elapsed, scene);
             }
             let playback = &mut self.playback;
             playback.place = element.position;
-            playback.stuck = Duration::ZERO;
+            (playback.stuck, playback.owed) = (Duration::ZERO, Duration::ZERO);
             (playback.carried, playback.heaviest) = (0.0, playback.last);
             playback.insisted = false;
             let struck = &scene.origin.struck;
@@ -148,10 +155,16 @@ impl Invariants {
             playback.struck = struck.len();
             return;
         }
+        playback.place = element.position;
         let live = scene.origin.broadcast.as_ref();
         playback.insisted |= self.viewer.pinned;
-        let can = |live: &Broadcast| live.goes_on(now) && !live.owes(element.position, now);
-        let Some(kbps) = kbps.filter(|_| live.is_none_or(can)) else { return };
+        if let Some(live) = live.filter(|live| live.owes(element.position, now)) {
+            playback.owed += elapsed;
+            if playback.owed < live.lateness(now) {
+                return;
+            }
+        }
+        let Some(kbps) = kbps.filter(|_| live.is_none_or(|live| live.goes_on(now))) else { return };
         playback.stuck += elapsed;
         playback.carried += kbps * 1_000.0 * elapsed.as_secs_f64();
         let faults = &scene.origin.struck[playback.struck.min(scene.origin.struck.len())..];

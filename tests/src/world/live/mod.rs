@@ -190,13 +190,24 @@ impl Broadcast {
 
     /// Whether what plays at a place is there by the MPD's clock and is not, as the source's own clock runs slower.
     pub(super) fn owes(&self, position: MediaTime, now: Timestamp) -> bool {
-        let millis = |micros: u64| micros / 1_000;
-        let position = millis(u64::try_from(position.micros()).unwrap_or(0));
+        let position = u64::try_from(position.micros()).unwrap_or(0) / 1_000;
         let (segment, piece) = (self.segment_ms, self.part_ms.unwrap_or(self.segment_ms));
         let into = (position % segment / piece + 1) * piece;
         let whole = position - position % segment + into.min(segment) + self.encoding_ms;
-        let clock = millis(now.micros()) + self.lead_ms;
-        self.addressing == Addressing::Number && self.moment(now) < whole && whole <= clock
+        self.addressing == Addressing::Number
+            && self.moment(now) < whole
+            && whole <= self.clock(now)
+    }
+
+    /// Milliseconds of the broadcast by the MPD's clock.
+    fn clock(&self, now: Timestamp) -> u64 {
+        now.micros() / 1_000 + self.lead_ms
+    }
+
+    /// How late the source is by the MPD's clock: for so long, and a segment, somebody may wait for what it owes.
+    pub(super) fn lateness(&self, now: Timestamp) -> Duration {
+        let late = self.clock(now).saturating_sub(self.moment(now));
+        Duration::from_millis(late + self.segment_ms)
     }
 
     /// Whether a segment is of a break that the manifest did not tell of when it was made, because it stood still.
