@@ -50,6 +50,14 @@ struct Waiting {
     reason: TimerReason,
 }
 
+impl Waiting {
+    /// Whether it is for a platform that has enough for now.
+    fn rests(&self, satisfied: bool) -> bool {
+        satisfied
+            && matches!(self.wish.kind, RequestKind::Segment(MediaKind::Video | MediaKind::Audio))
+    }
+}
+
 /// Every request of the player.
 #[derive(Debug)]
 pub(crate) struct Requests {
@@ -473,7 +481,8 @@ impl Requests {
         // Only those that wait now: what is put off again must not be taken up in the same breath.
         let mut position = 0;
         for _ in 0..self.waiting.len() {
-            let due = self.waiting.get(position).is_some_and(|waiting| waiting.due <= now);
+            let waiting = self.waiting.get(position);
+            let due = waiting.is_some_and(|one| one.due <= now && !one.rests(self.satisfied));
             if due && !cx.offline {
                 let Waiting { ticket, wish, mut trial, due, .. } = self.waiting.remove(position);
                 trial.wake_up(due, now);
@@ -501,7 +510,7 @@ impl Requests {
     pub(crate) fn timers(&self, retry: &RetryConfig, offline: bool) -> Vec<TimerState> {
         let mut timers = Vec::new();
         for waiting in &self.waiting {
-            if !offline {
+            if !offline && !waiting.rests(self.satisfied) {
                 timers.push(TimerState { reason: waiting.reason, at: waiting.due });
             }
         }

@@ -6,6 +6,7 @@ use kinora_core::io::{Input, MediaCommand, MediaKind, RequestKind, Selection, Wa
 use kinora_core::time::{MediaTime, TimeRange};
 use kinora_tests::world::content::Film;
 use kinora_tests::world::element::Managed;
+use kinora_tests::world::fault::FaultKind;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
@@ -68,6 +69,24 @@ fn segments_are_asked_for_when_they_are_wanted_and_not_otherwise() {
         super::assert_nothing_fetched_twice(&world);
         assert_replays(&world);
     }
+}
+
+/// What a server wanted to be asked for later was wanted when it was chosen, and is not when its time comes.
+#[test]
+fn what_was_put_off_leaves_once_there_is_not_enough_any_more() {
+    let managed = Managed { low: seconds(6), enough: seconds(15), ..Managed::default() };
+    let mut world = playing(&dash(), 60, managed);
+    // Sound is one segment ahead of the picture, whose next one is chosen before the platform says that it has enough.
+    world.origin.fail("audio/9.m4s", 1, FaultKind::RetryAfter(503, 5));
+    world.run_until("rest", Duration::from_secs(10), |world| world.player.state().satisfied);
+    let before = (world.requests.len(), world.player.state().requests_waiting);
+    world.run_for(Duration::from_secs(6));
+    assert_eq!(before.1, 2, "put off");
+    assert_eq!(world.requests.len(), before.0, "asked for though there is enough");
+    world.run_to_end(Duration::from_secs(70));
+    assert_eq!(world.player.state().totals.stalls, 0);
+    assert_eq!((world.requests_for("audio/9.m4s"), world.requests_for("v480/8.m4s")), (2, 1));
+    assert_replays(&world);
 }
 
 #[test]
