@@ -387,9 +387,10 @@ impl Origins {
             let entry = self.entry(each.origin);
             let tried = trial.tried >> place & 1 == 1;
             let blocked = count > 1 && !entry.usable(now, spare);
-            // Who wants to be left alone is waited for only where asking others again has not helped.
-            let waits = entry.asked_until.is_some_and(|until| {
-                until > now + POLITE && (trial.pauses < MOST_IMPATIENT || until > last)
+            // Who wants to be left alone is waited for only where asking others again has not helped; of several, the one
+            // that may be asked first.
+            let waits = entry.asked_until.filter(|until| {
+                *until > now + POLITE && (trial.pauses < MOST_IMPATIENT || *until > last)
             });
             let key = (waits, tried, blocked, self.rank(each.origin));
             if best.is_none_or(|(least, ..)| key < least) {
@@ -604,6 +605,23 @@ mod tests {
         representation.origins = vec![origin(&url, 1, 1), origin("https://a.example/v.m3u8", 1, 1)];
         let better = origins.better(&representation, Timestamp::default(), Duration::ZERO, |_| 0);
         assert_eq!(better, None);
+    }
+
+    #[test]
+    fn of_two_that_want_to_be_left_alone_the_one_that_may_be_asked_first_is_waited_for() {
+        let mut origins = Origins::new(1);
+        let urls = ["https://a.example/1.m4s", "https://b.example/1.m4s"];
+        let segments = Segments::Playlist { url: urls[0].to_owned() };
+        let mut representation = Representation::new("v", 1, segments);
+        representation.origins = urls.map(|url| origin(url, 1, 1)).to_vec();
+        let places = origins.places(&representation, urls[0]);
+        let wish = Wish::new(RequestKind::Initialization(MediaKind::Audio), places);
+        let at = |second: u64| Timestamp::from_micros(second * 1_000_000);
+        for (place, until) in wish.places.iter().zip([at(29), at(5)]) {
+            origins.leave_alone(place.origin, until);
+        }
+        let pick = origins.pick(&wish, &mut Trial::new(at(0)), (at(0), at(30))).expect("a place");
+        assert_eq!((pick.place, pick.not_before), (1, Some(at(5))));
     }
 
     #[test]
