@@ -114,7 +114,10 @@ impl Stream {
         if let Some(range) = spare.or_else(|| self.buffer.detached(world.playhead)) {
             // What was counted on there has to be fetched again.
             if range.start > world.playhead && range.start < self.next {
-                self.turn_back(world, range.start);
+                // Media may begin a little before its segment, which is not the one before.
+                let held = self.buffer.held_at(range.start + TOLERANCE);
+                let from = held.map_or(range.start, |held| held.range.start.max(range.start));
+                self.turn_back(world, from);
             }
             self.remove(world, range);
             return Ok(());

@@ -73,6 +73,41 @@ fn what_is_kept_is_bounded_in_bytes_too() {
     assert_eq!(world.player.state().totals.stalls, 0);
 }
 
+/// What a seek back left behind far ahead may begin a little before its segment, or after.
+#[test]
+fn what_makes_room_far_ahead_is_fetched_again_and_not_what_waits_before_it() {
+    let rungs = vec![(300, 240)];
+    let film = Film { seconds: 68, segment_seconds: 6, rungs, wobble_ms: 40, ..Film::default() };
+    for number in 6..10 {
+        let mut world = world(&film, Network::constant(12_000));
+        // The sixth segment of 225 kB is too much.
+        world.element.quota = 1_300_000;
+        world.load(&hls());
+        world.run_for(Duration::from_millis(100));
+        world.act(&Action::Seek(MediaTime::from_secs(6 * number + 2)));
+        let there = |world: &World| !world.element.buffered(MediaKind::Video).is_empty();
+        world.run_until("picture", Duration::from_secs(5), there);
+        world.act(&Action::Seek(MediaTime::from_secs(6 * number - 29)));
+        let full = |warning: &Warning| matches!(warning, Warning::BufferFull { .. });
+        world.run_until("full buffer", Duration::from_secs(5), |world| {
+            warnings(world).into_iter().any(full)
+        });
+        // What made room is not enough: the segment before it waits.
+        world.element.quota = 1_000_000;
+        world.act(&Action::Pause);
+        // As much as ever is wanted again after so long.
+        world.run_for(Duration::from_secs(3_600));
+        world.act(&Action::Play);
+        world.run_to_end(Duration::from_secs(80));
+        assert_eq!(world.player.state().totals.stalls, 0, "{number}");
+        let asked = [number - 1, number].map(|number| {
+            let segment = format!("v240/{number}.m4s");
+            world.requests_for(&segment)
+        });
+        assert_eq!(asked, [1, 2], "{number}");
+    }
+}
+
 #[test]
 fn a_goal_that_was_lowered_recovers() {
     let film = Film { seconds: 400, rungs: vec![(1_000, 480)], ..Film::default() };
