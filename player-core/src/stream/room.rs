@@ -51,10 +51,11 @@ impl Stream {
         count >= 2 && bytes >= limit
     }
 
-    /// What lies too far behind. A stream that is complete drops nothing: a removal would take the
-    /// media source out of its ended state (MSE §5.6, `remove`), and nothing more needs the room.
+    /// What lies too far behind. A stream that is complete, with nothing left to append, drops
+    /// nothing: a removal would take the media source out of its ended state (MSE §5.6, `remove`), and nothing more needs
+    /// the room.
     pub(super) fn due_for_removal(&self, world: &World<'_, '_>) -> Option<TimeRange> {
-        if self.complete {
+        if self.complete && self.queue.is_empty() {
             return None;
         }
         if let Some(unwanted) = self.not_to_be_heard(world) {

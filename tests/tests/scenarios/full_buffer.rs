@@ -7,7 +7,8 @@ use kinora_core::error::ErrorCode;
 use kinora_core::io::{Event, MediaCommand, MediaKind, Warning};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::World;
-use kinora_tests::world::content::Film;
+use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::film::{Codec, Part};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 
@@ -106,6 +107,28 @@ fn what_makes_room_far_ahead_is_fetched_again_and_not_what_waits_before_it() {
         });
         assert_eq!(asked, [1, 2], "{number}");
     }
+}
+
+#[test]
+fn what_is_behind_goes_while_the_end_waits_for_its_initialisation_segment() {
+    let part = Part { segment: 29, media_start: 500, codec: Codec::Avc };
+    let film = Film { parts: vec![part], rungs: vec![(1_000, 480)], ..Film::default() };
+    let mut origin = film.publish(BASE);
+    origin.fail("v480/init-1.mp4", 2, FaultKind::Silence);
+    let mut config = Config::default();
+    config.buffer.back = Duration::from_secs(5);
+    let mut world = World::new(config, origin, Network::constant(10_000));
+    world.load(&hls());
+    let ended = |world: &World| world.element.commands.contains(&MediaCommand::EndOfStream);
+    while !ended(&world) {
+        world.run_for(Duration::from_secs(1));
+        let held = world.element.buffered(MediaKind::Video);
+        let behind = held.first().map(|first| world.element.position - first.start);
+        assert!(behind.is_none_or(|behind| behind < MediaTime::from_secs(17)), "{behind:?} behind");
+    }
+    assert!(world.element.position > MediaTime::from_secs(45), "{}", world.element.position);
+    world.run_to_end(Duration::from_secs(30));
+    assert_eq!(world.player.state().totals.stalls, 0);
 }
 
 #[test]
