@@ -86,6 +86,68 @@ fn a_viewer_who_goes_to_where_there_is_nothing_up_to_the_end_is_at_the_end() {
     }
 }
 
+/// Makes gaps of some segments of a playlist.
+fn lack(origin: &mut Origin, url: &str, numbers: &[u32]) {
+    let playlist = origin.body(url).expect("it is published").to_vec();
+    let mut playlist = String::from_utf8(playlist).expect("a playlist is text");
+    for number in numbers {
+        let line = format!("\n{number}.m4s");
+        assert!(playlist.contains(&line), "{url} lists {number}");
+        playlist = playlist.replace(&line, &format!("\n#EXT-X-GAP{line}"));
+    }
+    origin.add(url, HLS, playlist);
+}
+
+#[test]
+fn what_one_quality_lacks_is_played_in_another() {
+    let film = Film { rungs: vec![(300, 240), (800, 480)], ..Film::default() };
+    // At the beginning, too.
+    for lacking in [vec![0, 1], vec![10, 11, 12], vec![29]] {
+        let mut origin = film.publish(BASE);
+        lack(&mut origin, &format!("{BASE}/v480/media.m3u8"), &lacking);
+        let world = played(origin, &hls());
+        assert_eq!(fatal(&world), None, "{lacking:?}");
+        assert!(world.element.position >= seconds(59), "{lacking:?}: {}", world.element.position);
+        let jumped = |warning: &Warning| matches!(warning, Warning::GapJumped { .. });
+        assert!(!warnings(&world).into_iter().any(jumped), "{lacking:?}");
+        assert_eq!(world.player.state().totals.stalls, 0, "{lacking:?}");
+        for number in lacking {
+            assert_eq!(world.requests_for(&format!("v480/{number}.m4s")), 0);
+            assert_eq!(world.requests_for(&format!("v240/{number}.m4s")), 1);
+        }
+        assert!(world.requests_for("v480/20.m4s") == 1, "and the better again after that");
+    }
+}
+
+#[test]
+fn what_one_pathway_lacks_is_played_from_another() {
+    let film = Film { rungs: vec![(800, 480)], ..Film::default() };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    lack(&mut origin, "https://a.example/film/v480/media.m3u8", &[10, 11]);
+    let world = played(origin, &format!("{MAIN}/master.m3u8"));
+    assert_eq!(fatal(&world), None);
+    assert!(world.element.position >= seconds(59), "ended at {}", world.element.position);
+    let jumped = |warning: &Warning| matches!(warning, Warning::GapJumped { .. });
+    assert!(!warnings(&world).into_iter().any(jumped));
+    for number in [10, 11] {
+        assert_eq!(world.requests_for(&format!("b.example/film/v480/{number}.m4s")), 1);
+    }
+}
+
+/// There is no more of a segment that one quality lacks and another cannot deliver than of one that all lack.
+#[test]
+fn what_one_quality_lacks_and_another_cannot_deliver_is_passed_over() {
+    let film = Film { rungs: vec![(300, 240), (800, 480)], ..Film::default() };
+    for (lacking, lost) in [("v480", "v240"), ("v240", "v480")] {
+        let mut origin = film.publish(BASE);
+        lack(&mut origin, &format!("{BASE}/{lacking}/media.m3u8"), &[12]);
+        origin.fail(&format!("{lost}/12.m4s"), u32::MAX, FaultKind::Status(404));
+        let world = played(origin, &hls());
+        assert_eq!(fatal(&world), None, "{lost}");
+        assert!(world.element.position >= seconds(59), "{lost}: {}", world.element.position);
+    }
+}
+
 #[test]
 fn where_one_quality_is_nothing_but_gaps_another_plays() {
     let film = Film { rungs: vec![(300, 240), (800, 480)], ..Film::default() };

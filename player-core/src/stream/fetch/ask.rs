@@ -134,9 +134,10 @@ impl Stream {
         };
         let Segments::Known(index) = &representation.segments else { return Ok(false) };
         if segment.gap {
-            let gap = TimeRange { start: segment.start, end: segment.end() };
-            self.pass_gap(gap, world.playhead);
-            return Ok(true);
+            // Another may have what this one lacks (RFC 8216bis §6.3.3).
+            self.setbacks.gap = Some(TimeRange { start: segment.start, end: segment.end() });
+            let error = Error::NothingPlayable { url: segment.url };
+            return self.fail(world, key, error).map(|()| true);
         }
         let remux = representation.is_transport() && segment.init.is_none();
         let protection = representation.protection_of(&segment);

@@ -10,7 +10,7 @@ use crate::presentation::Presentation;
 use crate::requests::{OriginId, Place};
 use crate::stream::init::InitKey;
 use crate::stream::{Fetch, Key, Stream, World, representation};
-use crate::time::Timestamp;
+use crate::time::{TimeRange, Timestamp};
 
 /// A representation whose beginning could not be had is left alone for so long, twice as long the next time,
 const ASIDE: Duration = Duration::from_secs(20);
@@ -40,6 +40,8 @@ pub(in crate::stream) struct Setbacks {
     insisted: bool,
     /// Representations that came too slowly, which is not to say that they will again.
     slow: Vec<usize>,
+    /// One that was asked says that there is no such segment.
+    pub(super) gap: Option<TimeRange>,
 }
 
 /// A representation that is left alone.
@@ -200,6 +202,11 @@ impl Stream {
             return Ok(());
         }
         if recalled == 0 {
+            if let Some(gap) = self.setbacks.gap {
+                self.setbacks = Setbacks::default();
+                self.pass_gap(gap, world.playhead);
+                return Ok(());
+            }
             return if self.insist(world, key, &error) { Ok(()) } else { Err(error) };
         }
         // What was set aside is the last resort.
