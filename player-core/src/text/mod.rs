@@ -275,7 +275,7 @@ impl Text {
             return Err(Error::Unsupported { url, feature });
         };
         part.placing.place(&mut file);
-        let cues = self.told.keep_new(file.cues, part.covers.start);
+        let cues = self.told.keep_new(file.cues);
         if !cues.is_empty() {
             cx.out.event(Event::Cues(cues));
         }

@@ -3,9 +3,6 @@
 use crate::io::Cue;
 use crate::time::MediaTime;
 
-/// Cues that ended so long before what comes do not come again.
-const LONG: MediaTime = MediaTime::from_secs(3600);
-
 /// So many are remembered, of those that begin last: hours of talk, and no more than a moment's work to look through.
 const MOST: usize = 4_096;
 
@@ -21,9 +18,8 @@ struct Mark {
 }
 
 impl Told {
-    /// Leaves out what was told before, of cues of a segment that begins at `start`.
-    pub(super) fn keep_new(&mut self, mut cues: Vec<Cue>, start: MediaTime) -> Vec<Cue> {
-        self.0.retain(|mark| mark.end > start - LONG);
+    /// Leaves out what was told before.
+    pub(super) fn keep_new(&mut self, mut cues: Vec<Cue>) -> Vec<Cue> {
         cues.retain(|cue| {
             if self.0.len() >= MOST {
                 self.0.drain(..MOST / 2);
@@ -68,14 +64,13 @@ mod tests {
     fn what_stands_in_two_segments_is_new_once() {
         let mut told = Told::default();
         let (a, b, c) = (cue(1, 4, "A"), cue(8, 12, "B"), cue(8, 12, "C"));
-        let zero = MediaTime::ZERO;
-        assert_eq!(told.keep_new(vec![b.clone(), a.clone()], zero), [b.clone(), a.clone()]);
-        let again = vec![b.clone(), c.clone(), c.clone()];
-        assert_eq!(told.keep_new(again, MediaTime::from_secs(10)), [c]);
-        assert_eq!(told.keep_new(vec![a], zero), []);
-        // Live, what is long gone is forgotten.
-        assert_eq!(told.keep_new(Vec::new(), MediaTime::from_secs(4000)), []);
-        assert_eq!(told.0, []);
+        assert_eq!(told.keep_new(vec![b.clone(), a.clone()]), [b.clone(), a.clone()]);
+        assert_eq!(told.keep_new(vec![b, c.clone(), c.clone()]), [c.clone()]);
+        assert_eq!(told.keep_new(vec![a.clone()]), []);
+        // Who was hours away and is back has them still.
+        let late = cue(9_000, 9_004, "D");
+        assert_eq!(told.keep_new(vec![late.clone()]), [late]);
+        assert_eq!(told.keep_new(vec![a, c]), []);
     }
 
     #[test]
@@ -83,11 +78,11 @@ mod tests {
         // Backwards, so that each is put before all others; none ends for long.
         let mut told = Told::default();
         let cues: Vec<Cue> = (0..40_000).rev().map(|start| cue(start, 100_000, "A")).collect();
-        assert_eq!(told.keep_new(cues.clone(), MediaTime::ZERO), cues);
+        assert_eq!(told.keep_new(cues.clone()), cues);
         assert!(told.0.len() <= MOST, "{}", told.0.len());
         let last = cue(50_000, 100_000, "A");
         for new in [1, 0] {
-            assert_eq!(told.keep_new(vec![last.clone()], MediaTime::ZERO).len(), new);
+            assert_eq!(told.keep_new(vec![last.clone()]).len(), new);
         }
     }
 }
