@@ -63,6 +63,26 @@ fn beyond_the_end_of_one_quality_another_plays() {
     assert_replays(&world);
 }
 
+/// Who goes beyond the end of the only playlist there is yet is sent to its last segment, until another is longer.
+#[test]
+fn who_seeks_beyond_the_end_of_what_is_known_gets_there_with_another_quality() {
+    let film = Film { seconds: 600, rungs: vec![(300, 240), (800, 480)], ..Film::default() };
+    let mut origin = film.publish(BASE);
+    origin.fail("v480/media.m3u8", u32::MAX, FaultKind::TruncateQuietly(600));
+    origin.fail("v240/media.m3u8", 1, FaultKind::Status(404));
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(world.requests_for("v240/"), 1, "only one is known");
+    world.input(Input::Seek(seconds(500)));
+    world.run_for(Duration::from_secs(3));
+    assert!(world.element.position > seconds(501), "{}", world.element.position);
+    let first = world.requests.iter().find(|(_, request)| request.url.contains("v240/2"));
+    let first = first.map(|(_, request)| request.url.rsplit('/').next().unwrap_or_default());
+    assert_eq!(first, Some("250.m4s"), "nothing is fetched that is not shown");
+    assert_replays(&world);
+}
+
 #[test]
 fn another_host_is_asked_before_one_is_believed() {
     let film = Film { seconds: 240, rungs: vec![(800, 480)], ..Film::default() };

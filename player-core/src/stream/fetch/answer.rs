@@ -11,7 +11,8 @@ use crate::requests::{OriginId, Outcome};
 use crate::stream::init::InitKey;
 use crate::stream::sealed::Sealed;
 use crate::stream::{
-    Fetch, Fetched, Key, Setbacks, Stream, Target, World, representation, representation_mut,
+    Fetch, Fetched, Key, Setbacks, Stream, TOLERANCE, Target, World, representation,
+    representation_mut,
 };
 use crate::support;
 use crate::time::{MediaTime, TimeRange, Timestamp};
@@ -153,6 +154,10 @@ impl Stream {
             }
         });
         match parsed {
+            Ok(()) if self.is_short_of(world, key) => {
+                self.restart(world, world.playhead);
+                Ok(())
+            }
             Ok(()) => self.fetch_from(world, key, reasons, target).map(|_| ()),
             Err(_) if target != Target::Next => {
                 self.fixed_until = MediaTime::MAX;
@@ -166,6 +171,14 @@ impl Stream {
                 self.fail(world, key, error)
             }
         }
+    }
+
+    /// Whether the playhead is beyond what was taken for the end of the film, and this representation goes on there.
+    fn is_short_of(&self, world: &World<'_, '_>, key: Key) -> bool {
+        let known = representation(world.presentation, key).map(|known| &known.segments);
+        let Some(Segments::Known(index)) = known else { return false };
+        let place = world.playhead.min(index.end() - TOLERANCE);
+        world.presentation.live.is_none() && self.next + TOLERANCE < place
     }
 
     /// Takes a playlist: of what was never live it is an index and no more. Any other is put beside those that
