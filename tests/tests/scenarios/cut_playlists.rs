@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use kinora_core::io::Input;
+use kinora_core::io::{Input, Source};
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::hosts::{Hosts, MAIN};
+use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
 
 use super::pins::pin;
@@ -81,6 +83,38 @@ fn who_seeks_beyond_the_end_of_what_is_known_gets_there_with_another_quality() {
     let first = first.map(|(_, request)| request.url.rsplit('/').next().unwrap_or_default());
     assert_eq!(first, Some("250.m4s"), "nothing is fetched that is not shown");
     assert_replays(&world);
+}
+
+/// The second host's copy is over before where the viewer is, whom it would leave with nothing.
+#[test]
+fn a_host_that_would_leave_the_viewer_with_nothing_is_not_believed() {
+    let film = Film { seconds: 240, rungs: vec![(800, 480)], ..Film::default() };
+    let bases = [
+        ("A", "https://a.example/film"),
+        ("B", "https://b.example/film"),
+        ("C", "https://c.example/film"),
+    ];
+    for count in [3, 2] {
+        let hosts = bases[..count].to_vec();
+        let mut origin = Hosts { film: film.clone(), hosts, ..Hosts::default() }.publish();
+        origin.fail("a.example/film/v480/init.mp4", u32::MAX, FaultKind::Status(404));
+        origin.fail("b.example/film/v480/media.m3u8", u32::MAX, FaultKind::TruncateQuietly(600));
+        let mut world = world_of(origin, Network::constant(4_000));
+        world.invariants.waived.push(Invariant::Fatal);
+        let (url, start) = (format!("{MAIN}/master.m3u8"), Some(seconds(200)));
+        world.act(&Action::Load(Source { url, format: None, start }));
+        world.run_until("end", Duration::from_secs(120), |world| {
+            world.has_ended() || fatal(world).is_some()
+        });
+        if count == 3 {
+            assert_eq!(fatal(&world), None);
+            assert!(world.element.position >= seconds(239), "ended at {}", world.element.position);
+            assert_eq!(world.player.state().totals.stalls, 0);
+        } else {
+            assert!(fatal(&world).is_some(), "nobody waits for what will not come");
+        }
+        assert_replays(&world);
+    }
 }
 
 #[test]

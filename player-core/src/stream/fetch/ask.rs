@@ -282,12 +282,19 @@ impl Stream {
                 last.start + MediaTime::from_flicks(last.duration.flicks() / 2) > self.next
             })
         };
-        if presentation.live.is_some() || !set.known().any(goes_on) {
-            return None;
-        }
+        let over = !set.known().any(goes_on);
         let origin = set.representations.get(key.representation)?.origins.first();
         let url = origin.map(|origin| origin.url.clone()).unwrap_or_default();
         let origin = origin.map(|origin| world.requests.origins.find(origin)).unwrap_or_default();
+        // One without an end is believed, but not where it would leave the viewer with nothing.
+        let leaves_nothing = || {
+            self.doubts(key, origin) > 0
+                && self.queue.is_empty()
+                && self.buffer.end_of_range(world.playhead).is_none()
+        };
+        if presentation.live.is_some() || over && !leaves_nothing() {
+            return None;
+        }
         let error = ManifestError { line: 1, kind: ManifestErrorKind::UnexpectedEnd };
         Some((Error::Manifest { url, error }, origin))
     }
