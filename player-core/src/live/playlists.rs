@@ -97,7 +97,7 @@ impl Playlists {
         now: Timestamp,
     ) {
         playlist.requested(asked);
-        if let Some(alignment) = self.misplacement(presentation, &playlist) {
+        if let Some(alignment) = self.misplacement(presentation, &playlist, now) {
             playlist.shift(alignment.shift);
         }
         let mut followed = Followed {
@@ -134,11 +134,12 @@ impl Playlists {
     }
 
     /// By how much a playlist is off from the others, if there are any: by what they have in common, or else as if all
-    /// ended now.
+    /// ended now, or where by the clock those end by now that have not been loaded for long.
     fn misplacement(
         &mut self,
         presentation: &mut Presentation,
         playlist: &MediaPlaylist,
+        now: Timestamp,
     ) -> Option<Alignment> {
         let mut by_edge = None;
         let mut order: Vec<usize> = (0..self.list.len()).collect();
@@ -155,7 +156,11 @@ impl Playlists {
             if let Some(index) = &mut index {
                 core::mem::swap(*index, &mut other.playlist.index);
             }
-            let alignment = playlist.alignment(&other.playlist);
+            let alignment =
+                playlist.alignment(&other.playlist).map(|alignment| match alignment.by {
+                    AlignedBy::Edge => other.since_then(playlist, alignment, now),
+                    _ => alignment,
+                });
             if let Some(index) = &mut index {
                 core::mem::swap(*index, &mut other.playlist.index);
             }
@@ -435,7 +440,7 @@ impl Playlists {
         if let Some(index) = index_mut(presentation, own.key) {
             core::mem::swap(index, &mut own.playlist.index);
         }
-        let alignment = self.misplacement(presentation, &own.playlist);
+        let alignment = self.misplacement(presentation, &own.playlist, now);
         let sure = alignment.filter(|alignment| alignment.by != AlignedBy::Edge);
         let shift = match (sure, own.edge(now)) {
             (Some(alignment), _) => Some(alignment.shift),
@@ -546,6 +551,19 @@ impl Followed {
     fn edge(&self, now: Timestamp) -> Option<MediaTime> {
         let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);
         Some(MediaTime::from_micros(now.saturating_add(self.edges.iter().max().copied()?)))
+    }
+
+    /// Where another playlist belongs that has nothing in common with this one, which ends now no more if it has not been
+    /// loaded for long.
+    fn since_then(&self, other: &MediaPlaylist, mut edges: Alignment, now: Timestamp) -> Alignment {
+        let next = |one: &MediaPlaylist| one.index.list().map_or(0, |list| list.next_number());
+        let missed = next(other).saturating_sub(next(&self.playlist));
+        let edge = self.edge(now).filter(|_| other.live);
+        let by = edge.map_or(MediaTime::ZERO, |edge| self.past_break(edge, missed));
+        if by > self.playlist.target_duration.times(3) {
+            edges.shift = edges.shift + by;
+        }
+        edges
     }
 
     /// By how much to shift it after a break: the segments that were missed are as long as the longest, unless the

@@ -10,6 +10,7 @@ use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, seconds};
 
+use super::super::pins::pin;
 use super::{ALL, Way, assert_nothing_twice, errors, live, stalls, start, world, world_with};
 
 #[test]
@@ -82,6 +83,27 @@ fn a_device_that_slept_meanwhile_goes_on_at_once() {
         world.run_for(Duration::from_secs(5));
         assert!((world.element.position - before).seconds() > 4.5, "{way:?}");
         assert!(errors(&world).is_empty(), "{way:?}");
+    }
+}
+
+/// The playlists that are held are of before the sleep, and end where nothing ends any more.
+#[test]
+fn a_quality_that_is_new_after_a_sleep_is_put_where_it_is_by_now() {
+    for part_ms in [None, Some(250)] {
+        let broadcast = Broadcast { dated: false, part_ms, window_s: 300, ..Broadcast::default() };
+        let url = broadcast.hls();
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(24));
+        let asleep = world.element.position;
+        world.act(&Action::Sleep(Duration::from_secs(7_200)));
+        pin(&mut world, Some(480));
+        world.run_for(Duration::from_secs(12));
+        let position = world.element.position;
+        assert!((position - asleep).seconds() > 7_000.0, "{part_ms:?}: {position}");
+        world.run_for(Duration::from_secs(5));
+        assert!((world.element.position - position).seconds() > 4.5, "{part_ms:?}");
+        assert!(errors(&world).is_empty(), "{part_ms:?}");
     }
 }
 
