@@ -27,7 +27,10 @@ pub(crate) struct Timeline {
 /// the number 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Runs {
-    placed: Vec<Placed>,
+    /// They are mostly short, and numbered without gaps.
+    plain: Vec<Plain>,
+    /// All of them, if one is otherwise; then there are none in `plain`.
+    unusual: Vec<Placed>,
     /// How many segments there are.
     length: usize,
 }
@@ -87,8 +90,16 @@ pub(crate) struct Moment {
     pub(crate) end: MediaTime,
 }
 
-/// A [`Run`] in its place. How many segments it has is told by where the next begins: a long timeline
-/// is little else than these.
+/// A [`Placed`] of one segment in each sequence, whose number is its position. A long timeline is little
+/// else than these, and memory that has not been touched before costs more than what is put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Plain {
+    time: u64,
+    duration: u32,
+    position: u32,
+}
+
+/// A [`Run`] in its place. How many segments it has is told by where the next begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Placed {
     number: u64,
@@ -138,7 +149,7 @@ impl Timeline {
 
     /// Makes room for so many runs.
     pub(crate) fn reserve(&mut self, runs: usize) {
-        self.runs.placed.reserve_exact(runs);
+        self.runs.plain.reserve_exact(runs);
     }
 
     pub(crate) fn is_listed(&self) -> bool {
@@ -157,7 +168,7 @@ impl Timeline {
     }
 
     fn last(&self) -> Option<Run> {
-        self.run(self.runs.placed.len().wrapping_sub(1))
+        self.run(self.runs.count().wrapping_sub(1))
     }
 
     /// A run with all it says.
@@ -169,13 +180,12 @@ impl Timeline {
     /// Number and duration of the segment that begins at a media time.
     pub(crate) fn at(&self, time: u64) -> Option<(u64, u64)> {
         let run = self.run(self.run_at(time)?)?;
-        Some((run.number.wrapping_add((time - run.time) / run.duration), run.duration))
+        Some((run.number.wrapping_add(div(time - run.time, run.duration)), run.duration))
     }
 
     /// The run in which a segment begins at a media time.
     fn run_at(&self, time: u64) -> Option<usize> {
-        let following = self.runs.placed.partition_point(|placed| placed.time <= time);
-        let index = following.checked_sub(1)?;
+        let index = self.runs.last_where(&|placed| placed.time <= time)?;
         let run = self.run(index)?;
         (time < run.end() && (time - run.time).is_multiple_of(run.duration)).then_some(index)
     }
@@ -185,23 +195,18 @@ impl Timeline {
     pub(crate) fn splice(&mut self, other: &Self, time: u64, numbers: u64) -> Option<Run> {
         let index = other.run_at(time)?;
         let mut first = other.run(index)?;
-        let passed = (time - first.time) / first.duration;
+        let passed = div(time - first.time, first.duration);
         first.time = time;
         first.count -= passed;
         first.number = first.number.wrapping_add(passed).wrapping_add(numbers);
         self.add(first);
-        let rest = other.runs.placed.get(index + 1..)?;
-        let more = rest.first().map_or(0, |next| other.runs.length - next.position);
-        let length = self.runs.length.checked_add(more);
-        if let (Some(next), Some(length)) = (rest.first(), length) {
+        if let Some(next) = other.runs.get(index + 1)
+            && let Some(length) = self.runs.length.checked_add(other.runs.length - next.position)
+        {
             let moved = self.runs.length.wrapping_sub(next.position);
             let numbers = numbers.wrapping_add(other.number).wrapping_sub(self.number);
+            self.runs.splice(&other.runs, index + 1, moved, numbers);
             self.runs.length = length;
-            self.runs.placed.extend(rest.iter().map(|placed| Placed {
-                number: placed.number.wrapping_add(numbers),
-                position: placed.position.wrapping_add(moved),
-                ..*placed
-            }));
         }
         self.last()
     }
@@ -211,7 +216,7 @@ impl Timeline {
     pub(crate) fn difference(&self, before: &Self, numbered: bool) -> Option<MediaTime> {
         let (mut ours, mut theirs) = (0, 0);
         // The later beginning is where both tell of something.
-        let mut at = self.runs.placed.first()?.time.max(before.runs.placed.first()?.time);
+        let mut at = self.runs.get(0)?.time.max(before.runs.get(0)?.time);
         let after = |timeline: &Self, index: &mut usize, at: u64| loop {
             let run = timeline.run(*index)?;
             if run.end() > at {
@@ -228,8 +233,8 @@ impl Timeline {
                 return Some(self.time_of(begins.0.min(begins.1)));
             }
             at = begins.0;
-            let phases = ((at - one.time) % one.duration, (at - other.time) % other.duration);
-            let number = |run: Run| run.number.wrapping_add((at - run.time) / run.duration);
+            let phases = (rem(at - one.time, one.duration), rem(at - other.time, other.duration));
+            let number = |run: Run| run.number.wrapping_add(div(at - run.time, run.duration));
             let same = phases.0 == phases.1
                 && one.duration == other.duration
                 && one.parts == other.parts
@@ -246,7 +251,7 @@ impl Timeline {
     #[inline(never)]
     pub(crate) fn take(&mut self, runs: Runs, number: u64) {
         let Some(last) = runs.last() else { return };
-        let early = runs.placed.first().is_some_and(|first| first.time < self.origin);
+        let early = runs.get(0).is_some_and(|first| first.time < self.origin);
         let sound = number <= PLAIN_NUMBER && i64::from(self.timescale) <= FLICKS_PER_SECOND;
         if sound && !early && last.end() <= self.end && self.most == u64::MAX {
             (self.runs, self.number) = (runs, number);
@@ -288,7 +293,7 @@ impl Timeline {
         }
         // What ends before the period begins is not part of it.
         if run.time < self.origin {
-            let before = ((self.origin - run.time) / run.duration).min(run.count);
+            let before = div(self.origin - run.time, run.duration).min(run.count);
             run.number = run.number.saturating_add(before);
             run.time = run.time.saturating_add(before.saturating_mul(run.duration));
             run.count -= before;
@@ -296,7 +301,7 @@ impl Timeline {
         // Nor what begins after it ends, or after presentation time does, if the period is open. The
         // first estimate may be a little too high, because times round.
         let span = self.end.saturating_sub(run.time);
-        run.count = run.count.min((span / run.duration).saturating_add(2));
+        run.count = run.count.min(div(span, run.duration).saturating_add(2));
         while let Some(before_last) = run.count.checked_sub(1) {
             let last = run.time.saturating_add(before_last.saturating_mul(run.duration));
             if self.time_of(last) < self.period_end {
@@ -305,9 +310,9 @@ impl Timeline {
             run.count = before_last;
         }
         // 64-bit media times end somewhere, too.
-        run.count = run.count.min((u64::MAX - run.time) / run.duration);
+        run.count = run.count.min(div(u64::MAX - run.time, run.duration));
         let free = (usize::MAX - self.runs.length) as u64;
-        run.count = run.count.min(free / u64::from(run.parts));
+        run.count = run.count.min(div(free, run.parts.into()));
         // So do whole sequences of parts that have no length.
         if run.count == 0 || self.time_of(run.time) >= self.time_of(run.end()) {
             return;
@@ -323,12 +328,12 @@ impl Timeline {
                 && last.number.saturating_add(last.count) == run.number
         });
         if !goes_on {
-            if self.runs.placed.is_empty() {
+            if self.runs.count() == 0 {
                 self.number = run.number;
             }
             let Run { number, time, duration, parts, .. } = run;
             let (number, position) = (number.wrapping_sub(self.number), self.runs.length);
-            self.runs.placed.push(Placed { number, time, duration, position, parts });
+            self.runs.push(Placed { number, time, duration, position, parts });
         }
         self.runs.length += run.count as usize * run.parts as usize;
     }
@@ -349,10 +354,7 @@ impl Timeline {
     /// As [`get`](Self::get), and fast for the run `near` or the one after, where the segment's is
     /// put.
     pub(super) fn get_near(&self, position: usize, near: &mut Near) -> Option<Moment> {
-        let begins = |index: usize| match self.runs.placed.get(index) {
-            Some(placed) => placed.position,
-            None => self.runs.length,
-        };
+        let begins = |index: usize| self.runs.position(index);
         if position >= self.runs.length {
             return None;
         }
@@ -362,7 +364,7 @@ impl Timeline {
         } else if position >= begins(next) {
             near.run = next;
         }
-        let placed = self.runs.placed.get(near.run)?;
+        let placed = self.runs.get(near.run)?;
         let first = self.number.wrapping_add(placed.number);
         let (number, part, from, to, time) =
             placed.ticks(first, (position - placed.position) as u64);
@@ -382,15 +384,12 @@ impl Timeline {
     }
 
     pub(super) fn position_at(&self, time: MediaTime) -> Option<usize> {
-        let placed = &self.runs.placed;
-        let following = placed.partition_point(|placed| self.time_of(placed.time) <= time);
-        let index = following.wrapping_sub(1);
-        let Some((run, placed)) = self.run(index).zip(placed.get(index)) else {
-            return (!placed.is_empty()).then_some(0);
+        let Some(index) = self.runs.last_where(&|placed| self.time_of(placed.time) <= time) else {
+            return (self.runs.count() > 0).then_some(0);
         };
-        let first = placed.position;
+        let (run, first) = (self.run(index)?, self.runs.position(index));
         let into = self.media_ticks(time).saturating_sub(run.time);
-        let sequence = (into / run.duration).min(run.count - 1);
+        let sequence = div(into, run.duration).min(run.count - 1);
         let rest = (into - sequence * run.duration).min(run.duration - 1);
         let parts = u64::from(run.parts);
         let part = (rest as f64 * parts as f64 / run.duration as f64) as u64;
@@ -408,8 +407,7 @@ impl Timeline {
 
     /// The run that a segment is in, or that is nearest before it.
     fn run_of(&self, position: usize) -> Option<usize> {
-        let following = self.runs.placed.partition_point(|placed| placed.position <= position);
-        following.checked_sub(1)
+        self.runs.last_where(&|placed| placed.position <= position)
     }
 
     /// Where a segment begins and ends, cut to the period. Mostly it begins where the last one ended.
@@ -440,25 +438,88 @@ impl Runs {
     /// A run with all it says.
     #[inline(never)]
     fn run(&self, index: usize) -> Option<Run> {
-        let Placed { number, time, duration, position, parts } = *self.placed.get(index)?;
-        let next = self.placed.get(index.wrapping_add(1));
-        let next = next.map_or(self.length, |next| next.position);
+        let Placed { number, time, duration, position, parts } = self.get(index)?;
+        let next = self.position(index.wrapping_add(1));
         let count = (next.wrapping_sub(position)).checked_div(parts as usize)? as u64;
         Some(Run { number, time, duration, count, parts })
     }
 
     fn last(&self) -> Option<Run> {
-        self.run(self.placed.len().wrapping_sub(1))
+        self.run(self.count().wrapping_sub(1))
+    }
+
+    /// One in its place.
+    #[inline(never)]
+    fn get(&self, index: usize) -> Option<Placed> {
+        match self.plain.get(index) {
+            Some(plain) => Some(plain.placed()),
+            None => self.unusual.get(index).copied(),
+        }
+    }
+
+    /// Position of the first segment of one, or of what comes after all.
+    fn position(&self, index: usize) -> usize {
+        self.get(index).map_or(self.length, |placed| placed.position)
+    }
+
+    /// The last of those, which stand first, that something is true of.
+    #[inline(never)]
+    fn last_where(&self, is: &dyn Fn(&Placed) -> bool) -> Option<usize> {
+        let (mut first, mut after) = (0, self.count());
+        while first < after {
+            let middle = first + (after - first) / 2;
+            match self.get(middle).is_some_and(|placed| is(&placed)) {
+                true => first = middle + 1,
+                false => after = middle,
+            }
+        }
+        first.checked_sub(1)
+    }
+
+    /// Adds one after all others.
+    #[inline(never)]
+    fn push(&mut self, placed: Placed) {
+        if let Some(plain) = placed.plain().filter(|_| self.unusual.is_empty()) {
+            return self.plain.push(plain);
+        }
+        let plain = core::mem::take(&mut self.plain);
+        self.unusual.extend(plain.iter().map(Plain::placed));
+        self.unusual.push(placed);
+    }
+
+    /// Adds those of another from one on, with this added to their positions and numbers.
+    fn splice(&mut self, other: &Self, from: usize, moved: usize, numbers: u64) {
+        let rest = other.plain.get(from..).unwrap_or_default();
+        let last = rest.last().map(|last| (last.position as usize).wrapping_add(moved));
+        let fits = last.is_some_and(|last| u32::try_from(last).is_ok());
+        // What is numbered without gaps stays so.
+        if fits && moved as isize as u64 == numbers && self.unusual.is_empty() {
+            self.plain.extend(rest.iter().map(|plain| Plain {
+                position: plain.position.wrapping_add(moved as u32),
+                ..*plain
+            }));
+            return;
+        }
+        for index in from..other.count() {
+            if let Some(placed) = other.get(index) {
+                self.push(Placed {
+                    number: placed.number.wrapping_add(numbers),
+                    position: placed.position.wrapping_add(moved),
+                    ..placed
+                });
+            }
+        }
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.placed.len()
+        self.plain.len() + self.unusual.len()
     }
 
     /// Forgets them, but not their room.
     pub(crate) fn clear(&mut self) {
-        self.placed.clear();
+        self.plain.clear();
+        self.unusual.clear();
         self.length = 0;
     }
 
@@ -472,8 +533,7 @@ impl Runs {
         list: &[T],
         plain: impl Fn(&T) -> Option<PlainRun>,
     ) -> Option<()> {
-        let nothing = Placed { number: 0, time: 0, duration: 0, position: 0, parts: 0 };
-        let mut made = [nothing; BLOCK];
+        let mut made = const { [Plain { time: 0, duration: 0, position: 0 }; BLOCK] };
         let last = self.last();
         let (mut time, mut duration) = last.map_or((0, 0), |last| (last.end(), last.duration));
         let mut position = self.length as u64;
@@ -497,18 +557,30 @@ impl Runs {
                 }
                 if !goes_on {
                     duration = run.duration;
-                    let (number, position) = (position, position as usize);
-                    *made.get_mut(held)? = Placed { number, time, duration, position, parts: 1 };
+                    let (duration, position) = (duration as u32, position as u32);
+                    *made.get_mut(held)? = Plain { time, duration, position };
                     held += 1;
                 }
                 time += run.duration * run.count;
                 position += run.count;
             }
-            self.placed.extend_from_slice(made.get(..held)?);
+            self.plain.extend_from_slice(made.get(..held)?);
             self.length = position as usize;
         }
         Some(())
     }
+}
+
+/// Quotients whose divisor is never 0, which the compiler does not know.
+#[inline(always)]
+fn div(dividend: u64, divisor: u64) -> u64 {
+    dividend.checked_div(divisor).unwrap_or(0)
+}
+
+/// As [`div`], what remains.
+#[inline(always)]
+fn rem(dividend: u64, divisor: u64) -> u64 {
+    dividend.checked_rem(divisor).unwrap_or(0)
 }
 
 /// Runs that are added together: growing a vector is a call.
@@ -516,12 +588,28 @@ const BLOCK: usize = 32;
 
 /// Runs up to this long are added without looking for their ends one by one.
 const PLAIN_COUNT: u64 = 1 << 11;
-const PLAIN_DURATION: u64 = 1 << 43;
+const PLAIN_DURATION: u64 = u32::MAX as u64;
 const PLAIN_NUMBER: u64 = 1 << 62;
 const PLAIN_TIME: u64 = 1 << 62;
 const PLAIN_POSITION: u64 = 1 << 31;
 
+impl Plain {
+    #[inline(always)]
+    fn placed(&self) -> Placed {
+        let Self { time, duration, position } = *self;
+        let (number, duration) = (position.into(), duration.into());
+        Placed { number, time, duration, position: position as usize, parts: 1 }
+    }
+}
+
 impl Placed {
+    fn plain(&self) -> Option<Plain> {
+        let position = u32::try_from(self.position).ok()?;
+        let duration = u32::try_from(self.duration).ok()?;
+        let plain = self.number == u64::from(position) && self.parts == 1;
+        plain.then_some(Plain { time: self.time, duration, position })
+    }
+
     /// Of a segment so far into the run, whose first has a number: number, part, where it begins and
     /// ends, and `$Time$`.
     fn ticks(&self, first: u64, inside: u64) -> (u64, u64, u64, u64, u64) {
@@ -530,11 +618,12 @@ impl Placed {
             return (first.saturating_add(inside), 1, time, time + self.duration, time);
         }
         let parts = u64::from(self.parts);
-        let (sequence, part) = (inside / parts, inside % parts);
+        let (sequence, part) = (div(inside, parts), rem(inside, parts));
         let time = self.time + sequence * self.duration;
         let at = |part: u64| {
             // The duration's share of as many parts, without a wide product.
-            time + self.duration / parts * part + self.duration % parts * part / parts
+            let whole = div(self.duration, parts) * part;
+            time + whole + div(rem(self.duration, parts) * part, parts)
         };
         (first.saturating_add(sequence), part + 1, at(part), at(part + 1), time)
     }
@@ -631,6 +720,23 @@ mod tests {
         runs.push(run(u64::MAX - 1, start, 20, 1000));
         assert_eq!(runs.len(), 5);
         assert_eq!(runs.get(4).map(|s| s.start), Some(MediaTime::from_scaled(80, 10_000_000)));
+    }
+
+    #[test]
+    fn what_is_taken_over_is_what_it_was() {
+        // Numbers without gaps, with one, and parts.
+        for (gap, parts) in [(0, 1), (5, 1), (0, 2)] {
+            let rest = [run(4 + gap, 6, 3, 2), Run { parts, ..run(6 + gap, 12, 4, 1) }];
+            let timeline = |first| {
+                let mut runs = runs(1, 0, MediaTime::ZERO, MediaTime::MAX);
+                runs.push(first);
+                rest.iter().for_each(|&run| runs.push(run));
+                runs
+            };
+            let mut taken = runs(1, 0, MediaTime::ZERO, MediaTime::MAX);
+            taken.splice(&timeline(run(1, 0, 2, 3)), 2, 0);
+            assert_eq!(taken, timeline(run(2, 2, 2, 2)));
+        }
     }
 
     #[test]
