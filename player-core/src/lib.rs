@@ -69,6 +69,7 @@ pub mod url;
 mod context;
 mod decoders;
 mod drm;
+mod items;
 mod limits;
 mod live;
 mod outbox;

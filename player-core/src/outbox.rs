@@ -93,6 +93,6 @@ impl Outbox {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Output> {
-        (!self.queue.is_empty()).then(|| self.queue.remove(0))
+        crate::items::take(&mut self.queue, 0)
     }
 }

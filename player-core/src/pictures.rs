@@ -68,8 +68,9 @@ impl Pictures {
         requests: &mut Requests,
         (id, at, kind): (u64, MediaTime, PictureKind),
     ) {
-        if self.asked.len() >= MAX_ASKED {
-            let oldest = self.asked.remove(0);
+        if self.asked.len() >= MAX_ASKED
+            && let Some(oldest) = crate::items::take(&mut self.asked, 0)
+        {
             cx.out.event(Event::Picture { id: oldest.id, picture: None });
         }
         self.asked.push(Asked { id, at, kind });
@@ -150,22 +151,25 @@ impl Pictures {
         let candidates = || (0..all.len()).filter(|index| usable(*index));
         let chosen = match asked.kind {
             PictureKind::Thumbnail => {
-                let enough = |index: &usize| lines(&all[*index]) <= ENOUGH_LINES;
+                let enough =
+                    |index: &usize| all.get(*index).is_some_and(|one| lines(one) <= ENOUGH_LINES);
                 candidates().rfind(enough)
             }
             PictureKind::KeyFrame { rate } => {
                 let rate = f64::from(rate.unsigned_abs().max(1));
+                let most = throughput_bps * KEY_FRAME_SHARE;
                 let affordable = |index: &usize| {
-                    all[*index].bandwidth as f64 * rate <= throughput_bps * KEY_FRAME_SHARE
+                    all.get(*index).is_some_and(|one| one.bandwidth as f64 * rate <= most)
                 };
                 candidates().rfind(affordable)
             }
         };
-        let Some(chosen) = chosen.or_else(|| candidates().next()) else {
+        let chosen = chosen.or_else(|| candidates().next());
+        let Some((chosen, one)) = chosen.and_then(|chosen| Some((chosen, all.get(chosen)?))) else {
             return Found::Picture(None);
         };
-        match &all[chosen].segments {
-            Segments::Known(index) => Found::Picture(picture(&all[chosen], index, asked.at)),
+        match &one.segments {
+            Segments::Known(index) => Found::Picture(picture(one, index, asked.at)),
             Segments::Playlist { .. } => Found::Needs(number, chosen),
             // An index inside a media file of pictures: nobody publishes one.
             Segments::IndexBox { .. } => Found::Picture(None),
@@ -217,7 +221,7 @@ fn tile(
 ) -> (TimeRange, Option<Tile>) {
     let count = i64::from(columns.max(1)) * i64::from(rows.max(1));
     let each = (segment.duration.flicks() / count).max(1);
-    let number = ((at - segment.start).flicks() / each).clamp(0, count - 1);
+    let number = (at - segment.start).flicks().checked_div(each).unwrap_or(0).clamp(0, count - 1);
     let start = segment.start + MediaTime::from_flicks(each * number);
     let span = TimeRange { start, end: start + MediaTime::from_flicks(each) };
     let size = one.width.zip(one.height);

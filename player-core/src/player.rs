@@ -10,6 +10,7 @@ use crate::error::is_passing;
 use crate::io::{
     Environment, Event, Input, NetworkState, Output, PlaybackStatus, Request, Source, Warning,
 };
+use crate::items::take;
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::session::tracks::Preferred;
@@ -177,12 +178,12 @@ impl Player {
             Input::ResponseHead { id, head } => (*id, is_passing(head.status)),
             _ => return,
         };
-        if let Some(position) = self.parting.iter().position(|known| known.id == id) {
-            let report = self.parting.remove(position);
-            if failed {
-                let id = self.out.next_request_id();
-                self.out.request(Request { id, ..report });
-            }
+        let position = self.parting.iter().position(|known| known.id == id);
+        // Whatever became of it, it is told no third time.
+        let report = position.and_then(|position| take(&mut self.parting, position));
+        if let Some(report) = report.filter(|_| failed) {
+            let id = self.out.next_request_id();
+            self.out.request(Request { id, ..report });
         }
     }
 

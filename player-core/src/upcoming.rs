@@ -46,7 +46,7 @@ impl Upcoming {
 
     /// Takes the queue's first out.
     pub(crate) fn take_next(&mut self) -> Option<Source> {
-        (!self.queue.is_empty()).then(|| self.queue.remove(0))
+        crate::items::take(&mut self.queue, 0)
     }
 
     /// Takes out what was fetched ahead of a source that is about to play.

@@ -187,7 +187,8 @@ pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
 /// What lies before and after the first of a word, which must not be empty; as [`cut`].
 #[inline(never)]
 pub(crate) fn cut_word<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
-    let at = text.as_bytes().windows(word.len()).position(|here| here == word.as_bytes())?;
+    let (bytes, wanted) = (text.as_bytes(), word.as_bytes());
+    let at = (0..text.len()).find(|&at| bytes.get(at..at + word.len()) == Some(wanted))?;
     Some((text.get(..at)?, text.get(at + word.len()..)?))
 }
 
@@ -327,7 +328,7 @@ fn push_without_dots(out: &mut String, folder: &str, path: &str) {
                     let kept = written.strip_suffix('/').unwrap_or(written);
                     // The root's own slash stays.
                     let kept = folder_length(kept).max(usize::from(absolute));
-                    out.truncate((root + kept).min(out.len()));
+                    crate::items::shorten(out, root + kept);
                 }
                 _ => out.push_str(segment),
             }

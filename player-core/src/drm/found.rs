@@ -101,14 +101,13 @@ fn systems_in(bytes: &[u8], parent: &Mp4Box<'_>, systems: &mut Vec<ProtectionSys
 
 /// As manifests name it.
 fn urn(system: &[u8; 16]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::from("urn:uuid:");
     for (index, byte) in system.iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
             text.push('-');
         }
         for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(DIGITS[usize::from(digit)]));
+            text.extend(char::from_digit(digit.into(), 16));
         }
     }
     text

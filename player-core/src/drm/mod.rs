@@ -156,8 +156,9 @@ impl Keys {
     fn let_go(&mut self, cx: &mut Context<'_>, requests: &mut Requests) {
         let sessions = self.sessions.iter().enumerate();
         let oldest = sessions.min_by_key(|(_, session)| session.needed_at);
-        let Some(position) = oldest.map(|(position, _)| position) else { return };
-        let session = self.sessions.remove(position);
+        let oldest = oldest.map(|(position, _)| position);
+        let oldest = oldest.and_then(|position| crate::items::take(&mut self.sessions, position));
+        let Some(session) = oldest else { return };
         if let Some(license) = session.license {
             requests.cancel(cx, license);
         }

@@ -80,7 +80,7 @@ impl SegmentKeys {
             && let Some(oldest) =
                 self.0.iter().position(|entry| !matches!(entry.state, State::Asked(_)))
         {
-            self.0.remove(oldest);
+            crate::items::take(&mut self.0, oldest);
         }
         let state = match data_uri(url) {
             Some(bytes) => State::of(cx, "the playlist", &bytes),

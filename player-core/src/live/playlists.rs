@@ -457,7 +457,7 @@ impl Playlists {
         if let Some(index) = index_mut(presentation, own.key) {
             core::mem::swap(index, &mut own.playlist.index);
         }
-        self.list.insert(position, own);
+        crate::items::put(&mut self.list, position, own);
     }
 
     /// What playback goes by: the playlists of picture and sound that are played. Text comes when it comes.
@@ -581,7 +581,7 @@ impl Followed {
     fn note_edge(&mut self, now: Timestamp) {
         let now = i64::try_from(now.micros()).unwrap_or(i64::MAX);
         if self.edges.len() == EDGES {
-            self.edges.remove(0);
+            crate::items::take(&mut self.edges, 0);
         }
         self.edges.push(self.playlist.end().micros().saturating_sub(now));
     }

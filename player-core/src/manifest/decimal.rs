@@ -51,7 +51,7 @@ fn fraction_of(fraction: u64, places: u32) -> i64 {
         return (fraction * THOUSANDTH) as i64;
     }
     let scale = 10u64.pow(places);
-    ((fraction * FLICKS_PER_SECOND as u64 + scale / 2) / scale) as i64
+    (fraction * FLICKS_PER_SECOND as u64 + scale / 2).checked_div(scale).unwrap_or(0) as i64
 }
 
 /// A positive decimal such as `23.976`, to the nearest `f64` for any number of sensible length.

@@ -20,9 +20,8 @@ pub use rehearsal::rehearse;
 pub(crate) use warning::Warnings;
 pub use warning::{ManifestWarning, WarningCode};
 
-use std::collections::BinaryHeap;
-
 use crate::io::SourceFormat;
+use crate::items::put;
 
 /// What was understood, and what was overlooked on the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,17 +78,36 @@ fn begins_root(text: &[u8], at: usize) -> bool {
     ends && prefixed && before.get(..before.len() - prefix).is_some_and(|b| b.ends_with(b"<"))
 }
 
-/// Sorts by a number; equals keep their order. A heap sorts, and only keys: the standard library's
-/// sorts are large, and would be there once for each type.
-pub(crate) fn sort<T>(items: &mut Vec<T>, by: &dyn Fn(&T) -> u64) {
+/// Sorts by a number; equals keep their order. Only positions are sorted, by code that all types share: the
+/// standard library's sorts are large, and would be there once for each.
+pub(crate) fn sort<T>(items: &mut [T], by: &dyn Fn(&T) -> u64) {
     if items.is_sorted_by_key(by) {
         return;
     }
-    let order: Vec<(u64, usize)> =
-        items.iter().enumerate().map(|(position, item)| (by(item), position)).collect();
-    let order = BinaryHeap::from(order).into_sorted_vec();
-    let mut slots: Vec<Option<T>> = items.drain(..).map(Some).collect();
-    items.extend(order.iter().filter_map(|&(_, position)| slots.get_mut(position)?.take()));
+    let mut order = order(&items.iter().map(by).collect::<Vec<u64>>());
+    for first in 0..items.len() {
+        // Items go round in circles, each to where the next is.
+        let mut place = first;
+        while let Some(from) = order.get_mut(place) {
+            let from = core::mem::replace(from, place);
+            if from == first || from >= items.len() {
+                break;
+            }
+            items.swap(place, from);
+            place = from;
+        }
+    }
+}
+
+/// Positions of numbers, the least first.
+#[inline(never)]
+fn order(numbers: &[u64]) -> Vec<usize> {
+    let mut order = Vec::with_capacity(numbers.len());
+    for (position, &number) in numbers.iter().enumerate() {
+        let place = order.partition_point(|&before| numbers.get(before) <= Some(&number));
+        put(&mut order, place, position);
+    }
+    order
 }
 
 /// The text of a manifest without its byte order mark.
@@ -114,6 +132,18 @@ pub(crate) fn lines_in(text: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_sorted_keeps_the_order_of_equals(numbers in proptest::collection::vec(0u64..9, 0..20)) {
+            let mut items: Vec<_> = numbers.into_iter().enumerate().collect();
+            let mut expected = items.clone();
+            expected.sort_by_key(|&(_, number)| number);
+            sort(&mut items, &|&(_, number)| number);
+            prop_assert_eq!(items, expected);
+        }
+    }
 
     #[test]
     fn the_bytes_decide() {

@@ -73,7 +73,8 @@ impl Samples {
         if count == 0 {
             return None;
         }
-        let taken = self.rest.split_off(self.rest.len() - count);
+        let position = self.rest.len() - count;
+        let taken = crate::items::split(&mut self.rest, position);
         let mut writer = Writer { out: Vec::with_capacity(128 + 16 * count) };
         let moof = writer.begin(b"moof");
         writer.leaf(b"mfhd", &[0, 1]);

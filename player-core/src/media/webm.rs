@@ -282,7 +282,7 @@ impl<'a> Elements<'a> {
             self.rest = &[];
             return Ok(None);
         };
-        let (id, size) = header.split_at(id_length);
+        let (id, size) = header.split_at_checked(id_length).unwrap_or_default();
         let id = unsigned(id).unwrap_or(0) as u32;
         // The marker of the length is no part of the number; all ones mean unknown.
         let mask = (1u64 << (7 * size_length)) - 1;

@@ -161,8 +161,9 @@ impl Requests {
     /// Gives a wish up, wherever it stands.
     pub(crate) fn cancel(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
         self.waiting.retain(|waiting| waiting.ticket != ticket);
-        if let Some(position) = self.active.iter().position(|active| active.ticket == ticket) {
-            let active = self.active.remove(position);
+        let position = self.active.iter().position(|active| active.ticket == ticket);
+        let active = position.and_then(|position| crate::items::take(&mut self.active, position));
+        if let Some(active) = active {
             cx.give_up(active.id);
         }
     }
@@ -183,7 +184,7 @@ impl Requests {
                 let Wish { kind, range, body, headers, post, .. } = active.wish;
                 let id = active.id;
                 if cx.parting.len() >= MOST_PARTING {
-                    cx.parting.remove(0);
+                    crate::items::take(cx.parting, 0);
                 }
                 cx.parting.push(Request { id, kind, url, range, body, headers, post });
             }
@@ -353,7 +354,7 @@ impl Requests {
     }
 
     fn fail(&mut self, cx: &mut Context<'_>, position: usize, fault: Fault) -> Option<Outcome> {
-        let active = self.active.remove(position);
+        let active = crate::items::take(&mut self.active, position)?;
         self.tell_of(cx, &active.response(None));
         cx.give_up(active.id);
         let (origin, total) = (active.origin(), active.transferred().total);
@@ -483,8 +484,9 @@ impl Requests {
         for _ in 0..self.waiting.len() {
             let waiting = self.waiting.get(position);
             let due = waiting.is_some_and(|one| one.due <= now && !one.rests(self.satisfied));
-            if due && !cx.offline {
-                let Waiting { ticket, wish, mut trial, due, .. } = self.waiting.remove(position);
+            let due = (due && !cx.offline).then_some(position);
+            let due = due.and_then(|position| crate::items::take(&mut self.waiting, position));
+            if let Some(Waiting { ticket, wish, mut trial, due, .. }) = due {
                 trial.wake_up(due, now);
                 self.attempt(cx, ticket, wish, trial);
             } else {

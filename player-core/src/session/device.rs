@@ -48,7 +48,7 @@ impl Session {
                     _ => chosen,
                 };
                 if chosen.is_some() && found.is_none() {
-                    let one = chosen.and_then(|set| period.sets[set].representations.first());
+                    let one = chosen.and_then(|set| period.sets.get(set)?.representations.first());
                     let refusal = one.and_then(|one| self.decoders.refusal(stream.kind, one));
                     return Err(Error::NotSupported {
                         kind: stream.kind,
@@ -64,7 +64,7 @@ impl Session {
             }
         }
         for (number, sets) in changes {
-            let kind = self.streams[number].kind;
+            let Some(kind) = self.streams.get(number).map(|stream| stream.kind) else { continue };
             self.each_stream(cx, |stream, world| {
                 if stream.kind == kind {
                     stream.select(world, sets.clone());

@@ -50,13 +50,11 @@ pub(super) fn choose_sets(
 ) -> Vec<Option<usize>> {
     let mut chosen = Vec::with_capacity(presentation.periods.len());
     for Period { sets, .. } in &presentation.periods {
-        let rank = |index: &usize| {
-            let set = &sets[*index];
-            (likeness(set, wanted), set.default, set.auto_select)
-        };
+        let of_kind = sets.iter().enumerate().rev().filter(|(_, set)| set.kind == kind);
         // Of several, the last would be taken.
-        chosen
-            .push((0..sets.len()).rev().filter(|&index| sets[index].kind == kind).max_by_key(rank));
+        let best =
+            of_kind.max_by_key(|(_, set)| (likeness(set, wanted), set.default, set.auto_select));
+        chosen.push(best.map(|(index, _)| index));
     }
     chosen
 }
@@ -75,14 +73,11 @@ pub(super) fn tracks(
 ) -> Vec<TrackInfo> {
     let mut tracks = Vec::new();
     for stream in streams {
-        let Some(period) = presentation
-            .periods
-            .iter()
-            .position(|period| period.sets.iter().any(|set| set.kind == stream.kind))
-        else {
+        let mut periods = presentation.periods.iter().enumerate();
+        let has_it = |period: &Period| period.sets.iter().any(|set| set.kind == stream.kind);
+        let Some((period, Period { sets, .. })) = periods.find(|(_, period)| has_it(period)) else {
             continue;
         };
-        let sets = &presentation.periods[period].sets;
         let of_kind = sets.iter().enumerate().filter(|(_, set)| set.kind == stream.kind);
         for (number, (index, set)) in of_kind.enumerate() {
             tracks.push(track(set, number, stream.set_of(period) == Some(index)));

@@ -119,7 +119,7 @@ fn read_replacement(reader: &mut Reader<'_>, clone: &mut PathwayClone) -> Result
                 // There are few.
                 for param in params {
                     let place = clone.params.partition_point(|known| *known < param);
-                    clone.params.insert(place, param);
+                    crate::items::put(&mut clone.params, place, param);
                 }
             }
             ("PER-VARIANT-URIS" | "PER-RENDITION-URIS", Kind::Object) => {

@@ -106,9 +106,12 @@ impl Moment<'_> {
         let estimate = cx.abr.estimate();
         let allowed = self.allowed();
         let share = estimate.throughput_bps * AUDIO_SHARE;
-        let candidates = || (0..self.set.representations.len()).filter(|&index| allowed[index]);
-        let affordable =
-            |index: &usize| (self.set.representations[*index].bandwidth as f64) <= share;
+        let candidates = || {
+            (0..self.set.representations.len()).filter(|&index| allowed.get(index) == Some(&true))
+        };
+        let affordable = |index: &usize| {
+            self.set.representations.get(*index).is_some_and(|one| one.bandwidth as f64 <= share)
+        };
         let lowest = candidates().next().unwrap_or(0);
         let representation = candidates().rfind(affordable).unwrap_or(lowest);
         let cause = if candidates().count() > 1 { Cause::ThroughputBound } else { Cause::OnlyRung };

@@ -234,8 +234,8 @@ impl Stream {
             segment.start = fragment.presentation_start + timestamp_offset;
             segment.duration = fragment.duration;
             if self.has_already() {
-                let last_of = self.queue.remove(0).last_of;
-                last_of.into_iter().for_each(|id| world.cx.out.cancel(id));
+                let last_of = crate::items::take(&mut self.queue, 0).map(|fetched| fetched.last_of);
+                last_of.flatten().into_iter().for_each(|id| world.cx.out.cancel(id));
                 return Ok(true);
             }
         }
@@ -256,8 +256,9 @@ impl Stream {
 
     /// There is no picture or sound in the first segment that waits: the stream rests there.
     fn pass_empty(&mut self, world: &mut World<'_, '_>) -> Result<(), Error> {
-        if !self.retract_replacement(world) && !self.queue.is_empty() {
-            let fetched = self.queue.remove(0);
+        if !self.retract_replacement(world)
+            && let Some(fetched) = crate::items::take(&mut self.queue, 0)
+        {
             self.rests.add(fetched.chosen.range());
         }
         self.pump(world)
@@ -314,8 +315,7 @@ impl Stream {
             (OperationResult::Done { .. }, Operation::Init(init)) => self.in_buffer = Some(init),
             (OperationResult::Done { buffered }, Operation::Segment) => {
                 let (mut replaced, mut appended) = (None, None);
-                if !self.queue.is_empty() {
-                    let fetched = self.queue.remove(0);
+                if let Some(fetched) = crate::items::take(&mut self.queue, 0) {
                     if let Target::Instead(range) = fetched.chosen.target {
                         replaced = Some(range);
                     }
@@ -360,7 +360,7 @@ impl Stream {
             (OperationResult::Failed(MediaFailure::QuotaExceeded), _) => {
                 self.make_room(world)?;
                 if self.queue.first().is_some_and(|first| first.lost) {
-                    self.queue.remove(0);
+                    crate::items::take(&mut self.queue, 0);
                 }
             }
             (OperationResult::Failed(MediaFailure::NotSupported(_)), Operation::ChangeType) => {

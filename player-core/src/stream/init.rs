@@ -142,7 +142,7 @@ impl Inits {
         if self.entries.len() >= MOST_KEPT
             && let Some(oldest) = self.entries.iter().position(idle)
         {
-            self.entries.remove(oldest);
+            crate::items::take(&mut self.entries, oldest);
         }
     }
 

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::Key;
+use super::{Key, representation_mut};
 use crate::io::MediaKind;
-use crate::presentation::{Presentation, Protection, Representation};
+use crate::presentation::{Period, Presentation, Protection, Representation};
 use crate::time::MediaTime;
 
 /// What tells periods, sets and representations apart from load to load.
@@ -67,12 +67,11 @@ impl Identity {
     pub(crate) fn moves(&self, presentation: &Presentation) -> Moves {
         let mut moves = Moves { periods: Vec::with_capacity(self.0.len()), keys: Vec::new() };
         for (old_period, before) in self.0.iter().enumerate() {
-            let now = presentation.periods.iter().position(|period| {
+            let now = presentation.periods.iter().enumerate().find(|(_, period)| {
                 before.id == period.id && (before.id.is_some() || before.start == period.start)
             });
-            moves.periods.push(now);
-            let Some(new_period) = now else { continue };
-            let sets = &presentation.periods[new_period].sets;
+            moves.periods.push(now.map(|(number, _)| number));
+            let Some((new_period, Period { sets, .. })) = now else { continue };
             for (old_set, set) in before.sets.iter().enumerate() {
                 for (old, RepresentationIdentity { id, .. }) in
                     set.representations.iter().enumerate()
@@ -98,11 +97,13 @@ impl Identity {
     /// What the media told of its protection is told once: keeps it, where the manifest still says nothing.
     pub(crate) fn keep_protection(&self, moves: &Moves, presentation: &mut Presentation) {
         for (old, new) in &moves.keys {
-            let before = &self.0[old.period].sets[old.set].representations[old.representation];
-            let Some(protection) = &before.protection else { continue };
-            let set = &mut presentation.periods[new.period].sets[new.set];
-            let now = &mut set.representations[new.representation];
-            if now.protection.is_none() {
+            let sets = self.0.get(old.period).map_or(&[][..], |period| &period.sets);
+            let set = sets.get(old.set).map_or(&[][..], |set| &set.representations);
+            let before = set.get(old.representation);
+            if let Some(protection) = before.and_then(|before| before.protection.as_ref())
+                && let Some(now) = representation_mut(presentation, *new)
+                && now.protection.is_none()
+            {
                 now.protection = Some(protection.clone());
             }
         }

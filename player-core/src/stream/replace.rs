@@ -106,8 +106,8 @@ impl Stream {
         while let Some(position) =
             self.queue.iter().skip(fixed).position(|fetched| late(fetched.chosen.target))
         {
-            let fetched = self.queue.remove(fixed + position);
-            self.discard(world, &fetched);
+            let late = crate::items::take(&mut self.queue, fixed + position);
+            late.iter().for_each(|late| self.discard(world, late));
         }
     }
 
@@ -152,10 +152,11 @@ impl Stream {
         let fixed = usize::from(self.operation.is_some()).min(self.queue.len());
         let same = |other: &Fetched| (other.chosen.range().start - range.start).abs() <= TOLERANCE;
         let found = self.queue.iter().skip(fixed).position(same);
-        if let Some(position) = found {
-            let before = core::mem::replace(&mut self.queue[fixed + position], fetched);
+        let queued = found.and_then(|position| self.queue.get_mut(fixed + position));
+        if let Some(queued) = queued {
+            let before = core::mem::replace(queued, fetched);
             // It never reached the platform; what takes its place need not be in time for anything.
-            self.queue[fixed + position].chosen.target = before.chosen.target;
+            queued.chosen.target = before.chosen.target;
             self.discard(world, &before);
         } else {
             if let Some(held) = self.buffer.held_at(range.start + TOLERANCE) {
@@ -164,7 +165,11 @@ impl Stream {
             }
             // Before what follows it, as its deadline is sooner; but a segment is not interrupted.
             let pieces = self.queue.iter().rposition(|waits| waits.chosen.piece.is_some());
-            self.queue.insert(fixed.max(pieces.map_or(0, |last| last + 1)), fetched);
+            crate::items::put(
+                &mut self.queue,
+                fixed.max(pieces.map_or(0, |last| last + 1)),
+                fetched,
+            );
         }
     }
 
@@ -182,8 +187,8 @@ impl Stream {
         else {
             return false;
         };
-        let fetched = self.queue.remove(0);
-        self.discard(world, &fetched);
+        let first = crate::items::take(&mut self.queue, 0);
+        first.iter().for_each(|first| self.discard(world, first));
         self.leave_alone(range);
         true
     }
@@ -194,8 +199,8 @@ impl Stream {
         while let Some(chosen) = self.queue.get(position).map(|fetched| &fetched.chosen) {
             match chosen.target {
                 Target::Instead(range) if chosen.init == Some(init) => {
-                    let fetched = self.queue.remove(position);
-                    self.discard(world, &fetched);
+                    let late = crate::items::take(&mut self.queue, position);
+                    late.iter().for_each(|late| self.discard(world, late));
                     self.leave_alone(range);
                 }
                 _ => position += 1,

@@ -35,10 +35,10 @@ impl Rests {
         }
         self.in_a_row += 1;
         if self.known.len() >= MOST {
-            self.known.remove(0);
+            crate::items::take(&mut self.known, 0);
         }
         let place = self.known.partition_point(|rest| rest.start < segment.start);
-        self.known.insert(place, segment);
+        crate::items::put(&mut self.known, place, segment);
     }
 
     /// There is something in a segment.

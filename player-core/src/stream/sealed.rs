@@ -177,7 +177,7 @@ impl Stream {
         let Some(length) = init_length(&found) else {
             return Opened::Failed(damaged(url(), TransportFault::NotTransport));
         };
-        fetched.head = found.split_off(length);
+        fetched.head = crate::items::split(&mut found, length);
         let container = representation(world.presentation, chosen.key)
             .map_or("video/mp4", |representation| representation.appended_container());
         let key = chosen.key;

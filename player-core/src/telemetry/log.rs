@@ -102,7 +102,7 @@ impl Recorder {
         if self.full || opened.is_empty() {
             return;
         }
-        let newest = self.bytes.split_off(self.newest);
+        let newest = crate::items::split(&mut self.bytes, self.newest);
         for (id, data) in opened {
             self.write(&0_u64);
             self.write(&Input::BodyHead { id, data });

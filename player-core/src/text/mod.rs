@@ -189,16 +189,16 @@ impl Text {
         if at >= front {
             return Next::Rest;
         }
-        let sets = &presentation.periods[period].sets;
-        let Some(set) = sets.iter().position(|set| is_readable(set) && self.plays(set)) else {
+        let sets = presentation.periods.get(period).map_or(&[][..], |period| &period.sets);
+        let mut sets = sets.iter().enumerate();
+        let Some((set, of)) = sets.find(|(_, set)| is_readable(set) && self.plays(set)) else {
             return rest(until);
         };
-        let readable = |position: &usize| can_read(&sets[set].representations[*position]);
-        let Some(position) = (0..sets[set].representations.len()).find(readable) else {
+        let mut representations = of.representations.iter().enumerate();
+        let Some((representation, one)) = representations.find(|(_, one)| can_read(one)) else {
             return rest(until);
         };
-        let key = Key { period, set, representation: position };
-        let one = &sets[set].representations[position];
+        let key = Key { period, set, representation };
         let ask = |url: &str, range, part| {
             Next::Ask(Box::new(Question { key, url: url.to_owned(), range, part }))
         };
@@ -301,7 +301,7 @@ impl Text {
             }
         }
         let place = rest.iter().take_while(|other| other.start < whole.start).count();
-        rest.insert(place, whole);
+        crate::items::put(&mut rest, place, whole);
         self.had = rest;
     }
 }
@@ -309,9 +309,9 @@ impl Text {
 /// The period of a time, and until when it lasts.
 fn period_at(presentation: &Presentation, at: MediaTime) -> Option<(usize, MediaTime)> {
     let periods = &presentation.periods;
-    let period = periods.iter().rposition(|period| period.start <= at)?;
+    let (period, one) = periods.iter().enumerate().rfind(|(_, period)| period.start <= at)?;
     let next = periods.get(period + 1).map(|next| next.start);
-    let length = periods[period].duration.map(|duration| periods[period].start + duration);
+    let length = one.duration.map(|duration| one.start + duration);
     Some((period, next.or(length).or(presentation.duration).unwrap_or(MediaTime::MAX)))
 }
 

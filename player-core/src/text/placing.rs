@@ -42,7 +42,8 @@ impl Placing {
 fn laps(distance: MediaTime) -> MediaTime {
     let lap = MediaTime::from_scaled(AROUND, PER_SECOND).flicks();
     let half = if distance < MediaTime::ZERO { -lap / 2 } else { lap / 2 };
-    MediaTime::from_flicks(lap).times(distance.flicks().saturating_add(half) / lap)
+    let whole = distance.flicks().saturating_add(half).checked_div(lap);
+    MediaTime::from_flicks(lap).times(whole.unwrap_or(0))
 }
 
 #[cfg(test)]

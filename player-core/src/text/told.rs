@@ -28,7 +28,7 @@ impl Told {
             let place = self.0.partition_point(|other| other.key() < mark.key());
             let new = self.0.get(place) != Some(&mark);
             if new {
-                self.0.insert(place, mark);
+                crate::items::put(&mut self.0, place, mark);
             }
             new
         });

@@ -192,7 +192,7 @@ pub(super) fn events(
             scte35: Scte35 { command: splice(event), ..Scte35::default() },
             interstitial: alternative(event, base, timescale).map(Box::new),
         };
-        out.insert(place, event);
+        crate::items::put(out, place, event);
     }
 }
 

@@ -102,7 +102,7 @@ impl Document {
             Ok(root) => root,
             Err(error) => {
                 self.tree.reset(mark);
-                self.text.truncate(base);
+                crate::items::shorten(&mut self.text, base);
                 return Err(error);
             }
         };
@@ -279,7 +279,7 @@ impl Document {
                 list.rare.push(rare);
                 s.rare = list.rare.len() as u32;
             }
-            list.s.insert(at + place, s);
+            crate::items::put(&mut list.s, at + place, s);
         }
         Some(())
     }
@@ -288,7 +288,7 @@ impl Document {
         let list = self.list(node)?;
         (at < list.s.len()).then(|| {
             list.note(at, 0, true);
-            list.s.remove(at);
+            crate::items::take(&mut list.s, at);
         })
     }
 

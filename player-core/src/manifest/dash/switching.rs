@@ -28,7 +28,7 @@ pub(super) fn join(sets: &mut Vec<SwitchingSet>) {
         first.representations.append(&mut set.representations);
         sort(&mut first.representations, &|representation| representation.bandwidth);
         first.default |= set.default;
-        sets.remove(position);
+        crate::items::take(sets, position);
     }
 }
 

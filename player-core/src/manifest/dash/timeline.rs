@@ -112,7 +112,7 @@ fn rises(list: &List, first: usize, mut time: u64) -> bool {
             Ok(repeat) => repeat.saturating_add(1),
             Err(_) => match list.s.get(position + 1) {
                 Some(next) if next.time != S::CONTINUED => {
-                    next.time.saturating_sub(time).div_ceil(s.duration).max(1)
+                    segments(next.time.saturating_sub(time), s.duration)
                 }
                 _ => 1,
             },
@@ -123,6 +123,12 @@ fn rises(list: &List, first: usize, mut time: u64) -> bool {
         };
         true
     })
+}
+
+/// How many segments of a duration it takes to fill a span; one at least.
+fn segments(span: u64, duration: u64) -> u64 {
+    let whole = span.checked_div(duration).unwrap_or(0);
+    whole.saturating_add(u64::from(whole.wrapping_mul(duration) < span)).max(1)
 }
 
 /// Where a timeline has come to.
@@ -157,7 +163,7 @@ impl Cursor {
                     None => end,
                 };
                 match until {
-                    Some(until) => until.saturating_sub(time).div_ceil(s.duration).max(1),
+                    Some(until) => segments(until.saturating_sub(time), s.duration),
                     None => {
                         warnings.add(
                             at,
@@ -211,11 +217,11 @@ fn cut(runs: &mut Vec<Run>, time: u64) {
             continue;
         }
         let before = time - last.time;
-        let whole = (before / last.duration).min(last.count);
+        let whole = before.checked_div(last.duration).unwrap_or(0).min(last.count);
         if whole > 0 {
             runs.push(Run { count: whole, ..last });
         }
-        let rest = before % last.duration;
+        let rest = before.checked_rem(last.duration).unwrap_or(0);
         if whole < last.count && rest > 0 {
             runs.push(Run {
                 number: last.number.saturating_add(whole),

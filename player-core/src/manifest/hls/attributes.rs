@@ -189,7 +189,7 @@ impl<'a> Attributes<'a> {
         let mut bits = [0; 16];
         // Leading zeroes may be left out; more than 128 bits is no such number.
         match bits.len().checked_sub(bytes.len()).and_then(|start| bits.get_mut(start..)) {
-            Some(low) => low.copy_from_slice(&bytes),
+            Some(low) => low.iter_mut().zip(bytes).for_each(|(bit, byte)| *bit = byte),
             None => {
                 reading.bad_value(name, self.word(name).unwrap_or_default(), self.line);
                 return None;

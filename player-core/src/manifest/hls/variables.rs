@@ -62,7 +62,9 @@ impl Reading<'_> {
             Err(_) if self.variables.defined.len() >= MOST_VARIABLES => {
                 self.fail_limit("variables", MOST_VARIABLES, line);
             }
-            Err(place) => self.variables.defined.insert(place, (name.to_owned(), value)),
+            Err(place) => {
+                crate::items::put(&mut self.variables.defined, place, (name.to_owned(), value))
+            }
         }
     }
 

@@ -179,12 +179,13 @@ fn times_of(pictures: &[Picture], times: &Times) -> Vec<(i64, i64)> {
     let mut all: Vec<(i64, i64)> = Vec::with_capacity(pictures.len());
     let (mut known, mut step) = ((0, 0), ALONE);
     let mut unsaid = 0;
-    let spread = |all: &mut Vec<(i64, i64)>, count: i64, (pts, dts): (i64, i64), span, parts| {
-        for number in 1..=count {
-            let on: i64 = span * number / parts;
-            all.push((pts + on, dts + on));
-        }
-    };
+    let spread =
+        |all: &mut Vec<(i64, i64)>, count: i64, (pts, dts): (i64, i64), span: i64, parts| {
+            for number in 1..=count {
+                let on = (span * number).checked_div(parts).unwrap_or(0);
+                all.push((pts + on, dts + on));
+            }
+        };
     for picture in pictures {
         let Some(stamp) = picture.stamp else {
             unsaid += 1;
@@ -194,7 +195,8 @@ fn times_of(pictures: &[Picture], times: &Times) -> Vec<(i64, i64)> {
         // Nothing is decoded after it is shown.
         let dts = dts.min(pts);
         spread(&mut all, unsaid, known, dts - known.1, unsaid + 1);
-        step = if all.is_empty() { step } else { (dts - known.1) / (unsaid + 1) };
+        let steps = (dts - known.1).checked_div(unsaid + 1);
+        step = steps.filter(|_| !all.is_empty()).unwrap_or(step);
         (known, unsaid) = ((pts, dts), 0);
         all.push(known);
     }

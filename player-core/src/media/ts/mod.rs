@@ -259,7 +259,9 @@ impl Remuxer {
     /// When packed audio begins that does not say it, in units of 90 kHz: where the last ended, if that is near.
     fn continues(&self, near: Option<i64>) -> u64 {
         let near = near.unwrap_or(0);
-        let end = self.sound_end.map(|(rate, end)| end * i64::from(TIMESCALE) / i64::from(rate));
+        let end = self
+            .sound_end
+            .and_then(|(rate, end)| (end * i64::from(TIMESCALE)).checked_div(rate.into()));
         let end = end.filter(|end| (end - near).abs() < i64::from(TIMESCALE) / 2);
         end.unwrap_or(near).max(0) as u64
     }

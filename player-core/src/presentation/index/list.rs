@@ -594,7 +594,7 @@ impl MovingText {
     pub(crate) fn truncate(&mut self, place: u32) {
         let length = place.wrapping_sub(self.base) as usize;
         if self.text.is_char_boundary(length) {
-            self.text.truncate(length);
+            crate::items::shorten(&mut self.text, length);
         }
     }
 }

@@ -205,8 +205,9 @@ impl Stream {
             hold: growing,
             ..Wish::new(RequestKind::Segment(self.kind), places)
         };
-        let several =
-            world.presentation.periods[key.period].sets[key.set].representations.len() > 1;
+        let period = world.presentation.periods.get(key.period);
+        let set = period.and_then(|period| period.sets.get(key.set));
+        let several = set.is_some_and(|set| set.representations.len() > 1);
         if several {
             world.cx.out.event(Event::Decision(Box::new(Decision {
                 kind: self.kind,

@@ -92,7 +92,10 @@ impl Stream {
         }
         self.recall(set_index, now);
         self.lock(world, set_index)?;
-        let set = &world.presentation.periods[self.period].sets[set_index];
+        let period = world.presentation.periods.get(self.period);
+        let Some(set) = period.and_then(|period| period.sets.get(set_index)) else {
+            return Ok(false);
+        };
         // Live, what waits is little, and playlists of other qualities are not at hand.
         let replaces = self.kind == MediaKind::Video
             && world.presentation.live.is_none()
@@ -170,7 +173,9 @@ impl Stream {
     /// playback ends.
     fn lock(&mut self, world: &World<'_, '_>, set: usize) -> Result<(), Error> {
         self.locked.clear();
-        let representations = &world.presentation.periods[self.period].sets[set].representations;
+        let period = world.presentation.periods.get(self.period);
+        let set = period.and_then(|period| period.sets.get(set));
+        let representations = set.map_or(&[][..], |set| &set.representations);
         let mut denied = None;
         for (index, representation) in representations.iter().enumerate() {
             let protection = representation.protection_at(self.next + TOLERANCE);

@@ -256,7 +256,7 @@ impl Cmcd {
             let known = (&self.situation, self.media.as_slice());
             let keys = write(config, &wanted.keys, known, &mut target.ledger, &told);
             if target.waiting.len() >= MOST_WAITING {
-                target.waiting.remove(0);
+                crate::items::take(&mut target.waiting, 0);
             }
             target.waiting.push(joined(&keys, None));
         }

@@ -58,7 +58,7 @@ impl<'a> Report<'a> {
         // The version is no choice, nor are the event and its time.
         let always = matches!(key.name, "v" | "e" | "ts") || key.name == self.required;
         if self.wanted.is_empty() || always || self.is_named(key.name) {
-            self.keys.insert(position, key);
+            crate::items::put(&mut self.keys, position, key);
         }
     }
 
@@ -182,11 +182,9 @@ impl<'a> Report<'a> {
         if fraction > 0 {
             text.push('.');
         }
-        let mut digit = 100;
         while fraction > 0 {
-            text.push(char::from(b'0' + (fraction / digit) as u8));
-            fraction %= digit;
-            digit /= 10;
+            text.push(char::from(b'0' + (fraction / 100) as u8));
+            fraction = fraction % 100 * 10;
         }
         self.put(name, shard, text);
     }

@@ -193,7 +193,7 @@ impl Cmcd {
             }
             None => {
                 let place = self.media.iter().filter(|known| known.kind < facts.kind).count();
-                self.media.insert(place, facts.clone());
+                crate::items::put(&mut self.media, place, facts.clone());
             }
         }
     }
@@ -224,13 +224,13 @@ impl Ledger {
     fn note(&mut self, stalled: Option<u64>, error: Option<&'static str>) {
         if let Some(length) = stalled {
             if self.stalled.len() >= MOST_UNTOLD {
-                self.stalled.remove(0);
+                crate::items::take(&mut self.stalled, 0);
             }
             self.stalled.push((length, ""));
         }
         if let Some(code) = error {
             if self.errors.len() >= MOST_UNTOLD {
-                self.errors.remove(0);
+                crate::items::take(&mut self.errors, 0);
             }
             self.errors.push(code);
         }

@@ -84,8 +84,8 @@ impl Resolver<'_, '_> {
             }
         }
         if best > 0 {
-            let best = bases.origins.remove(best);
-            bases.origins.insert(0, best);
+            let best = crate::items::take(&mut bases.origins, best);
+            best.into_iter().for_each(|best| crate::items::put(&mut bases.origins, 0, best));
         }
         Ok(Cow::Owned(bases))
     }

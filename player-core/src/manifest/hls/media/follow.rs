@@ -79,7 +79,7 @@ impl EventPlaces {
                 }
             }
             Err(place) => {
-                self.by_id.insert(place, events.len() as u32);
+                crate::items::put(&mut self.by_id, place, events.len() as u32);
                 self.before.push(before);
                 events.push(event);
             }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::follow::{Following, SegmentEnd};
 use super::reader::{Held, Version};
 use super::{MediaPlaylist, SegmentFormat};
+use crate::items::split;
 use crate::manifest::hls::text;
 use crate::manifest::{Fault, ManifestError, ManifestWarning};
 use crate::presentation::UnknownTag;
@@ -288,9 +289,9 @@ impl MediaPlaylist {
             part.init = part.init.map(|init| init.saturating_sub(inits));
             part.key = part.key.map(|key| key.saturating_sub(keys));
         }
-        shared.inits = shared.inits.split_off(inits);
-        shared.init_keys = shared.init_keys.split_off(inits);
-        shared.keys = shared.keys.split_off(keys);
+        shared.inits = split(&mut shared.inits, inits);
+        shared.init_keys = split(&mut shared.init_keys, inits);
+        shared.keys = split(&mut shared.keys, keys);
         for key in shared.init_keys.iter_mut().flatten() {
             *key = key.saturating_sub(keys);
         }
@@ -299,7 +300,7 @@ impl MediaPlaylist {
 
 /// Puts the first `head` of `items` before what is kept, and the others after it.
 fn enclose<T>(kept: &mut Vec<T>, mut items: Vec<T>, head: usize) {
-    let mut tail = items.split_off(head);
+    let mut tail = split(&mut items, head);
     items.append(kept);
     items.append(&mut tail);
     *kept = items;
