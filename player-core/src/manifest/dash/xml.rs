@@ -87,6 +87,38 @@ impl<'a> Xml<'a> {
         self.at = at;
     }
 
+    /// Leaves the element whose start was read last, if it is an empty one.
+    pub(super) fn leave_empty(&mut self) -> bool {
+        let empty = core::mem::take(&mut self.at_end);
+        if empty {
+            self.open.pop();
+        }
+        empty
+    }
+
+    /// Length of the name of the element whose start was read last.
+    pub(super) fn name_length(&self) -> usize {
+        self.open.last().map_or(0, |name| name.len())
+    }
+
+    /// Passes over a start tag at an offset, if it is written like one that has been read: from where to
+    /// where that stands, and the length of its name. Its attributes are not read.
+    pub(super) fn again(&mut self, (start, end, name): (usize, usize, usize), at: usize) -> bool {
+        let (bytes, after) = (self.text.as_bytes(), at + (end - start));
+        let same = bytes.get(..after).map(|to| runs::common(to, at, bytes, start));
+        let name = self.text.get(at + 1..at + 1 + name).filter(|name| !name.is_empty());
+        let room = !self.at_end && self.open.len() < DEEPEST;
+        match name.filter(|_| room && same == Some(end - start)) {
+            None => false,
+            Some(name) => {
+                self.at_end = bytes.get(after - 2) == Some(&b'/');
+                self.at = after;
+                self.open.push(name);
+                true
+            }
+        }
+    }
+
     /// Reads on to the end of the document, once the root has been read.
     pub(super) fn finish(&mut self) -> Result<(), Fault> {
         loop {
@@ -127,15 +159,12 @@ impl<'a> Xml<'a> {
                 }
             }
             [b'<', b'/', rest @ ..] => {
-                let mut length = 0;
-                while rest.get(length).is_some_and(|&byte| byte != b'>') {
-                    length += 1;
-                }
                 // Hardly anyone puts a blank after the name.
-                if self.open.last().map(|name| name.as_bytes()) == rest.get(..length)
-                    && length < rest.len()
+                if let Some(name) = self.open.last().map(|name| name.as_bytes())
+                    && runs::common(rest, 0, name, 0) == name.len()
+                    && rest.get(name.len()) == Some(&b'>')
                 {
-                    self.at += length + 3;
+                    self.at += name.len() + 3;
                     self.open.pop();
                     return Ok(Event::End);
                 }
@@ -315,9 +344,14 @@ fn ends_tag(bytes: &[u8], at: usize) -> bool {
     }
 }
 
+#[inline(never)]
 fn skip_spaces(bytes: &[u8], mut at: usize) -> usize {
     while bytes.get(at).is_some_and(|&byte| is_space(byte)) {
         at += 1;
+        // Elements are indented.
+        while runs::word(bytes, at) == Some(0x2020_2020_2020_2020) {
+            at += 8;
+        }
     }
     at
 }

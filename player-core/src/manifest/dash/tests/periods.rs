@@ -98,3 +98,54 @@ fn remote_periods_are_pointed_to() {
     assert_eq!(parsed.value.periods[1].start, MediaTime::from_secs(5));
     assert!(parsed.warnings.is_empty());
 }
+
+/// A period whose tags are mostly those of others, among things that are written otherwise.
+fn alike() -> impl Strategy<Value = String> {
+    let inside = prop_oneof![
+        4 => Just("<Representation id='v0' bandwidth='5' codecs='avc1.4d401e'/>"),
+        4 => Just("<Representation id=\"v1\" bandwidth=\"7\"/>"),
+        1 => Just("<Representation id='v1' bandwidth='7' />"),
+        1 => Just("<Representation id='v2' bandwidth='8'><BaseURL>a/</BaseURL></Representation>"),
+        1 => Just("<Representation id='v2' bandwidth='8'><BaseURL>b/</BaseURL></Representation>"),
+        1 => Just("<x:Representation id='v3' bandwidth='9'></x:Representation >"),
+        2 => Just("<SegmentTemplate media='$RepresentationID$/$Number$' duration='2'/>"),
+        2 => Just("<SegmentTemplate media='$Time$'><SegmentTimeline><S d='5' r='2'/></SegmentTimeline></SegmentTemplate>"),
+        2 => Just("<SegmentTemplate media='$Time$'><SegmentTimeline><S d='4'/><S t='9' d='3' n='7'/></SegmentTimeline></SegmentTemplate>"),
+        1 => Just("<SegmentTemplate media='$Time$'><SegmentTimeline/></SegmentTemplate>"),
+        1 => Just("<Role schemeIdUri='urn:mpeg:dash:role:2011' value='main'/>"),
+        1 => Just("<Label lang='en'>a&amp;b</Label>"),
+        1 => Just("<!-- a --> <unknown><Representation id='v9'/></unknown>"),
+        1 => Just("<S d='1'/>"),
+        1 => Just("</Representation>"),
+    ];
+    let set = (
+        prop_oneof![
+            3 => Just("<AdaptationSet id='1' mimeType='video/mp4'>"),
+            1 => Just("<AdaptationSet id='2' mimeType='audio/mp4' lang='de'>"),
+            1 => Just("<AdaptationSet mimeType='video/mp4' a='>'>"),
+        ],
+        proptest::collection::vec(inside, 0..6),
+    );
+    let set = set.prop_map(|(start, inside)| format!("{start}{}</AdaptationSet>", inside.concat()));
+    let start = prop_oneof![3 => Just("<Period duration='PT9S'>"), 1 => Just("<Period id='a' duration='PT5S'>")];
+    (start, proptest::collection::vec(set, 0..3))
+        .prop_map(|(start, sets)| format!("{start}{}</Period>", sets.concat()))
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_like_the_period_before_means_the_same(
+        periods in proptest::collection::vec(alike(), 1..6),
+        prefixed in proptest::bool::weighted(0.1),
+    ) {
+        let mut text = format!("<MPD>{}</MPD>", periods.concat());
+        if prefixed {
+            text = text.replace("<x:", "<").replace("</x:", "</");
+            text = text.replace("</", "\u{0}").replace('<', "<x:").replace('\u{0}', "</x:").replace("<x:!", "<!");
+        }
+        // That of a document to be followed reads every tag.
+        let whole = Document::parse(text.as_bytes(), URL);
+        let whole = whole.map(|Parsed { value: (_, value), warnings }| Parsed { value, warnings });
+        prop_assert_eq!(parse(&text), whole, "{}", text);
+    }
+}

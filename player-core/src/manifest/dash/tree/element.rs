@@ -79,12 +79,13 @@ impl<'a> Element<'a> {
     /// An attribute, without white space around it.
     #[inline(never)]
     pub(in crate::manifest::dash) fn get(self, name: Name) -> Option<&'a str> {
-        for attribute in self.attributes() {
-            if attribute.name == name {
-                return Some(self.source.value(attribute));
-            }
-        }
-        None
+        // By hand: calls take longer than what they do.
+        let tree = self.source.tree;
+        let node = tree.nodes.get(self.id as usize)?;
+        let first = node.first_attribute as usize;
+        let all = tree.attributes.get(first..first + node.attribute_count as usize)?;
+        let attribute = all.iter().find(|attribute| attribute.name == name)?;
+        Some(tree.text(attribute.value, self.source.text))
     }
 
     /// An attribute that the app is given.
@@ -109,6 +110,11 @@ impl<'a> Element<'a> {
     pub(in crate::manifest::dash) fn list(self) -> Option<(u32, &'a List)> {
         let list = self.node()?.list;
         Some((list, self.source.tree.lists.get(list as usize)?))
+    }
+
+    /// There is no element inside.
+    pub(in crate::manifest::dash) fn is_empty(self) -> bool {
+        self.first() == NONE
     }
 
     pub(super) fn first(self) -> u32 {

@@ -33,6 +33,8 @@ pub(super) struct Node {
     markup: bool,
     /// It is not what its text says any more.
     pub(super) patched: bool,
+    /// Of the name as it is written, with its prefix; 0: it is very long.
+    name_length: u16,
     pub(super) attribute_count: u16,
     pub(super) first_attribute: u32,
     pub(super) parent: u32,
@@ -131,7 +133,7 @@ impl Tree {
         self.nodes.truncate(nodes);
         self.attributes.truncate(attributes);
         self.lists.truncate(lists);
-        self.extra.truncate(extra);
+        crate::items::shorten(&mut self.extra, extra);
         self.counts = mark.counts;
     }
 
@@ -160,6 +162,7 @@ impl Tree {
         self.extra.len() as u32
     }
 
+    #[inline]
     pub(super) fn text<'a>(&'a self, span: Span, text: &'a str) -> &'a str {
         let text = if span.start & EXTRA == 0 { text } else { &self.extra };
         let start = (span.start & !EXTRA) as usize;

@@ -25,6 +25,10 @@ pub(in crate::manifest::dash) struct Reader<'a, 't> {
     /// The elements of timelines are needed later, each by itself.
     pub(in crate::manifest::dash) keeps: bool,
     pub(super) scratch: Scratch,
+    /// In the period before, what the next element may be written like.
+    like: u32,
+    /// The last period.
+    period: u32,
     /// What the text was before, and for each open element what it was there and which of its
     /// children comes next.
     pub(super) before: Option<Element<'a>>,
@@ -34,6 +38,15 @@ pub(in crate::manifest::dash) struct Reader<'a, 't> {
     pub(super) twins: Vec<(u32, u32)>,
     /// Periods that are what they were, and what they were.
     pub(in crate::manifest::dash) same: Vec<(u32, u32)>,
+}
+
+/// What a start tag says.
+#[derive(Clone, Copy)]
+struct Tag {
+    name: Name,
+    name_length: u16,
+    attribute_count: u16,
+    first_attribute: u32,
 }
 
 impl<'a, 't> Reader<'a, 't> {
@@ -57,6 +70,8 @@ impl<'a, 't> Reader<'a, 't> {
             base,
             keeps: true,
             scratch: Scratch::default(),
+            like: NONE,
+            period: NONE,
             before: None,
             before_end: 0,
             twins,
@@ -152,13 +167,6 @@ impl<'a, 't> Reader<'a, 't> {
 
     /// Adds the element whose start tag was read last.
     fn open(&mut self, name: Name, parent: u32, at: usize) -> Result<u32, Fault> {
-        self.tree.counts.count(name, at)?;
-        let bytes = self.xml.text.len() - self.base;
-        let most = FREE_ELEMENTS + bytes / BYTES_FOR_ELEMENT;
-        // Those of earlier texts are not counted again.
-        if self.tree.nodes.len() > most + self.base / BYTES_FOR_ELEMENT {
-            return Err(ManifestErrorKind::limit("elements", most).at(at as u64));
-        }
         let first_attribute = self.tree.attributes.len() as u32;
         for attribute in &self.xml.attributes {
             let mut name = Name::of(attribute.name, false);
@@ -179,11 +187,33 @@ impl<'a, 't> Reader<'a, 't> {
             }
         }
         let attribute_count = self.tree.attributes.len() as u32 - first_attribute;
+        let attribute_count = u16::try_from(attribute_count).unwrap_or(u16::MAX);
+        let name_length = u16::try_from(self.xml.name_length()).unwrap_or(0);
+        let id =
+            self.add(Tag { name, name_length, attribute_count, first_attribute }, parent, at)?;
+        if !self.keeps {
+            self.follow(id, name);
+        }
+        Ok(id)
+    }
+
+    /// Adds an element whose start tag has been read.
+    #[inline(never)]
+    fn add(&mut self, tag: Tag, parent: u32, at: usize) -> Result<u32, Fault> {
+        self.tree.counts.count(tag.name, at)?;
+        let bytes = self.xml.text.len() - self.base;
+        let most = FREE_ELEMENTS + bytes / BYTES_FOR_ELEMENT;
+        // Those of earlier texts are not counted again.
+        if self.tree.nodes.len() > most + self.base / BYTES_FOR_ELEMENT {
+            return Err(ManifestErrorKind::limit("elements", most).at(at as u64));
+        }
+        let Tag { name, name_length, attribute_count, first_attribute } = tag;
         let node = Node {
             name,
             markup: false,
             patched: false,
-            attribute_count: u16::try_from(attribute_count).unwrap_or(u16::MAX),
+            name_length,
+            attribute_count,
             first_attribute,
             parent: NONE,
             child: NONE,
@@ -201,15 +231,43 @@ impl<'a, 't> Reader<'a, 't> {
         Ok(id)
     }
 
+    /// Passes over a start tag that is written like the one in the period before where it is expected.
+    /// Periods mostly differ in their segments alone.
+    fn again(&mut self, at: usize) -> Option<Tag> {
+        let like = self.tree.nodes.get(self.like as usize)?;
+        let &Node { name, name_length, attribute_count, first_attribute, .. } = like;
+        let tag = (like.at as usize, like.inner as usize, name_length.into());
+        let again = !matches!(name, Name::Period | Name::S) && self.xml.again(tag, at);
+        again.then(|| {
+            self.like += 1;
+            Tag { name, name_length, attribute_count, first_attribute }
+        })
+    }
+
+    /// Finds what comes after the element that corresponds to one in the period before.
+    #[inline(never)]
+    fn follow(&mut self, id: u32, name: Name) {
+        if name == Name::Period {
+            self.like = core::mem::replace(&mut self.period, id);
+        }
+        let like = self.tree.nodes.get(self.like as usize);
+        self.like += u32::from(like.is_some_and(|like| like.name == name));
+    }
+
     /// Reads what is in an element whose start tag was read last, to its end.
     pub(in crate::manifest::dash) fn children(&mut self, top: u32) -> Result<(), Fault> {
         let mut current = top;
         loop {
             self.xml.pass_blank();
             let at = self.xml.at;
-            match self.xml.inside()? {
+            let again = self.again(at);
+            let event = match again {
+                Some(_) => Event::Start(""),
+                None => self.xml.inside()?,
+            };
+            match event {
                 Event::Start(full) => {
-                    let name = self.name(full);
+                    let name = again.map_or_else(|| self.name(full), |tag| tag.name);
                     if let Some(node) = self.tree.nodes.get_mut(current as usize) {
                         node.markup = true;
                     }
@@ -221,7 +279,11 @@ impl<'a, 't> Reader<'a, 't> {
                     if name == Name::Period && self.unchanged(twin, at, current)? {
                         continue;
                     }
-                    current = self.open(name, current, at)?;
+                    let parent = current;
+                    current = match again {
+                        Some(tag) => self.add(tag, parent, at)?,
+                        None => self.open(name, parent, at)?,
+                    };
                     if name == Name::SegmentTimeline {
                         current = self.timeline(current, twin)?;
                     } else if name == Name::S {
@@ -234,6 +296,8 @@ impl<'a, 't> Reader<'a, 't> {
                         list.s.push(s);
                         self.tree.add_list(current, list);
                         self.twins.push((NONE, NONE));
+                    } else if self.xml.leave_empty() {
+                        current = parent;
                     } else {
                         let first = twin.map_or(NONE, |twin| twin.first());
                         self.twins.push((twin.map_or(NONE, |twin| twin.id), first));
