@@ -476,7 +476,7 @@ mod dash_against_dash_mpd {
                     let codecs = theirs.codecs.clone().or(set.codecs.clone());
                     assert_eq!(ours.codecs, codecs.unwrap_or_default(), "{name}");
                     let mime_type = theirs.mimeType.clone().or(set.mimeType.clone());
-                    assert_eq!(Some(&ours.container), mime_type.as_ref(), "{name}");
+                    assert_eq!(Some(&*ours.container), mime_type.as_deref(), "{name}");
                     let width = theirs.width.or(set.width);
                     assert_eq!(ours.width.map(u64::from), width, "{name}");
                     if let Some(accounts) = expand(&mpd, number, set, theirs) {

@@ -8,7 +8,7 @@ mod runs;
 
 pub use list::Difference;
 pub(crate) use list::{List, ListBuilder, ListEntry, MovingText, Setting, same_eight};
-pub(crate) use pattern::{Place, UrlPattern};
+pub(crate) use pattern::{Place, Places, UrlPattern};
 pub(crate) use queue::Queue;
 use runs::Moment;
 pub(crate) use runs::{PlainRun, Run, Runs, Timeline};

@@ -15,6 +15,7 @@ pub use live::{Clock, Live, ReferenceTime, ServiceDescription, StartPoint, Targe
 pub use protection::{KeyId, Protection, ProtectionMethod, ProtectionSystem};
 pub use source::{Origin, Steering};
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::io::{ByteRange, MediaKind};
@@ -204,7 +205,7 @@ pub struct Representation {
     /// Mean bit rate in bit/s (`AVERAGE-BANDWIDTH`), less the audio it was reckoned with.
     pub average_bandwidth: Option<u64>,
     /// Container of its segments, such as `video/mp4`; that of an HLS variant is a guess until its playlist is here.
-    pub container: String,
+    pub container: Cow<'static, str>,
     /// Codecs of this representation alone (RFC 6381), comma-separated; may be empty.
     pub codecs: String,
     /// Codecs that a decoder which knows them may use instead (`SUPPLEMENTAL-CODECS`,
@@ -299,7 +300,7 @@ impl Representation {
             id: id.into(),
             bandwidth,
             average_bandwidth: None,
-            container: String::new(),
+            container: Cow::Borrowed(""),
             codecs: String::new(),
             supplemental_codecs: String::new(),
             width: None,
@@ -343,8 +344,7 @@ impl Representation {
 
     /// Whether its segments are transport streams or packed audio, unless an initialisation segment says otherwise.
     pub(crate) fn is_transport(&self) -> bool {
-        matches!(self.container.as_str(), "video/mp2t" | "audio/mp2t" | "audio/aac")
-            && self.has_playlist()
+        matches!(&*self.container, "video/mp2t" | "audio/mp2t" | "audio/aac") && self.has_playlist()
     }
 
     /// The container of what a platform is given of it.

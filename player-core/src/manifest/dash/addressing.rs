@@ -223,12 +223,12 @@ impl<'a> Resolver<'a, '_> {
         written: &'a str,
         base: &str,
     ) -> Result<Rc<Template<'a>>, ManifestErrorKind> {
-        if let Some(known) = self.templates.iter().find(|known| known.is_of(written, base)) {
+        if let Some(known) = self.templates.iter().rev().find(|known| known.is_of(written, base)) {
             return Ok(known.clone());
         }
         let template = Rc::new(Template::read(written, base)?);
         if self.templates.len() >= TEMPLATES_KEPT {
-            self.templates.remove(0);
+            crate::items::take(&mut self.templates, 0);
         }
         self.templates.push(template.clone());
         Ok(template)
@@ -400,7 +400,7 @@ impl<'a> Resolver<'a, '_> {
                 // Durations of periods are rounded, often to milliseconds: what sticks out by less
                 // than one is no segment.
                 let until = times.media_time(end - period.start - MediaTime::from_millis(1));
-                let until = until.saturating_sub(times.origin) / duration;
+                let until = until.saturating_sub(times.origin).checked_div(duration).unwrap_or(0);
                 Run { duration, count: until.saturating_add(1).min(listed).max(1), ..first }
             }
             // It goes on until someone says that it ends.

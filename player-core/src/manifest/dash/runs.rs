@@ -234,8 +234,11 @@ impl Piece {
         let [f, g, h, i, j] = self.words;
         let [k, l, m, n, o] = self.masks;
         let differs = |chunk: &[u8; 8], word, mask| (u64::from_le_bytes(*chunk) ^ word) & mask;
-        let differ = differs(a, f, k) | differs(b, g, l) | differs(c, h, m);
-        let differ = differ | differs(d, i, n) | differs(e, j, o);
+        let mut differ = differs(a, f, k) | differs(b, g, l) | differs(c, h, m);
+        // Mostly it is not that long.
+        if self.length > 24 {
+            differ |= differs(d, i, n) | differs(e, j, o);
+        }
         (differ == 0).then_some(at + self.length)
     }
 
@@ -282,7 +285,7 @@ pub(super) fn read(
     add: &mut dyn FnMut(&[S]) -> bool,
     mut most: usize,
 ) -> usize {
-    let mut block = [S { time: 0, duration: 0, repeat: 0, end: 0, rare: 0 }; BLOCK];
+    let mut block = const { [S { time: 0, duration: 0, repeat: 0, end: 0, rare: 0 }; BLOCK] };
     let (mut shape, mut failed) = (0, 0);
     while most > 0 {
         let known = shapes.known.get(shape);
@@ -388,30 +391,43 @@ fn learn(text: &[u8], start: usize) -> Option<(Shape, S)> {
 #[inline(always)]
 fn follow(text: &[u8], mut at: usize, shape: &Shape, out: &mut [S; BLOCK], most: usize) -> usize {
     let (mut count, mut piece) = (0, &shape.lead);
-    for place in out.iter_mut().take(most) {
-        // That of another timeline may be empty.
-        let next = piece.after(text, at).filter(|_| shape.count > 0);
-        let Some((s, after)) = next.and_then(|at| follow_one(text, at, shape)) else { break };
+    // That of another timeline may be empty.
+    let Some(tail) = shape.count.checked_sub(1).and_then(|last| shape.inner.get(last)) else {
+        return 0;
+    };
+    loop {
+        let Some(next) = piece.after(text, at) else {
+            // What links an element to the next begins with its own end.
+            if count > 0 && tail.soon_after(text, at).is_none() {
+                count -= 1;
+            }
+            break;
+        };
+        let place = out.get_mut(count).filter(|_| count < most);
+        let read = place.zip(follow_one(text, next, shape));
+        let Some((place, (found, end))) = read else { break };
+        let Some(s) = plain(found, end + tail.length) else { break };
         *place = s;
-        (count, piece, at) = (count + 1, &shape.link, after);
+        (count, piece, at) = (count + 1, &shape.link, end);
     }
     count
 }
 
 /// Reads an element from its first number on, and says where its last number ends.
 #[inline(always)]
-fn follow_one(text: &[u8], mut at: usize, shape: &Shape) -> Option<(S, usize)> {
+fn follow_one(text: &[u8], mut at: usize, shape: &Shape) -> Option<([u64; 3], usize)> {
     let mut found = [S::CONTINUED, 0, 0];
     // Counted by hand: iterators of two slices are made by calls.
     let mut place = 0;
     loop {
         let (number, end) = digits(text, at)?;
         *found.get_mut(*shape.values.get(place)?)? = number;
-        at = shape.inner.get(place)?.soon_after(text, end)?;
+        let piece = shape.inner.get(place)?;
         place += 1;
         if place == shape.count {
-            return Some((plain(found, at)?, end));
+            return Some((found, end));
         }
+        at = piece.soon_after(text, end)?;
     }
 }
 

@@ -1,7 +1,8 @@
 //! URL templates (ISO/IEC 23009-1 §5.3.9.4.4).
 
+use super::runs;
 use crate::manifest::ManifestErrorKind;
-use crate::presentation::index::{Place, UrlPattern};
+use crate::presentation::index::{Place, Places, UrlPattern};
 use crate::url::{self, cut};
 
 /// A template that has been understood, for all representations that inherit it.
@@ -13,12 +14,14 @@ pub(super) struct Template<'a> {
     reference: String,
     /// The absolute URL that it means, with the same places.
     resolved: String,
-    /// Where the first of them may be there; the end, if there is none.
-    first: usize,
+    /// Those.
+    places: Places,
     /// Whatever plain id is put in its place, the reference resolves to this.
     holds: bool,
     /// How often the id stands in it.
     pub(super) ids: usize,
+    /// URLs of segments differ by number alone.
+    numbered: bool,
     /// There is nothing in it that varies between segments.
     fixed: bool,
 }
@@ -34,7 +37,12 @@ pub(super) struct Context<'a> {
 impl<'a> Template<'a> {
     /// It is of this text, and relative to this URL.
     pub(super) fn is_of(&self, written: &str, base: &str) -> bool {
-        self.written == written && self.base == base
+        // Both are long, and mostly the same.
+        let same = |one: &str, other: &str| {
+            one.len() == other.len()
+                && runs::common(one.as_bytes(), 0, other.as_bytes(), 0) == one.len()
+        };
+        same(self.written, written) && same(&self.base, base)
     }
 
     /// Understands what is written, relative to an absolute URL.
@@ -85,7 +93,7 @@ impl<'a> Template<'a> {
         UrlPattern::push_text(&mut reference, rest);
 
         let resolved = url::resolve(base, &reference);
-        let first = UrlPattern::first_place(&resolved).unwrap_or(resolved.len());
+        let (places, numbered) = (Places::of(&resolved), UrlPattern::numbers(&resolved));
         // The document's own URL may have anything in it.
         let sound = UrlPattern::first_place(base).is_none();
         // What is put before a colon may make a scheme of it.
@@ -93,22 +101,22 @@ impl<'a> Template<'a> {
         let holds = sound && UrlPattern::first_place(scheme).is_none();
         let fixed = sound && variables == 0;
         let base = base.to_owned();
-        Ok(Self { written, base, reference, resolved, first, holds, ids, fixed })
+        Ok(Self { written, base, reference, resolved, places, holds, ids, numbered, fixed })
     }
 
     /// URLs of segments differ by number alone.
     pub(super) fn is_numbered(&self) -> bool {
-        UrlPattern::numbers(&self.resolved)
+        self.numbered
     }
 
     /// The pattern of absolute URLs that it is for a representation.
     #[inline(never)]
     pub(super) fn pattern(&self, of: &Context<'_>) -> UrlPattern {
         // Digits never change how a reference resolves, so resolving once serves every segment.
-        if self.holds && is_plain(of.id) || self.first == self.resolved.len() {
-            return UrlPattern::filled(&self.resolved, self.first, of.id, of.bandwidth);
+        if self.holds && is_plain(of.id) || self.places.is_empty() {
+            return UrlPattern::filled(&self.resolved, &self.places, of.id, of.bandwidth);
         }
-        let own = UrlPattern::filled(&self.reference, 0, of.id, of.bandwidth);
+        let own = UrlPattern::filled_with_any(&self.reference, of.id, of.bandwidth);
         UrlPattern::new(url::resolve(&self.base, &own.into_text()))
     }
 
@@ -213,7 +221,7 @@ mod tests {
         ) {
             let (template, of) = (template.concat(), Context { id: &id, bandwidth: 7 });
             if let Ok(read) = Template::read(&template, &base) {
-                let own = UrlPattern::filled(&read.reference, 0, &id, 7).into_text();
+                let own = UrlPattern::filled_with_any(&read.reference, &id, 7).into_text();
                 let own = UrlPattern::new(url::resolve(&base, &own));
                 prop_assert_eq!(read.url(&of, 1, 2), own.expand(1, 2, 1));
                 prop_assert_eq!(read.pattern(&of), own);

@@ -130,7 +130,7 @@ fn alone(playlist: MediaPlaylist) -> Presentation {
     let live = playlist.timing();
     let bandwidth = playlist.bandwidth.unwrap_or(1).max(1);
     let representation = Representation {
-        container: container.to_owned(),
+        container: container.into(),
         ..Representation::new("media", bandwidth, Segments::Known(playlist.index))
     };
     let purpose = match playlist.i_frames_only {

@@ -64,7 +64,7 @@ fn a_media_playlist_alone_is_a_presentation() {
         let presentation = parse(text.as_bytes(), URL).expect("sound").value;
         assert!(presentation.live.is_some() && presentation.duration.is_none());
         let set = &presentation.periods[0].sets[0];
-        assert_eq!((set.kind, set.representations[0].container.as_str()), (kind, container));
+        assert_eq!((set.kind, &*set.representations[0].container), (kind, container));
     }
 }
 

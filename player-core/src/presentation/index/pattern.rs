@@ -21,16 +21,54 @@ pub(crate) enum Place {
     Time,
     /// The number of a segment within its sequence.
     SubNumber,
-    /// The representation's id. This and the next are [filled](UrlPattern::fill) before segments have URLs.
+    /// The representation's id. This and the next are [filled](UrlPattern::filled) before segments have URLs.
     Id,
     /// The representation's bandwidth.
     Bandwidth,
+}
+
+/// Where places are in a text.
+pub(crate) struct Places {
+    /// Those of a representation: offset, and, of the bandwidth, how many digits it has at least.
+    own: Vec<(usize, Option<usize>)>,
+    /// The first of the others.
+    first: Option<usize>,
+}
+
+impl Places {
+    #[inline(never)]
+    pub(crate) fn of(text: &str) -> Self {
+        let mut places = Self { own: Vec::new(), first: None };
+        let mut rest = text;
+        while let Some((before, (place, width), after)) = next(rest) {
+            let at = text.len() - rest.len() + before.len();
+            if place == Place::Id as u32 {
+                places.own.push((at, None));
+            } else if place == Place::Bandwidth as u32 {
+                places.own.push((at, Some(width)));
+            } else {
+                places.first = places.first.or(Some(at));
+            }
+            rest = after;
+        }
+        // One that is cut off is none, but looks like one.
+        let cut_off = UrlPattern::first_place(rest);
+        places.first = places.first.or(cut_off.map(|at| text.len() - rest.len() + at));
+        places
+    }
+
+    /// There are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.first.is_none()
+    }
 }
 
 /// Begins a place. The character after it is one of those for private use, which mean nothing in a
 /// URL: it tells what stands there, and in how many digits.
 const MARK: char = '\u{7f}';
 const FIRST: u32 = 0xe000;
+/// Bytes of a place.
+const PLACE: usize = 4;
 const WIDTHS: u32 = 64;
 
 impl Place {
@@ -64,28 +102,35 @@ impl UrlPattern {
         out.push_str(text);
     }
 
-    /// A text with a representation's id and bandwidth in their places. Before the offset `first` there are none.
+    /// A text with a representation's id, in which nothing looks like a place, and bandwidth in theirs
+    /// of the places that there are.
     #[inline(never)]
-    pub(crate) fn filled(text: &str, first: usize, id: &str, bandwidth: u64) -> Self {
+    pub(crate) fn filled(text: &str, places: &Places, id: &str, bandwidth: u64) -> Self {
         let mut out = String::with_capacity(text.len() + id.len() + 8);
-        let mut rest = text.get(first..).unwrap_or("");
-        out.push_str(text.get(..first).unwrap_or(""));
-        let mut first = None;
-        while let Some((before, (place, width), after)) = next(rest) {
-            out.push_str(before);
-            if place == Place::Id as u32 {
-                Self::push_text(&mut out, id);
-            } else if place == Place::Bandwidth as u32 {
-                push_padded(&mut out, bandwidth, width);
-            } else {
-                first = first.or(Some(out.len()));
-                out.push_str(rest.get(before.len()..rest.len() - after.len()).unwrap_or(""));
+        let others = places.first.unwrap_or(text.len());
+        let (mut from, mut first) = (0, others);
+        for &(at, width) in &places.own {
+            out.push_str(text.get(from..at).unwrap_or(""));
+            match width {
+                None => out.push_str(id),
+                Some(width) => push_padded(&mut out, bandwidth, width),
             }
-            rest = after;
+            from = at + PLACE;
+            if at < others {
+                first = out.len() + (others - from);
+            }
         }
-        out.push_str(rest);
-        let first = first.unwrap_or(out.len());
+        out.push_str(text.get(from..).unwrap_or(""));
         Self { text: out, first }
+    }
+
+    /// As [`filled`](Self::filled) with any id, of a text whose places are not known.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn filled_with_any(text: &str, id: &str, bandwidth: u64) -> Self {
+        let mut sound = String::new();
+        Self::push_text(&mut sound, id);
+        Self::filled(text, &Places::of(text), &sound, bandwidth)
     }
 
     /// The text, of which nothing has been made.

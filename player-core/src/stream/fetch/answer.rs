@@ -211,7 +211,7 @@ impl Stream {
         if let (Some(container), Some(representation)) =
             (playlist.format.container(self.kind), representation_mut(world.presentation, key))
         {
-            container.clone_into(&mut representation.container);
+            representation.container = container.into();
         }
         if world.live.playlists.is_empty() {
             if !playlist.live {

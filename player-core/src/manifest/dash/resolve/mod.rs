@@ -158,6 +158,8 @@ pub(in crate::manifest::dash) struct Resolver<'a, 'w> {
     pub(in crate::manifest::dash) earlier: Option<&'w Presentation>,
     /// Those of the tree, as long as they are needed, if it has none itself.
     pub(in crate::manifest::dash) lists: Vec<List>,
+    /// The one understood last.
+    frame_rate: (&'a str, Option<f64>),
     /// Those understood last.
     pub(in crate::manifest::dash) templates: Vec<Rc<Template<'a>>>,
     /// Timelines that go on from an earlier state, and that.
@@ -178,6 +180,7 @@ impl<'a, 'w> Resolver<'a, 'w> {
             warnings,
             earlier: None,
             lists: Vec::new(),
+            frame_rate: ("", None),
             templates: Vec::new(),
             continued: Vec::new(),
         };

@@ -98,18 +98,24 @@ impl<'a> Resolver<'a, '_> {
             self.missing(written, "Representation lacks its bandwidth");
         }
         let container = match stated.container {
-            Some(container) => container.to_owned(),
+            Some("video/mp4") => Cow::Borrowed("video/mp4"),
+            Some("audio/mp4") => Cow::Borrowed("audio/mp4"),
+            Some(container) => Cow::Owned(container.to_owned()),
             None => {
                 self.missing(written, "Representation lacks its mimeType");
                 let mut guess = set.kind.name().to_owned();
                 guess.push_str("/mp4");
-                guess
+                Cow::Owned(guess)
             }
         };
         let codecs = stated.codecs.unwrap_or("");
         self.spend(size_of::<Representation>() + id.len() + container.len() + codecs.len(), at)?;
 
-        let bases = self.bases(written, Cow::Borrowed(&set.bases))?;
+        let mut bases = Cow::Borrowed(&*set.bases);
+        // Most have nothing inside.
+        if !written.is_empty() {
+            bases = self.bases(written, bases)?;
+        }
         let mut chunked = bases.chunked.clone();
         let bandwidth = bandwidth.unwrap_or(1);
         let level = Level::of(written);
@@ -143,7 +149,12 @@ impl<'a> Resolver<'a, '_> {
         let (width, height) =
             (count(Name::Width, stated.width), count(Name::Height, stated.height));
         let frame_rate = stated.frame_rate.and_then(|value| {
-            let rate = frame_rate(value);
+            // That of the one before mostly.
+            let (text, mut rate) = self.frame_rate;
+            if text != value {
+                rate = frame_rate(value);
+                self.frame_rate = (value, rate);
+            }
             if rate.is_none() {
                 self.overlook(written, Name::FrameRate, value);
             }

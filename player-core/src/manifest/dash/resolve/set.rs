@@ -156,8 +156,13 @@ impl<'a> Resolver<'a, '_> {
             }
         }
         for child in element.children() {
+            let name = child.name();
+            // Most of what there is, and nothing is described by it.
+            if matches!(name, Name::Representation | Name::SegmentTemplate) {
+                continue;
+            }
             let (scheme, value) = describe::scheme(child);
-            match child.name() {
+            match name {
                 Name::Role if scheme == "urn:mpeg:dash:role:2011" => {
                     out.default |= value == "main";
                     out.roles.push(value.to_owned());

@@ -183,7 +183,7 @@ impl<'v> Tracks<'_, 'v, '_> {
             };
             let mut representation = represent(variant, url, bandwidth);
             representation.codecs = codecs;
-            representation.container = container.to_owned();
+            representation.container = container.into();
             let average = variant.average_bandwidth;
             representation.average_bandwidth = average.map(|it| it.saturating_sub(audio).max(1));
             set.representations.push(representation);
@@ -212,7 +212,7 @@ impl<'v> Tracks<'_, 'v, '_> {
                             Some(_) => codecs::of_kind(&variant.codecs, MediaKind::Video),
                             None => variant.codecs.clone(),
                         };
-                        other.container = "video/mp4".to_owned();
+                        other.container = "video/mp4".into();
                         self.add_rendition(angle, other, variant)?;
                     }
                     // This one is what the variants' own streams show.
@@ -234,7 +234,7 @@ impl<'v> Tracks<'_, 'v, '_> {
                 && let Some(group) = self.groups.separate(&rendition.group)
             {
                 let mut sound = Representation::new("", group.bandwidth, nowhere());
-                sound.container = "audio/mp4".to_owned();
+                sound.container = "audio/mp4".into();
                 sound.codecs.clone_from(&group.codecs);
                 self.add_rendition(rendition, sound, group.variant)?;
             }
@@ -262,7 +262,7 @@ impl<'v> Tracks<'_, 'v, '_> {
             // Only TTML is always in MP4 files; whether WebVTT is, its playlist tells.
             let ttml = codecs::list(&coded).find(|codec| codec.starts_with("stpp"));
             let mut text = Representation::new("", 1, nowhere());
-            text.container = ttml.map_or("text/vtt", |_| "application/mp4").to_owned();
+            text.container = ttml.map_or("text/vtt", |_| "application/mp4").into();
             text.codecs = ttml.unwrap_or_default().to_owned();
             self.add_rendition(rendition, text, variant)?;
         }
