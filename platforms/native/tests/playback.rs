@@ -6,7 +6,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{BASE, film, options, options_up_to, url};
+use common::{BASE, film, media, options, options_up_to, url};
 use kinora_core::config::{BufferConfig, Config};
 use kinora_core::error::ErrorCode;
 use kinora_core::io::{MediaKind, Output, PlaybackStatus};
@@ -80,6 +80,25 @@ async fn a_network_slower_than_the_lowest_quality_stalls_but_loses_nothing() {
     assert!((report.decoded_audio_s - report.played_s).abs() < 2.0 * AAC, "{report:#?}");
 }
 
+/// What has come of the first segments is appended by spans, behind a box of the player's, and the rest after it.
+#[tokio::test(start_paused = true)]
+async fn playback_starts_before_the_first_segments_are_there_and_misses_nothing_of_them() {
+    let transport = film();
+    transport.set_bits_per_second(Some(100_000));
+    let report = report(options_up_to(&transport, 36)).await;
+    let before_it = [
+        ["multivariant.m3u8", "low.m3u8", "tone.m3u8"].as_slice(),
+        &["low-init.mp4", "low-0.m4s", "tone-init.mp4", "tone-0.m4s"],
+    ]
+    .concat();
+    let size = |name| std::fs::metadata(media().join(name)).expect("the film is there").len();
+    let there_ms = before_it.into_iter().map(size).sum::<u64>() as f64 * 8.0 / 100.0;
+    assert!(report.startup_ms.is_some_and(|ms| ms < 0.9 * there_ms), "{there_ms}: {report:#?}");
+    assert_eq!((report.status.0, report.video_frames), (PlaybackStatus::Ended, 192), "{report:#?}");
+    assert!((report.decoded_audio_s - 8.0).abs() < 2.0 * AAC, "{report:#?}");
+    assert!(report.missing_audio_s < 2.0 * AAC && report.silent_audio_s < 0.1, "{report:#?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_network_that_slows_down_brings_the_quality_down() {
     let transport = film();
@@ -123,7 +142,7 @@ async fn a_segment_that_is_missing_is_named() {
 async fn connections_that_break_are_retried_and_then_named() {
     let transport = film();
     let broken = format!("{BASE}tone-0.m4s");
-    let body = std::fs::read(common::media().join("tone-0.m4s")).expect("the segment");
+    let body = std::fs::read(media().join("tone-0.m4s")).expect("the segment");
     let entry = Entry { breaks_after: Some(1000), ..Entry::new("video/mp4", body) };
     transport.insert(&broken, entry);
     let report = report(options(&transport)).await;

@@ -14,18 +14,30 @@ pub(super) struct TrackBuffer {
     bytes: usize,
     /// Frames are dropped until the next random access point.
     started: bool,
+    /// The last frame appended, and where those end that it goes on from: a coded frame group may come in many appends,
+    /// each of frames that are shown before some of the append before.
+    group: Option<(Sample, MediaTime)>,
 }
 
 impl TrackBuffer {
     /// Adds the frames of one append, in decoding order. They replace whatever was there before in
-    /// the span they cover, together with the frames that cannot be decoded without it.
+    /// the span they cover, but for what they go on from, together with the frames that cannot be decoded without it.
     pub(super) fn insert(&mut self, samples: Vec<Sample>, window: TimeRange) {
         let kept = self.trim(samples, window);
         for group in kept.chunk_by(continues) {
             let start = group.iter().map(|sample| sample.pts).min().unwrap_or_default();
             let end = group.iter().map(Sample::end).max().unwrap_or_default();
-            self.remove(TimeRange { start, end });
-            self.shorten_before(start);
+            let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+            let before = self.group.take().filter(|(before, _)| continues(before, first));
+            let reached = before.map(|(_, reached)| reached);
+            self.remove(TimeRange {
+                start: reached.map_or(start, |reached| reached.max(start)),
+                end,
+            });
+            if reached.is_none() {
+                self.shorten_before(start);
+            }
+            self.group = Some((last.clone(), reached.map_or(end, |reached| reached.max(end))));
             for sample in group {
                 self.bytes = self.bytes.saturating_add(sample.data.len());
                 if let Some(replaced) = self.frames.insert(sample.pts, sample.clone()) {
@@ -118,4 +130,46 @@ impl TrackBuffer {
 /// allows twice the last frame's duration).
 fn continues(sample: &Sample, next: &Sample) -> bool {
     next.dts >= sample.dts && next.dts - sample.dts <= sample.duration.times(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::drm::KeyRing;
+    use crate::element::mp4;
+
+    /// The frames of a segment, in decoding order: some are shown before what is decoded before them.
+    fn frames(segment: &'static [u8]) -> Vec<Sample> {
+        let (keys, init) = (KeyRing::default(), include_bytes!("../../tests/media/low-init.mp4"));
+        let tracks = mp4::parse(&Bytes::from_static(init), &[], &keys).expect("it is sound").init;
+        let parsed = mp4::parse(&Bytes::from_static(segment), &tracks.unwrap_or_default(), &keys);
+        parsed.expect("it is sound").samples
+    }
+
+    #[test]
+    fn a_group_of_frames_may_come_in_many_appends() {
+        let window = TimeRange { start: MediaTime::ZERO, end: MediaTime::MAX };
+        let old = frames(include_bytes!("../../tests/media/low-0.m4s"));
+        let reordered = |frames: &[Sample]| frames.windows(2).any(|two| two[1].pts < two[0].pts);
+        assert!(reordered(&old));
+        for piece in [1, 2, 3, 7] {
+            let mut buffer = TrackBuffer::default();
+            // Over what lay there before, which none of it goes on from.
+            for frames in [old.clone(), old[..20].to_vec()] {
+                for piece in frames.chunks(piece) {
+                    buffer.insert(piece.to_vec(), window);
+                }
+                let mut whole = TrackBuffer::default();
+                whole.insert(frames, window);
+                let times = |buffer: &TrackBuffer| {
+                    let frames = buffer.frames.values();
+                    frames.map(|frame| (frame.pts, frame.duration)).collect::<Vec<_>>()
+                };
+                assert_eq!(times(&buffer), times(&whole), "{piece} at a time");
+                assert_eq!(buffer.bytes(), whole.bytes());
+            }
+        }
+    }
 }

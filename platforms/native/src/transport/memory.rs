@@ -11,8 +11,8 @@ use tokio::time::sleep;
 
 use super::{FetchFuture, ResponseSink, Transport};
 
-/// Bytes that pass the link at a time.
-const CHUNK: usize = 16 << 10;
+/// Bytes that pass the link at a time: a packet.
+const CHUNK: usize = 1_400;
 
 /// [`Transport`] over bytes in memory, on tokio's clock: under a paused clock it takes no real time.
 #[derive(Clone, Default)]
