@@ -201,10 +201,12 @@ impl Stream {
         // one is followed all the same if there is no other, for it may have something soon.
         if playlist.index.is_bare() && playlist.parts.is_empty() {
             let error = Error::NothingPlayable { url: url.to_owned() };
-            if !playlist.live || self.is_elsewhere(world, key, &error) {
-                if !playlist.live {
-                    self.doubt(key, origin, 1);
-                }
+            if !playlist.live {
+                self.doubt(key, origin, 1);
+                return Err(error);
+            }
+            self.setbacks.bare.get_or_insert(false);
+            if self.is_elsewhere(world, key, &error) {
                 return Err(error);
             }
         }

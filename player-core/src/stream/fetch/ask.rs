@@ -13,6 +13,7 @@ use crate::media::FileIndex;
 use crate::presentation::{Presentation, Segment, SegmentIndex, Segments};
 use crate::requests::{OriginId, Wish};
 use crate::stream::choice;
+use crate::stream::fetch::Setbacks;
 use crate::stream::init::InitKey;
 use crate::stream::live::{Located, Next};
 use crate::stream::replace::segment_instead;
@@ -93,6 +94,13 @@ impl Stream {
             return self.fetch_segment(world, (key, reasons, target), Located::whole(segment));
         }
         let located = match self.locate(world, key) {
+            Next::Here(_) if self.setbacks.bare == Some(false) => {
+                // Those that had nothing when they were asked may have it now, and fit better.
+                self.setbacks = Setbacks::default();
+                self.setbacks.bare = Some(true);
+                self.aside.clear();
+                return Ok(true);
+            }
             Next::Here(located) => located,
             Next::Over => {
                 return match self.cut_off(world, key) {

@@ -42,6 +42,8 @@ pub(in crate::stream) struct Setbacks {
     slow: Vec<usize>,
     /// One that was asked says that there is no such segment.
     pub(super) gap: Option<TimeRange>,
+    /// Live: some had nothing yet, and, if so, whether they have been asked again since.
+    pub(super) bare: Option<bool>,
 }
 
 /// A representation that is left alone.

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use kinora_core::Config;
 use kinora_core::config::LiveConfig;
-use kinora_core::io::{Input, Source};
+use kinora_core::io::{Event, Input, Source};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::content::FaultKind;
+use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 
-use super::{ALL, Way, latency, live, playing, stalls, start, world_with, zero};
+use super::{ALL, Way, errors, latency, live, playing, stalls, start, world_with, zero};
 
 #[test]
 fn as_far_behind_as_is_asked_for() {
@@ -93,4 +94,19 @@ fn a_viewer_who_presses_play_late_sees_what_happens_then() {
         assert!(behind < most, "{way:?}: {behind} s behind");
         assert!(live(&world).following, "{way:?}");
     }
+}
+
+/// Before the first segment, each playlist is one of nothing, and so would be that of any other quality.
+#[test]
+fn who_is_there_before_the_beginning_starts_with_a_quality_that_fits() {
+    let rungs = vec![(300, 240), (750, 360), (1_500, 480), (3_000, 720)];
+    let broadcast = Broadcast { segment_ms: 6_000, event: true, rungs, ..Broadcast::default() };
+    let url = broadcast.hls();
+    let mut world = super::world(broadcast, Network::constant(800));
+    world.load(&url);
+    world.run_until("start", Duration::from_secs(14), |world| {
+        world.events.iter().any(|(_, event)| *event == Event::Playing)
+    });
+    assert_eq!(world.requests_for("v720/100."), 0);
+    assert!(errors(&world).is_empty());
 }
