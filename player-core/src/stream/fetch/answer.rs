@@ -154,7 +154,7 @@ impl Stream {
             }
         });
         match parsed {
-            Ok(()) if self.is_short_of(world, key) => {
+            Ok(()) if target == Target::Next && self.is_astray(world, key, origin) => {
                 self.restart(world, world.playhead);
                 Ok(())
             }
@@ -173,12 +173,20 @@ impl Stream {
         }
     }
 
-    /// Whether the playhead is beyond what was taken for the end of the film, and this representation goes on there.
-    fn is_short_of(&self, world: &World<'_, '_>, key: Key) -> bool {
+    /// Whether the end of the film is not where it was taken for: the playhead is beyond that and this representation goes
+    /// on there, or it is over before what is to be fetched, and there is nothing at the playhead.
+    fn is_astray(&self, world: &World<'_, '_>, key: Key, origin: OriginId) -> bool {
         let known = representation(world.presentation, key).map(|known| &known.segments);
         let Some(Segments::Known(index)) = known else { return false };
-        let place = world.playhead.min(index.end() - TOLERANCE);
-        world.presentation.live.is_none() && self.next + TOLERANCE < place
+        let last = index.end() - TOLERANCE;
+        let over = || {
+            self.next > last
+                && self.queue.is_empty()
+                && self.buffer.end_of_range(world.playhead).is_none()
+                && self.doubts(key, origin) == 0
+        };
+        world.presentation.live.is_none()
+            && (self.next + TOLERANCE < world.playhead.min(last) || over())
     }
 
     /// Takes a playlist: of what was never live it is an index and no more. Any other is put beside those that
