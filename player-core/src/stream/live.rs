@@ -18,8 +18,10 @@ use crate::requests::OriginId;
 use crate::telemetry::{TimerReason, TimerState};
 use crate::time::{MediaTime, TimeRange, Timestamp, WallTime};
 
-/// A segment that ought to be there is asked for so often before it is passed over.
+/// A segment that ought to be there is asked for so often before it is passed over,
 const MOST_MISSING: u32 = 6;
+/// and so often if it has been for long.
+const MOST_GONE: u32 = 2;
 /// The pause between two attempts at it grows by this.
 const MISSING_PAUSE: Duration = Duration::from_millis(300);
 /// An encoder may be so late by its own clock,
@@ -189,8 +191,10 @@ impl Stream {
         }
         self.missing += 1;
         let now = world.cx.now;
-        let late = error.is_missing() && chosen.there.is_some_and(|there| now < there + MOST_LATE);
-        if self.missing >= MOST_MISSING {
+        let there = chosen.there.filter(|_| error.is_missing()).map(|there| there + MOST_LATE);
+        let late = there.is_some_and(|until| now < until);
+        let most = if there.is_some() && !late { MOST_GONE } else { MOST_MISSING };
+        if self.missing >= most {
             self.pass_missing(world, segment, late);
             return Ok(());
         }

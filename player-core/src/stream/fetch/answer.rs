@@ -167,7 +167,10 @@ impl Stream {
                 let now = world.cx.now;
                 world.requests.origins.failed(world.cx, origin, now, &error);
                 self.setbacks.spoil(key.representation, origin);
-                self.set_aside(key, now);
+                // What has nothing yet may have something soon.
+                if self.setbacks.bare.is_none() {
+                    self.set_aside(key, now);
+                }
                 self.fail(world, key, error)
             }
         }

@@ -98,7 +98,6 @@ impl Stream {
                 // Those that had nothing when they were asked may have it now, and fit better.
                 self.setbacks = Setbacks::default();
                 self.setbacks.bare = Some(true);
-                self.aside.clear();
                 return Ok(true);
             }
             Next::Here(located) => located,

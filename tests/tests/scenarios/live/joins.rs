@@ -102,11 +102,17 @@ fn who_is_there_before_the_beginning_starts_with_a_quality_that_fits() {
     let rungs = vec![(300, 240), (750, 360), (1_500, 480), (3_000, 720)];
     let broadcast = Broadcast { segment_ms: 6_000, event: true, rungs, ..Broadcast::default() };
     let url = broadcast.hls();
-    let mut world = super::world(broadcast, Network::constant(800));
-    world.load(&url);
-    world.run_until("start", Duration::from_secs(14), |world| {
-        world.events.iter().any(|(_, event)| *event == Event::Playing)
-    });
-    assert_eq!(world.requests_for("v720/100."), 0);
-    assert!(errors(&world).is_empty());
+    for seeks in [false, true] {
+        let mut world = super::world(broadcast.clone(), Network::constant(800));
+        world.load(&url);
+        if seeks {
+            world.run_for(Duration::from_millis(700));
+            world.act(&Action::Seek(MediaTime::from_secs(600)));
+        }
+        world.run_until("start", Duration::from_secs(14), |world| {
+            world.events.iter().any(|(_, event)| *event == Event::Playing)
+        });
+        assert_eq!(world.requests_for("v720/100."), 0);
+        assert!(errors(&world).is_empty());
+    }
 }

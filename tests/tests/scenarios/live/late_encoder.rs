@@ -120,3 +120,25 @@ fn is_waited_for_by_a_device_that_slept() {
         }
     }
 }
+
+/// What the manifest lists first has gone from a server whose clock runs too fast, and will not come back.
+#[test]
+fn of_one_that_is_early_the_beginning_of_the_window_is_passed_over() {
+    let broadcast = Broadcast {
+        drift_ppm: 1_000,
+        utc_timing: true,
+        window_s: 300,
+        ..Way::Number.broadcast()
+    };
+    let url = Way::Number.url(&broadcast);
+    let mut world = world(broadcast, Network::constant(8_000));
+    world.act(&Action::Sleep(Duration::from_secs(14_000)));
+    world.load(&url);
+    world.run_until("playback", Duration::from_secs(10), |world| world.element.moves());
+    let window = live(&world).seekable;
+    world.act(&Action::Seek(window.start + seconds(1)));
+    let from = world.element.position;
+    world.run_for(Duration::from_secs(25));
+    assert!(world.element.position - from > seconds(15), "{}", world.element.position);
+    assert!(errors(&world).is_empty());
+}
