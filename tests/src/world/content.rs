@@ -116,6 +116,13 @@ impl Origin {
         self.truths.get(name)
     }
 
+    /// Names of what there is of a segment, in all qualities.
+    pub(crate) fn names(&self, kind: MediaKind, number: u32) -> impl Iterator<Item = &str> {
+        let all = self.truths.iter();
+        let found = all.filter(move |(_, truth)| (truth.kind, truth.number) == (kind, number));
+        found.map(|(name, _)| &**name)
+    }
+
     /// URLs of the qualities in which a segment of the picture is there.
     pub(crate) fn representations(&self, number: u32) -> Vec<&str> {
         let of_number = |truth: &Truth| truth.kind == MediaKind::Video && truth.number == number;

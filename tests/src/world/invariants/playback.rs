@@ -158,9 +158,13 @@ impl Invariants {
         playback.place = element.position;
         let live = scene.origin.broadcast.as_ref();
         playback.insisted |= self.viewer.pinned;
+        if jumps && playback.insisted {
+            // What the viewer insists on begins to come anew there.
+            (playback.stuck, playback.carried) = (Duration::ZERO, 0.0);
+        }
         if let Some(live) = live.filter(|live| live.owes(element.position, now)) {
             playback.owed += elapsed;
-            if playback.owed < live.lateness(now) {
+            if playback.owed < live.lateness(now) || live.lists_nothing(now) {
                 return;
             }
         }

@@ -210,6 +210,12 @@ impl Broadcast {
         Duration::from_millis(late + self.segment_ms)
     }
 
+    /// Whether the source is so late that what the MPD lists has left its window before it is there.
+    pub(super) fn lists_nothing(&self, now: Timestamp) -> bool {
+        self.lateness(now) + Duration::from_millis(self.segment_ms)
+            >= Duration::from_secs(self.window_s)
+    }
+
     /// Whether a segment is of a break that the manifest did not tell of when it was made, because it stood still.
     pub(super) fn is_unannounced(&self, name: &str) -> bool {
         let (Addressing::Number, Some(every)) = (self.addressing, self.break_every) else {

@@ -124,12 +124,8 @@ fn is_waited_for_by_a_device_that_slept() {
 /// What the manifest lists first has gone from a server whose clock runs too fast, and will not come back.
 #[test]
 fn of_one_that_is_early_the_beginning_of_the_window_is_passed_over() {
-    let broadcast = Broadcast {
-        drift_ppm: 1_000,
-        utc_timing: true,
-        window_s: 300,
-        ..Way::Number.broadcast()
-    };
+    let broadcast =
+        Broadcast { drift_ppm: 1_000, utc_timing: true, window_s: 300, ..Way::Number.broadcast() };
     let url = Way::Number.url(&broadcast);
     let mut world = world(broadcast, Network::constant(8_000));
     world.act(&Action::Sleep(Duration::from_secs(14_000)));
