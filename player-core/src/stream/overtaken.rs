@@ -12,9 +12,15 @@ impl Stream {
         if self.complete || !self.buffer.holds(playhead, MediaTime::ZERO) {
             return;
         }
-        let mut from = playhead;
+        let from;
         match &self.fetch {
-            Fetch::Idle if self.next < playhead => {}
+            Fetch::Idle if self.next < playhead => {
+                // It may be the same segment still, if what precedes it reaches into it.
+                let before = core::mem::take(&mut self.setbacks);
+                self.restart(world, playhead);
+                self.setbacks = before;
+                return;
+            }
             // What is asked for first is wanted all the same.
             Fetch::Index { target: Target::Next, .. } if self.next < playhead => {
                 self.turn_to(world.presentation, playhead);

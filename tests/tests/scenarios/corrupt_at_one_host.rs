@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinora_core::io::Event;
-use kinora_tests::world::content::FaultKind;
+use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::network::Network;
 
@@ -49,6 +49,28 @@ fn no_media_anywhere_is_an_error_and_no_storm() {
     world.load(&format!("{MAIN}/manifest.mpd"));
     world.run_until("error", Duration::from_secs(120), |world| fatal(world).is_some());
     assert!(world.requests_for("/10.m4s") < 40, "{}", world.requests_for("/10.m4s"));
+}
+
+/// The media of what precedes it may reach into it by what the manifest says, so that the playhead is within it when
+/// nothing is left to play.
+#[test]
+fn no_media_anywhere_is_an_error_where_the_playhead_has_got_there_too() {
+    let film = Film {
+        segment_seconds: 4,
+        rungs: vec![(235, 240)],
+        audio_kbps: None,
+        wobble_ms: 400,
+        ..Film::default()
+    };
+    for number in 3..8 {
+        let mut origin = Hosts { film: film.clone(), ..Hosts::default() }.publish();
+        let part = format!("/{number}.m4s");
+        origin.fail(&part, u32::MAX, FaultKind::Corrupt(36));
+        let mut world = world_of(origin, Network::constant(200));
+        world.load(&format!("{MAIN}/manifest.mpd"));
+        world.run_until("error", Duration::from_secs(120), |world| fatal(world).is_some());
+        assert!(world.requests_for(&part) < 10, "{}", world.requests_for(&part));
+    }
 }
 
 #[test]
