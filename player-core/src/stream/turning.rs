@@ -203,12 +203,13 @@ impl Stream {
         }
     }
 
-    /// Drops everything, as before another load.
+    /// Gives up what is on its way, and with it what has come of that and waits.
     pub(crate) fn drop_fetch(&mut self, world: &mut World<'_, '_>) {
         match core::mem::replace(&mut self.fetch, Fetch::Idle) {
             Fetch::Idle => {}
             Fetch::Index { ticket, .. } | Fetch::Segment { ticket, .. } => {
                 world.requests.cancel(world.cx, ticket);
+                self.lose_unfinished();
             }
         }
     }

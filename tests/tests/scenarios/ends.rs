@@ -17,7 +17,7 @@ fn plays_to_the_end(film: &Film, url: &str) {
     world.run_to_end(Duration::from_secs(u64::from(film.seconds) + 5));
     let state = world.player.state();
     assert_eq!(state.totals.stalls, 0);
-    assert_eq!(state.position, kinora_tests::world::seconds(film.seconds.into()));
+    assert_eq!(state.position, seconds(film.seconds.into()));
     let ends = world.element.commands.iter().filter(|c| **c == MediaCommand::EndOfStream);
     assert_eq!(ends.count(), 1);
     assert_nothing_fetched_twice(&world);

@@ -1,7 +1,9 @@
 //! A segment that comes in chunks breaks off, each time and everywhere.
 
+use kinora_core::io::MediaCommand;
 use kinora_tests::world::content::FaultKind;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 
 use super::*;
 
@@ -44,5 +46,29 @@ fn what_came_of_the_last_attempt_goes_with_it() {
         let struck = world.origin.struck.iter().filter(|one| one.name == "reset").count();
         assert_eq!(struck, 1, "{bytes}");
         assert!(world.element.moves(), "{bytes}: stands at {}", world.element.position);
+    }
+}
+
+/// The platform finds itself full with a chunk in its hands, whose segment the viewer has just left.
+#[test]
+fn what_the_viewer_left_is_not_appended_a_second_time() {
+    for appended in 10..30 {
+        let broadcast = Way::Chunked.broadcast();
+        let url = broadcast.dash();
+        let mut world = world(broadcast, Network::constant(20_000));
+        world.element.faults.quota_at_append = Some(appended);
+        start(&mut world, &url);
+        let appends = |world: &World| {
+            let all = world.element.commands.iter();
+            all.filter(|command| matches!(command, MediaCommand::Append { .. })).count()
+        };
+        world.run_until("append", Duration::from_secs(30), |world| {
+            appends(world) >= appended as usize
+        });
+        let to = world.element.position - MediaTime::from_secs(8);
+        world.act(&Action::Seek(to));
+        world.run_for(Duration::from_secs(10));
+        assert!(errors(&world).is_empty(), "{:?}", errors(&world));
+        assert!(world.element.position > to + MediaTime::from_secs(8), "{appended}");
     }
 }
