@@ -287,6 +287,10 @@ impl World {
                 *buffered = self.element.buffered(kind);
             }
             self.input(Input::MediaResult { id, result });
+            // `seeking` is told after the seek, and where the element is by then.
+            if kind.is_none() {
+                self.reported = None;
+            }
         }
         while let Some(input) = self.keys.advance(self.now) {
             self.input(input);

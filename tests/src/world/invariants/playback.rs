@@ -194,6 +194,9 @@ impl Invariants {
 
     /// The playhead has moved on; what is heard must sooner or later be what was chosen.
     fn hears_choice(&mut self, elapsed: Duration, scene: &Scene<'_>) {
+        if self.now < self.playback.excused_until {
+            return;
+        }
         let Some((index, since)) = &mut self.viewer.audio else { return };
         *since += elapsed;
         let position = scene.element.position;
