@@ -134,6 +134,20 @@ fn what_one_pathway_lacks_is_played_from_another() {
     }
 }
 
+#[test]
+fn what_all_pathways_lack_is_looked_for_in_each_of_them_once() {
+    let film = Film { rungs: vec![(800, 480)], gaps: (8..20).collect(), ..Film::default() };
+    let origin = Hosts { film, ..Hosts::default() }.publish();
+    let world = played(origin, &format!("{MAIN}/master.m3u8"));
+    assert_eq!(fatal(&world), None);
+    assert!(world.element.position >= seconds(59), "ended at {}", world.element.position);
+    assert!(
+        world.requests_for("v480/media.m3u8") <= 4,
+        "{}",
+        world.requests_for("v480/media.m3u8")
+    );
+}
+
 /// There is no more of a segment that one quality lacks and another cannot deliver than of one that all lack.
 #[test]
 fn what_one_quality_lacks_and_another_cannot_deliver_is_passed_over() {

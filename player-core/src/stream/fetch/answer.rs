@@ -176,20 +176,19 @@ impl Stream {
         }
     }
 
-    /// Whether the end of the film is not where it was taken for: the playhead is beyond that and this representation goes
-    /// on there, or it is over before what is to be fetched, and there is nothing at the playhead.
+    /// Whether the end of the film is not where it was taken for: it goes on at the playhead, beyond that, or it is over
+    /// before the playhead, where there is nothing.
     fn is_astray(&self, world: &World<'_, '_>, key: Key, origin: OriginId) -> bool {
-        let known = representation(world.presentation, key).map(|known| &known.segments);
-        let Some(Segments::Known(index)) = known else { return false };
-        let last = index.end() - TOLERANCE;
+        let Some(end) = self.last_media(world.presentation) else { return false };
+        let (last, playhead) = (end - TOLERANCE, world.playhead);
         let over = || {
             self.next > last
+                && playhead > last
                 && self.queue.is_empty()
-                && self.buffer.end_of_range(world.playhead).is_none()
+                && self.buffer.end_of_range(playhead).is_none()
                 && self.doubts(key, origin) == 0
         };
-        world.presentation.live.is_none()
-            && (self.next + TOLERANCE < world.playhead.min(last) || over())
+        world.presentation.live.is_none() && (self.next + TOLERANCE < playhead.min(last) || over())
     }
 
     /// Takes a playlist: of what was never live it is an index and no more. Any other is put beside those that

@@ -144,7 +144,12 @@ impl Stream {
             // Another may have what this one lacks (RFC 8216bis §6.3.3).
             self.setbacks.gap = Some(TimeRange { start: segment.start, end: segment.end() });
             let error = Error::NothingPlayable { url: segment.url };
-            return self.fail(world, key, error).map(|()| true);
+            // Where none of the places had what precedes it, they are not asked for their playlists once more.
+            let goes_on = |hole: &TimeRange| (segment.start - hole.end).abs() <= TOLERANCE;
+            return match self.holes.last().is_some_and(goes_on) {
+                true => self.fail_here(world, key, error).map(|()| true),
+                false => self.fail(world, key, error).map(|()| true),
+            };
         }
         let remux = representation.is_transport() && segment.init.is_none();
         let protection = representation.protection_of(&segment);
