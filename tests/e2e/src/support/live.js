@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { address, programs } from './server.js';
+import { Program } from './program.js';
+import { programs } from './server.js';
 
 /** Frames a second of the pattern. */
 export const FRAME_RATE = 24;
@@ -12,7 +11,7 @@ const OPTIONS = ['--ladder', '180:250,90:90', '--preset', 'ultrafast', '--audio-
 
 /** A real live origin, on a free port: `kinora-server live` with ffmpeg behind it. */
 export class LiveServer {
-  #child;
+  #program;
   #playlist;
   url;
   /** When its first frame was made, in milliseconds since 1970. */
@@ -21,15 +20,8 @@ export class LiveServer {
   static async start(more = []) {
     const server = new LiveServer();
     const flags = [PATTERN, ...OPTIONS, '--listen', '127.0.0.1:0', '--control', ...more];
-    server.#child = spawn(programs.server, ['live', ...flags], {
-      env: { ...process.env, RUST_LOG: 'error' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const ended = once(server.#child, 'exit').then(([code]) => {
-      throw new Error(`the live server ended with ${code} before it listened`);
-    });
-    server.url = await Promise.race([address(server.#child.stdout), ended]);
-    ended.catch(() => undefined);
+    server.#program = await Program.start(programs.server, ['live', ...flags]);
+    server.url = server.#program.url;
     const mpd = await (await fetch(`${server.url}/manifest.mpd`)).text();
     server.start = Date.parse(/availabilityStartTime="([^"]+)"/.exec(mpd)[1]);
     const master = await (await fetch(`${server.url}/master.m3u8`)).text();
@@ -54,14 +46,11 @@ export class LiveServer {
 
   /** Ends the broadcast, as the operator does; what there is can still be played. */
   end() {
-    this.#child.kill('SIGINT');
+    this.#program.signal('SIGINT');
   }
 
   async kill() {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exit = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await exit;
+    await this.#program.kill();
   }
 }
 

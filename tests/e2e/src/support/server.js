@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { Program } from './program.js';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const page = `${root}demo-web/dist`;
@@ -15,7 +13,7 @@ export const programs = {
 
 /** The real server on a free port, with the page at `/`, the tests' own pages at `/test`. */
 export class Server {
-  #child;
+  #program;
   url;
 
   /** Serves these folders besides, such as `{ '/film': folder }`, with more flags. */
@@ -23,15 +21,9 @@ export class Server {
     const server = new Server();
     const folders = { '/': page, '/test': pages, ...mounts };
     const flags = Object.entries(folders).flatMap(([at, folder]) => ['--mount', `${at}=${folder}`]);
-    server.#child = spawn(programs.server, ['serve', ...flags, '--listen', '127.0.0.1:0', '--control', ...more], {
-      env: { ...process.env, RUST_LOG: 'error' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const ended = once(server.#child, 'exit').then(([code]) => {
-      throw new Error(`the server ended with ${code} before it listened`);
-    });
-    server.url = await Promise.race([address(server.#child.stdout), ended]);
-    ended.catch(() => undefined);
+    const args = ['serve', ...flags, '--listen', '127.0.0.1:0', '--control', ...more];
+    server.#program = await Program.start(programs.server, args);
+    server.url = server.#program.url;
     return server;
   }
 
@@ -64,10 +56,7 @@ export class Server {
 
   /** Ends it, as a power cut would. */
   async kill() {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exit = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await exit;
+    await this.#program.kill();
   }
 
   async #control(method, path) {
@@ -75,12 +64,4 @@ export class Server {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response;
   }
-}
-
-export async function address(output) {
-  for await (const line of createInterface(output)) {
-    const match = /listening on (http:\S+)/.exec(line);
-    if (match) return match[1].replace(/\/$/, '');
-  }
-  throw new Error('the server did not say where it listens');
 }

@@ -13,6 +13,9 @@ const FLAGS = [
   '--autoplay-policy=no-user-gesture-required',
 ];
 
+/** So often the browser is started until it does. */
+const LAUNCHES = 3;
+
 /** Server and browser for the tests of a file. */
 export class Stage {
   server;
@@ -20,11 +23,8 @@ export class Stage {
 
   static async open(mounts, more = []) {
     const stage = new Stage();
+    stage.#browser = await browser();
     stage.server = await Server.start(mounts, more);
-    stage.#browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: FLAGS,
-    });
     return stage;
   }
 
@@ -54,4 +54,17 @@ export class Stage {
     await this.#browser.close();
     await this.server.kill();
   }
+}
+
+/** A browser that does not even start says nothing of the player: it is started again before that is a failure. */
+async function browser() {
+  const options = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS };
+  for (let left = LAUNCHES - 1; left > 0; left--) {
+    try {
+      return await chromium.launch(options);
+    } catch (error) {
+      console.error(`the browser did not start, and is started again: ${error.message}`);
+    }
+  }
+  return chromium.launch(options);
 }
