@@ -162,6 +162,9 @@ impl Live {
         presentation: &Presentation,
     ) {
         self.clock.tick(cx, requests);
+        if self.playlists.measure(cx) {
+            self.version = self.version.wrapping_add(1);
+        }
         self.playlists.tick(cx, requests);
         let wall = self.clock.now(cx.now);
         if let Some(mpd) = &mut self.mpd {

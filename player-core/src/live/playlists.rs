@@ -26,6 +26,11 @@ const OVERDUE: Duration = Duration::from_secs(5);
 const ENOUGH: i64 = 10;
 /// It is loaded again once so many times as long has passed as that took, or the longest pause.
 const RESTS: u32 = 3;
+/// One answer may take long; when all do for so long, the server is far.
+const SETTLED: Duration = Duration::from_secs(8);
+
+/// Two clocks differ by no more than a second in so many.
+const CLOCKS_AGREE: i64 = 500;
 
 /// The playlists of a live presentation that have been loaded.
 #[derive(Debug, Default)]
@@ -34,6 +39,11 @@ pub(crate) struct Playlists {
     pub(super) reloads: u32,
     /// How long a playlist rests of which there is enough: the last reload took a third of that.
     rest: Duration,
+    /// The way to the server is longer than the parts are: fetched one by one they would come more slowly than they
+    /// play.
+    far: bool,
+    /// Since when it seems to be otherwise.
+    otherwise: Option<Timestamp>,
 }
 
 /// A playlist, all but its index: that is in the presentation.
@@ -80,6 +90,22 @@ pub(crate) enum Place {
 impl Playlists {
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Takes note of how far the server is. Whether other media is fetched for it.
+    pub(super) fn measure(&mut self, cx: &Context<'_>) -> bool {
+        let parts = self.played().filter_map(|one| one.playlist.part_target);
+        let Some(part) = parts.min().map(MediaTime::seconds) else { return false };
+        let first_byte = cx.abr.estimate().ttfb_s;
+        let far = first_byte >= if self.far { part / 2.0 } else { part };
+        if far == self.far {
+            self.otherwise = None;
+            return false;
+        }
+        let since = *self.otherwise.get_or_insert(cx.now);
+        let changed = cx.now.since(since) >= SETTLED;
+        self.far ^= changed;
+        changed
     }
 
     fn position(&self, key: Key) -> Option<usize> {
@@ -254,11 +280,12 @@ impl Playlists {
                 hinted: false,
             };
         }
-        // Parts of a segment that is encrypted as a whole cannot be decrypted one by one; those of a transport stream
-        // are not worth as many initialisation segments.
-        let sealed = playlist.format != SegmentFormat::FragmentedMp4
+        // Parts that are far away come too slowly. Those of a segment that is encrypted as a whole cannot be decrypted
+        // one by one; those of a transport stream are not worth as many initialisation segments.
+        let whole_only = self.far
+            || playlist.format != SegmentFormat::FragmentedMp4
             || index.keys().iter().any(drm::is_whole);
-        let parts = if sealed { &[] } else { playlist.parts.as_slice() };
+        let parts = if whole_only { &[] } else { playlist.parts.as_slice() };
         let ends_later =
             |part: &manifest::hls::Part| part.start + part.duration - next > slack(part.duration);
         let found = parts.iter().position(ends_later).filter(|&position| {
@@ -285,7 +312,7 @@ impl Playlists {
         if let Some(segment) = whole {
             return Place::Here { segment, independent: true, partial: false, hinted: false };
         }
-        if sealed {
+        if whole_only {
             return Place::Later;
         }
         self.hinted(position, index, next).unwrap_or(Place::Later)
@@ -445,7 +472,10 @@ impl Playlists {
         let shift = match (sure, own.edge(now)) {
             (Some(alignment), _) => Some(alignment.shift),
             // What has ended since did not go on with the clock.
-            (None, Some(edge)) if own.playlist.live => Some(own.past_break(edge, missed)),
+            (None, Some(edge)) if own.playlist.live => {
+                // Its times have gone on by as much as was missed.
+                Some(own.past_break(edge, MediaTime::ZERO, own.longest(missed)))
+            }
             // The numbers tell where it goes on, and the others may stand where they were before the break.
             (None, None) if own.playlist.live && missed > 0 => None,
             (None, _) => alignment.map(|alignment| alignment.shift),
@@ -497,7 +527,7 @@ impl Playlists {
         let active = self.played();
         let delays = active.map(|one| {
             let playlist = &one.playlist;
-            match (playlist.part_target, playlist.control.part_hold_back) {
+            match (self.part(playlist), playlist.control.part_hold_back) {
                 // Three times the longest part, at least (§4.4.3.8).
                 (Some(part), delay) => (delay.unwrap_or(part.times(3)), true),
                 _ => {
@@ -512,7 +542,12 @@ impl Playlists {
     /// The longest segment, or part where parts are played.
     pub(super) fn step(&self) -> Option<MediaTime> {
         let active = self.played();
-        active.map(|one| one.playlist.part_target.unwrap_or(one.playlist.target_duration)).max()
+        active.map(|one| self.part(&one.playlist).unwrap_or(one.playlist.target_duration)).max()
+    }
+
+    /// The longest part, where parts are played.
+    fn part(&self, playlist: &MediaPlaylist) -> Option<MediaTime> {
+        playlist.part_target.filter(|_| !self.far)
     }
 
     /// How much goes at once at the beginning of what is there: a segment, if any has gone or will.
@@ -557,25 +592,28 @@ impl Followed {
     /// loaded for long.
     fn since_then(&self, other: &MediaPlaylist, mut edges: Alignment, now: Timestamp) -> Alignment {
         let next = |one: &MediaPlaylist| one.index.list().map_or(0, |list| list.next_number());
-        let missed = next(other).saturating_sub(next(&self.playlist));
+        let missed = self.longest(next(other).saturating_sub(next(&self.playlist)));
         let edge = self.edge(now).filter(|_| other.live);
-        let by = edge.map_or(MediaTime::ZERO, |edge| self.past_break(edge, missed));
+        let by = edge.map_or(MediaTime::ZERO, |edge| self.past_break(edge, missed, missed));
         if by > self.playlist.target_duration.times(3) {
             edges.shift = edges.shift + by;
         }
         edges
     }
 
-    /// By how much to shift it after a break: the segments that were missed are as long as the longest, unless the
-    /// clock says otherwise.
-    fn past_break(&self, edge: MediaTime, missed: u64) -> MediaTime {
+    /// By how much to shift what came after a break, if `by_count` of what was `missed` is not in its times yet: the
+    /// segments that were missed are taken to be as long as the longest, unless the clock says otherwise. That may not be
+    /// the encoder's.
+    fn past_break(&self, edge: MediaTime, by_count: MediaTime, missed: MediaTime) -> MediaTime {
         let by_clock = edge - self.playlist.end();
-        let longest = self.playlist.target_duration;
-        let by_count = longest.times(i64::try_from(missed).unwrap_or(i64::MAX));
-        match (by_count - by_clock).abs() <= longest.times(2) {
-            true => by_count,
-            false => by_clock,
-        }
+        let drift = MediaTime::from_flicks(missed.flicks() / CLOCKS_AGREE);
+        let slack = self.playlist.target_duration.times(2).max(drift);
+        if (by_count - by_clock).abs() <= slack { by_count } else { by_clock }
+    }
+
+    /// How long so many segments are at most.
+    fn longest(&self, segments: u64) -> MediaTime {
+        self.playlist.target_duration.times(i64::try_from(segments).unwrap_or(i64::MAX))
     }
 
     fn note_edge(&mut self, now: Timestamp) {

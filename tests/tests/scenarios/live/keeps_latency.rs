@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use kinora_core::io::{Event, LatencyStanding, MediaCommand, Warning};
+use kinora_core::time::MediaTime;
 use kinora_tests::world::live::Broadcast;
-use kinora_tests::world::network::Network;
+use kinora_tests::world::network::{Network, Stretch};
 use kinora_tests::world::viewer::Action;
 
 use super::{
@@ -93,6 +94,35 @@ fn a_long_stall_is_jumped() {
         let jumped = |event: &Event| matches!(event, Event::Warning(Warning::JumpedToLive { .. }));
         assert!(world.events.iter().any(|(_, event)| jumped(event)), "{way:?}");
     }
+}
+
+#[test]
+fn parts_shorter_than_the_way_to_them_are_left_for_whole_segments() {
+    let broadcast =
+        Broadcast { part_ms: Some(250), segment_ms: 4_000, ..Way::LowLatencyHls.broadcast() };
+    let url = broadcast.hls();
+    let far = Duration::from_millis(600);
+    let stretch = |seconds, latency| Stretch {
+        duration: Duration::from_secs(seconds),
+        kbps: 8_000,
+        latency,
+        offline: false,
+    };
+    let near = Duration::from_millis(20);
+    let mut world =
+        world(broadcast, Network::from_trace(vec![stretch(120, far), stretch(900, near)]));
+    world.load(&url);
+    world.run_for(Duration::from_secs(40));
+    let before = stalls(&world);
+    assert!(before <= 20, "{before} stalls");
+    world.run_for(Duration::from_secs(75));
+    assert_eq!(stalls(&world), before, "it goes on without a stall");
+    assert!(live(&world).target > Some(MediaTime::from_secs(4)), "{:?}", live(&world));
+    // Nearer to the server parts are worth it again.
+    world.run_for(Duration::from_secs(300));
+    let state = live(&world);
+    assert!(state.target < Some(MediaTime::from_secs(2)), "{state:?}");
+    assert!(state.latency < Some(MediaTime::from_secs(3)), "{state:?}");
 }
 
 #[test]
