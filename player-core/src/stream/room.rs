@@ -149,6 +149,8 @@ impl Stream {
         self.buffer.update(buffered);
         if let Some(lost) = lost.filter(|lost| lost.start < self.next) {
             self.keep_less(world, lost.duration());
+            // Once all has come, a source does not miss what it drops at the end (MSE, `buffered` of the element).
+            world.requests.satisfied &= !self.complete;
             self.turn_back(world, lost.start);
             self.seam = true;
         }

@@ -8,6 +8,7 @@ use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
+use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, assert_replays, seconds};
 
 use super::{BASE, fatal, heights_shown, hls, warnings, world, world_of};
@@ -146,6 +147,26 @@ fn what_all_pathways_lack_is_looked_for_in_each_of_them_once() {
         "{}",
         world.requests_for("v480/media.m3u8")
     );
+}
+
+#[test]
+fn an_end_that_all_pathways_lack_is_looked_for_in_each_of_them_once() {
+    let film = Film {
+        seconds: 66,
+        segment_seconds: 10,
+        rungs: vec![(250, 240)],
+        audio_kbps: None,
+        gaps: vec![6],
+        ..Film::default()
+    };
+    let origin = Hosts { film, ..Hosts::default() }.publish();
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&format!("{MAIN}/master.m3u8"));
+    world.run_for(Duration::from_secs(20));
+    world.act(&Action::Seek(seconds(66)));
+    world.run_for(Duration::from_secs(5));
+    let asked = world.requests_for("v240/media.m3u8");
+    assert!(asked <= 4, "{asked}");
 }
 
 /// There is no more of a segment that one quality lacks and another cannot deliver than of one that all lack.

@@ -101,6 +101,18 @@ fn who_seeks_out_of_a_full_buffer_is_served_at_once() {
 }
 
 #[test]
+fn who_goes_back_after_the_end_has_come_to_what_never_came_is_served_at_once() {
+    let mut world = playing(&dash(), 120, Managed::default());
+    world.run_for(Duration::from_secs(2));
+    world.act(&Action::Seek(seconds(112)));
+    world.run_until("the end", Duration::from_secs(5), |world| ends_of_stream(world) > 0);
+    world.run_for(Duration::from_secs(1));
+    world.act(&Action::Seek(seconds(70)));
+    world.run_for(Duration::from_secs(3));
+    assert!(world.element.position > seconds(72), "{}", world.element.position);
+}
+
+#[test]
 fn who_chooses_another_language_hears_it_though_there_was_enough_of_the_other() {
     let film = Film { seconds: 120, languages: 2, rungs: vec![(1_000, 480)], ..Film::default() };
     let mut world = world(&film, Network::constant(20_000));

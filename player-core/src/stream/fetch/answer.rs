@@ -177,7 +177,7 @@ impl Stream {
     }
 
     /// Whether the end of the film is not where it was taken for: it goes on at the playhead, beyond that, or it is over
-    /// before the playhead, where there is nothing.
+    /// before the playhead, where there is nothing, and its end is still to come.
     fn is_astray(&self, world: &World<'_, '_>, key: Key, origin: OriginId) -> bool {
         let Some(end) = self.last_media(world.presentation) else { return false };
         let (last, playhead) = (end - TOLERANCE, world.playhead);
@@ -186,6 +186,7 @@ impl Stream {
                 && playhead > last
                 && self.queue.is_empty()
                 && self.buffer.end_of_range(playhead).is_none()
+                && self.buffer.held_at(last).is_none()
                 && self.doubts(key, origin) == 0
         };
         world.presentation.live.is_none() && (self.next + TOLERANCE < playhead.min(last) || over())

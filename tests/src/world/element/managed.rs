@@ -42,11 +42,10 @@ impl Element {
         let Some(managed) = self.managed.as_ref().filter(|_| self.open) else { return told };
         let memory = managed.memory;
         let playable = self.playable_to().unwrap_or(self.position);
-        let ahead = (playable - self.position).max(MediaTime::ZERO);
-        let wants = match managed.streaming {
-            true => ahead < managed.enough,
-            false => ahead < managed.low && !self.end_of_stream,
-        };
+        let wanted = if managed.streaming { managed.enough } else { managed.low };
+        // Nobody waits for what follows the end.
+        let end = self.duration.filter(|_| self.end_of_stream).unwrap_or(MediaTime::MAX);
+        let wants = playable < (self.position + wanted).min(end);
         if let Some(managed) = &mut self.managed
             && managed.streaming != wants
         {
