@@ -374,7 +374,10 @@ impl Playlists {
             let late = next.delta && cx.now.since(next.at) > OVERDUE;
             let whole = Reload { url: one.url.clone(), at: next.at, blocking: false, delta: false };
             let next = if late { &whole } else { next };
-            let patience = one.playlist.target_duration.times(3).to_duration();
+            // A server holds its answer back for three segments at most (§6.2.5.2), and for a part that comes it need not
+            // for as long as one.
+            let segments = if one.playlist.part_target.is_some() { 1 } else { 3 };
+            let patience = one.playlist.target_duration.times(segments).to_duration();
             let places = requests.origins.place(&next.url);
             let wish = Wish {
                 hold: if next.blocking { patience } else { Duration::ZERO },

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinora_core::io::{Event, LatencyStanding, MediaCommand, Warning};
 use kinora_core::time::MediaTime;
+use kinora_tests::world::fault::FaultKind;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::{Network, Stretch};
 use kinora_tests::world::viewer::Action;
@@ -123,6 +124,21 @@ fn parts_shorter_than_the_way_to_them_are_left_for_whole_segments() {
     let state = live(&world);
     assert!(state.target < Some(MediaTime::from_secs(2)), "{state:?}");
     assert!(state.latency < Some(MediaTime::from_secs(3)), "{state:?}");
+}
+
+#[test]
+fn a_server_that_never_answers_for_the_next_part_is_not_waited_for_longer_than_a_segment() {
+    let broadcast =
+        Broadcast { segment_ms: 6_000, part_ms: Some(1_000), ..Way::LowLatencyHls.broadcast() };
+    let url = broadcast.hls();
+    let mut world = world(broadcast, Network::constant(8_000));
+    start(&mut world, &url);
+    world.run_for(Duration::from_secs(10));
+    world.origin.fail("audio/media.m3u8", 1, FaultKind::Silence);
+    world.run_for(Duration::from_secs(18));
+    let before = world.element.position;
+    world.run_for(Duration::from_secs(10));
+    assert!((world.element.position - before).seconds() > 8.0, "{}", world.element.position);
 }
 
 #[test]
