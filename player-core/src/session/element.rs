@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use super::Session;
 use super::tracks::tracks;
+use super::{Session, known_end};
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{
@@ -28,8 +28,7 @@ impl Session {
         let types: Option<Vec<String>> =
             self.streams.iter().map(|stream| stream.initial_mime_type(presentation)).collect();
         let Some(types) = types else { return false };
-        let known_end =
-            self.streams.iter().filter_map(|stream| stream.known_end(presentation)).max();
+        let known_end = known_end(&self.streams, presentation);
         let live = presentation.live.is_some();
         if !live {
             presentation.duration = presentation.duration.or(known_end);

@@ -1,7 +1,7 @@
 //! Live: joining, where the viewer may go, keeping the latency, and what was live and has ended.
 
-use super::Session;
 use super::tracks::{choose_sets, wanted};
+use super::{Session, known_end};
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{Event, MediaCommand, PlaybackStatus, Warning};
@@ -75,8 +75,7 @@ impl Session {
             return Ok(());
         }
         self.was_live = false;
-        let known_end =
-            self.streams.iter().filter_map(|stream| stream.known_end(presentation)).max();
+        let known_end = known_end(&self.streams, presentation);
         presentation.duration = match self.live.playlists.is_empty() {
             true => presentation.duration.or(known_end),
             false => known_end,

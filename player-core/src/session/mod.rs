@@ -348,7 +348,12 @@ impl Session {
 
     /// Lets the text track come as far as picture and sound have.
     fn pump_text(&mut self, cx: &mut Context<'_>) {
-        let front = self.slowest().unwrap_or(MediaTime::MAX);
+        let end = || {
+            self.presentation
+                .as_ref()
+                .and_then(|presentation| known_end(&self.streams, presentation))
+        };
+        let front = self.slowest().or_else(end).unwrap_or(MediaTime::MAX);
         if self.attached
             && let Some((mut world, _, text)) = self.rooms(cx)
         {
@@ -405,4 +410,9 @@ impl Session {
             _ => {}
         }
     }
+}
+
+/// Where the last of what the streams know ends.
+fn known_end(streams: &[Stream], presentation: &Presentation) -> Option<MediaTime> {
+    streams.iter().filter_map(|stream| stream.known_end(presentation)).max()
 }

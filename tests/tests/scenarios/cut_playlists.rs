@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Input, Source};
+use kinora_core::io::{Input, MediaKind, Selection, Source};
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::invariants::Invariant;
@@ -45,6 +45,28 @@ fn one_that_never_ends_is_played_as_far_as_it_goes() {
     let position = world.element.position;
     assert!(seconds(110) <= position && position < seconds(200), "ended at {position}");
     assert_eq!(world.requests_for("v480/media.m3u8"), 2);
+}
+
+#[test]
+fn beyond_the_end_of_what_plays_no_words_are_fetched() {
+    let film = Film {
+        seconds: 600,
+        rungs: vec![(800, 480)],
+        audio_kbps: None,
+        subtitles: true,
+        ..Film::default()
+    };
+    let mut origin = film.publish(BASE);
+    origin.fail("v480/media.m3u8", u32::MAX, FaultKind::TruncateQuietly(400));
+    let mut world = world_of(origin, Network::constant(4_000));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(200));
+    let end = world.element.position;
+    assert!(end < seconds(100), "{end}");
+    world.input(Input::Select(Selection::Track { kind: MediaKind::Text, index: 0 }));
+    world.run_for(Duration::from_secs(5));
+    let words = world.requests_for(".vtt");
+    assert!(words <= 3, "{words}");
 }
 
 #[test]
