@@ -348,12 +348,8 @@ impl Session {
 
     /// Lets the text track come as far as picture and sound have.
     fn pump_text(&mut self, cx: &mut Context<'_>) {
-        let end = || {
-            self.presentation
-                .as_ref()
-                .and_then(|presentation| known_end(&self.streams, presentation))
-        };
-        let front = self.slowest().or_else(end).unwrap_or(MediaTime::MAX);
+        let reached = || self.streams.iter().map(Stream::reached).max();
+        let front = self.slowest().or_else(reached).unwrap_or(MediaTime::MAX);
         if self.attached
             && let Some((mut world, _, text)) = self.rooms(cx)
         {

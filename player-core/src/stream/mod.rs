@@ -346,6 +346,11 @@ impl Stream {
         (!self.complete).then_some(self.next)
     }
 
+    /// Up to where it has been fetched from where playback is.
+    pub(crate) fn reached(&self) -> MediaTime {
+        self.next
+    }
+
     /// Where what the platform has not been given yet begins; nowhere once there is no more.
     pub(crate) fn unfed(&self) -> Option<MediaTime> {
         let queued = self.first_queued().map(|first| first.chosen.segment.start);

@@ -49,13 +49,7 @@ fn one_that_never_ends_is_played_as_far_as_it_goes() {
 
 #[test]
 fn beyond_the_end_of_what_plays_no_words_are_fetched() {
-    let film = Film {
-        seconds: 600,
-        rungs: vec![(800, 480)],
-        audio_kbps: None,
-        subtitles: true,
-        ..Film::default()
-    };
+    let film = Film { seconds: 600, rungs: vec![(800, 480)], subtitles: true, ..Film::default() };
     let mut origin = film.publish(BASE);
     origin.fail("v480/media.m3u8", u32::MAX, FaultKind::TruncateQuietly(400));
     let mut world = world_of(origin, Network::constant(4_000));
