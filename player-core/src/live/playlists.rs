@@ -472,12 +472,14 @@ impl Playlists {
         }
         let alignment = self.misplacement(presentation, &own.playlist, now);
         let sure = alignment.filter(|alignment| alignment.by != AlignedBy::Edge);
-        let shift = match (sure, own.edge(now)) {
+        // A clock that puts what follows before what it follows is wrong: no version was new when it came.
+        let length = own.longest(missed);
+        let follows = |edge: &MediaTime| missed == 0 || own.playlist.end() - *edge <= length;
+        let shift = match (sure, own.edge(now).filter(follows)) {
             (Some(alignment), _) => Some(alignment.shift),
-            // What has ended since did not go on with the clock.
+            // What has ended since did not go on with the clock. What was missed is reckoned with already.
             (None, Some(edge)) if own.playlist.live => {
-                // Its times have gone on by as much as was missed.
-                Some(own.past_break(edge, MediaTime::ZERO, own.longest(missed)))
+                Some(own.past_break(edge, MediaTime::ZERO, length))
             }
             // The numbers tell where it goes on, and the others may stand where they were before the break.
             (None, None) if own.playlist.live && missed > 0 => None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinora_core::Config;
-use kinora_core::io::{Event, Input, RequestKind, Warning};
+use kinora_core::io::{Event, Input, MediaKind, RequestKind, Selection, Warning};
 use kinora_core::time::Timestamp;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
@@ -11,7 +11,9 @@ use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, seconds};
 
 use super::super::pins::pin;
-use super::{ALL, Way, assert_nothing_twice, errors, live, stalls, start, world, world_with};
+use super::{
+    ALL, Way, assert_nothing_twice, errors, latency, live, stalls, start, world, world_with, zero,
+};
 
 #[test]
 fn what_is_there_is_played_and_the_rest_when_it_comes() {
@@ -124,6 +126,55 @@ fn a_device_that_slept_for_long_goes_on_where_the_encoder_is_whose_clock_is_anot
         assert!((85.0..95.0).contains(&played), "{drift_ppm}: {played} s");
         assert_eq!(stalls(&world), before, "{drift_ppm}");
         assert!(errors(&world).is_empty(), "{drift_ppm}");
+    }
+}
+
+/// What is there then is all new, and of a playlist that was first loaded while it stood still nobody knows how old it was.
+#[test]
+fn text_chosen_while_playlists_stand_still_misplaces_nothing() {
+    for way in [Way::Hls, Way::LowLatencyHls] {
+        for chosen in [50, 58, 60, 61, 62] {
+            let broadcast = Broadcast {
+                dated: false,
+                window_s: 30,
+                subtitles: true,
+                stale: Some((20_000, 63_000)),
+                ..way.broadcast()
+            };
+            let url = way.url(&broadcast);
+            let mut world = world(broadcast, Network::constant(8_000));
+            start(&mut world, &url);
+            world.run_until("the choice", Duration::from_secs(63), |world| {
+                world.now() >= Timestamp::from_micros(chosen * 1_000_000)
+            });
+            world.input(Input::Select(Selection::Track { kind: MediaKind::Text, index: 0 }));
+            world.run_for(Duration::from_secs(60));
+            let before = world.element.position;
+            world.run_for(Duration::from_secs(30));
+            let moved = (world.element.position - before).seconds();
+            assert!(moved > 29.0, "{way:?}, {chosen}: {moved}");
+            let latency = latency(&world, zero(&world, way));
+            assert!(latency < 12.0, "{way:?}, {chosen}: {latency} s behind");
+        }
+    }
+}
+
+/// Where the next version goes on is known by its numbers: what was missed counts once.
+#[test]
+fn what_little_was_missed_during_a_sleep_is_passed_over_once() {
+    for way in [Way::Hls, Way::LowLatencyHls] {
+        for slept in 28..40 {
+            let broadcast = Broadcast { dated: false, window_s: 30, ..way.broadcast() };
+            let url = way.url(&broadcast);
+            let mut world = world(broadcast, Network::constant(8_000));
+            start(&mut world, &url);
+            world.run_for(Duration::from_secs(10));
+            let before = latency(&world, zero(&world, way));
+            world.act(&Action::Sleep(Duration::from_secs(slept)));
+            world.run_for(Duration::from_secs(60));
+            let after = latency(&world, zero(&world, way));
+            assert!((after - before).abs() < 1.5, "{way:?}, {slept}: {before}, {after}");
+        }
     }
 }
 
