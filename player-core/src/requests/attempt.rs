@@ -276,16 +276,21 @@ impl Attempt {
         let left = self.transferred().total.map(|total| total.saturating_sub(self.received));
         let budget = cx.config.retry.budget(self.wish.kind);
         // It may take until it is missed, and then as long as anything of its kind. But a connection that drips while the
-        // network flows is given up once, before the viewer notices.
+        // network flows is given up once, before the viewer notices; after that, unless what is left comes sooner than what
+        // has: the network may be slower than it was known to be.
         let missed = self.wish.missed_from(now);
+        let elapsed = now.since(self.started);
         let drips = slow && first && bytes > 0 && !self.plays;
-        let by = if drips { missed } else { missed + budget.time };
+        let until = missed.since(now);
         let longer_than =
             |time: Duration| left.is_none_or(|left| left as f64 > pace * time.as_secs_f64());
-        let too_late = longer_than(by.since(now));
+        let too_late = longer_than(match drips {
+            true if until.is_zero() => elapsed,
+            true => until,
+            false => until + budget.time,
+        });
         // What is missed already, and will be for much longer than it has taken so far, may come faster on another
         // connection. Where it does not, little was lost; and it has twice as long the next time.
-        let elapsed = now.since(self.started);
         let crawls = now >= missed
             && elapsed >= budget.stall_timeout * (1 << self.trial.attempts.min(8))
             && longer_than(budget.time.max(elapsed * CRAWLS));

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use kinora_core::io::Warning;
+use kinora_core::io::{Input, Warning};
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::network::Network;
+use kinora_tests::world::seconds;
 
 use super::{BASE, dash, fatal, hls, warnings, world_of};
 
@@ -78,6 +79,19 @@ fn what_crawls_is_asked_for_again_even_where_the_network_is_slow() {
     assert_eq!(world.requests_for("v480/5.m4s"), 2);
     let state = world.player.state();
     assert!(state.totals.stalled < Duration::from_secs(25), "{:?}", state.totals.stalled);
+}
+
+#[test]
+fn what_is_missed_and_comes_sooner_than_it_would_anew_is_waited_for() {
+    let mut world = world_of(one_quality().publish(BASE), Network::constant(20_000));
+    world.load(&dash());
+    world.run_for(Duration::from_secs(2));
+    // A segment takes ten seconds from now on, half of which have passed when it is looked at.
+    world.network.set_rate(500);
+    world.input(Input::Seek(seconds(48)));
+    world.run_for(Duration::from_secs(12));
+    assert_eq!(world.requests_for("v480/8.m4s"), 1);
+    assert!(world.element.position > seconds(48));
 }
 
 #[test]
