@@ -24,6 +24,8 @@ const EDGES: usize = 8;
 const OVERDUE: Duration = Duration::from_secs(5);
 /// Nobody waits for more of a playlist that tells of so many segments beyond what has been fetched.
 const ENOUGH: i64 = 10;
+/// Nor for the next part in one that tells of a whole segment more than that.
+const ENOUGH_OF_PARTS: i64 = 1;
 /// It is loaded again once so many times as long has passed as that took, or the longest pause.
 const RESTS: u32 = 3;
 /// One answer may take long; when all do for so long, the server is far.
@@ -414,7 +416,10 @@ impl Playlists {
         let blocking = one.next.as_ref().is_some_and(|next| next.blocking);
         let took = if blocking { Duration::ZERO } else { cx.now.since(asked) };
         self.rest = took.saturating_mul(RESTS).min(LONGEST_PAUSE);
-        one.rests_until = cx.now + self.rest;
+        // Yet each part that it tells of costs an answer, in which the network may lack for media.
+        let pause =
+            if blocking { one.playlist.target_duration.to_duration() / 2 } else { self.rest };
+        one.rests_until = cx.now + pause;
         let index = index_mut(presentation, key)?;
         core::mem::swap(index, &mut one.playlist.index);
         let refreshed = answer.map(|(body, url)| one.playlist.refresh(body, url, asked));
@@ -582,9 +587,10 @@ impl Followed {
     /// When it is to be loaded again.
     fn due(&self) -> Option<Timestamp> {
         let idle = self.request.is_none() && self.active && self.playlist.live;
-        let at = self.next.as_ref().filter(|_| idle)?.at;
-        let enough = self.left > self.playlist.target_duration.times(ENOUGH);
-        Some(if enough { at.max(self.rests_until) } else { at })
+        let next = self.next.as_ref().filter(|_| idle)?;
+        let enough = if next.blocking { ENOUGH_OF_PARTS } else { ENOUGH };
+        let has_enough = self.left > self.playlist.target_duration.times(enough);
+        Some(if has_enough { next.at.max(self.rests_until) } else { next.at })
     }
 
     /// Where its live edge is, going on with the clock.

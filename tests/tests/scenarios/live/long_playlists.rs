@@ -56,3 +56,24 @@ fn are_loaded_as_often_as_usual_where_that_is_nothing() {
     let loads = playlists(&world) - before;
     assert!((55..=61).contains(&loads), "{loads} loads of two playlists");
 }
+
+/// Each of the answers costs what a part of sound does.
+#[test]
+fn are_not_loaded_for_each_part_where_whole_segments_wait() {
+    let broadcast =
+        Broadcast { segment_ms: 4_000, part_ms: Some(250), window_s: 300, ..Broadcast::default() };
+    let url = broadcast.hls();
+    let mut world = world(broadcast, Network::constant(8_000));
+    start(&mut world, &url);
+    world.run_for(Duration::from_secs(10));
+    let before = playlists(&world);
+    world.run_for(Duration::from_secs(30));
+    let live = playlists(&world) - before;
+    assert!(live >= 230, "{live} loads at the live edge");
+    world.act(&Action::Seek(seconds(120)));
+    world.run_for(Duration::from_secs(10));
+    let before = playlists(&world);
+    world.run_for(Duration::from_secs(30));
+    let behind = playlists(&world) - before;
+    assert!((14..=40).contains(&behind), "{behind} loads of two playlists behind it");
+}
