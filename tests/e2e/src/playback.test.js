@@ -177,23 +177,29 @@ test('the package may lie on another origin, and so may the film', async () => {
   await other.kill();
 });
 
-test('a player that was made ready beforehand is the one that plays', async () => {
-  const page = await stage.page('/test/player.html');
-  const worker = page.waitForEvent('worker');
-  await page.evaluate(async () => {
-    window.Player = (await import('/kinora/index.js')).Player;
-    Player.warmUp();
-    Player.warmUp();
+for (const since of [0, 300]) {
+  test(`a player that was made ready ${since} ms before is the one that plays`, async () => {
+    const page = await stage.page('/test/player.html');
+    const worker = page.waitForEvent('worker');
+    await page.evaluate(async () => {
+      window.Player = (await import('/kinora/index.js')).Player;
+      Player.warmUp();
+      Player.warmUp();
+    });
+    const ready = await worker;
+    await stage.server.clearRequests();
+    // What it does ahead of time is over, or not even begun.
+    await ready.evaluate((since) => new Promise((done) => setTimeout(done, since)), since);
+    assert.deepEqual((await stage.server.requests()).filter(({ path }) => path.includes('/film/')), []);
+    await page.evaluate(async () => {
+      const player = await Player.create(document.querySelector('video'));
+      await player.load('/film/master.m3u8');
+    });
+    assert.deepEqual(page.workers(), [ready]);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
   });
-  const ready = await worker;
-  await page.evaluate(async () => {
-    const player = await Player.create(document.querySelector('video'));
-    await player.load('/film/master.m3u8');
-  });
-  assert.deepEqual(page.workers(), [ready]);
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-});
+}
 
 test('a load that another one replaces is aborted, and the other plays', async () => {
   const page = await stage.player();

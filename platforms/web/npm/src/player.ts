@@ -61,8 +61,8 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Starts a worker and compiles the module ahead of time, for the next {@link Player.create}: call it
-   * when a viewer is likely to play something soon. It takes a few megabytes until then.
+   * Starts a worker, compiles the module and runs through the beginning of a film that is not there, for the next
+   * {@link Player.create}: call it when a viewer is likely to play something soon. It takes a few megabytes until then.
    */
   static warmUp(): void {
     warmUp();

@@ -80,6 +80,7 @@ export type Environment = [
 ];
 
 export type ToWorker =
+  | ['warmUp']
   | ['call', id: number, method: keyof WorkerCalls, args: unknown[]]
   | ['element', ...ElementState]
   | ['environment', ...Environment]

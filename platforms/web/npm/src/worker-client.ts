@@ -128,6 +128,7 @@ let spare: Worker | undefined;
 export function warmUp(): void {
   if (spare) return;
   const worker = startWorker();
+  worker.postMessage(['warmUp'] satisfies ToWorker);
   spare = worker;
   // One that does not start is of no use; the next says why.
   worker.onerror = (event) => {

@@ -19,6 +19,11 @@ import type { KeySystem } from './types.js';
 /** How often figures go to the page while something is loaded, in milliseconds. */
 const STATS_INTERVAL = 250;
 
+/** Of a film that is not there. */
+const FILM =
+  '<MPD type="static" mediaPresentationDuration="PT4S"><Period><AdaptationSet contentType="video" mimeType="video/mp4" codecs="avc1.42E01E">' +
+  '<SegmentTemplate media="$Number$" initialization="0" duration="4"/><Representation id="1" bandwidth="1"/></AdaptationSet></Period></MPD>';
+
 /** The part of a worker's global scope used here; the DOM's types describe a page's. */
 interface WorkerScope {
   addEventListener(type: 'message', listener: (event: MessageEvent<ToWorker>) => void): void;
@@ -68,9 +73,32 @@ function receive(data: ToWorker): void {
     case 'keyStatuses':
       session?.keyStatuses(data[1], data[2], data[3]);
       break;
+    case 'warmUp':
+      void rehearse();
+      break;
     default:
       questions.settle(data);
   }
+}
+
+/**
+ * Browsers compile code when it first runs: what every session begins with runs before somebody waits for it, with a
+ * server and a platform that are not there.
+ */
+async function rehearse(): Promise<void> {
+  await compiled;
+  if (session) return;
+  let end: (reason?: unknown) => void = () => undefined;
+  const silence = new Promise<never>((_, reject) => (end = reject));
+  const nobody = new Proxy({}, { get: () => () => silence }) as SinkMethods & KeySystem;
+  const fetch = async (_: Request, kind: string) => (kind === 'manifest' ? new Response(FILM) : silence);
+  const one = new Session(nobody, nobody, () => undefined, fetch, {});
+  one.load('data:,', 'dash');
+  // What follows from an answer takes some turns.
+  await new Promise((done) => setTimeout(done, 50));
+  one.unload();
+  end();
+  one.free();
 }
 
 const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) => unknown } = {
