@@ -2,7 +2,9 @@
 //! if it is not.
 
 use super::buffer::Buffer;
-use super::{Chosen, Fetch, Operation, Setbacks, Stream, TOLERANCE, Target, World, representation};
+use super::{
+    Chosen, Fetch, Fetched, Operation, Setbacks, Stream, TOLERANCE, Target, World, representation,
+};
 use crate::io::AppendBody;
 use crate::presentation::Presentation;
 use crate::time::MediaTime;
@@ -89,21 +91,21 @@ impl Stream {
     }
 
     /// Turns back to the media at `from`, dropping what was on its way from there on. What precedes it
-    /// still waits for the platform.
+    /// still waits for the platform, but for what came of a segment that is not there yet.
     pub(super) fn turn_back(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
+        let starts: Vec<MediaTime> =
+            self.queue.iter().map(|fetched| fetched.chosen.segment.start).collect();
+        self.drop_fetch(world);
+        let from = starts.get(self.queue.len()).map_or(from, |lost| from.min(*lost));
         let appending = usize::from(matches!(self.operation, Some(Operation::Segment)));
-        let mut kept = Vec::new();
+        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
         for (position, fetched) in core::mem::take(&mut self.queue).into_iter().enumerate() {
-            if position < appending || fetched.chosen.segment.start < from {
-                kept.push(fetched);
-            } else {
-                if let AppendBody::Kept(id) | AppendBody::Span { id, .. } = fetched.body {
-                    world.cx.out.cancel(id);
-                }
-            }
+            let stays = position < appending || fetched.chosen.segment.start < from;
+            if stays { kept.push(fetched) } else { dropped.push(fetched) }
         }
         self.restart(world, from);
         self.queue = kept;
+        self.give_back(world, dropped);
     }
 
     /// What the platform has been given is all it gets, until the playhead is moved.
@@ -217,9 +219,15 @@ impl Stream {
     pub(super) fn drop_queue(&mut self, world: &mut World<'_, '_>) {
         // The platform still reads the body that is being appended.
         let keep = usize::from(matches!(self.operation, Some(Operation::Segment)));
-        for fetched in self.queue.drain(keep.min(self.queue.len())..) {
+        let dropped = crate::items::split(&mut self.queue, keep);
+        self.give_back(world, dropped);
+    }
+
+    /// The bodies of what has left the queue are given back: at once, or after what is left of them in it.
+    fn give_back(&mut self, world: &mut World<'_, '_>, dropped: Vec<Fetched>) {
+        for fetched in dropped {
             if let AppendBody::Kept(id) | AppendBody::Span { id, .. } = fetched.body {
-                world.cx.out.cancel(id);
+                self.end_chunks(world, id);
             }
         }
     }
@@ -227,10 +235,7 @@ impl Stream {
     /// Gives everything back that waits for the platform, or is on its way.
     pub(crate) fn leave(&mut self, world: &mut World<'_, '_>) {
         self.drop_fetch(world);
-        for fetched in self.queue.drain(..) {
-            if let AppendBody::Kept(id) | AppendBody::Span { id, .. } = fetched.body {
-                world.cx.out.cancel(id);
-            }
-        }
+        let dropped = core::mem::take(&mut self.queue);
+        self.give_back(world, dropped);
     }
 }

@@ -14,12 +14,12 @@ use crate::requests::{OriginId, Requests};
 use crate::stream::buffer::Held;
 use crate::stream::init::InitKey;
 use crate::stream::timeline::Timeline;
-use crate::stream::{Chosen, Fetched, Key, Setbacks, Stream, Target, World};
+use crate::stream::{Chosen, Fetched, Key, Operation, Setbacks, Stream, Target, World};
 use crate::telemetry::Totals;
 use crate::time::{MediaTime, TimeRange, Timestamp};
 
-/// Chunks of a millisecond each.
-const CHUNKS: u32 = 6_000;
+/// All of them come from this request.
+const BODY: RequestId = RequestId(7);
 
 /// The boxes of one of them.
 fn chunk_head(number: u32) -> Vec<u8> {
@@ -31,9 +31,11 @@ fn chunk_head(number: u32) -> Vec<u8> {
     boxed(b"moof", &moof)
 }
 
-/// A request was repeated, and brought once more what the buffer has: all of it is left out, however much it is.
-#[test]
-fn chunks_that_are_there_already_are_left_out_one_after_another() {
+/// What a stream asks of the host with so many chunks of a millisecond each in its queue. All of the request has come.
+fn outputs(
+    count: u32,
+    act: impl FnOnce(&mut Stream, &mut World<'_, '_>, TimeRange),
+) -> (Stream, Vec<Output>) {
     let key = Key { period: 0, set: 0, representation: 0 };
     let quality = Quality {
         id: "v".to_owned(),
@@ -47,16 +49,7 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
     let bytes = init_segment(1, 1_000, b"vide", &entry, None);
     let init = stream.inits.made((key, &bytes, "video/mp4"), |_: InitKey| true).expect("init");
     stream.in_buffer = Some(init);
-    let all = TimeRange { start: MediaTime::ZERO, end: MediaTime::from_millis(CHUNKS.into()) };
-    stream.buffer.hold(Held {
-        range: all,
-        media: all,
-        key,
-        bytes: 1,
-        quality: quality.clone(),
-        cause: Cause::Startup,
-    });
-    stream.buffer.update(vec![all]);
+    let all = TimeRange { start: MediaTime::ZERO, end: MediaTime::from_millis(count.into()) };
     let mut abr = Abr::new(kinora_abr::Config::default());
     let reasons = Reasons {
         rule: Rule::default(),
@@ -91,19 +84,18 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
         partial: true,
         hinted: false,
         placed: None,
-        chunks: CHUNKS,
+        chunks: count,
         piece: None,
         there: None,
         asked: Timestamp::default(),
         early_until: None,
     };
-    let body = RequestId(7);
-    stream.queue = (0..CHUNKS)
+    stream.queue = (0..count)
         .map(|number| Fetched {
             chosen: chosen.clone(),
             body: AppendBody::Span {
                 head: Vec::new(),
-                id: body,
+                id: BODY,
                 start: number.into(),
                 end: number.into(),
             },
@@ -114,7 +106,7 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
             origin: OriginId::default(),
             arrived: Timestamp::default(),
             before: Setbacks::default(),
-            last_of: (number + 1 == CHUNKS).then_some(body),
+            last_of: (number + 1 == count).then_some(BODY),
             lost: false,
         })
         .collect();
@@ -147,10 +139,50 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
         picture: None,
         fetch_limit: MediaTime::MAX,
     };
-    stream.feed(&mut world).expect("nothing is wrong");
+    act(&mut stream, &mut world, all);
+    let outputs = core::iter::from_fn(|| out.pop()).collect();
+    (stream, outputs)
+}
+
+/// A request was repeated, and brought once more what the buffer has: all of it is left out, however much it is.
+#[test]
+fn chunks_that_are_there_already_are_left_out_one_after_another() {
+    let (stream, outputs) = outputs(6_000, |stream, world, all| {
+        let chosen = &stream.queue[0].chosen;
+        let (key, quality) = (chosen.key, chosen.quality.clone());
+        let cause = Cause::Startup;
+        stream.buffer.hold(Held { range: all, media: all, key, bytes: 1, quality, cause });
+        stream.buffer.update(vec![all]);
+        stream.feed(world).expect("nothing is wrong");
+    });
     assert!(stream.queue.is_empty());
-    assert_eq!(out.pop(), Some(Output::Cancel(body)), "the body is not needed any more");
-    assert_eq!(out.pop(), None);
+    assert_eq!(outputs, [Output::Cancel(BODY)], "the body is not needed any more");
+}
+
+/// The platform may have no room for it, and is given it once more.
+#[test]
+fn what_is_being_appended_keeps_its_body_though_what_follows_is_given_back() {
+    let (stream, outputs) = outputs(3, |stream, world, _| {
+        stream.operation = Some(Operation::Segment);
+        stream.drop_queue(world);
+    });
+    assert_eq!(outputs, []);
+    assert_eq!(stream.queue.len(), 1);
+    assert_eq!(stream.queue[0].last_of, Some(BODY), "it is given back after that");
+}
+
+/// What waits before the place that is turned back to is still appended.
+#[test]
+fn what_waits_keeps_its_body_though_what_follows_is_given_back() {
+    let (stream, outputs) = outputs(4, |stream, world, all| {
+        for (fetched, number) in stream.queue.iter_mut().zip(0..) {
+            fetched.chosen.segment.start = MediaTime::from_millis(number);
+        }
+        stream.turn_back(world, all.start + MediaTime::from_millis(2));
+    });
+    assert_eq!(outputs, []);
+    let last_of: Vec<_> = stream.queue.iter().map(|fetched| fetched.last_of).collect();
+    assert_eq!(last_of, [None, Some(BODY)]);
 }
 
 #[test]
