@@ -134,7 +134,7 @@ pub(super) struct Templated<'a> {
     offset: Offset<'a>,
 }
 
-impl<'a> Resolver<'a, '_> {
+impl<'a, 'w> Resolver<'a, 'w> {
     /// Where the segments of a representation are: the nearest level that says so decides how they
     /// are addressed, and inherits what it leaves open from the same element further up. `shared` is for those
     /// that inherit everything, and keeps what they have in common.
@@ -331,10 +331,10 @@ impl<'a> Resolver<'a, '_> {
         let mut spent = 0usize;
         let end = period.end.map(|end| times.media_time(end - period.start));
         let mut timeline = times.timeline(period);
-        timeline.list(times.end_number.unwrap_or(u64::MAX));
-        if let Some(before) = self.before(list, period, of.id)
+        timeline.list(list.identity, times.end_number.unwrap_or(u64::MAX));
+        if list.kept.is_some()
             && times.end_number.is_none()
-            && timeline.is_like(&before)
+            && let Some(before) = self.before(&timeline, period)
         {
             timeline.reserve(list.s.len());
             let same = timeline::continued(
@@ -344,13 +344,13 @@ impl<'a> Resolver<'a, '_> {
                 at,
                 self.warnings,
                 &mut timeline,
-                &before,
+                before,
                 numbered,
             );
             if let Some(same) = same {
                 let timeline = Arc::new(timeline);
                 if same {
-                    self.continued.push((before, timeline.clone()));
+                    self.continued.push((before.clone(), timeline.clone()));
                 }
                 return Ok(timeline);
             }
@@ -374,16 +374,21 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// The earlier state of a timeline that goes on from it.
-    fn before(&self, list: &List, period: &PeriodContext, id: &str) -> Option<Arc<Timeline>> {
-        list.kept?;
+    #[inline(never)]
+    fn before(&self, timeline: &Timeline, period: &PeriodContext) -> Option<&'w Arc<Timeline>> {
         let periods = &self.earlier?.periods;
         let before = periods.iter().find(|before| before.start == period.start)?;
-        let representations = before.sets.iter().flat_map(|set| &set.representations);
-        let representation = representations.into_iter().find(|before| before.id == id)?;
-        match &representation.segments {
-            Segments::Known(index) => index.timeline().cloned(),
-            _ => None,
+        for set in &before.sets {
+            for representation in &set.representations {
+                if let Segments::Known(index) = &representation.segments
+                    && let Some(before) = index.timeline()
+                    && timeline.may_go_on_from(before)
+                {
+                    return Some(before);
+                }
+            }
         }
+        None
     }
 
     /// The timeline of segments of one duration, or of one segment as long as the period.

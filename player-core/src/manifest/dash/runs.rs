@@ -67,6 +67,8 @@ pub(super) struct List {
     /// Position of the first of those that an earlier state of the timeline ended with, and how many
     /// they are.
     pub(super) kept: Option<(usize, usize)>,
+    /// Tells timelines of a document apart. One that goes on from an earlier state is the same.
+    pub(super) identity: u32,
     /// Elements have been added, changed or taken away: what is kept may have moved in time.
     pub(super) noted: bool,
     /// Offset of the first element that was passed over because it has no length.

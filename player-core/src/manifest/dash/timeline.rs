@@ -50,10 +50,9 @@ pub(super) fn continued(
 ) -> Option<bool> {
     let (first, count) = list.kept?;
     let start = list.s.get(first)?;
-    // An open repetition depends on what follows it.
+    // An open repetition depends on what follows it, and a number that is stated not on what has gone.
     let plain = |s: &S| s.rare == 0 && s.repeat >= 0;
-    let last = list.s.get(first + count - 1);
-    if !last.is_some_and(plain) || !list.s.iter().take(first).all(plain) {
+    if !list.s.iter().take(first + count).all(plain) {
         return None;
     }
     let mut cursor = Cursor { time: 0, number: start_number, made: 0 };

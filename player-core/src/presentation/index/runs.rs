@@ -4,8 +4,10 @@ use crate::time::{FLICKS_PER_SECOND, MediaTime};
 
 /// Numbers and times of segments, as runs of equal duration. Representations that play at the same
 /// times share one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Timeline {
+    /// Tells what is listed apart, in whatever state of the manifest; it says nothing of the segments.
+    identity: u32,
     timescale: u32,
     /// The media time, in units of the timescale, that the period begins with.
     origin: u64,
@@ -118,6 +120,14 @@ pub(super) struct Near {
     time: MediaTime,
 }
 
+impl PartialEq for Timeline {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_like(other)
+            && (self.listed, self.number) == (other.listed, other.number)
+            && self.runs == other.runs
+    }
+}
+
 impl Timeline {
     /// No runs yet. `period_end` may be [`MediaTime::MAX`].
     pub(crate) fn new(
@@ -128,6 +138,7 @@ impl Timeline {
     ) -> Self {
         let timescale = timescale.max(1);
         let mut timeline = Self {
+            identity: 0,
             timescale,
             origin,
             period_start,
@@ -142,9 +153,9 @@ impl Timeline {
         timeline
     }
 
-    /// Its segments are listed by the manifest, and none has a higher number than this.
-    pub(crate) fn list(&mut self, most: u64) {
-        (self.listed, self.most) = (true, most);
+    /// Its segments are listed by the manifest, and none has a higher number than `most`.
+    pub(crate) fn list(&mut self, identity: u32, most: u64) {
+        (self.listed, self.identity, self.most) = (true, identity, most);
     }
 
     /// Makes room for so many runs.
@@ -157,9 +168,14 @@ impl Timeline {
     }
 
     /// Whether it counts time and cuts segments as another does.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        (self.timescale, self.origin, self.period_start, self.period_end)
-            == (other.timescale, other.origin, other.period_start, other.period_end)
+    fn is_like(&self, other: &Self) -> bool {
+        (self.timescale, self.origin, self.period_start, self.period_end, self.most)
+            == (other.timescale, other.origin, other.period_start, other.period_end, other.most)
+    }
+
+    /// Whether it is a later state of another, and like it.
+    pub(crate) fn may_go_on_from(&self, before: &Self) -> bool {
+        self.identity == before.identity && self.is_like(before)
     }
 
     /// The media time that the last segment ends with.

@@ -336,6 +336,117 @@ fn times_that_go_back_are_read_anew() {
     assert_eq!(presentation, parse_mpd(next.as_bytes(), URL).expect("a sound MPD").value);
 }
 
+/// A live MPD of video sets, each with its `SegmentTemplate`'s attributes, the elements of its timeline,
+/// and its representation.
+fn sets(sets: &[(&str, &str, &str)]) -> String {
+    let mut all = String::new();
+    for (attributes, s, id) in sets {
+        all += &format!(
+            "<AdaptationSet id='1' mimeType='video/mp4'><SegmentTemplate timescale='10' media='$RepresentationID$/$Time$' {attributes}>\
+             <SegmentTimeline>{s}</SegmentTimeline></SegmentTemplate><Representation id='{id}' bandwidth='1'/></AdaptationSet>"
+        );
+    }
+    format!("<MPD type='dynamic'><Period id='p' start='PT0S'>{all}</Period></MPD>")
+}
+
+#[test]
+fn a_timeline_goes_on_from_its_own_earlier_state_alone() {
+    let (one, other) = (
+        r#"<S t="0" d="20" r="1"/><S d="2"/><S d="3"/>"#,
+        r#"<S t="0" d="20" r="1"/><S d="3"/><S d="2"/>"#,
+    );
+    for (name, before, now) in [
+        (
+            "representations change places",
+            [("", one, "v"), ("", other, "w")],
+            [("", one, "w"), ("", other, "v")],
+        ),
+        (
+            "the first has gone",
+            [("", one, "v"), ("", other, "w")],
+            [("", "", "v"), ("", other, "v")],
+        ),
+        (
+            "it ended early",
+            [("endNumber='3'", one, "v"), ("", other, "w")],
+            [("", one, "v"), ("", other, "w")],
+        ),
+        (
+            "it was counted otherwise",
+            [("startNumber='7'", one, "v"), ("", other, "w")],
+            [("startNumber='9'", one, "v"), ("", other, "w")],
+        ),
+    ] {
+        let (mut kept, mut presentation) = document(&sets(&before));
+        let now = sets(&now);
+        refresh(&mut kept, &mut presentation, &now);
+        assert_eq!(presentation, document(&now).1, "{name}");
+    }
+}
+
+#[test]
+fn a_timeline_goes_on_through_states_that_leave_it_as_it_was() {
+    let text = |published: u32, s: &str| {
+        let text = sets(&[("", s, "v")]);
+        text.replace("<MPD ", &format!("<MPD publishTime='2026-01-01T00:00:0{published}Z' "))
+    };
+    let timeline = |presentation: &Presentation| {
+        match &presentation.periods[0].sets[0].representations[0].segments {
+            Segments::Known(index) => index.timeline().cloned(),
+            _ => None,
+        }
+        .expect("a timeline")
+    };
+    let s = r#"<S t="0" d="20" r="1"/><S d="21"/>"#;
+    let (mut kept, mut presentation) = document(&text(0, s));
+    let first = timeline(&presentation);
+    for (published, s) in [(1, s.to_owned()), (2, format!("{s}<S d=\"22\"/>"))] {
+        let text = text(published, &s);
+        refresh(&mut kept, &mut presentation, &text);
+        assert_eq!(presentation, document(&text).1);
+        assert!(timeline(&presentation).may_go_on_from(&first));
+    }
+    let other = text(3, "<S t=\"99\" d=\"1\"/>");
+    refresh(&mut kept, &mut presentation, &other);
+    assert!(!timeline(&presentation).may_go_on_from(&first));
+}
+
+#[test]
+fn patched_representations_change_places_without_their_timelines() {
+    let gone = "<S t='0' d='20'/>";
+    let one = format!("{gone}<S t='20' d='20'/><S d='2'/><S d='3'/>");
+    let other = format!("{gone}<S t='20' d='20'/><S d='3'/><S d='2'/>");
+    let before = sets(&[("", &one, "v"), ("", &other, "w")])
+        .replace("<MPD ", "<MPD id='m' publishTime='2026-01-01T00:00:00Z' ");
+    let set = |position: u32| format!("/MPD/Period/AdaptationSet[{position}]");
+    let operations = format!(
+        "<replace sel='{}/Representation/@id'>w</replace><replace sel='{}/Representation/@id'>v</replace>\
+         <remove sel='{0}/SegmentTemplate/SegmentTimeline/S[1]'/><remove sel='{1}/SegmentTemplate/SegmentTimeline/S[1]'/>",
+        set(1),
+        set(2),
+    );
+    let (mut kept, mut presentation) = document(&before);
+    kept.patch(&mut presentation, patch(&operations).as_bytes()).expect("it fits");
+    let swapped =
+        before.replace("id='v'", "id='x'").replace("id='w'", "id='v'").replace("id='x'", "id='w'");
+    assert_eq!(presentation, document(&swapped.replace(gone, "")).1);
+}
+
+#[test]
+fn numbers_that_are_stated_stay_when_others_go() {
+    let text = |s: &str| {
+        sets(&[("", s, "v")])
+            .replace("$Time$", "$Number$")
+            .replace("<MPD ", "<MPD id='m' publishTime='2026-01-01T00:00:00Z' ")
+    };
+    let rest = "<S t='20' d='20'/><S d='20' n='9'/><S d='20'/>";
+    let (mut kept, mut presentation) = document(&text(&format!("<S t='0' d='20'/>{rest}")));
+    let operations =
+        "<remove sel='/MPD/Period/AdaptationSet/SegmentTemplate/SegmentTimeline/S[1]'/>";
+    kept.patch(&mut presentation, patch(operations).as_bytes()).expect("it fits");
+    assert_eq!(presentation, document(&text(rest)).1);
+}
+
 #[test]
 fn links_are_named_and_replaced() {
     let set = video("<Representation id='v' bandwidth='1'/>");

@@ -20,6 +20,8 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) attributes: Vec<Attribute>,
     pub(super) lists: Vec<List>,
+    /// How many timelines there were, those of earlier states included.
+    identities: u32,
     /// Text that is not written as it is meant: with references replaced, or in several pieces.
     extra: String,
     counts: Counts,
@@ -150,7 +152,11 @@ impl Tree {
         Span { start, length: text.len() as u32 }
     }
 
-    fn add_list(&mut self, node: u32, list: List) {
+    fn add_list(&mut self, node: u32, mut list: List) {
+        if list.identity == 0 {
+            self.identities = self.identities.wrapping_add(1);
+            list.identity = self.identities;
+        }
         let position = self.lists.len() as u32;
         self.lists.push(list);
         if let Some(node) = self.nodes.get_mut(node as usize) {

@@ -83,6 +83,7 @@ impl<'a, 't> Reader<'a, 't> {
     /// offset.
     pub(in crate::manifest::dash) fn after(mut self, before: Element<'a>, end: usize) -> Self {
         (self.before, self.before_end) = (Some(before), end);
+        self.tree.identities = before.source.tree.identities;
         self
     }
 

@@ -123,7 +123,9 @@ impl<'a> Reader<'a, '_> {
         list.s.reserve(count + 16);
         list.s.extend(rest.iter().map(|s| S { end: s.end.wrapping_add(moved), ..*s }));
         self.xml.at = list.s.last()?.end as usize;
-        list.kept = (count > 0 && kept + count == before.s.len()).then_some((1, count));
+        if count > 0 && kept + count == before.s.len() {
+            (list.kept, list.identity) = (Some((1, count)), before.identity);
+        }
         Some(())
     }
 }
