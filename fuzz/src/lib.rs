@@ -5,6 +5,9 @@ use kinora_core::presentation::{Presentation, SegmentIndex, Segments};
 use kinora_core::time::MediaTime;
 use peak_alloc::PeakAlloc;
 
+#[path = "../../tests/src/subtitled.rs"]
+pub mod subtitled;
+
 /// Where every manifest counts as loaded from.
 pub const URL: &str = "https://cdn.example/films/one/manifest?session=1";
 

@@ -5,4 +5,5 @@ pub mod manifest;
 pub mod mpegts;
 pub mod replay;
 pub mod soak;
+pub mod subtitled;
 pub mod world;
