@@ -69,8 +69,6 @@ pub(super) struct List {
     pub(super) kept: Option<(usize, usize)>,
     /// Tells timelines of a document apart. One that goes on from an earlier state is the same.
     pub(super) identity: u32,
-    /// Elements have been added, changed or taken away: what is kept may have moved in time.
-    pub(super) noted: bool,
     /// Offset of the first element that was passed over because it has no length.
     pub(super) empty: Option<u32>,
     pub(super) rare: Vec<Rare>,
@@ -104,7 +102,6 @@ impl List {
     /// Notes that `added` elements come in at a position, or that the one there goes (`gone`) or
     /// changes (neither), so that what stays to the end is known.
     pub(super) fn note(&mut self, at: usize, added: usize, gone: bool) {
-        self.noted = true;
         let (first, count) = self.kept.unwrap_or((0, self.s.len()));
         let (touches, last) = (at + usize::from(added == 0), first + count);
         self.kept = Some(if at >= last {

@@ -49,10 +49,14 @@ pub(super) fn continued(
     numbered: bool,
 ) -> Option<bool> {
     let (first, count) = list.kept?;
-    let start = list.s.get(first)?;
+    let last = first + count;
+    let kept = list.s.get(first..last)?;
+    // What says when it begins stays there, whatever has come before it.
+    let stated = kept.iter().position(|s| s.time != S::CONTINUED);
+    let first = first + stated.unwrap_or(0);
     // An open repetition depends on what follows it, and a number that is stated not on what has gone.
     let plain = |s: &S| s.rare == 0 && s.repeat >= 0;
-    if !list.s.iter().take(first + count).all(plain) {
+    if !list.s.iter().take(last).all(plain) {
         return None;
     }
     let mut cursor = Cursor { time: 0, number: start_number, made: 0 };
@@ -60,12 +64,16 @@ pub(super) fn continued(
     for position in 0..first {
         cursor.run(list, position, end, at, warnings, &mut |run| head.push(run));
     }
-    // It may say when it begins, but not at another time.
-    if start.time != S::CONTINUED && start.time != cursor.time {
-        return None;
-    }
-    if list.noted && reach(list.s.get(first..first + count)?, cursor.time) != before.end()? {
-        return None;
+    match stated {
+        Some(_) => cursor.time = list.s.get(first)?.time,
+        // Where none says so, all are where they were if they end where they did; which is not known of
+        // what the end of the period may have cut.
+        None => {
+            let reach = reach(kept, cursor.time);
+            if reach != before.end()? || end.is_some_and(|end| reach >= end) {
+                return None;
+            }
+        }
     }
     let (number, _) = before.at(cursor.time)?;
     let moved = cursor.number.wrapping_sub(number);
@@ -77,22 +85,21 @@ pub(super) fn continued(
         return None;
     }
     head.into_iter().for_each(|run| timeline.push(run));
-    let last = timeline.splice(before, cursor.time, moved)?;
-    let number = last.number.saturating_add(last.count);
-    let mut cursor = Cursor { time: last.end(), number, made: 0 };
+    let run = timeline.splice(before, cursor.time, moved)?;
+    let number = run.number.saturating_add(run.count);
+    let mut cursor = Cursor { time: run.end(), number, made: 0 };
     // Those that overlap, which are rare, are put in order by the caller.
-    for position in first + count..list.s.len() {
+    for position in last..list.s.len() {
         cursor.run(list, position, end, at, warnings, &mut |run| timeline.push(run));
     }
     Some(same)
 }
 
-/// Where elements that do not repeat openly end, if they begin where the timeline has come to `time`.
+/// Where elements end that neither say when they begin nor repeat openly, if the timeline has come to
+/// `time` before them.
 fn reach(s: &[S], time: u64) -> u64 {
     s.iter().fold(time, |time, s| {
-        let start = if s.time == S::CONTINUED { time } else { s.time };
-        let count = (s.repeat as u64).wrapping_add(1);
-        start.wrapping_add(s.duration.wrapping_mul(count))
+        time.wrapping_add(s.duration.wrapping_mul((s.repeat as u64).wrapping_add(1)))
     })
 }
 

@@ -497,6 +497,50 @@ fn a_link_that_fails_is_left_out() {
     }
 }
 
+/// What a document means, worked out with nothing of what was before.
+fn anew(document: &Document) -> Presentation {
+    let (source, warnings) = (document.source(), &mut Warnings::default());
+    let (mpd, bytes) = (source.element(0), document.text.len());
+    let read = resolve::presentation(mpd, &document.url, bytes, Vec::new(), warnings, None);
+    read.expect("a sound MPD").0
+}
+
+/// Something that a patch may do to what [`sets`] writes.
+fn operation() -> impl Strategy<Value = String> {
+    let set = (1u32..3).prop_map(|set| format!("/MPD/Period/AdaptationSet[{set}]"));
+    let number = prop_oneof![Just(1u64), Just(2), Just(20), 0u64..100];
+    (set, 0u32..12, 1u32..7, number.clone(), number).prop_map(|(set, kind, at, number, other)| {
+        let template = format!("{set}/SegmentTemplate");
+        let list = format!("{template}/SegmentTimeline");
+        let s = format!("<S d='{}'/>", number.max(1));
+        match kind {
+            0 | 1 => format!("<remove sel='{list}/S[1]'/>"),
+            2 => format!("<remove sel='{list}/S[{at}]'/>"),
+            3 | 4 => format!("<add sel='{list}'>{s}</add>"),
+            5 => format!("<add sel='{list}/S[{at}]' pos='before'>{s}</add>"),
+            6 => format!(
+                "<add sel='{list}' pos='prepend'><S t='{other}' d='{}'/></add>",
+                number.max(1)
+            ),
+            7 => format!("<add sel='{list}/S[1]' type='@t'>{number}</add>"),
+            8 | 9 => {
+                let name = ["t", "d", "r", "n", "k", "r"][other as usize % 6];
+                let number = if number == 20 { "-1".to_owned() } else { number.to_string() };
+                format!("<add sel='{list}/S[{at}]' type='@{name}'>{number}</add>")
+            }
+            10 => {
+                let name = ["startNumber", "endNumber", "timescale", "presentationTimeOffset"]
+                    [at as usize % 4];
+                format!("<add sel='{template}' type='@{name}'>{number}</add>")
+            }
+            _ => format!(
+                "<replace sel='{set}/Representation[1]/@id'>{}</replace>",
+                ["v", "w", "x"][other as usize % 3]
+            ),
+        }
+    })
+}
+
 fn history() -> impl Strategy<Value = Vec<Written>> {
     let piece = (prop_oneof![4 => Just(0u64), 1 => 1u64..50], 1u64..40, 0u64..4);
     proptest::collection::vec(piece, 2..40).prop_map(|pieces| {
@@ -556,6 +600,22 @@ proptest! {
             (first, last) = (from, until);
             let whole = window(number as u32 + 1, &history[first..last], "", "");
             prop_assert_eq!(&presentation, &document(&whole).1);
+        }
+    }
+
+    /// What is taken over from before a patch is what would be made without it.
+    #[test]
+    fn patched_timelines_are_what_they_would_be_anew(patches in proptest::collection::vec(proptest::collection::vec(operation(), 1..4), 1..5)) {
+        let listed = r#"<S t="0" d="20" r="1"/><S d="2"/><S d="3"/><S t="60" d="9" r="2"/><S d="9"/>"#;
+        let text = sets(&[("", listed, "v"), ("startNumber='5'", listed, "w")])
+            .replace("<MPD ", "<MPD id='m' publishTime='2026-01-01T00:00:00Z' ")
+            .replace("w' bandwidth='1'", "w' bandwidth='1'><SegmentTemplate media='$Number$'/></Representation><Representation id='x' bandwidth='2'");
+        let (mut kept, mut presentation) = document(&text);
+        for operations in patches {
+            if kept.patch(&mut presentation, patch(&operations.concat()).as_bytes()).is_err() {
+                break;
+            }
+            prop_assert_eq!(&presentation, &anew(&kept));
         }
     }
 

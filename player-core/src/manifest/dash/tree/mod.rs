@@ -258,7 +258,6 @@ impl Tree {
     /// they kept.
     pub(super) fn settle(&mut self, forget: bool) {
         for list in &mut self.lists {
-            list.noted &= !forget;
             list.kept = match list.kept {
                 _ if forget => None,
                 Some((0, count)) => count.checked_sub(1).map(|count| (1, count)),
