@@ -201,13 +201,18 @@ impl Session {
         if from >= timing.window.start {
             return Ok(());
         }
-        let to = match self.live.keeper.following {
-            true => seekable.end,
-            // Not to where the next segment goes at once.
-            false => (seekable.start + timing.margin).min(seekable.end),
-        };
+        if self.live.keeper.following {
+            cx.out.warn(Warning::FellBehindWindow { from, to: seekable.end });
+            return self.go_to(cx, seekable.end);
+        }
+        // Not to where the next segment goes at once.
+        let to = (seekable.start + timing.margin).min(seekable.end);
         cx.out.warn(Warning::FellBehindWindow { from, to });
-        self.go_to(cx, to)
+        self.leave_for(cx, to);
+        self.each_stream(cx, |stream, world| {
+            stream.take_on(world, to);
+            Ok(())
+        })
     }
 
     /// Before it has begun, and in its first moments, playback is put where it belongs as soon as media is held there:
@@ -279,14 +284,18 @@ impl Session {
 
     /// Playback goes on elsewhere, by the player's own choice.
     pub(super) fn go_to(&mut self, cx: &mut Context<'_>, to: MediaTime) -> Result<(), Error> {
-        self.live.keeper.moved(cx.now);
-        self.place_element(cx, to);
-        cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
-        self.end_of_stream = false;
+        self.leave_for(cx, to);
         self.each_stream(cx, |stream, world| {
             stream.seek(world, to);
             Ok(())
         })
+    }
+
+    fn leave_for(&mut self, cx: &mut Context<'_>, to: MediaTime) {
+        self.live.keeper.moved(cx.now);
+        self.place_element(cx, to);
+        cx.abr.handle(cx.now.micros(), kinora_abr::Event::Seeked);
+        self.end_of_stream = false;
     }
 
     /// Where a viewer who wants to be at `to` can be.

@@ -192,10 +192,11 @@ impl Stream {
         self.missing += 1;
         let now = world.cx.now;
         let there = chosen.there.filter(|_| error.is_missing()).map(|there| there + MOST_LATE);
-        let late = there.is_some_and(|until| now < until);
+        // Segments are made in order: what precedes one that has come is no more on its way.
+        let late = there.is_some_and(|until| now < until) && segment.end() > self.newest;
         let most = if there.is_some() && !late { MOST_GONE } else { MOST_MISSING };
         if self.missing >= most {
-            self.pass_missing(world, segment, late);
+            self.pass_missing(world, segment, late, &error);
             return Ok(());
         }
         // What is late is there in a moment; a network that is gone has been insisted on already.
@@ -220,19 +221,38 @@ impl Stream {
 
     /// A segment did not come, however often it was asked for; it may be no more than late. What has come of those that
     /// follow it will tell.
-    fn pass_missing(&mut self, world: &mut World<'_, '_>, segment: &Segment, late: bool) {
+    fn pass_missing(
+        &mut self,
+        world: &mut World<'_, '_>,
+        segment: &Segment,
+        late: bool,
+        error: &Error,
+    ) {
         self.setbacks = Setbacks::default();
-        if late {
-            self.late_from.get_or_insert(segment.start);
-            // Each is asked for once from now on.
-            self.missing = MOST_MISSING - 1;
-        } else {
-            self.missing = 0;
-            self.late_from = None;
+        match late {
+            true => _ = self.late_from.get_or_insert(segment.start),
+            false => self.late_from = None,
         }
+        // What follows what a server says it does not have is asked for once, until something comes.
+        self.missing = if late || error.is_missing() { MOST_MISSING - 1 } else { 0 };
         // Others will come; what is lost is a hole.
         let range = TimeRange { start: segment.start, end: segment.end() };
         self.pass_gap(range, world.playhead);
+    }
+
+    /// What was looked for is in the window no more, and the playhead is taken on to `to`. What has been passed over in
+    /// vain beyond that is not looked for anew: it may go as fast as it is looked for.
+    pub(crate) fn take_on(&mut self, world: &mut World<'_, '_>, to: MediaTime) {
+        let (missing, late) = (self.missing, self.late_from.is_some());
+        let passed = self.holes.last().is_some_and(|hole| {
+            hole.start <= to + TOLERANCE && hole.end > to && hole.end <= self.next + TOLERANCE
+        });
+        if missing > 0 && passed {
+            return;
+        }
+        self.seek(world, to);
+        self.missing = missing;
+        self.late_from = late.then_some(to);
     }
 
     /// Whether what ought to be there is not.

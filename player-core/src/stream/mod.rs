@@ -140,6 +140,8 @@ pub(crate) struct Stream {
     missing: u32,
     /// Live: where begins what was passed over and may yet come, as nothing has that follows it.
     late_from: Option<MediaTime>,
+    /// Live: where ends the newest segment that has come.
+    newest: MediaTime,
     /// Turns segments of other containers, of the representation that it turned the last one of.
     remuxer: (Option<Key>, Remuxer),
     rests: Rests,
@@ -284,6 +286,7 @@ impl Stream {
             doubted: Vec::new(),
             missing: 0,
             late_from: None,
+            newest: MediaTime::MIN,
             remuxer: (None, Remuxer::default()),
             rests: Rests::default(),
             overruns: false,

@@ -99,6 +99,11 @@ impl Stream {
                     Fetch::Segment { chosen, .. } if world.presentation.live.is_some() => {
                         return self.miss(world, &chosen, error).map(|()| None);
                     }
+                    // It has ended meanwhile, and its parts are gone: they were listed as long as they were new.
+                    Fetch::Segment { chosen, .. } if chosen.partial && error.is_missing() => {
+                        self.turn_back(world, chosen.segment.start);
+                        return Ok(None);
+                    }
                     Fetch::Segment { chosen, .. } => chosen.key,
                     Fetch::Idle => return Ok(None),
                 };
@@ -330,6 +335,7 @@ impl Stream {
         };
         self.missing = 0;
         self.late_from = None;
+        self.newest = self.newest.max(chosen.segment.end());
         self.seam = true;
         self.last = Some(chosen.key);
         let before = core::mem::take(&mut self.setbacks);

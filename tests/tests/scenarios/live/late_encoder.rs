@@ -138,3 +138,49 @@ fn of_one_that_is_early_the_beginning_of_the_window_is_passed_over() {
     assert!(world.element.position - from > seconds(15), "{}", world.element.position);
     assert!(errors(&world).is_empty());
 }
+
+/// The same where the window is as short as an encoder may be late: what is gone is not taken for late, since later
+/// segments have come.
+#[test]
+fn of_one_that_is_early_a_short_window_is_entered_where_something_is_left() {
+    for way in [Way::Number, Way::Chunked] {
+        let broadcast =
+            Broadcast { drift_ppm: 1_000, utc_timing: true, window_s: 60, ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        world.act(&Action::Sleep(Duration::from_secs(20_000)));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(60));
+        let window = live(&world).seekable;
+        world.act(&Action::Seek(window.start));
+        world.run_for(Duration::from_secs(15));
+        let from = world.element.position;
+        world.run_for(Duration::from_secs(15));
+        assert!(world.element.position - from > seconds(14), "{way:?}: {}", world.element.position);
+        assert!(errors(&world).is_empty());
+    }
+}
+
+/// The same after a sleep, when nothing has come yet: the window goes on while it is looked for.
+#[test]
+fn of_one_that_is_early_a_short_window_is_entered_after_a_sleep() {
+    for (way, window_s) in
+        [(Way::Number, 30), (Way::Number, 60), (Way::Chunked, 60), (Way::Patched, 30)]
+    {
+        let broadcast =
+            Broadcast { drift_ppm: 1_000, utc_timing: true, window_s, ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(30));
+        world.act(&Action::Seek(live(&world).seekable.start + seconds(2)));
+        world.run_for(Duration::from_secs(3));
+        // By then so much has gone that the device takes for new.
+        world.act(&Action::Sleep(Duration::from_secs(window_s * 1_000 * 3 / 4)));
+        world.run_for(Duration::from_secs(20));
+        let from = world.element.position;
+        world.run_for(Duration::from_secs(15));
+        assert!(world.element.position - from > seconds(10), "{way:?}: {}", world.element.position);
+        assert!(errors(&world).is_empty());
+    }
+}
