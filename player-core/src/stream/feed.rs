@@ -244,14 +244,23 @@ impl Stream {
         Ok(false)
     }
 
-    /// Whether the chunk that is to be appended came with an earlier attempt.
+    /// Whether the chunk that is to be appended came with an earlier attempt, all of it: what was cut into chunks while it
+    /// was made may come in one when it is asked for again.
     fn has_already(&self) -> bool {
         let Some(Fetched { chosen, body: AppendBody::Span { .. }, .. }) = self.queue.first() else {
             return false;
         };
-        let middle = MediaTime::from_flicks(chosen.segment.duration.flicks() / 2);
-        let held = self.buffer.held_at(chosen.segment.start + middle);
-        held.is_some_and(|held| held.quality.id == chosen.quality.id)
+        let edge = TOLERANCE.min(MediaTime::from_flicks(chosen.segment.duration.flicks() / 2));
+        let (first, last) = (chosen.segment.start + edge, chosen.segment.end() - edge);
+        let within = |held: &&Held| held.range.end > first && held.range.start < last;
+        self.buffer.end_of_range(first).is_some_and(|end| end >= last)
+            && self
+                .buffer
+                .held()
+                .iter()
+                .filter(within)
+                .all(|held| held.quality.id == chosen.quality.id)
+            && self.buffer.held_at(first).is_some()
     }
 
     /// There is no picture or sound in the first segment that waits: the stream rests there.

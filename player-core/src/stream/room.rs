@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::buffer::{Held, TOLERANCE};
-use super::{Operation, Stream, World};
+use super::{Fetch, Operation, Stream, World};
 use crate::context::Context;
 use crate::error::Error;
 use crate::io::{MediaCommand, Warning};
@@ -131,16 +131,31 @@ impl Stream {
         Ok(())
     }
 
-    /// The platform has no room for what is ahead, which is so much: less is kept from now on, but for two segments.
+    /// The platform has no room for what is ahead, which is so much: less is kept from now on, but for two segments. What
+    /// it has no room for may be but a piece of one.
     fn keep_less(&mut self, world: &mut World<'_, '_>, segment: MediaTime) -> MediaTime {
         if self.full_since.is_none() {
             world.cx.out.warn(Warning::BufferFull { kind: self.kind });
         }
         let ahead = self.ahead(world.playhead);
         let reduced = MediaTime::from_flicks(ahead.flicks() / 5 * 4);
-        self.goal_limit = Some(reduced.max(segment.times(2)));
+        self.goal_limit = Some(reduced.max(self.longest_at_hand().max(segment).times(2)));
         self.full_since = Some(world.cx.now);
         ahead
+    }
+
+    /// The longest segment that is held, waits or is on its way.
+    fn longest_at_hand(&self) -> MediaTime {
+        let held = self.buffer.held().iter().map(|held| held.range.duration());
+        let waits = self.queue.iter().map(|fetched| {
+            let into = fetched.chosen.piece.map_or(MediaTime::ZERO, |piece| piece.into);
+            into + fetched.chosen.segment.duration
+        });
+        let comes = match &self.fetch {
+            Fetch::Segment { chosen, .. } => chosen.segment.duration,
+            _ => MediaTime::ZERO,
+        };
+        held.chain(waits).fold(comes, MediaTime::max)
     }
 
     /// The platform has dropped media by itself, and holds this now: what is yet to be shown of it is fetched once more.
@@ -148,7 +163,10 @@ impl Stream {
         let lost = self.buffer.first_lost(&buffered, world.playhead);
         self.buffer.update(buffered);
         if let Some(lost) = lost.filter(|lost| lost.start < self.next) {
-            self.keep_less(world, lost.duration());
+            let ahead = self.keep_less(world, lost.duration());
+            // At once it would be dropped as before.
+            let half = MediaTime::from_flicks(ahead.flicks() / 2);
+            self.full_until = (ahead > TOLERANCE).then_some(world.playhead + half);
             // Once all has come, a source does not miss what it drops at the end (MSE, `buffered` of the element).
             world.requests.satisfied &= !self.complete;
             self.turn_back(world, lost.start);

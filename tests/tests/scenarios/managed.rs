@@ -231,3 +231,26 @@ fn a_platform_with_little_memory_is_lived_with() {
         assert_replays(&world);
     }
 }
+
+/// Nothing frees any room while the viewer pauses: what was dropped for want of it would be dropped again.
+#[test]
+fn what_is_dropped_while_the_viewer_pauses_is_not_fetched_over_and_over() {
+    for paused_at in 30..36 {
+        let film = Film { seconds: 120, segment_seconds: 6, ..Film::default() };
+        let film = Film { rungs: vec![(800, 480)], ..film };
+        let mut world = world(&film, Network::constant(20_000));
+        // Less than three segments of 600 kB.
+        world.element.managed = Some(Managed { memory: 1_600_000, ..Managed::default() });
+        world.load(&dash());
+        world.run_for(Duration::from_secs(paused_at));
+        world.act(&Action::Pause);
+        world.run_for(Duration::from_secs(2));
+        let before = world.requests.len();
+        world.run_for(Duration::from_secs(60));
+        let asked = world.requests.len() - before;
+        assert!(asked <= 4, "{asked} requests while nothing moved");
+        world.act(&Action::Play);
+        world.run_to_end(Duration::from_secs(100));
+        assert_eq!(world.player.state().totals.stalls, 0);
+    }
+}

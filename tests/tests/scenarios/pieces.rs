@@ -123,3 +123,22 @@ fn playback_that_ran_dry_goes_on_before_the_segment_is_there() {
     let (early, late) = (resumed(100), resumed(1));
     assert!(early + Duration::from_millis(300) < late, "{early:?} and {late:?}");
 }
+
+/// A buffer that had no room for a piece has none for a segment: two of them are wanted all the same.
+#[test]
+fn a_full_buffer_keeps_two_segments_and_not_two_pieces() {
+    for url in [dash(), hls()] {
+        // The first piece is there, and the next one is not taken.
+        for append in 3..6 {
+            let film = Film { audio_kbps: None, ..film(50) };
+            let mut world = world(&film, Network::constant(1_000));
+            world.element.remember = true;
+            world.element.faults.quota_at_append = Some(append);
+            world.load(&url);
+            world.run_for(Duration::from_secs(10));
+            assert!(pieces(&world) > 2);
+            let goal = world.player.state().streams[0].buffer_goal;
+            assert!(goal >= seconds(4.0), "{url}: {goal} after append {append}");
+        }
+    }
+}

@@ -23,9 +23,14 @@ const BODY: RequestId = RequestId(7);
 
 /// The boxes of one of them.
 fn chunk_head(number: u32) -> Vec<u8> {
+    lasting(number, 1)
+}
+
+/// The boxes of one that is so many milliseconds long.
+fn lasting(number: u32, duration: u32) -> Vec<u8> {
     let mut traf = full(b"tfhd", 0, 0x02_0000, &[1]);
     traf.extend(full(b"tfdt", 0, 0, &[number]));
-    traf.extend(full(b"trun", 0, 0x300, &[1, 1, 100]));
+    traf.extend(full(b"trun", 0, 0x300, &[1, duration, 100]));
     let mut moof = full(b"mfhd", 0, 0, &[number]);
     moof.extend(boxed(b"traf", &traf));
     boxed(b"moof", &moof)
@@ -157,6 +162,28 @@ fn chunks_that_are_there_already_are_left_out_one_after_another() {
     });
     assert!(stream.queue.is_empty());
     assert_eq!(outputs, [Output::Cancel(BODY)], "the body is not needed any more");
+}
+
+/// What was cut into chunks while it was made may come in one when it is asked for again.
+#[test]
+fn what_is_there_in_part_is_appended() {
+    let held = |to| {
+        outputs(1, |stream, world, _| {
+            stream.queue[0].head = lasting(0, 1_000);
+            let chosen = &stream.queue[0].chosen;
+            let (key, quality) = (chosen.key, chosen.quality.clone());
+            let all = TimeRange { start: MediaTime::ZERO, end: MediaTime::from_millis(to) };
+            let cause = Cause::Startup;
+            stream.buffer.hold(Held { range: all, media: all, key, bytes: 1, quality, cause });
+            stream.buffer.update(vec![all]);
+            stream.feed(world).expect("nothing is wrong");
+        })
+    };
+    let (stream, outputs) = held(700);
+    assert_eq!(stream.queue.len(), 1);
+    assert!(matches!(outputs[..], [Output::Media { .. }]), "{outputs:?}");
+    let (stream, _) = held(1_000);
+    assert!(stream.queue.is_empty());
 }
 
 /// The platform may have no room for it, and is given it once more.
