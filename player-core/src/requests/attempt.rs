@@ -265,7 +265,14 @@ impl Attempt {
             return Some(Error::Stalled { url: url(), silence_ms });
         }
         let (since, before) = core::mem::replace(&mut self.looked, (now, self.received));
+        // What rests has no pace, nor what has only just gone on; how long it may rest is another matter.
+        let (since, before) = if self.flows.0 > since { self.flows } else { (since, before) };
         let bytes = self.received - before;
+        let budget = cx.config.retry.budget(self.wish.kind);
+        let rests = now.since(self.last_heard) > self.pace_interval(budget.stall_timeout) / 2;
+        if bytes == 0 || rests || now.since(since) < SOONEST_LOOK {
+            return None;
+        }
         let seconds = now.since(since).as_secs_f64().max(0.001);
         let pace = bytes as f64 / seconds;
         // By now the estimate may have followed this very transfer down.
@@ -274,13 +281,12 @@ impl Attempt {
             cx.abr.estimate().throughput_bps.max(if first { self.expected_bps } else { 0.0 });
         let slow = pace * 8.0 < known * FAIR_SHARE;
         let left = self.transferred().total.map(|total| total.saturating_sub(self.received));
-        let budget = cx.config.retry.budget(self.wish.kind);
         // It may take until it is missed, and then as long as anything of its kind. But a connection that drips while the
         // network flows is given up once, before the viewer notices; after that, unless what is left comes sooner than what
         // has: the network may be slower than it was known to be.
         let missed = self.wish.missed_from(now);
         let elapsed = now.since(self.started);
-        let drips = slow && first && bytes > 0 && !self.plays;
+        let drips = slow && first && !self.plays;
         let until = missed.since(now);
         let longer_than =
             |time: Duration| left.is_none_or(|left| left as f64 > pace * time.as_secs_f64());
