@@ -42,8 +42,8 @@ const MOST_LATE: MediaTime = MediaTime::from_secs(60);
 const LEAST_LATE: MediaTime = MediaTime::from_millis(50);
 /// Each segment that comes at once is followed by one that is asked for so much sooner.
 const SOONER: MediaTime = MediaTime::from_millis(5);
-/// The longest pause between two attempts at a manifest that has stopped.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause between two attempts at a manifest that has stopped: somebody may be waiting for it to go on.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What it takes to follow a live presentation. There is one for each load, live or not.
 #[derive(Debug)]

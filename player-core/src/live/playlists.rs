@@ -16,7 +16,7 @@ use crate::requests::{Requests, Ticket, Wish};
 use crate::stream::{Key, TOLERANCE, representation, representation_mut};
 use crate::time::{MediaTime, Timestamp, WallTime};
 
-use super::{LONGEST_PAUSE, backoff};
+use super::backoff;
 
 /// So many versions are looked back at to tell where the live edge runs.
 const EDGES: usize = 8;
@@ -28,6 +28,8 @@ const ENOUGH: i64 = 10;
 const ENOUGH_OF_PARTS: i64 = 1;
 /// It is loaded again once so many times as long has passed as that took, or the longest pause.
 const RESTS: u32 = 3;
+/// and never for longer than this.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 /// One answer may take long; when all do for so long, the server is far.
 const SETTLED: Duration = Duration::from_secs(8);
 
@@ -415,7 +417,7 @@ impl Playlists {
         // What a server held back costs nothing.
         let blocking = one.next.as_ref().is_some_and(|next| next.blocking);
         let took = if blocking { Duration::ZERO } else { cx.now.since(asked) };
-        self.rest = took.saturating_mul(RESTS).min(LONGEST_PAUSE);
+        self.rest = took.saturating_mul(RESTS).min(LONGEST_REST);
         // Yet each part that it tells of costs an answer, in which the network may lack for media.
         let pause =
             if blocking { one.playlist.target_duration.to_duration() / 2 } else { self.rest };
@@ -487,7 +489,7 @@ impl Playlists {
                 Some(own.past_break(edge, MediaTime::ZERO, length))
             }
             // The numbers tell where it goes on, and the others may stand where they were before the break.
-            (None, None) if own.playlist.live && missed > 0 => None,
+            (None, _) if missed > 0 => None,
             (None, _) => alignment.map(|alignment| alignment.shift),
         };
         if let Some(by) = shift {

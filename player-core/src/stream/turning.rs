@@ -39,11 +39,19 @@ impl Stream {
         // What is on its way is kept if playback will reach it without a hole.
         let reachable = buffered_to.unwrap_or(time) + TOLERANCE;
         let of_use = coming_from <= reachable && (time < self.next || buffered_to.is_some());
-        if of_use && time <= self.next || self.has_begun(time) {
+        if of_use && time <= self.next || self.has_begun(time) || self.comes_next(time) {
             return;
         }
         self.restart(world, buffered_to.unwrap_or(time));
         self.seam = buffered_to.is_some();
+    }
+
+    /// Whether what is on its way is shown at `time`, and nothing waits before it.
+    fn comes_next(&self, time: MediaTime) -> bool {
+        let appending = usize::from(self.appending().is_some());
+        matches!(&self.fetch, Fetch::Segment { chosen, .. }
+            if chosen.target == Target::Next && chosen.range().contains(time))
+            && self.queue.len() == appending
     }
 
     /// There is a hole at `from` that was taken to be filled: fetches what belongs there.
@@ -115,6 +123,7 @@ impl Stream {
         }
         self.drop_fetch(world);
         self.drop_queue(world);
+        self.wait = None;
         self.complete = true;
     }
 

@@ -218,7 +218,7 @@ impl Stream {
             }
             // Started beyond the end: the last segment is the nearest there is. A buffer that was given nothing knows not
             // even what it is of, and its element waits for that without end.
-            None if self.last.is_none() && self.in_buffer.is_none() => {
+            None if self.last.is_none() => {
                 let end = self.last_media(presentation).unwrap_or(MediaTime::ZERO);
                 let last = (end - TOLERANCE).max(MediaTime::ZERO);
                 // Of this representation there may be nothing there all the same.

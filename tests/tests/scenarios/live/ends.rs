@@ -10,7 +10,7 @@ use kinora_tests::world::live::{Addressing, Broadcast};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
 
-use super::{ALL, assert_nothing_twice, errors, start, world};
+use super::{ALL, Way, assert_nothing_twice, errors, start, world};
 
 #[test]
 fn it_plays_to_the_end_and_says_so() {
@@ -140,4 +140,31 @@ fn a_broadcast_may_end_where_a_period_begins() {
         _ => None,
     });
     assert_eq!(ended, Some(MediaTime::from_secs(1_104)));
+}
+
+/// What is held beyond its end keeps the playhead there, its last segment seems to be over before it has come, and what was
+/// on its way is gone.
+#[test]
+fn who_slept_through_the_end_goes_on_with_what_there_is() {
+    let broadcast = Broadcast {
+        stale: Some((64_670, 108_542)),
+        ends_ms: Some(77_318),
+        encoding_ms: 400,
+        window_s: 60,
+        dated: false,
+        ..Way::LowLatencyHls.broadcast()
+    };
+    for played_ms in (900..2_000).step_by(20) {
+        let url = Way::LowLatencyHls.url(&broadcast);
+        let mut world = world(broadcast.clone(), Network::constant(2_589));
+        world.origin.fail("master.m3u8", 2, FaultKind::Status(500));
+        world.load(&url);
+        world.run_for(Duration::from_millis(played_ms));
+        world.act(&Action::Sleep(Duration::from_secs(19_204)));
+        let before = world.requests.len();
+        world.run_to_end(Duration::from_secs(80));
+        let asked = world.requests.len() - before;
+        assert!(asked < 100, "{played_ms} ms: {asked} requests");
+        assert!(errors(&world).is_empty());
+    }
 }

@@ -283,3 +283,19 @@ fn a_period_that_began_unannounced_is_played_once_it_is_told_of() {
         }
     }
 }
+
+#[test]
+fn who_waits_for_it_does_not_wait_long_once_it_goes_on() {
+    for way in [Way::Hls, Way::LowLatencyHls, Way::Timeline, Way::Patched] {
+        let broadcast = Broadcast { stale: Some((20_000, 80_000)), ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        world.least_kbps = 9_000;
+        start(&mut world, &url);
+        world.run_until("the end of the silence", Duration::from_secs(90), |world| {
+            world.now() >= Timestamp::from_micros(80_000_000)
+        });
+        world.run_until("playback", Duration::from_secs(14), |world| world.element.moves());
+        assert!(errors(&world).is_empty());
+    }
+}
