@@ -23,6 +23,9 @@ use crate::stream::timeline::Sequence;
 use crate::stream::{Key, World, representation, representation_mut};
 use crate::time::{MediaTime, TimeRange, Timestamp};
 
+/// Once so many segments in a row could not be had, it is only looked at where the playhead is whether there is one: what
+/// was there once may be gone as a whole.
+const MOST_FAILED: u32 = 3;
 /// The container of text that can be read.
 const CONTAINER: &str = "text/vtt";
 
@@ -67,6 +70,8 @@ pub(crate) struct Text {
     /// It was said that some of it is encrypted.
     locked: bool,
     loading: Option<Loading>,
+    /// How many segments in a row could not be had.
+    failed: u32,
     told: Told,
 }
 
@@ -147,6 +152,9 @@ impl Text {
     pub(crate) fn pump(&mut self, world: &mut World<'_, '_>, front: MediaTime) {
         while self.loading.is_none() && self.track.is_some() {
             let at = self.first_missing(world.playhead);
+            if self.failed >= MOST_FAILED && at > world.playhead {
+                return;
+            }
             match self.look(world, at, front) {
                 Next::Pass(range) if range.end > at => self.note(range),
                 // There is nothing after the end.
@@ -254,6 +262,7 @@ impl Text {
             (Outcome::Failed { error, .. }, _) => Err(error),
             _ => Ok(()),
         };
+        self.failed = if taken.is_ok() { 0 } else { self.failed + 1 };
         if let Err(error) = taken {
             tell(world.cx, error);
             if covers.is_none() {

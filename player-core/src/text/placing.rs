@@ -7,6 +7,9 @@ use crate::time::{MediaTime, TimeRange};
 const PER_SECOND: u32 = 90_000;
 const AROUND: i64 = 1 << 33;
 
+/// A manifest may be so far off about where words are.
+const SLACK: MediaTime = MediaTime::from_secs(10);
+
 /// What it takes to place the cues of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placing {
@@ -34,6 +37,11 @@ impl Placing {
         for cue in &mut file.cues {
             let TimeRange { start, end } = cue.span;
             cue.span = TimeRange { start: start + shift, end: end + shift };
+        }
+        // While a manifest is long on its way, the one before names what is of a period that it does not know: words of
+        // that belong elsewhere.
+        if !self.mapped {
+            file.cues.retain(|cue| cue.span.end + SLACK > self.start);
         }
     }
 }
@@ -93,5 +101,22 @@ mod tests {
         assert_eq!(placed(Some((90_000, 0)), placing, 2), MediaTime::from_secs(67));
         let before = (1 << 33) - 90_000;
         assert_eq!(placed(Some((before, 0)), placing, 0), MediaTime::from_secs(63));
+    }
+
+    #[test]
+    fn words_of_a_period_that_the_manifest_does_not_know_are_left_out() {
+        let told = |offset, from: i64, to: i64| {
+            let (start, end) = (MediaTime::from_secs(from), MediaTime::from_secs(to));
+            let span = TimeRange { start, end };
+            let cue = Cue { id: String::new(), span, settings: String::new(), text: "A".into() };
+            let mut file = WebVtt { map: None, cues: vec![cue] };
+            at(offset, 882, false).place(&mut file);
+            file.cues.len()
+        };
+        // The segment is the first of a period, whose times begin anew.
+        assert_eq!(told(784, 0, 2), 0);
+        assert_eq!(told(882, 0, 2), 1);
+        // What began long before is still said.
+        assert_eq!(told(784, 0, 99), 1);
     }
 }

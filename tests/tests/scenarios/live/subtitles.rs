@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Cue, Event, Input, MediaKind, Selection};
+use kinora_core::io::{Cue, Event, Input, MediaKind, RequestKind, Selection};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::fault::FaultKind;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
-use kinora_tests::world::{World, assert_replays};
+use kinora_tests::world::viewer::Action;
+use kinora_tests::world::{World, assert_replays, seconds};
 
-use super::{Way, start, world};
+use super::{Way, live, start, world};
 
 /// Text comes in whole segments: with little latency it is late.
 const IN_STEP: [Way; 3] = [Way::Hls, Way::Number, Way::Timeline];
@@ -87,5 +88,34 @@ fn words_that_stop_stop_nothing_else() {
         assert_eq!(world.player.state().totals.stalls, 0, "{way:?}");
         let asked = world.requests.iter().filter(|(_, one)| one.url.contains("/text/")).count();
         assert!(asked < 150, "{way:?}: asked {asked} times");
+    }
+}
+
+/// After a sleep everything between the playhead and what is there by then is gone: it is not asked for piece by piece.
+#[test]
+fn what_has_gone_is_not_looked_for_all_along() {
+    for (ends_ms, sooner) in
+        [(None, true), (None, false), (Some(600_000), true), (Some(600_000), false)]
+    {
+        let broadcast =
+            Broadcast { subtitles: true, ends_ms, window_s: 300, ..Way::Number.broadcast() };
+        let url = Way::Number.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.act(&Action::Seek(live(&world).seekable.start + seconds(100)));
+        if sooner {
+            choose(&mut world);
+        }
+        world.run_for(Duration::from_secs(30));
+        world.act(&Action::Sleep(Duration::from_secs(3_000)));
+        choose(&mut world);
+        let asked = |world: &World| {
+            let text = |kind: RequestKind| kind == RequestKind::Segment(MediaKind::Text);
+            world.requests.iter().filter(|(_, request)| text(request.kind)).count()
+        };
+        let before = asked(&world);
+        world.run_for(Duration::from_secs(60));
+        let asked = asked(&world) - before;
+        assert!(asked < 60, "{ends_ms:?} {sooner}: {asked} requests for text");
     }
 }
