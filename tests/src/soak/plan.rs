@@ -161,13 +161,17 @@ impl Plan {
     /// Below this rate nobody can ask for playback: the lowest picture and the sound, with a third
     /// to spare.
     fn least_kbps(&self) -> u64 {
-        let video = self.film.rungs.first().map_or(0, |rung| u64::from(rung.0));
+        let (rungs, audio_kbps) = match &self.publication {
+            Publication::Live { broadcast, .. } => (&broadcast.rungs, broadcast.audio_kbps),
+            _ => (&self.film.rungs, self.film.audio_kbps),
+        };
+        let video = rungs.first().map_or(0, |rung| u64::from(rung.0));
         let rate = self.actions.iter().fold(1.0_f64, |most, (_, action)| match action {
             Action::SetRate(rate) => most.max(*rate),
             _ => most,
         });
         let variation = 100 + u64::from(self.film.variation);
-        let needed = (video + u64::from(self.film.audio_kbps.unwrap_or(0))) * variation / 100;
+        let needed = (video + u64::from(audio_kbps.unwrap_or(0))) * variation / 100;
         (needed as f64 * rate * 4.0 / 3.0) as u64 + 50
     }
 }

@@ -210,6 +210,7 @@ impl Origin {
             name: kind.name(),
             is_final: kind.is_final(),
             patience: kind.patience(),
+            kbps: kind.kbps(),
         });
     }
 

@@ -28,6 +28,8 @@ pub struct Struck {
     pub is_final: bool,
     /// How long a player that knows no better may wait because of it.
     pub patience: Duration,
+    /// At most so many kbit/s come of it.
+    pub kbps: Option<u64>,
 }
 
 /// How a server misbehaves.
@@ -81,6 +83,14 @@ impl FaultKind {
             Self::RetryAfter(_, seconds) => 20 + *seconds as u64,
             _ => 20,
         })
+    }
+
+    /// How many kbit/s come at most, if it is that.
+    pub const fn kbps(&self) -> Option<u64> {
+        match self {
+            Self::Trickle(kbps) => Some(*kbps),
+            _ => None,
+        }
     }
 
     /// A short name, to count by.

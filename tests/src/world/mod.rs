@@ -316,7 +316,8 @@ impl World {
     fn check(&mut self) {
         self.invariants.tick(self.now);
         let conditions = self.network.conditions(self.now);
-        let healthy = !conditions.offline && conditions.kbps >= self.least_kbps;
+        let listing = self.origin.broadcast.as_ref().map_or(0, |live| live.listing_kbps(self.now));
+        let healthy = !conditions.offline && conditions.kbps >= self.least_kbps + listing;
         let kbps = conditions.kbps.min(self.network.per_connection_kbps.unwrap_or(u64::MAX));
         let scene = Scene { origin: &self.origin, element: &self.element, bodies: &|_| false };
         self.invariants.stepped(&scene, healthy.then_some(kbps as f64));

@@ -45,8 +45,10 @@ pub(super) struct Playback {
     insisted: bool,
     /// The segment of the picture asked for last.
     asked: Option<Truth>,
-    /// What the network could have carried since then, in bits.
+    /// What could have come since then, or since the last fault, in bits.
     carried: f64,
+    /// How many faults had struck by then.
+    struck_while_standing: usize,
     /// The largest segment of the picture asked for since the playhead last moved, or just before, and the last, in bits.
     heaviest: f64,
     last: f64,
@@ -139,7 +141,7 @@ impl Invariants {
         let most = MediaTime::from_seconds(elapsed.as_secs_f64() * element.rate()) + A_FRAME;
         let jumps = playback.ready && (moved < MediaTime::ZERO || moved > most);
         if !wants_to || moved != MediaTime::ZERO && !jumps {
-            if wants_to && playback.ready {
+            if wants_to && playback.ready && kbps.is_some() {
                 self.hears_choice(elapsed, scene);
             }
             let playback = &mut self.playback;
@@ -153,6 +155,7 @@ impl Invariants {
                 playback.excused_until = playback.excused_until.max(now + fault.patience);
             }
             playback.struck = struck.len();
+            playback.struck_while_standing = 0;
             return;
         }
         playback.place = element.position;
@@ -170,8 +173,19 @@ impl Invariants {
         }
         let Some(kbps) = kbps.filter(|_| live.is_none_or(|live| live.goes_on(now))) else { return };
         playback.stuck += elapsed;
+        let trickles = scene.origin.struck.iter().rev().find_map(|struck| {
+            let asked = playback.asked.as_ref()?;
+            let folder = format!("/{}/", asked.representation);
+            struck.kbps.filter(|_| struck.url.contains(&folder))
+        });
+        // Where the viewer insists on it, what trickles is all there is.
+        let kbps = trickles.map_or(kbps, |most| kbps.min(most as f64));
         playback.carried += kbps * 1_000.0 * elapsed.as_secs_f64();
         let faults = &scene.origin.struck[playback.struck.min(scene.origin.struck.len())..];
+        if std::mem::replace(&mut playback.struck_while_standing, faults.len()) < faults.len() {
+            // What was asked for before that begins to come anew.
+            playback.carried = 0.0;
+        }
         // A segment that was begun on a network that then got slower takes its time, even if another
         // quality is asked for instead; one that the viewer insists on takes as long as it takes.
         let segment = self.requests.segment().to_duration();

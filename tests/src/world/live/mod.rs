@@ -255,6 +255,19 @@ impl Broadcast {
         self.complete(moment).saturating_sub(self.window_s * 1_000 / self.segment_ms)
     }
 
+    /// What it takes to keep up with playlists that list everything since the beginning: those of picture and sound are
+    /// loaded once in three segments at least, and a segment is an address, a duration and maybe a date.
+    pub(super) fn listing_kbps(&self, now: Timestamp) -> u64 {
+        if !self.event {
+            return 0;
+        }
+        let moment = self.published(self.moment(now));
+        let listed = self.complete(moment).saturating_sub(self.first(moment));
+        let bytes = if self.dated { 80 } else { 30 };
+        let playlists = 1 + u64::from(self.audio_kbps.is_some());
+        playlists * listed * bytes * 8 / (3 * self.segment_ms)
+    }
+
     /// Of which break a segment is, and how far into it its timestamps are.
     fn timestamps(&self, segment: u64) -> (u64, u64) {
         match self.break_every {
