@@ -265,14 +265,17 @@ impl Attempt {
             return Some(Error::Stalled { url: url(), silence_ms });
         }
         let (since, before) = core::mem::replace(&mut self.looked, (now, self.received));
-        // What rests has no pace, nor what has only just gone on; how long it may rest is another matter.
-        let (since, before) = if self.flows.0 > since { self.flows } else { (since, before) };
-        let bytes = self.received - before;
         let budget = cx.config.retry.budget(self.wish.kind);
+        let flowed = if self.flows.0 > since { self.flows } else { (since, before) };
         let rests = now.since(self.last_heard) > self.pace_interval(budget.stall_timeout) / 2;
-        if bytes == 0 || rests || now.since(since) < SOONEST_LOOK {
-            return None;
-        }
+        // What rests has no pace, nor what has only just gone on: how long it may rest is another matter. But what is small
+        // is soon asked for again.
+        let (since, before) = match matches!(self.wish.kind, RequestKind::Segment(_)) {
+            true if rests || now.since(flowed.0) < SOONEST_LOOK => return None,
+            true => flowed,
+            false => (since, before),
+        };
+        let bytes = self.received - before;
         let seconds = now.since(since).as_secs_f64().max(0.001);
         let pace = bytes as f64 / seconds;
         // By now the estimate may have followed this very transfer down.
@@ -286,7 +289,7 @@ impl Attempt {
         // has: the network may be slower than it was known to be.
         let missed = self.wish.missed_from(now);
         let elapsed = now.since(self.started);
-        let drips = slow && first && !self.plays;
+        let drips = slow && first && bytes > 0 && !self.plays;
         let until = missed.since(now);
         let longer_than =
             |time: Duration| left.is_none_or(|left| left as f64 > pace * time.as_secs_f64());
