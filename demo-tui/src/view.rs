@@ -233,6 +233,20 @@ fn warning_text(warning: &Warning) -> String {
         }
         Warning::Text { error } => format!("some of the subtitles are missing: {error}"),
         Warning::GapJumped { from, to } => format!("jumped a hole from {from} s to {to} s"),
+        Warning::FellBehindWindow { to, .. } => {
+            format!("fell out of what the broadcast keeps; went on from {to} s")
+        }
+        Warning::JumpedToLive { from, to } => {
+            format!("was too far behind the broadcast; jumped from {from} s to {to} s")
+        }
+        Warning::ManifestStalled { silence_ms, .. } => {
+            format!("the manifest has not changed for {} s", silence_ms / 1_000)
+        }
+        Warning::ManifestResumed { .. } => "the manifest changes again".to_owned(),
+        Warning::PartsTooFar { first_byte_ms, part_ms } => format!(
+            "the server answers after {first_byte_ms} ms, parts of {part_ms} ms come too slowly; playing whole segments"
+        ),
+        Warning::PartsResumed => "the server is near enough to play parts again".to_owned(),
         Warning::Rebuilt { reason, .. } => format!("the media source was made anew: {reason}"),
         Warning::BufferFull { kind } => format!("the {} buffer is full", kind.name()),
         Warning::Steering { url, fault } => format!("steering by {url}: {}", fault.name()),

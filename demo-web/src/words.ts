@@ -66,6 +66,10 @@ export function warningText(warning: Warning): string {
       return `The manifest has not changed for ${seconds(warning.silence)}; asking for it less often`;
     case 'manifest-resumed':
       return 'The manifest changes again';
+    case 'parts-too-far':
+      return `The server answers after ${seconds(warning.firstByte)}, parts of ${seconds(warning.part)} come too slowly; playing whole segments`;
+    case 'parts-resumed':
+      return 'The server is near enough to play parts again';
     case 'steering':
       return `The steering server is not followed (${warning.fault}); staying with the last order of servers`;
   }

@@ -321,6 +321,16 @@ pub enum Warning {
         /// Of the playlist or MPD.
         url: String,
     },
+    /// Live: responses take longer to begin than a part of Low-Latency HLS is long, and have for a while: whole segments
+    /// are played, further behind.
+    PartsTooFar {
+        /// What it takes until the first byte, in milliseconds.
+        first_byte_ms: u64,
+        /// How long the longest part is, in milliseconds.
+        part_ms: u64,
+    },
+    /// Live: parts are played again.
+    PartsResumed,
     /// The platform's buffer is full; the player keeps less ahead from here on.
     BufferFull {
         /// Whose.

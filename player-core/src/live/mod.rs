@@ -392,6 +392,7 @@ impl Live {
             clock,
             clock_uncertainty: clock_uncertainty.flatten(),
             stalled: self.is_stalled(),
+            far: self.playlists.are_far(),
             reloads: self.playlists.reloads + self.mpd.as_ref().map_or(0, |mpd| mpd.reloads),
         }
     }

@@ -97,7 +97,7 @@ impl Playlists {
     }
 
     /// Takes note of how far the server is. Whether other media is fetched for it.
-    pub(super) fn measure(&mut self, cx: &Context<'_>) -> bool {
+    pub(super) fn measure(&mut self, cx: &mut Context<'_>) -> bool {
         let parts = self.played().filter_map(|one| one.playlist.part_target);
         let Some(part) = parts.min().map(MediaTime::seconds) else { return false };
         let first_byte = cx.abr.estimate().ttfb_s;
@@ -109,7 +109,22 @@ impl Playlists {
         let since = *self.otherwise.get_or_insert(cx.now);
         let changed = cx.now.since(since) >= SETTLED;
         self.far ^= changed;
+        if changed {
+            let millis = |seconds: f64| (seconds * 1_000.0) as u64;
+            cx.out.warn(match far {
+                true => Warning::PartsTooFar {
+                    first_byte_ms: millis(first_byte),
+                    part_ms: millis(part),
+                },
+                false => Warning::PartsResumed,
+            });
+        }
         changed
+    }
+
+    /// Whether the server is too far for parts to be played.
+    pub(super) fn are_far(&self) -> bool {
+        self.far
     }
 
     fn position(&self, key: Key) -> Option<usize> {

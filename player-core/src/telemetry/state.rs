@@ -75,6 +75,8 @@ pub struct LiveState {
     pub clock_uncertainty: Option<Duration>,
     /// The manifest has stopped to bring anything new.
     pub stalled: bool,
+    /// The server is too far for the parts of Low-Latency HLS: whole segments are played.
+    pub far: bool,
     /// Reloads of the manifest or of playlists since the load.
     pub reloads: u32,
 }

@@ -385,6 +385,8 @@ export type Warning =
   | { type: 'jumped-to-live'; from: number; to: number }
   | { type: 'manifest-stalled'; url: string; silence: number }
   | { type: 'manifest-resumed'; url: string }
+  | { type: 'parts-too-far'; firstByte: number; part: number }
+  | { type: 'parts-resumed' }
   | { type: 'buffer-full'; kind: MediaKind }
   | { type: 'steering'; url: string; fault: SteeringFault };
 
@@ -548,6 +550,8 @@ export interface LiveStats {
   clockUncertainty: number | null;
   /** The manifest has stopped to bring anything new. */
   stalled: boolean;
+  /** The server is too far for the parts of Low-Latency HLS: whole segments are played. */
+  far: boolean;
   /** Reloads of the manifest or of playlists since the load. */
   reloads: number;
 }

@@ -187,6 +187,12 @@ fn warning(warning: &Warning) -> Option<JsValue> {
         Warning::ManifestResumed { url } => {
             object(&[("type", text("manifest-resumed")), ("url", text(url))])
         }
+        Warning::PartsTooFar { first_byte_ms, part_ms } => object(&[
+            ("type", text("parts-too-far")),
+            ("firstByte", number(*first_byte_ms as f64 / 1000.0)),
+            ("part", number(*part_ms as f64 / 1000.0)),
+        ]),
+        Warning::PartsResumed => object(&[("type", text("parts-resumed"))]),
         Warning::Rebuilt { at, reason } => {
             object(&[("type", text("rebuilt")), ("at", seconds(*at)), ("reason", text(reason))])
         }

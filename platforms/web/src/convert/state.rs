@@ -49,6 +49,7 @@ fn live(live: &LiveState) -> JsValue {
         ("clock", option(live.clock.map(ClockSource::name), text)),
         ("clockUncertainty", option(live.clock_uncertainty, duration)),
         ("stalled", live.stalled.into()),
+        ("far", live.far.into()),
         ("reloads", number(live.reloads)),
     ])
 }

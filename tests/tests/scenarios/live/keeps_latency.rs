@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinora_core::io::{Event, LatencyStanding, MediaCommand, Warning};
 use kinora_core::time::MediaTime;
+use kinora_tests::world::World;
 use kinora_tests::world::fault::FaultKind;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::{Network, Stretch};
@@ -119,11 +120,28 @@ fn parts_shorter_than_the_way_to_them_are_left_for_whole_segments() {
     world.run_for(Duration::from_secs(75));
     assert_eq!(stalls(&world), before, "it goes on without a stall");
     assert!(live(&world).target > Some(MediaTime::from_secs(4)), "{:?}", live(&world));
+    assert!(live(&world).far, "why is said");
+    assert!(told(&world).iter().any(|one| {
+        matches!(one, Warning::PartsTooFar { first_byte_ms, part_ms: 250 } if *first_byte_ms > 250)
+    }));
     // Nearer to the server parts are worth it again.
     world.run_for(Duration::from_secs(300));
     let state = live(&world);
     assert!(state.target < Some(MediaTime::from_secs(2)), "{state:?}");
     assert!(state.latency < Some(MediaTime::from_secs(3)), "{state:?}");
+    assert!(!state.far);
+    assert_eq!(told(&world).last(), Some(&&Warning::PartsResumed));
+}
+
+/// What was said of parts.
+fn told(world: &World) -> Vec<&Warning> {
+    let of_parts =
+        |warning: &&Warning| matches!(warning, Warning::PartsTooFar { .. } | Warning::PartsResumed);
+    let warnings = world.events.iter().filter_map(|(_, event)| match event {
+        Event::Warning(warning) => Some(warning),
+        _ => None,
+    });
+    warnings.filter(of_parts).collect()
 }
 
 #[test]
