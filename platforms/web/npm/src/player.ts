@@ -62,7 +62,8 @@ export class Player extends EventTarget {
 
   /**
    * Starts a worker, compiles the module and runs through the beginning of a film that is not there, for the next
-   * {@link Player.create}: call it when a viewer is likely to play something soon. It takes a few megabytes until then.
+   * {@link Player.create}, and has the browser start what plays sound: call it when a viewer is likely to play something
+   * soon. It takes a few megabytes until then.
    */
   static warmUp(): void {
     warmUp();
@@ -177,6 +178,7 @@ export class Player extends EventTarget {
     this.#worker.call('load', number, href, options).catch((error) => {
       if (number === this.#load) this.#settle(error);
     });
+    this.#worker.askForAudio();
     return ready;
   }
 

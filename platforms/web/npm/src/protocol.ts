@@ -81,6 +81,7 @@ export type Environment = [
 
 export type ToWorker =
   | ['warmUp']
+  | ['askForAudio']
   | ['call', id: number, method: keyof WorkerCalls, args: unknown[]]
   | ['element', ...ElementState]
   | ['environment', ...Environment]
@@ -93,6 +94,8 @@ export type FromWorker =
   | ['call', id: number, method: keyof PageCalls, args: unknown[]]
   | ['event', load: number, name: string, detail: unknown]
   | ['stats', Stats]
+  /** A source with sound that nobody is to hear. */
+  | ['audio', MediaSourceHandle]
   | ['panic', message: string]
   | Answer;
 

@@ -64,6 +64,11 @@ export class WorkerClient {
     if (!this.#ended) this.#post(message);
   }
 
+  /** Has the browser start what plays sound, if this page has not yet. */
+  askForAudio(): void {
+    askForAudio(this.#worker);
+  }
+
   /** Ends the worker and everything in it; open questions are refused with `reason`. */
   end(reason: unknown): void {
     this.#ended = true;
@@ -82,6 +87,9 @@ export class WorkerClient {
         break;
       case 'stats':
         this.#listener.onStats(message[1]);
+        break;
+      case 'audio':
+        holdAudio(message[1]);
         break;
       case 'panic':
         this.#fail(message[1]);
@@ -121,6 +129,24 @@ export class WorkerClient {
   }
 }
 
+/** Once is enough for a page. */
+let askedForAudio = false;
+
+function askForAudio(worker: Worker): void {
+  if (!askedForAudio) worker.postMessage(['askForAudio'] satisfies ToWorker);
+  askedForAudio = true;
+}
+
+/** Has an element that nobody sees take a source until it could play it. */
+function holdAudio(source: MediaSourceHandle): void {
+  const audio = new Audio();
+  audio.oncanplay = audio.onerror = () => {
+    audio.srcObject = null;
+  };
+  // The DOM's types do not know yet that an element takes a handle.
+  audio.srcObject = source as unknown as MediaProvider;
+}
+
 /** A worker that was started ahead of time. */
 let spare: Worker | undefined;
 
@@ -128,6 +154,10 @@ let spare: Worker | undefined;
 export function warmUp(): void {
   if (spare) return;
   const worker = startWorker();
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    if (data[0] === 'audio') holdAudio(data[1]);
+  };
+  askForAudio(worker);
   worker.postMessage(['warmUp'] satisfies ToWorker);
   spare = worker;
   // One that does not start is of no use; the next says why.

@@ -24,6 +24,10 @@ const FILM =
   '<MPD type="static" mediaPresentationDuration="PT4S"><Period><AdaptationSet contentType="video" mimeType="video/mp4" codecs="avc1.42E01E">' +
   '<SegmentTemplate media="$Number$" initialization="0" duration="4"/><Representation id="1" bandwidth="1"/></AdaptationSet></Period></MPD>';
 
+/** A frame of silence in MPEG-2 layer III, 8 kbit/s at 24 kHz: its header, and zeros. */
+const SILENCE = [0xff, 0xf3, 0x14, 0xc0];
+const SILENCE_BYTES = 24;
+
 /** The part of a worker's global scope used here; the DOM's types describe a page's. */
 interface WorkerScope {
   addEventListener(type: 'message', listener: (event: MessageEvent<ToWorker>) => void): void;
@@ -76,6 +80,9 @@ function receive(data: ToWorker): void {
     case 'warmUp':
       void rehearse();
       break;
+    case 'askForAudio':
+      askForAudio();
+      break;
     default:
       questions.settle(data);
   }
@@ -87,6 +94,8 @@ function receive(data: ToWorker): void {
  */
 async function rehearse(): Promise<void> {
   await compiled;
+  // Somebody may be waiting already.
+  await new Promise((done) => setTimeout(done));
   if (session) return;
   let end: (reason?: unknown) => void = () => undefined;
   const silence = new Promise<never>((_, reject) => (end = reject));
@@ -99,6 +108,27 @@ async function rehearse(): Promise<void> {
   one.unload();
   end();
   one.free();
+}
+
+/**
+ * A browser starts what plays sound, a process in most, when a first source with sound is there, and only then sees to
+ * the picture: it may as well do so while the manifest is on its way. Where it takes no such source, nothing is lost.
+ */
+function askForAudio(): void {
+  const attach = async (source: MediaSource | MediaSourceHandle) => {
+    const { handle } = source as MediaSource & { handle: MediaSourceHandle };
+    post(['audio', handle], [handle]);
+  };
+  const one = new MediaSink({ attach } as MediaElementPort, () => undefined);
+  const frame = new Uint8Array(SILENCE_BYTES);
+  frame.set(SILENCE);
+  const steps = [
+    one.open(),
+    one.addBuffer('audio', 'audio/mpeg'),
+    one.append('audio', 0, 0, Infinity, [frame]),
+    one.endOfStream(),
+  ];
+  void Promise.all(steps).catch(() => undefined);
 }
 
 const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) => unknown } = {

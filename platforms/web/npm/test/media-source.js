@@ -4,6 +4,8 @@ export class FakeMediaSource extends EventTarget {
   readyState = 'open';
   duration = NaN;
   buffers = [];
+  /** What a page's element takes of one in a worker. */
+  handle = {};
 
   constructor() {
     super();
