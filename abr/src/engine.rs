@@ -98,6 +98,8 @@ pub struct Abr {
     replacing: bool,
     /// The problem decided last, for what the rule prepares in between.
     recent: Option<Step>,
+    /// When the first decision was asked for.
+    began_us: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +134,8 @@ const AMPLE: f64 = 4.0;
 const RECHECK_MS: f64 = 500.0;
 /// A wait shorter than this is not worth a timer, milliseconds.
 const SHORTEST_WAIT_MS: f64 = 5.0;
+/// A start that takes longer than this, microseconds, waits for the network, and not for the processor.
+const HASTE_US: u64 = 300_000;
 /// Gaps between requests shorter than this are the player's own work, milliseconds.
 const IDLE_MS: f64 = 50.0;
 
@@ -157,6 +161,7 @@ impl Abr {
             rule_waits: false,
             replacing: false,
             recent: None,
+            began_us: None,
         }
     }
 
@@ -239,8 +244,9 @@ impl Abr {
             }
             _ => {}
         }
-        if let Some(step) = &self.recent {
-            self.controller.prepare(step);
+        if let Some(step) = self.recent.take() {
+            self.prepare_in_passing(now_us, &step);
+            self.recent = Some(step);
         }
     }
 
@@ -249,10 +255,20 @@ impl Abr {
         let step = self.step(situation);
         self.replacing = false;
         self.tell(situation, &step);
-        self.controller.prepare(&step);
+        self.prepare_in_passing(situation.now_us, &step);
         let decision = self.solve(&step, situation.now_us);
         self.recent = Some(step);
         decision
+    }
+
+    /// A slice with each event and decision; later, if the first frame of a fast start waits for them.
+    fn prepare_in_passing(&mut self, now_us: u64, step: &Step) {
+        let began_us = *self.began_us.get_or_insert(now_us);
+        if step.phase == Phase::Starting && now_us.saturating_sub(began_us) < HASTE_US {
+            self.controller.put_off(step);
+        } else {
+            self.controller.prepare(step);
+        }
     }
 
     fn solve(&mut self, step: &Step, now_us: u64) -> Decision {

@@ -68,6 +68,8 @@ pub struct Kinora {
     low_latency: LowLatency,
     /// For a steady network and for an erratic one; what lies between is interpolated.
     tables: Option<[Table; 2]>,
+    /// Slices of them that were put off.
+    owed: usize,
     /// A rung that could not be kept up, and the throughput believed in then.
     overreach: Option<Overreach>,
     /// The replacement advised last.
@@ -127,6 +129,7 @@ impl Kinora {
             fallback: Dynamic::new(config),
             low_latency: LowLatency::new(config),
             tables: None,
+            owed: 0,
             overreach: None,
             upgrade: None,
             reserve: Reserve::default(),
@@ -270,21 +273,34 @@ impl Controller for Kinora {
     }
 
     fn prepare(&mut self, step: &Step) -> bool {
-        if self.tables.is_none() && !is_close_to_the_edge(step) {
-            self.keep_tables(step);
-        }
-        let Some(tables) = &mut self.tables else { return true };
-        match tables.iter_mut().find(|table| !table.is_ready()) {
-            Some(table) => {
-                table.advance();
-                tables.iter().all(Table::is_ready)
-            }
-            None => true,
-        }
+        self.prepare_up_to(2, step)
+    }
+
+    fn put_off(&mut self, step: &Step) {
+        self.prepare_up_to(0, step);
     }
 }
 
 impl Kinora {
+    /// Owes one slice more, and makes up for so many, or for all if they may complete the tables. True when those are
+    /// complete.
+    fn prepare_up_to(&mut self, slices: usize, step: &Step) -> bool {
+        if self.tables.is_none() && !is_close_to_the_edge(step) {
+            self.keep_tables(step);
+        }
+        let Some(tables) = &mut self.tables else { return true };
+        self.owed += 1;
+        let left: usize = tables.iter().map(Table::slices_left).sum();
+        let now = if left <= self.owed { self.owed } else { slices.min(self.owed) };
+        self.owed -= now;
+        for _ in 0..now {
+            if let Some(table) = tables.iter_mut().find(|table| !table.is_ready()) {
+                table.advance();
+            }
+        }
+        tables.iter().all(Table::is_ready)
+    }
+
     /// What to fetch next to be shown.
     fn shown(&mut self, step: &Step, estimate: &Estimate) -> Option<Choice> {
         let plan = self.plan(step, estimate)?;
@@ -387,6 +403,7 @@ impl Kinora {
         self.shorter = if fits && shorter { self.shorter + 1 } else { 0 };
         if !fits || self.shorter > SHORTER_TO_REBUILD {
             self.shorter = 0;
+            self.owed = 0;
             self.tables =
                 Some(Profile::ALL.map(|profile| Table::new(step, &self.objective, profile)));
         }
@@ -426,4 +443,37 @@ pub(crate) fn rescue(
     let usable_ms = RESCUE_BUFFER * step.buffer_ms;
     let in_time = |&bits: &f64| (ttfb_ms + bits / rate_kbps) * step.rate <= usable_ms;
     step.sizes_bits.iter().take(in_flight.rung).rposition(in_time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rung, Situation};
+
+    /// Whether the tables are complete after each of so many slices, the first of which are put off.
+    fn complete(put_off: usize, slices: usize) -> Vec<bool> {
+        let config = Config::default();
+        let ladder = [300e3, 800e3, 2e6, 5e6].map(Rung::new);
+        let step = Step::new(&Situation::new(0, &ladder), &config.objective);
+        let mut rule = Kinora::new(&config);
+        let one = |slice: usize| {
+            if slice < put_off {
+                rule.put_off(&step);
+            } else {
+                rule.prepare(&step);
+            }
+            rule.tables.iter().flatten().all(Table::is_ready)
+        };
+        (0..slices).map(one).collect()
+    }
+
+    #[test]
+    fn tables_are_complete_when_they_would_be_whatever_is_put_off() {
+        let slices = 80;
+        let usual = complete(0, slices);
+        assert!(!usual[5] && usual[slices - 5]);
+        for put_off in [1, 5, 20, slices / 2, slices] {
+            assert_eq!(complete(put_off, slices), usual, "{put_off} put off");
+        }
+    }
 }

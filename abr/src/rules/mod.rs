@@ -72,6 +72,12 @@ pub trait Controller: Send {
         let _ = step;
         true
     }
+
+    /// Instead of [`Controller::prepare`] where there is no time for it: the slice is made up for, at the latest
+    /// with the one that completes the tables, so that decisions are the same.
+    fn put_off(&mut self, step: &Step) {
+        self.prepare(step);
+    }
 }
 
 /// Only the name: a table of methods that leads to the figures inside would bring the formatting of

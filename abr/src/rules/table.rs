@@ -139,6 +139,14 @@ impl Table {
         self.sweeps >= SWEEPS
     }
 
+    /// At least so many slices are to be computed until it is ready.
+    pub(crate) fn slices_left(&self) -> usize {
+        let size = self.values.len();
+        let sweeps = SWEEPS.saturating_sub(self.sweeps + 1) as usize;
+        // The row that a slice ends with may be the last of a sweep.
+        sweeps * size * (OUTCOMES + 2) / (SLICE + 3 * size)
+    }
+
     /// Computes one slice.
     pub(crate) fn advance(&mut self) {
         let rows = self.bitrates_kbps.len() * self.grid.speeds;
@@ -363,6 +371,24 @@ mod tests {
                         );
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_slices_are_said_to_be_left_than_are_and_few_less() {
+        for rungs in [2, 5, 32] {
+            let ladder: Vec<Rung> = (1..=rungs).map(|n| Rung::new(300e3 * f64::from(n))).collect();
+            let objective = Objective::default();
+            let step = Step::new(&Situation::new(0, &ladder), &objective);
+            let mut table = Table::new(&step, &objective, Profile::ALL[0]);
+            let mut said = vec![table.slices_left()];
+            while !table.is_ready() {
+                table.advance();
+                said.push(table.slices_left());
+            }
+            for (left, said) in said.iter().rev().enumerate() {
+                assert!(*said <= left && left <= 2 * said + 4, "{said} of {left}");
             }
         }
     }
