@@ -178,7 +178,6 @@ export class Player extends EventTarget {
     this.#worker.call('load', number, href, options).catch((error) => {
       if (number === this.#load) this.#settle(error);
     });
-    this.#worker.askForAudio();
     return ready;
   }
 

@@ -81,7 +81,6 @@ export type Environment = [
 
 export type ToWorker =
   | ['warmUp']
-  | ['askForAudio']
   | ['call', id: number, method: keyof WorkerCalls, args: unknown[]]
   | ['element', ...ElementState]
   | ['environment', ...Environment]

@@ -64,11 +64,6 @@ export class WorkerClient {
     if (!this.#ended) this.#post(message);
   }
 
-  /** Has the browser start what plays sound, if this page has not yet. */
-  askForAudio(): void {
-    askForAudio(this.#worker);
-  }
-
   /** Ends the worker and everything in it; open questions are refused with `reason`. */
   end(reason: unknown): void {
     this.#ended = true;
@@ -130,21 +125,18 @@ export class WorkerClient {
 }
 
 /** Once is enough for a page. */
-let askedForAudio = false;
+let audio: HTMLAudioElement | undefined;
 
-function askForAudio(worker: Worker): void {
-  if (!askedForAudio) worker.postMessage(['askForAudio'] satisfies ToWorker);
-  askedForAudio = true;
-}
-
-/** Has an element that nobody sees take a source until it could play it. */
+/** Has an element that nobody sees take the source until it could play it. */
 function holdAudio(source: MediaSourceHandle): void {
-  const audio = new Audio();
-  audio.oncanplay = audio.onerror = () => {
-    audio.srcObject = null;
+  if (audio) return;
+  const element = new Audio();
+  audio = element;
+  element.oncanplay = element.onerror = () => {
+    element.srcObject = null;
   };
   // The DOM's types do not know yet that an element takes a handle.
-  audio.srcObject = source as unknown as MediaProvider;
+  element.srcObject = source as unknown as MediaProvider;
 }
 
 /** A worker that was started ahead of time. */
@@ -157,7 +149,6 @@ export function warmUp(): void {
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data[0] === 'audio') holdAudio(data[1]);
   };
-  askForAudio(worker);
   worker.postMessage(['warmUp'] satisfies ToWorker);
   spare = worker;
   // One that does not start is of no use; the next says why.

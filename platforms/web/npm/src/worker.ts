@@ -24,10 +24,6 @@ const FILM =
   '<MPD type="static" mediaPresentationDuration="PT4S"><Period><AdaptationSet contentType="video" mimeType="video/mp4" codecs="avc1.42E01E">' +
   '<SegmentTemplate media="$Number$" initialization="0" duration="4"/><Representation id="1" bandwidth="1"/></AdaptationSet></Period></MPD>';
 
-/** A frame of silence in MPEG-2 layer III, 8 kbit/s at 24 kHz: its header, and zeros. */
-const SILENCE = [0xff, 0xf3, 0x14, 0xc0];
-const SILENCE_BYTES = 24;
-
 /** The part of a worker's global scope used here; the DOM's types describe a page's. */
 interface WorkerScope {
   addEventListener(type: 'message', listener: (event: MessageEvent<ToWorker>) => void): void;
@@ -47,6 +43,7 @@ let currentLoad = 0;
 /** What the page said of the device before the session began. */
 let surroundings: Environment | undefined;
 let ticking: ReturnType<typeof setInterval> | undefined;
+let askedForAudio = false;
 
 scope.addEventListener('message', ({ data }) => receive(data));
 // Whatever nobody caught came out of the module, which cannot be used after that.
@@ -78,10 +75,8 @@ function receive(data: ToWorker): void {
       session?.keyStatuses(data[1], data[2], data[3]);
       break;
     case 'warmUp':
-      void rehearse();
-      break;
-    case 'askForAudio':
       askForAudio();
+      void rehearse();
       break;
     default:
       questions.settle(data);
@@ -115,13 +110,16 @@ async function rehearse(): Promise<void> {
  * the picture: it may as well do so while the manifest is on its way. Where it takes no such source, nothing is lost.
  */
 function askForAudio(): void {
+  if (askedForAudio) return;
+  askedForAudio = true;
   const attach = async (source: MediaSource | MediaSourceHandle) => {
     const { handle } = source as MediaSource & { handle: MediaSourceHandle };
     post(['audio', handle], [handle]);
   };
   const one = new MediaSink({ attach } as MediaElementPort, () => undefined);
-  const frame = new Uint8Array(SILENCE_BYTES);
-  frame.set(SILENCE);
+  // Silence in MPEG-2 layer III, 8 kbit/s at 24 kHz: a header, and zeros.
+  const frame = new Uint8Array(24);
+  frame.set([0xff, 0xf3, 0x14, 0xc0]);
   const steps = [
     one.open(),
     one.addBuffer('audio', 'audio/mpeg'),
@@ -145,6 +143,7 @@ const calls: { [M in keyof WorkerCalls]: (...args: Parameters<WorkerCalls[M]>) =
   load(number, url, { format, start }) {
     currentLoad = number;
     running().load(url, format, start);
+    askForAudio();
     ticking ??= setInterval(sendStats, STATS_INTERVAL);
   },
   preload: (url, { format, start }) => running().preload(url, format, start),

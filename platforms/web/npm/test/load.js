@@ -1,6 +1,8 @@
 import { build } from 'esbuild';
 
-/** A module of the package's sources; `bindings` stands in for those that are written when the package is built. */
+let loaded = 0;
+
+/** A new copy of a module of the package's sources; `bindings` stands in for those that are written when the package is built. */
 export async function load(path, bindings) {
   const written = {
     name: 'bindings',
@@ -16,5 +18,5 @@ export async function load(path, bindings) {
     write: false,
     plugins: [written],
   });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}#${++loaded}`);
 }

@@ -39,7 +39,7 @@ beforeEach(async () => {
   };
   globalThis.setTimeout = (turn) => turns.push(turn);
   globalThis.MediaSource = undefined;
-  await load('worker.ts', `${BINDINGS} // ${Math.random()}`);
+  await load('worker.ts', BINDINGS);
 });
 
 test('a worker that is made ready runs through the beginning of a film', async () => {
@@ -64,7 +64,7 @@ test('who wants to play at once does not wait for that', async () => {
 
 test('a source with sound goes to the page, gets a frame of silence, and ends', async () => {
   globalThis.MediaSource = FakeMediaSource;
-  tell('askForAudio');
+  tell('warmUp');
   await settled();
   const source = FakeMediaSource.last;
   assert.deepEqual(said, [['audio', source.handle]]);
@@ -80,8 +80,18 @@ test('a source with sound goes to the page, gets a frame of silence, and ends', 
   assert.equal(source.readyState, 'ended');
 });
 
+test('a film that is loaded asks for sound, too, and only the first', async () => {
+  globalThis.MediaSource = FakeMediaSource;
+  finishCompiling();
+  tell('call', 1, 'start', [{}, 'worker', { request: false, response: [] }]);
+  tell('call', 2, 'load', [1, 'https://example.com/film.mpd', {}]);
+  tell('call', 3, 'load', [2, 'https://example.com/other.mpd', {}]);
+  await settled();
+  assert.deepEqual(said.map(([kind]) => kind), ['answer', 'answer', 'answer', 'audio']);
+});
+
 test('where the worker has no media sources, none is asked for', async () => {
-  tell('askForAudio');
+  tell('warmUp');
   await settled();
   assert.deepEqual(said, []);
 });
