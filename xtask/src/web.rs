@@ -41,9 +41,14 @@ const MODULES: [(&str, &str, &str); 2] = [
 /// after brotli: inlining and the levels for size fold repetition away that brotli folds better. Nor
 /// does it help to inline what is hardly longer than a call: Chromium inlines by what it sees run, and
 /// parses up to a tenth slower what was inlined before.
-const OPTIMISE: [&str; 6] = [
+const OPTIMISE: [&str; 8] = [
+    // What is added to a pointer becomes part of the loads and stores through it, before anything else
+    // takes the same sum for worth keeping.
+    "--optimize-added-constants-propagate",
     "-O2",
     "--shrink-level=1",
+    // The passes before leave some locals that nothing uses any more.
+    "--reorder-locals",
     "--always-inline-max-function-size=0",
     "--one-caller-inline-max-function-size=0",
     "--flexible-inline-max-function-size=0",

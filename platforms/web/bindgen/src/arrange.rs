@@ -7,16 +7,19 @@ use wasmparser::{
     CodeSectionReader, CustomSectionReader, FunctionSectionReader, Parser, Payload, TypeRef,
 };
 
+use crate::locals::renumber;
 use crate::order::order;
 
-/// The module with one alignment for each kind of access to memory, its functions in the [`order`] that
-/// compresses best, and without custom sections.
+/// The module with one alignment for each kind of access to memory, the numbers of its locals and the
+/// [`order`] of its functions those that compress best, and without custom sections.
 ///
 /// # Errors
 /// If it is no module.
 pub(crate) fn arrange(module: &[u8]) -> Result<Vec<u8>> {
     let (imported, bodies) = functions(module)?;
-    let aligned = written(module, &mut Arrangement::new(imported, (0..bodies.len()).collect()))?;
+    let mut aligned =
+        written(module, &mut Arrangement::new(imported, (0..bodies.len()).collect()))?;
+    renumber(&mut aligned)?;
     let (_, bodies) = functions(&aligned)?;
     written(&aligned, &mut Arrangement::new(imported, order(&bodies)))
 }

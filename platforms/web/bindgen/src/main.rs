@@ -8,6 +8,7 @@ mod arrange;
 mod exports;
 mod hashes;
 mod imports;
+mod locals;
 mod order;
 
 use std::fs;
