@@ -223,9 +223,11 @@ fn compare(
                 continue;
             };
             match (&mut old.segments, &mut now_one.segments) {
-                (Segments::Known(index), Segments::IndexBox { url, media_offset, .. })
+                (Segments::Known(index), Segments::IndexBox { url, media_offset, init, .. })
                     if index.media_offset() == Some(*media_offset)
-                        && index.get(0).is_some_and(|first| first.url == *url) =>
+                        && index.get(0).is_some_and(|first| first.url == *url)
+                        // Several may share a file.
+                        && init.as_ref().is_none_or(|init| index.inits().contains(init)) =>
                 {
                     core::mem::swap(&mut old.segments, &mut now_one.segments);
                 }

@@ -102,6 +102,31 @@ fn an_index_that_was_loaded_stays() {
     assert!(matches!(of(&presentation), Segments::IndexBox { .. }));
 }
 
+/// Representations that share a file may exchange their names, and then it is another's.
+#[test]
+fn an_index_that_was_loaded_of_another_part_of_the_file_does_not_stay() {
+    let text = |published: u32, init: &str| {
+        let text = window(published, &LISTED, "", "");
+        let (head, rest) = text.split_once("<SegmentTemplate").expect("a template");
+        let (_, tail) = rest.split_once("</SegmentTemplate>").expect("its end");
+        format!(
+            "{head}<BaseURL>v.mp4</BaseURL><SegmentBase timescale='90' presentationTimeOffset='90' indexRange='9-99'><Initialization range='{init}'/></SegmentBase>{tail}"
+        )
+    };
+    let (mut kept, mut presentation) = document(&text(0, "0-8"));
+    let loaded = index(
+        "<BaseURL>v.mp4</BaseURL><SegmentList duration='2'><Initialization range='0-8'/><SegmentURL mediaRange='100-199'/></SegmentList>",
+    );
+    let of = |presentation: &Presentation| {
+        presentation.periods[1].sets[0].representations[0].segments.clone()
+    };
+    presentation.periods[1].sets[0].representations[0].segments = Segments::Known(loaded.clone());
+    refresh(&mut kept, &mut presentation, &text(2, "0-8"));
+    assert_eq!(of(&presentation), Segments::Known(loaded));
+    refresh(&mut kept, &mut presentation, &text(4, "200-208"));
+    assert!(matches!(of(&presentation), Segments::IndexBox { .. }));
+}
+
 #[test]
 fn what_a_server_must_not_do_is_told() {
     let seconds = MediaTime::from_millis;
