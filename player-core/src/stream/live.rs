@@ -24,7 +24,7 @@ const MOST_MISSING: u32 = 6;
 const MOST_GONE: u32 = 2;
 /// The pause between two attempts at it grows by this.
 const MISSING_PAUSE: Duration = Duration::from_millis(300);
-/// An encoder may be so late by its own clock,
+/// An encoder may be so late, or early, by its own clock,
 const MOST_LATE: Duration = Duration::from_secs(60);
 /// and is looked after so often once nothing of what should be there is.
 const LATE_PAUSE: Duration = Duration::from_millis(2_500);
@@ -233,8 +233,12 @@ impl Stream {
             true => _ = self.late_from.get_or_insert(segment.start),
             false => self.late_from = None,
         }
-        // What follows what a server says it does not have is asked for once, until something comes.
-        self.missing = if late || error.is_missing() { MOST_MISSING - 1 } else { 0 };
+        // At the beginning of a window, what follows what has gone may have gone as well: each is asked for once, until
+        // something comes. Further on, who passes on as fast loses more than there is a hole.
+        let timing = world.live.timing(world.presentation, &world.cx.config.live, world.cx.now);
+        let from = timing.map(|timing| timing.window.start + MediaTime::from_duration(MOST_LATE));
+        let gone = error.is_missing() && from.is_some_and(|from| segment.start < from);
+        self.missing = if late || gone { MOST_MISSING - 1 } else { 0 };
         // Others will come; what is lost is a hole.
         let range = TimeRange { start: segment.start, end: segment.end() };
         self.pass_gap(range, world.playhead);

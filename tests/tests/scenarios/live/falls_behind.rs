@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use kinora_core::io::{Event, Input, Warning};
 use kinora_core::time::MediaTime;
+use kinora_tests::world::fault::FaultKind;
 use kinora_tests::world::live::Broadcast;
+use kinora_tests::world::network::Network;
+use kinora_tests::world::seconds;
+use kinora_tests::world::viewer::Action;
 
 use super::{ALL, Way, errors, live, playing, start, world};
-use kinora_tests::world::network::Network;
 
 fn fell(event: &Event) -> bool {
     matches!(event, Event::Warning(Warning::FellBehindWindow { .. }))
@@ -61,7 +64,7 @@ fn a_segment_that_is_lost_does_not_end_it() {
     let broadcast = Broadcast { part_ms: None, ..Way::Number.broadcast() };
     let url = broadcast.dash();
     let mut world = world(broadcast, Network::constant(8_000));
-    world.origin.fail("/305.m4s", 100, kinora_tests::world::content::FaultKind::Status(404));
+    world.origin.fail("/305.m4s", 100, FaultKind::Status(404));
     start(&mut world, &url);
     world.run_for(Duration::from_secs(60));
     assert!(errors(&world).is_empty(), "{:?}", errors(&world));
@@ -75,7 +78,7 @@ fn a_segment_that_is_lost_is_passed_far_from_the_edge() {
     let broadcast = Broadcast { part_ms: None, segment_ms: 6_000, window_s: 120, ..usual };
     let url = broadcast.dash();
     let mut world = world(broadcast, Network::constant(8_000));
-    world.origin.fail("/95.m4s", 100, kinora_tests::world::content::FaultKind::Status(404));
+    world.origin.fail("/95.m4s", 100, FaultKind::Status(404));
     start(&mut world, &url);
     world.input(Input::Seek(MediaTime::from_secs(560)));
     world.run_for(Duration::from_secs(50));
@@ -83,4 +86,26 @@ fn a_segment_that_is_lost_is_passed_far_from_the_edge() {
     let position = world.element.position;
     let expected = MediaTime::from_secs(590)..MediaTime::from_secs(620);
     assert!(expected.contains(&position), "{position}");
+}
+
+/// A server that has nothing for a while, in the middle of what it keeps: the viewer goes on not far from there.
+#[test]
+fn what_cannot_be_had_for_a_while_costs_no_more_than_about_as_long() {
+    for way in [Way::Number, Way::Timeline, Way::Hls] {
+        let broadcast = Broadcast { window_s: 900, ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        // So much has been kept by then.
+        world.act(&Action::Sleep(Duration::from_secs(900)));
+        world.run_for(Duration::from_secs(5));
+        world.act(&Action::Seek(live(&world).seekable.start + seconds(400)));
+        world.run_for(Duration::from_secs(5));
+        world.origin.fail(".m4s", 80, FaultKind::Status(404));
+        let from = world.element.position;
+        world.run_for(Duration::from_secs(60));
+        let passed = world.element.position - from;
+        assert!(passed < seconds(120), "{way:?}: {passed}");
+        assert!(errors(&world).is_empty());
+    }
 }
