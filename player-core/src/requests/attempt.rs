@@ -265,16 +265,6 @@ impl Attempt {
             return Some(Error::Stalled { url: url(), silence_ms });
         }
         let (since, before) = core::mem::replace(&mut self.looked, (now, self.received));
-        let budget = cx.config.retry.budget(self.wish.kind);
-        let flowed = if self.flows.0 > since { self.flows } else { (since, before) };
-        let rests = now.since(self.last_heard) > self.pace_interval(budget.stall_timeout) / 2;
-        // What rests has no pace, nor what has only just gone on: how long it may rest is another matter. But what is small
-        // is soon asked for again.
-        let (since, before) = match matches!(self.wish.kind, RequestKind::Segment(_)) {
-            true if rests || now.since(flowed.0) < SOONEST_LOOK => return None,
-            true => flowed,
-            false => (since, before),
-        };
         let bytes = self.received - before;
         let seconds = now.since(since).as_secs_f64().max(0.001);
         let pace = bytes as f64 / seconds;
@@ -284,6 +274,7 @@ impl Attempt {
             cx.abr.estimate().throughput_bps.max(if first { self.expected_bps } else { 0.0 });
         let slow = pace * 8.0 < known * FAIR_SHARE;
         let left = self.transferred().total.map(|total| total.saturating_sub(self.received));
+        let budget = cx.config.retry.budget(self.wish.kind);
         // It may take until it is missed, and then as long as anything of its kind. But a connection that drips while the
         // network flows is given up once, before the viewer notices; after that, unless what is left comes sooner than what
         // has: the network may be slower than it was known to be.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinora_core::io::{Input, Warning};
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::hosts::{Hosts, MAIN};
-use kinora_tests::world::network::{Network, Stretch};
+use kinora_tests::world::network::Network;
 use kinora_tests::world::seconds;
 
 use super::{BASE, dash, fatal, hls, warnings, world_of};
@@ -126,24 +126,4 @@ fn a_slow_network_delays_what_crawls_by_little() {
     assert_eq!(fatal(&world), None);
     let asked = world.requests_for(".m4s");
     assert!(asked <= 20 + 1, "{asked} requests for 10 segments");
-}
-
-/// A network that rests has no pace: whether it rests for too long is asked later.
-#[test]
-fn a_network_that_rests_for_a_moment_is_waited_for() {
-    let stretch = |seconds_tenths: u64, kbps| Stretch {
-        duration: Duration::from_millis(seconds_tenths * 100),
-        kbps,
-        latency: Duration::from_millis(50),
-        offline: false,
-    };
-    let film = Film { rungs: vec![(800, 480)], segment_seconds: 4, ..Film::default() };
-    for begins in 20..60 {
-        let trace = vec![stretch(begins, 1_500), stretch(70, 0), stretch(1_200, 1_500)];
-        let mut world = world_of(film.publish(BASE), Network::from_trace(trace));
-        world.load(&dash());
-        world.run_to_end(Duration::from_secs(120));
-        assert_eq!(fatal(&world), None);
-        super::assert_nothing_fetched_twice(&world);
-    }
 }
