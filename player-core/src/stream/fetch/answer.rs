@@ -100,7 +100,13 @@ impl Stream {
                         return self.miss(world, &chosen, error).map(|()| None);
                     }
                     // It has ended meanwhile, and its parts are gone: they were listed as long as they were new.
-                    Fetch::Segment { chosen, .. } if chosen.partial && error.is_missing() => {
+                    // One that is listed still, and refused again, is lost.
+                    Fetch::Segment { chosen, .. }
+                        if chosen.partial
+                            && error.is_missing()
+                            && self.refused.as_ref() != Some(&chosen.segment.url) =>
+                    {
+                        self.refused = Some(chosen.segment.url.clone());
                         self.turn_back(world, chosen.segment.start);
                         return Ok(None);
                     }
