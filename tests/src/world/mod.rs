@@ -97,6 +97,8 @@ pub struct World {
     qualities: Vec<Quality>,
     now: Timestamp,
     due: Option<Timestamp>,
+    /// What the network could deliver since the last step, in kbit/s; none if that is too little to play.
+    could_carry: Option<f64>,
     /// Steps in a row in which no time passed.
     idle_steps: u32,
     bodies: Vec<(RequestId, Body)>,
@@ -160,6 +162,7 @@ impl World {
             qualities: Vec::new(),
             now,
             due: None,
+            could_carry: None,
             idle_steps: 0,
             bodies: Vec::new(),
             reports: Vec::new(),
@@ -320,7 +323,9 @@ impl World {
         let healthy = !conditions.offline && conditions.kbps >= self.least_kbps + listing;
         let kbps = conditions.kbps.min(self.network.per_connection_kbps.unwrap_or(u64::MAX));
         let scene = Scene { origin: &self.origin, element: &self.element, bodies: &|_| false };
-        self.invariants.stepped(&scene, healthy.then_some(kbps as f64));
+        // What has passed since was on the network as it was then: one that dies or revives does so at a step.
+        let before = std::mem::replace(&mut self.could_carry, healthy.then_some(kbps as f64));
+        self.invariants.stepped(&scene, before);
         if self.kept_bodies() > MAX_KEPT {
             self.invariants.violate(Invariant::Leak, format!("{} bodies", self.kept_bodies()));
         }

@@ -173,7 +173,7 @@ impl Invariants {
                 self.text.load(source);
                 self.acted();
                 self.begins_elsewhere();
-                self.playback.load(self.now);
+                self.playback.load(self.now, source);
                 self.viewer.audio = None;
                 self.viewer.pinned = false;
                 self.requests.load();

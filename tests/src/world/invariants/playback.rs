@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kinora_core::config::RetryBudget;
 use kinora_core::error::ErrorCode;
-use kinora_core::io::{ElementState, Event, MediaKind};
+use kinora_core::io::{ElementState, Event, MediaKind, Source};
 use kinora_core::time::{MediaTime, Timestamp};
 
 use super::{Invariant, Invariants, Scene, Truth};
@@ -26,6 +26,8 @@ const QUALITIES_TRIED: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Playback {
     loaded: bool,
+    /// What is loaded is an MPD: segments that it has no list of are listed by its clock, not by the source's.
+    by_clock: bool,
     failed: bool,
     ready: bool,
     ended: bool,
@@ -58,8 +60,10 @@ pub(super) struct Playback {
 }
 
 impl Playback {
-    pub(super) fn load(&mut self, now: Timestamp) {
-        *self = Self { loaded: true, looked: now, struck: self.struck, ..Self::default() };
+    pub(super) fn load(&mut self, now: Timestamp, source: &Source) {
+        let by_clock = source.url.ends_with(".mpd");
+        *self =
+            Self { loaded: true, by_clock, looked: now, struck: self.struck, ..Self::default() };
     }
 
     pub(super) fn unload(&mut self) {
@@ -123,7 +127,7 @@ impl Invariants {
         playback.heaviest = playback.heaviest.max(playback.last);
     }
 
-    /// Time has passed; `kbps` is what the network could have delivered, nothing if that was too little.
+    /// Time has passed; `kbps` is what the network could deliver meanwhile, none if that was too little.
     pub(in crate::world) fn stepped(&mut self, scene: &Scene<'_>, kbps: Option<f64>) {
         let now = self.now;
         let element = scene.element;
@@ -165,9 +169,12 @@ impl Invariants {
             // What the viewer insists on begins to come anew there.
             (playback.stuck, playback.carried) = (Duration::ZERO, 0.0);
         }
+        if playback.by_clock && live.is_some_and(|live| live.lists_nothing(now)) {
+            return;
+        }
         if let Some(live) = live.filter(|live| live.owes(element.position, now)) {
             playback.owed += elapsed;
-            if playback.owed < live.lateness(now) || live.lists_nothing(now) {
+            if playback.owed < live.lateness(now) {
                 return;
             }
         }

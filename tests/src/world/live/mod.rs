@@ -210,10 +210,11 @@ impl Broadcast {
         Duration::from_millis(late + self.segment_ms)
     }
 
-    /// Whether the source is so late that what the MPD lists has left its window before it is there.
+    /// Whether the source is so late, or so early, that nothing that the MPD lists by its clock is there: it has left the
+    /// window before it is made, or before it is listed.
     pub(super) fn lists_nothing(&self, now: Timestamp) -> bool {
-        self.lateness(now) + Duration::from_millis(self.segment_ms)
-            >= Duration::from_secs(self.window_s)
+        let off = self.clock(now).abs_diff(self.moment(now));
+        self.addressing == Addressing::Number && off + 2 * self.segment_ms >= self.window_s * 1_000
     }
 
     /// Whether a segment is of a break that the manifest did not tell of when it was made, because it stood still.

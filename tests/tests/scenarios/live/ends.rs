@@ -142,8 +142,8 @@ fn a_broadcast_may_end_where_a_period_begins() {
     assert_eq!(ended, Some(MediaTime::from_secs(1_104)));
 }
 
-/// What is held beyond its end keeps the playhead there, its last segment seems to be over before it has come, and what was
-/// on its way is gone.
+/// What was on its way when the device fell asleep is gone, and the playlist has no parts any more when it
+/// wakes up.
 #[test]
 fn who_slept_through_the_end_goes_on_with_what_there_is() {
     let broadcast = Broadcast {
