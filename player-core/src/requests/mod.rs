@@ -37,6 +37,9 @@ use crate::time::Timestamp;
 /// After the network has changed, what was on its way must be heard of within so long.
 const PROOF_OF_LIFE: Duration = Duration::from_secs(2);
 
+/// A place that wants to be left alone is waited for once so many pauses were made for those that do not.
+const MOST_IMPATIENT: u32 = 2;
+
 /// Of no more reports of sessions that have ended it is kept what they say, to say it once more.
 const MOST_PARTING: usize = 16;
 
@@ -416,6 +419,9 @@ impl Requests {
         let last = missed_from + budget.time;
         let places = wish.places.len() as u32;
         let spent = trial.attempts >= budget.attempts.saturating_add(places - 1);
+        // Attempts that are not counted may as well go to those that can be asked; others are saved for one that says when.
+        let counted = wish.alternative || !wish.patient;
+        trial.waits = counted && trial.pauses >= MOST_IMPATIENT;
         let pick = self.origins.pick(&wish, &mut trial, (now, last));
         let untried = pick.as_ref().is_some_and(|pick| pick.fresh);
         // What may be asked instead changes while an attempt runs: what matters is what is open now.

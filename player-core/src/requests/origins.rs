@@ -32,10 +32,8 @@ const MOST_DOUBLINGS: u32 = 4;
 const SPARE: Duration = Duration::from_secs(4);
 /// or by anybody once it has been on probation for so long.
 const LONG_AGO: Duration = Duration::from_secs(120);
-/// A place that wants to be left alone for no longer than this is waited for,
+/// A place that wants to be left alone for no longer than this is waited for.
 const POLITE: Duration = Duration::from_secs(2);
-/// and any other once so many pauses were made for those that do not.
-const MOST_IMPATIENT: u32 = 2;
 /// A trial of which nothing is heard for so long was given up.
 const LONGEST_PROBE: Duration = Duration::from_secs(15);
 /// After so many penalties without a failure, earlier ones are forgotten.
@@ -85,6 +83,8 @@ pub(super) struct Trial {
     /// Attempts that count.
     pub(super) attempts: u32,
     pub(super) pauses: u32,
+    /// Asking others again has not helped: who wants to be left alone is waited for.
+    pub(super) waits: bool,
     /// Places asked in this round, one bit each.
     pub(super) tried: u64,
     /// Places that do not have it.
@@ -95,7 +95,7 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) fn new(first: Timestamp) -> Self {
-        Self { first, attempts: 0, pauses: 0, tried: 0, barred: 0, early: 0 }
+        Self { first, attempts: 0, pauses: 0, waits: false, tried: 0, barred: 0, early: 0 }
     }
 
     /// A host that hands in a timeout this much too late slept: what failed before says nothing, and
@@ -387,11 +387,10 @@ impl Origins {
             let entry = self.entry(each.origin);
             let tried = trial.tried >> place & 1 == 1;
             let blocked = count > 1 && !entry.usable(now, spare);
-            // Who wants to be left alone is waited for only where asking others again has not helped; of several, the one
-            // that may be asked first.
-            let waits = entry.asked_until.filter(|until| {
-                *until > now + POLITE && (trial.pauses < MOST_IMPATIENT || *until > last)
-            });
+            // Of several that want to be left alone, the one that may be asked first.
+            let waits = entry
+                .asked_until
+                .filter(|until| *until > now + POLITE && (!trial.waits || *until > last));
             let key = (waits, tried, blocked, self.rank(each.origin));
             if best.is_none_or(|(least, ..)| key < least) {
                 let fresh = !tried && !blocked && !again;

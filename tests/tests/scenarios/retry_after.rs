@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinora_core::config::{BufferConfig, Config};
 use kinora_core::io::Warning;
 use kinora_core::telemetry::TimerReason;
 use kinora_core::time::Timestamp;
@@ -98,4 +99,21 @@ fn who_asks_for_more_time_than_there_is_does_not_keep_others_from_being_asked() 
     world.load(&format!("{MAIN}/manifest.mpd"));
     world.run_to_end(Duration::from_secs(180));
     assert_eq!(fatal(&world), None);
+}
+
+#[test]
+fn one_that_failed_once_is_asked_again_while_the_other_wants_to_be_left_alone() {
+    let film = Film { seconds: 720, segment_seconds: 6, ..Film::default() };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    origin.fail("a.example", u32::MAX, FaultKind::RetryAfter(503, 26));
+    origin.fail("audio/107.m4s", 1, FaultKind::Silence);
+    let buffer = BufferConfig { forward: Duration::from_secs(10), ..BufferConfig::default() };
+    let config = Config { buffer, ..Config::default() };
+    let mut world = World::new(config, origin, Network::constant(8_000));
+    world.load(&format!("{MAIN}/manifest.mpd"));
+    world.run_to_end(Duration::from_secs(800));
+    assert_eq!(fatal(&world), None);
+    // The silence is taken for what it is after ten seconds, of which seven are bridged.
+    let stalled = world.player.state().totals.stalled;
+    assert!(stalled < Duration::from_secs(6), "{stalled:?}");
 }
