@@ -41,7 +41,7 @@ struct Transfer {
 
 /// More transfers at a time than a player makes; the oldest is forgotten beyond.
 const MAX_TRANSFERS: usize = 64;
-/// A transfer that was given up says something, however few its bytes, when it lasted this long.
+/// So long a time of reception says something, whatever fills it: however few bytes, or transfers that were given up.
 const TELLING_US: u64 = 1_000_000;
 
 impl Link {
@@ -159,8 +159,9 @@ impl Link {
     }
 
     /// The measurement that a finished transfer completes. While others are receiving, only a
-    /// transfer that spans the window completes one, and only when the others' bytes are accounted
-    /// for: a host that reports no progress has to finish them first.
+    /// transfer that spans the window completes one, or any where there are always others and the
+    /// window is long by then; and only when the others' bytes are accounted for: a host that reports
+    /// no progress has to finish them first.
     fn close(&mut self, transfer: &Transfer, counts: bool, enough_bits: f64) -> Option<Sample> {
         if !counts {
             self.window.bytes = self.window.bytes.saturating_sub(transfer.share.bytes);
@@ -168,7 +169,14 @@ impl Link {
         }
         let others = || self.transfers.iter().filter(|t| t.first_byte_us.is_some());
         let alone = others().next().is_none();
-        let accounted = transfer.spans_window && others().all(|t| t.share.bytes > 0);
+        let is_long = self.window.busy_us >= TELLING_US;
+        // What has only just begun is no more than nothing in a long window.
+        let begun = |t: &Transfer| {
+            let since = t.first_byte_us.map_or(0, |first| self.updated_us.saturating_sub(first));
+            is_long && since <= self.window.busy_us / 8
+        };
+        let spans = transfer.spans_window || is_long;
+        let accounted = spans && others().all(|t| t.share.bytes > 0 || begun(t));
         if !alone && !accounted {
             return None;
         }

@@ -199,6 +199,39 @@ fn a_transfer_given_up_after_a_long_wait_lowers_the_estimate() {
     assert!(link.estimate().median_bps < 1e6, "{:?}", link.estimate());
 }
 
+/// Playlists, sound and picture of a live stream on a slow network: something is always on its way.
+#[test]
+fn a_link_that_never_rests_is_measured_too() {
+    let mut link = Link::new(8e6);
+    link.start(Kind::Video, 4_000_000);
+    link.drain();
+    let before = link.estimate();
+    assert!(close(before.throughput_bps, 8e6, 0.02), "{before:?}");
+    // Each begins to come just before the one before has ended.
+    let mut at = link.now_us;
+    let first = 1_000;
+    link.estimator.handle(at, &Event::RequestStarted { id: first, kind: Kind::Video, rung: None });
+    link.estimator.handle(at, &Event::FirstByte { id: first });
+    for id in first..first + 20 {
+        let next = id + 1;
+        let started = Event::RequestStarted { id: next, kind: Kind::Other, rung: None };
+        link.estimator.handle(at, &started);
+        for quarter in 1..=4 {
+            at += 100_000;
+            link.estimator.handle(at, &Event::Progress { id, bytes: quarter * 3_000 });
+        }
+        link.estimator.handle(at, &Event::FirstByte { id: next });
+        let bytes = 12_000;
+        let ended =
+            Event::RequestEnded { id, bytes, from_cache: false, application_limited: false };
+        link.estimator.handle(at, &ended);
+        at += 1_000;
+        link.estimator.handle(at, &Event::Progress { id: next, bytes: 30 });
+    }
+    let after = link.estimate();
+    assert!(close(after.median_bps, 240e3, 0.2), "{after:?}");
+}
+
 #[test]
 fn another_network_starts_afresh() {
     let mut link = Link::new(2e7);
