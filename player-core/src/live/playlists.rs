@@ -73,6 +73,8 @@ pub(super) struct Followed {
     /// Answers in a row that brought nothing new.
     silent: u32,
     pub(super) stalled: bool,
+    /// It was left, and is followed again, and has not been loaded since: where it ends says nothing.
+    outdated: bool,
 }
 
 /// A place at which a stream can go on.
@@ -158,6 +160,7 @@ impl Playlists {
             changed: now,
             silent: 0,
             stalled: false,
+            outdated: false,
             playlist,
         };
         followed.note_edge(now);
@@ -238,6 +241,7 @@ impl Playlists {
         one.changed = now;
         one.silent = 0;
         one.stalled = false;
+        one.outdated = true;
         false
     }
 
@@ -528,9 +532,11 @@ impl Playlists {
         active.filter_map(|one| one.edge(now)).min()
     }
 
-    /// From where to where media is there in every playlist that is played.
+    /// From where to where media is there in every playlist that is played. One that is being brought up to date is taken
+    /// to go as far as the others.
     pub(super) fn span(&self, presentation: &Presentation) -> Option<(MediaTime, MediaTime)> {
-        let active = self.played();
+        let all_are = self.played().all(|one| one.outdated);
+        let active = self.played().filter(|one| all_are || !one.outdated);
         let spans = active.filter_map(|one| {
             let index = known(presentation, one.key)?;
             let part = one.playlist.parts.last().map(|part| part.start + part.duration);
@@ -654,6 +660,7 @@ impl Followed {
 
     /// Notes whether an answer brought something new, and asks less often when none has for long.
     fn note(&mut self, cx: &mut Context<'_>, changed: bool) {
+        self.outdated = false;
         if changed || !self.playlist.live {
             self.changed = cx.now;
             self.silent = 0;

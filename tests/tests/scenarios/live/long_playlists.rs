@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use kinora_core::io::Warning;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::{Network, Protocol};
 use kinora_tests::world::viewer::Action;
 use kinora_tests::world::{World, seconds};
 
-use super::{stalls, start, world};
+use super::super::warnings;
+use super::{Way, stalls, start, world};
 
 /// A broadcast of almost two hours, all of which can be seen again, at half an hour of it.
 fn half_an_hour_in() -> World {
@@ -76,4 +78,30 @@ fn are_not_loaded_for_each_part_where_whole_segments_wait() {
     world.run_for(Duration::from_secs(30));
     let behind = playlists(&world) - before;
     assert!((14..=40).contains(&behind), "{behind} loads of two playlists behind it");
+}
+
+/// The network gets so slow that a quality is asked for that was left a minute ago, and its playlist takes seconds.
+#[test]
+fn do_not_take_the_viewer_back_to_where_an_old_one_ends() {
+    for way in [Way::Hls, Way::LowLatencyHls] {
+        let broadcast = Broadcast {
+            window_s: 1_200,
+            lead_ms: 1_300_000,
+            rungs: vec![(200, 240), (3_000, 720)],
+            audio_kbps: Some(48),
+            ..way.broadcast()
+        };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(60));
+        // What a quarter of a megabit carries is playlists alone.
+        world.network.set_rate(250);
+        world.least_kbps = 1_000;
+        world.run_for(Duration::from_secs(60));
+        let back = warnings(&world)
+            .into_iter()
+            .find(|one| matches!(one, Warning::JumpedToLive { from, to } if to < from));
+        assert_eq!(back, None, "{way:?}");
+    }
 }
