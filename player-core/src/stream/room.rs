@@ -115,8 +115,9 @@ impl Stream {
         if let Some(range) = spare.or_else(|| self.buffer.detached(world.playhead)) {
             // What was counted on there has to be fetched again.
             if range.start > world.playhead && range.start < self.next {
-                // Media may begin a little before its segment, which is not the one before.
-                let held = self.buffer.held_at(range.start + TOLERANCE);
+                // Media may begin before its segment does, which is not the one before.
+                let goes = |held: &&Held| held.media.end > range.start + TOLERANCE;
+                let held = self.buffer.held().iter().find(goes);
                 let from = held.map_or(range.start, |held| held.range.start.max(range.start));
                 self.turn_back(world, from);
             }

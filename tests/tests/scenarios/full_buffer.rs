@@ -6,13 +6,13 @@ use kinora_core::Config;
 use kinora_core::error::ErrorCode;
 use kinora_core::io::{Event, MediaCommand, MediaKind, Warning};
 use kinora_core::time::MediaTime;
-use kinora_tests::world::World;
 use kinora_tests::world::content::{FaultKind, Film};
-use kinora_tests::world::film::{Codec, Part};
+use kinora_tests::world::film::{Addressing, Codec, Part};
 use kinora_tests::world::network::Network;
 use kinora_tests::world::viewer::Action;
+use kinora_tests::world::{World, seconds};
 
-use super::{BASE, hls, warnings, world};
+use super::{BASE, dash, fatal, hls, warnings, world};
 
 #[test]
 fn a_small_quota_is_lived_with() {
@@ -191,4 +191,31 @@ fn a_seek_to_what_is_being_removed_fetches_it_again() {
     world.run_for(Duration::from_secs(15));
     let moved = world.element.position - middle;
     assert!(moved > MediaTime::from_secs(12), "{moved} s");
+}
+
+/// Media may begin well before the manifest says so.
+#[test]
+fn what_makes_room_for_a_seek_back_does_not_take_what_waits_for_it_along() {
+    let film = Film {
+        addressing: Addressing::Timeline,
+        seconds: 1_200,
+        segment_seconds: 10,
+        rungs: vec![(800, 480)],
+        audio_kbps: None,
+        variation: 50,
+        wobble_ms: 400,
+        ..Film::default()
+    };
+    for ahead in (300..1_100).step_by(50) {
+        let mut world = world(&film, Network::constant(8_000));
+        world.element.quota = 5_000_000;
+        world.element.faults.evicts = true;
+        world.load(&dash());
+        world.run_for(Duration::from_secs(120));
+        world.act(&Action::Seek(seconds(ahead + 7)));
+        world.run_for(Duration::from_secs(24));
+        world.act(&Action::Seek(seconds(ahead - 1)));
+        world.run_for(Duration::from_secs(25));
+        assert_eq!(fatal(&world), None);
+    }
 }
