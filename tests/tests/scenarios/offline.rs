@@ -6,7 +6,8 @@ use kinora_core::io::{Input, NetworkState};
 use kinora_core::telemetry::TimerReason;
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::network::Network;
-use kinora_tests::world::{World, assert_replays};
+use kinora_tests::world::viewer::Action;
+use kinora_tests::world::{World, assert_replays, seconds};
 
 use super::{BASE, dash, fatal, hls, world_of};
 
@@ -101,4 +102,28 @@ fn connections_of_the_network_before_are_not_waited_for() {
     assert!(timers.iter().any(|timer| timer.reason == TimerReason::StallTimeout));
     world.run_for(Duration::from_millis(3_500));
     assert!(world.requests.len() > before, "asked again within seconds");
+}
+
+/// What came too slowly and was asked for anew has not failed.
+#[test]
+fn a_few_seconds_after_a_seek_on_a_slow_network_are_bridged_too() {
+    let film = Film {
+        seconds: 600,
+        segment_seconds: 10,
+        rungs: vec![(800, 480)],
+        audio_kbps: Some(128),
+        ..Film::default()
+    };
+    for second in 10..18 {
+        let mut world = world_of(film.publish(BASE), Network::constant(6_000));
+        world.load(&hls());
+        world.run_for(Duration::from_secs(60));
+        world.network.set_rate(325);
+        world.run_for(Duration::from_secs(60));
+        world.act(&Action::Seek(seconds(400)));
+        world.run_for(Duration::from_secs(second));
+        world.network.go_offline(world.now() + Duration::from_secs(5));
+        world.run_for(Duration::from_secs(30));
+        assert_eq!(fatal(&world), None, "{second} s after the seek");
+    }
 }

@@ -88,7 +88,8 @@ impl Stream {
     /// Whether an outage is worth waiting for: something has been played, and nothing else is left to
     /// ask for.
     pub(super) fn is_patient(&self, world: &World<'_, '_>, key: Key) -> bool {
-        world.phase != Phase::Starting && !self.has_alternative(world.presentation, key)
+        let has_played = world.phase != Phase::Starting || world.cx.totals.startup.is_some();
+        has_played && !self.has_alternative(world.presentation, key)
     }
 
     /// Whether, should this representation fail, another is asked for.
