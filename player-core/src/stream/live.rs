@@ -26,8 +26,10 @@ const MOST_GONE: u32 = 2;
 const MISSING_PAUSE: Duration = Duration::from_millis(300);
 /// An encoder may be so late, or early, by its own clock,
 const MOST_LATE: Duration = Duration::from_secs(60);
-/// and is looked after so often once nothing of what should be there is.
+/// and is looked after so often once nothing of what should be there is,
 const LATE_PAUSE: Duration = Duration::from_millis(2_500);
+/// and so often if that has been so for long.
+const VAIN_PAUSE: Duration = Duration::from_secs(4);
 
 /// Where a stream goes on.
 pub(super) enum Next {
@@ -131,7 +133,8 @@ impl Stream {
                 self.holes.iter_mut().for_each(|hole| hole.end = hole.end.min(first));
                 self.holes.retain(|hole| hole.start < hole.end);
                 self.setbacks.early = true;
-                at = now + LATE_PAUSE;
+                let known = core::mem::replace(&mut self.in_vain, true);
+                at = now + if known { VAIN_PAUSE } else { LATE_PAUSE };
             }
             self.wait = Some(TimerState { reason: TimerReason::Availability, at });
             return Next::Later;
@@ -240,7 +243,12 @@ impl Stream {
         let gone = error.is_missing() && from.is_some_and(|from| segment.start < from);
         self.missing = if late || gone { MOST_MISSING - 1 } else { 0 };
         // Others will come; what is lost is a hole.
-        let range = TimeRange { start: segment.start, end: segment.end() };
+        let mut range = TimeRange { start: segment.start, end: segment.end() };
+        // Segments are made in order. Where none was there the first and the newest tell whether any is.
+        if late && self.in_vain && self.late_from == Some(segment.start) {
+            let newest = timing.map(|timing| timing.window.end - segment.duration.times(2));
+            range.end = newest.map_or(range.end, |newest| newest.max(range.end));
+        }
         self.pass_gap(range, world.playhead);
     }
 

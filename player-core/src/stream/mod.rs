@@ -140,6 +140,8 @@ pub(crate) struct Stream {
     missing: u32,
     /// Live: where begins what was passed over and may yet come, as nothing has that follows it.
     late_from: Option<MediaTime>,
+    /// Live: all that follows was asked for, and nothing has come since.
+    in_vain: bool,
     /// Live: where ends the newest segment that has come.
     newest: MediaTime,
     /// Turns segments of other containers, of the representation that it turned the last one of.
@@ -286,6 +288,7 @@ impl Stream {
             doubted: Vec::new(),
             missing: 0,
             late_from: None,
+            in_vain: false,
             newest: MediaTime::MIN,
             remuxer: (None, Remuxer::default()),
             rests: Rests::default(),

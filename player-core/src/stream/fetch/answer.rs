@@ -340,6 +340,7 @@ impl Stream {
             false => chosen.segment.end(),
         };
         self.missing = 0;
+        self.in_vain = false;
         self.late_from = None;
         self.newest = self.newest.max(chosen.segment.end());
         self.seam = true;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kinora_core::io::Event;
 use kinora_core::telemetry::ClockSource;
 use kinora_tests::world::content::FaultKind;
+use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::live::Broadcast;
 use kinora_tests::world::network::Network;
 
@@ -96,5 +97,30 @@ fn playback_that_a_wrong_clock_put_where_there_is_nothing_begins_where_there_is(
             assert!(behind < 10.0, "{way:?} {skew}: {behind} s behind");
             assert!(errors(&world).is_empty(), "{way:?} {skew}");
         }
+    }
+}
+
+/// Nothing is where a wrong clock says, and nobody tells the time.
+#[test]
+fn what_a_wrong_clock_lists_is_not_asked_for_without_a_pause() {
+    for way in [Way::Number, Way::Chunked] {
+        let broadcast = Broadcast {
+            utc_timing: true,
+            date_header: false,
+            window_s: 300,
+            lead_ms: 6_000_000,
+            ..way.broadcast()
+        };
+        let url = way.url(&broadcast);
+        let mut world = world(broadcast, Network::constant(8_000));
+        world.skew_us = HOUR_US;
+        world.origin.fail("/time", u32::MAX, FaultKind::Status(403));
+        world.invariants.waived.push(Invariant::Liveness);
+        world.load(&url);
+        world.run_for(Duration::from_secs(60));
+        let before = world.requests.len();
+        world.run_for(Duration::from_secs(60));
+        let asked = world.requests.len() - before;
+        assert!(asked < 450, "{way:?}: {asked} requests in a minute");
     }
 }

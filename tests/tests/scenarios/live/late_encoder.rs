@@ -34,7 +34,8 @@ fn is_waited_for_where_nothing_else_has_come() {
             let mut world = late(way, seconds, segment_ms);
             let url = way.url(&way.broadcast());
             world.load(&url);
-            let limit = Duration::from_secs(seconds + 1);
+            // The longer it takes the less often it is looked after.
+            let limit = Duration::from_secs(seconds + seconds / 10 + 1);
             world.run_until("playback", limit, |world| world.element.moves());
             let began = world.element.position;
             world.run_for(Duration::from_secs(100));
