@@ -43,7 +43,8 @@ impl Stream {
             return Ok(false);
         }
         let inside = if self.seam { self.next + TOLERANCE } else { self.next };
-        if let Some(held) = self.buffer.held_at(inside)
+        // Beyond the end of the last nothing is held, nor is there anything.
+        if let Some(held) = self.buffer.held_at(inside).or_else(|| self.buffer.held_at(self.next))
             && self.is_own(held.key)
             // What is playing already, or was, is not shown again for a pin.
             && (held.range.start <= world.playhead
