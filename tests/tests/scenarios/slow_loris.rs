@@ -127,3 +127,26 @@ fn a_slow_network_delays_what_crawls_by_little() {
     let asked = world.requests_for(".m4s");
     assert!(asked <= 20 + 1, "{asked} requests for 10 segments");
 }
+
+/// The beginnings of all other qualities were refused a while ago.
+#[test]
+fn what_drips_is_left_for_a_quality_that_was_set_aside_long_enough() {
+    let film = Film {
+        seconds: 300,
+        segment_seconds: 10,
+        rungs: vec![(250, 240), (700, 360), (2_000, 720)],
+        ..Film::default()
+    };
+    let mut origin = film.publish(BASE);
+    origin.fail("v720/9.m4s", u32::MAX, FaultKind::Trickle(40));
+    // Once at the start, and once when what drips is given up for them.
+    for part in ["v240/init", "v360/init"] {
+        origin.fail(part, 2, FaultKind::Status(404));
+    }
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&hls());
+    world.run_to_end(Duration::from_secs(420));
+    assert_eq!(fatal(&world), None);
+    let stalled = world.player.state().totals.stalled;
+    assert!(stalled < Duration::from_secs(50), "{stalled:?}");
+}

@@ -14,6 +14,9 @@ impl Stream {
         &mut self,
         world: &mut World<'_, '_>,
     ) -> Result<(), Error> {
+        if let Fetch::Segment { chosen, .. } = &self.fetch {
+            self.lift(chosen.key.set, world.cx.now);
+        }
         let Fetch::Segment { ticket, chosen, begun } = &self.fetch else { return Ok(()) };
         // What is shown already, or is not made yet, is not given up.
         let growing = chosen.chunks > 0 || begun.is_some() || chosen.hinted;

@@ -281,6 +281,19 @@ impl Stream {
         }
     }
 
+    /// What was set aside long enough may be asked for again in place of what comes too slowly.
+    pub(super) fn lift(&mut self, set: usize, now: Timestamp) {
+        let (aside, period) = (&self.aside, self.period);
+        let rests = |index: &usize| {
+            let of_it = |one: &&Aside| {
+                (one.key.period, one.key.set, one.key.representation) == (period, set, *index)
+            };
+            aside.iter().find(of_it).is_none_or(|one| one.until > now)
+        };
+        self.setbacks.failed.retain(rests);
+        self.setbacks.recalled.retain(rests);
+    }
+
     pub(in crate::stream) fn lose_init(
         &mut self,
         world: &mut World<'_, '_>,
