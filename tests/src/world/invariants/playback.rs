@@ -268,7 +268,7 @@ impl Invariants {
             Event::CuesCleared => self.text.clear(),
             Event::Error(error) => {
                 playback.failed = true;
-                if !justified(error, scene, &self.retry) {
+                if !justified(error, scene, &self.retry, self.now) {
                     let what = format!("{error:?} has no cause in this world");
                     self.violate(Invariant::Fatal, what);
                 }
@@ -282,7 +282,12 @@ impl Invariants {
 }
 
 /// Whether the world gave a cause for a fatal error.
-fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, retry: &RetryBudget) -> bool {
+fn justified(
+    error: &kinora_core::PlayerError,
+    scene: &Scene<'_>,
+    retry: &RetryBudget,
+    now: Timestamp,
+) -> bool {
     let element = scene.element;
     match error.code {
         ErrorCode::MediaDecode | ErrorCode::MediaElement => element.error().is_some(),
@@ -301,13 +306,13 @@ fn justified(error: &kinora_core::PlayerError, scene: &Scene<'_>, retry: &RetryB
             let of_it = error.url.as_deref() == Some(&*struck.url) || struck.url.contains("/key-");
             of_it && matches!(struck.name, "replaced" | "corrupt" | "truncated-quietly")
         }),
-        _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, retry)),
+        _ => error.url.as_deref().is_some_and(|url| cannot_be_had(url, scene.origin, retry, now)),
     }
 }
 
 /// Whether everything that could be tried for a resource has failed: all attempts, and of a segment
 /// all qualities that a player tries.
-fn cannot_be_had(url: &str, origin: &Origin, retry: &RetryBudget) -> bool {
+fn cannot_be_had(url: &str, origin: &Origin, retry: &RetryBudget, now: Timestamp) -> bool {
     let file = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
     // Hosts that have the same have it under the same path.
     let path = |url: &str| {
@@ -327,8 +332,14 @@ fn cannot_be_had(url: &str, origin: &Origin, retry: &RetryBudget) -> bool {
                 _ => Duration::ZERO,
             };
         }
+        // Waiting for a connection, and for a network that was gone, takes time as well.
+        let lately = origin.struck.iter().filter(|struck| path(&struck.url) == wanted);
+        let lately = lately.filter(|struck| now.since(struck.at) < 2 * retry.time);
+        let (count, since) = lately.fold((0, Duration::ZERO), |(count, since), struck| {
+            (count + 1, since.max(now.since(struck.at)))
+        });
         // No attempt begins when the time is used up, however few there were.
-        weight >= retry.attempts || silence >= retry.time
+        weight >= retry.attempts || silence >= retry.time || count > 1 && since >= retry.time
     };
     if origin.body(url).is_none() {
         return true;
