@@ -171,10 +171,8 @@ impl Link {
         let alone = others().next().is_none();
         let is_long = self.window.busy_us >= TELLING_US;
         // What has only just begun is no more than nothing in a long window.
-        let begun = |t: &Transfer| {
-            let since = t.first_byte_us.map_or(0, |first| self.updated_us.saturating_sub(first));
-            is_long && since <= self.window.busy_us / 8
-        };
+        let lately = self.updated_us.saturating_sub(self.window.busy_us / 8);
+        let begun = |t: &Transfer| is_long && t.first_byte_us >= Some(lately);
         let spans = transfer.spans_window || is_long;
         let accounted = spans && others().all(|t| t.share.bytes > 0 || begun(t));
         if !alone && !accounted {

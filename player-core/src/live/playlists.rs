@@ -535,14 +535,19 @@ impl Playlists {
     /// From where to where media is there in every playlist that is played. One that is being brought up to date is taken
     /// to go as far as the others.
     pub(super) fn span(&self, presentation: &Presentation) -> Option<(MediaTime, MediaTime)> {
-        let all_are = self.played().all(|one| one.outdated);
-        let active = self.played().filter(|one| all_are || !one.outdated);
-        let spans = active.filter_map(|one| {
+        let spans = self.played().filter_map(|one| {
             let index = known(presentation, one.key)?;
             let part = one.playlist.parts.last().map(|part| part.start + part.duration);
-            Some((index.start(), index.end().max(part.unwrap_or(MediaTime::MIN))))
+            let end = index.end().max(part.unwrap_or(MediaTime::MIN));
+            Some((one.outdated, index.start(), end))
         });
-        spans.reduce(|a, b| (a.0.max(b.0), a.1.min(b.1)))
+        let both =
+            |a: (bool, MediaTime, MediaTime), b: (bool, MediaTime, MediaTime)| match (a.0, b.0) {
+                (true, false) => b,
+                (false, true) => a,
+                _ => (a.0, a.1.max(b.1), a.2.min(b.2)),
+            };
+        spans.reduce(both).map(|(_, start, end)| (start, end))
     }
 
     /// When what is at a time happened, by the first playlist with dates.

@@ -2,8 +2,6 @@
 
 use core::time::Duration;
 
-use kinora_abr::Phase;
-
 use crate::error::Error;
 use crate::io::MediaKind;
 use crate::presentation::Presentation;
@@ -88,8 +86,7 @@ impl Stream {
     /// Whether an outage is worth waiting for: something has been played, and nothing else is left to
     /// ask for.
     pub(super) fn is_patient(&self, world: &World<'_, '_>, key: Key) -> bool {
-        let has_played = world.phase != Phase::Starting || world.cx.totals.startup.is_some();
-        has_played && !self.has_alternative(world.presentation, key)
+        world.cx.totals.startup.is_some() && !self.has_alternative(world.presentation, key)
     }
 
     /// Whether, should this representation fail, another is asked for.
