@@ -104,7 +104,7 @@ fn connections_of_the_network_before_are_not_waited_for() {
     assert!(world.requests.len() > before, "asked again within seconds");
 }
 
-/// What came too slowly and was asked for anew has not failed.
+/// Who has played waits for as long as there is time, and not for so many attempts, after a seek as well.
 #[test]
 fn a_few_seconds_after_a_seek_on_a_slow_network_are_bridged_too() {
     let film = Film {
