@@ -40,6 +40,9 @@ const PROOF_OF_LIFE: Duration = Duration::from_secs(2);
 /// A place that wants to be left alone is waited for once so many pauses were made for those that do not.
 const MOST_IMPATIENT: u32 = 2;
 
+/// What is asked for again rests as if so many pauses had been made.
+const PAUSES_BEFORE: u32 = 3;
+
 /// Of no more reports of sessions that have ended it is kept what they say, to say it once more.
 const MOST_PARTING: usize = 16;
 
@@ -430,7 +433,8 @@ impl Requests {
         let due = pick.map(|pick| {
             let mut due = now;
             if !pick.fresh {
-                due = now + self.dice.pause(trial.pauses, retry);
+                let before = if wish.again { PAUSES_BEFORE } else { 0 };
+                due = now + self.dice.pause(before + trial.pauses, retry);
                 trial.pauses += 1;
             }
             pick.not_before.map_or(due, |until| until.max(due))

@@ -1,7 +1,7 @@
 //! What the playhead passes before it has come: where something else is held, such as another track or another quality than
 //! the one that the viewer insists on, playback does not wait, and what is fetched in its place may come too late each time.
 
-use super::{Fetch, Stream, Target, World};
+use super::{Fetch, Stream, TOLERANCE, Target, World};
 use crate::io::Warning;
 use crate::time::MediaTime;
 
@@ -9,7 +9,17 @@ impl Stream {
     /// Gives up what is over by now, and goes on where there is time for it to come.
     pub(in crate::stream) fn leave_overtaken(&mut self, world: &mut World<'_, '_>) {
         let playhead = world.playhead;
-        if self.complete || !self.buffer.holds(playhead, MediaTime::ZERO) {
+        if self.complete {
+            return;
+        }
+        if !self.buffer.holds(playhead, MediaTime::ZERO) {
+            // A hole was jumped: what belongs there, and is gone, is not looked for any more.
+            if self.missing > 0
+                && matches!(self.fetch, Fetch::Idle)
+                && self.next + TOLERANCE < playhead
+            {
+                self.take_on(world, playhead);
+            }
             return;
         }
         let from;

@@ -50,3 +50,31 @@ fn a_host_that_is_gone_is_asked_ever_less_often() {
     // Half of the longest pause is the shortest.
     assert!((4..=10).contains(&asked), "{asked} requests in 40 s");
 }
+
+#[test]
+fn what_was_refused_before_is_asked_for_again_without_haste() {
+    let film = Film {
+        seconds: 300,
+        segment_seconds: 10,
+        rungs: vec![(250, 240), (700, 360), (2_000, 720)],
+        audio_kbps: None,
+        ..Film::default()
+    };
+    let mut origin = film.publish(BASE);
+    // First and last resort: refused at the start, and twice more where nothing else is left.
+    origin.fail("v240/init", 6, FaultKind::Refuse);
+    origin.fail("v720/init", u32::MAX, FaultKind::Status(410));
+    origin.fail("v360/3.m4s", u32::MAX, FaultKind::Status(410));
+    let mut world = World::new(Config::default(), origin, Network::constant(8_000));
+    world.load(&dash());
+    world.run_for(Duration::from_secs(100));
+    let of_init = world.requests.iter().filter(|(_, request)| request.url.contains("v240/init"));
+    let asked: Vec<_> = of_init.map(|(at, _)| *at).collect();
+    let (start, again) = asked.split_at(4);
+    assert!(start.windows(2).any(|pair| pair[1].since(pair[0]) < Duration::from_secs(1)));
+    for pair in again.windows(2) {
+        let pause = pair[1].since(pair[0]);
+        assert!(pause > Duration::from_millis(1_500), "{pause:?} between two of {asked:?}");
+    }
+    assert!(world.element.position > seconds(85), "{}", world.element.position);
+}

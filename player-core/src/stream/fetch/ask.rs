@@ -65,10 +65,17 @@ impl Stream {
                 let kind = RequestKind::MediaPlaylist(self.kind);
                 let patient = self.is_patient(world, key) && !turned;
                 let alternative = self.has_alternative(world.presentation, key);
-                let once = alternative && self.was_aside(key);
+                let again = self.was_aside(key);
+                let once = alternative && again;
                 let alternative = alternative || turned;
-                let wish =
-                    Wish { needed_by, patient, alternative, once, ..Wish::new(kind, places) };
+                let wish = Wish {
+                    needed_by,
+                    patient,
+                    alternative,
+                    once,
+                    again,
+                    ..Wish::new(kind, places)
+                };
                 let ticket = world.requests.start(world.cx, wish);
                 let asked = world.cx.now;
                 self.fetch = Fetch::Index { ticket, key, reasons, target, file: None, asked };
@@ -172,7 +179,8 @@ impl Stream {
         let patient = target == Target::Next && self.is_patient(world, key);
         let alternative = target != Target::Next || self.has_alternative(world.presentation, key);
         let smaller = target == Target::Next && self.has_smaller(key);
-        let once = alternative && self.was_aside(key);
+        let again = self.was_aside(key);
+        let once = alternative && again;
         let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
         let in_use = |init: InitKey| {
             in_buffer == Some(init) || queue.iter().any(|one| one.chosen.init == Some(init))
@@ -183,7 +191,7 @@ impl Stream {
             // It is needed as much as the segment is.
             let kind = RequestKind::Initialization(self.kind);
             let wish =
-                Wish { needed_by, patient, alternative, once, ..Wish::new(kind, Vec::new()) };
+                Wish { needed_by, patient, alternative, once, again, ..Wish::new(kind, vec![]) };
             inits.request(world.cx, world.requests, wish, source, protection, in_use)
         });
         let mut places = world.requests.origins.places(representation, &segment.url);
@@ -271,11 +279,13 @@ impl Stream {
             None => world.requests.origins.place(url),
         };
         let alternative = self.has_alternative(world.presentation, key);
+        let again = self.was_aside(key);
         let wish = Wish {
             range: Some(file.wanted()),
             needed_by: Self::needed_by(world, self.next),
             alternative,
-            once: alternative && self.was_aside(key),
+            once: alternative && again,
+            again,
             ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);

@@ -209,8 +209,8 @@ impl Stream {
             }
             return if self.insist(world, key, &error) { Ok(()) } else { Err(error) };
         }
-        // What was set aside is the last resort.
-        self.aside.clear();
+        // What was set aside is the last resort: it is asked for at once, but remembered to have failed.
+        self.aside.iter_mut().for_each(|aside| aside.until = world.cx.now);
         let recalled = core::mem::take(&mut self.setbacks.recalled);
         self.setbacks.failed.retain(|index| !recalled.contains(index));
         Ok(())

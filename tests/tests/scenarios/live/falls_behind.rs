@@ -88,6 +88,31 @@ fn a_segment_that_is_lost_is_passed_far_from_the_edge() {
     assert!(expected.contains(&position), "{position}");
 }
 
+/// Sound that is refused is not looked for where the picture has gone on without it.
+#[test]
+fn what_belongs_into_a_hole_that_was_jumped_is_looked_for_no_more() {
+    let broadcast = Broadcast { window_s: 120, ..Way::Number.broadcast() };
+    let url = broadcast.dash();
+    let mut world = world(broadcast, Network::constant(8_000));
+    for number in 310..312 {
+        world.origin.fail(&format!("0/{number}.m4s"), u32::MAX, FaultKind::Status(404));
+    }
+    world.origin.fail("audio/311.m4s", u32::MAX, FaultKind::Status(403));
+    start(&mut world, &url);
+    world.run_for(Duration::from_secs(120));
+    world.input(Input::Seek(MediaTime::from_secs(620)));
+    let (sought, events) = (world.now(), world.events.len());
+    world.run_for(Duration::from_secs(20));
+    let jumped =
+        |(_, event): &&(_, Event)| matches!(event, Event::Warning(Warning::GapJumped { .. }));
+    let (jumped, _) = *world.events[events..].iter().find(jumped).expect("a jump");
+    let later = world.requests.iter().filter(|(at, _)| *at > jumped);
+    let in_vain = later.filter(|(_, request)| request.url.ends_with("audio/311.m4s")).count();
+    assert_eq!(in_vain, 0);
+    let waited = world.now().since(sought) - (world.element.position - seconds(624)).to_duration();
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+}
+
 /// A server that has nothing for a while, in the middle of what it keeps: the viewer goes on not far from there.
 #[test]
 fn what_cannot_be_had_for_a_while_costs_no_more_than_about_as_long() {
