@@ -433,14 +433,16 @@ impl Requests {
         let due = pick.map(|pick| {
             let mut due = now;
             if !pick.fresh {
-                let before = if wish.again { PAUSES_BEFORE } else { 0 };
+                let before = if wish.once { PAUSES_BEFORE } else { 0 };
                 due = now + self.dice.pause(before + trial.pauses, retry);
                 trial.pauses += 1;
             }
             pick.not_before.map_or(due, |until| until.max(due))
         });
+        let enough =
+            wish.once && (wish.alternative || matches!(wish.kind, RequestKind::Segment(_)));
         let due = match due {
-            _ if detour || wish.once && !untried => return Some(Outcome::Failed { ticket, error }),
+            _ if detour || enough && !untried => return Some(Outcome::Failed { ticket, error }),
             // While the playhead has not got there, it is not too late.
             Some(due)
                 if (!spent || !wish.alternative && (wish.patient || now < missed_from))

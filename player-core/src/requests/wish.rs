@@ -35,10 +35,9 @@ pub(crate) struct Wish {
     pub(crate) facts: Option<Box<Facts>>,
     /// Whoever wishes turns to one of these if all of its places are penalised.
     pub(crate) detours: Vec<OriginId>,
-    /// It was insisted on before: one attempt at each place is enough.
+    /// It was insisted on before: where something else may do one attempt at each place is enough, as it is of a segment;
+    /// where nothing does, pauses are as long as they had become.
     pub(crate) once: bool,
-    /// It was asked for in vain not long ago: pauses are as long as they had become.
-    pub(crate) again: bool,
     /// Until then the place may not have it yet: that it says so is held against none, as long as no other has it.
     pub(crate) early_until: Option<Timestamp>,
     /// It is encrypted as a whole: the player decrypts it, and the session log holds what that gave in its place.
@@ -79,7 +78,6 @@ impl Wish {
             facts: None,
             detours: Vec::new(),
             once: false,
-            again: false,
             early_until: None,
             sealed: false,
             blocks: false,

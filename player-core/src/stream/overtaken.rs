@@ -26,9 +26,7 @@ impl Stream {
         match &self.fetch {
             Fetch::Idle if self.next < playhead => {
                 // It may be the same segment still, if what precedes it reaches into it.
-                let before = core::mem::take(&mut self.setbacks);
-                self.restart(world, playhead);
-                self.setbacks = before;
+                self.turn_within(world, playhead);
                 return;
             }
             // What is asked for first is wanted all the same.

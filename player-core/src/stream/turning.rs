@@ -89,6 +89,13 @@ impl Stream {
         self.fixed_until = MediaTime::MIN;
     }
 
+    /// The same, where that may be in the segment that is looked for already: what has failed is remembered.
+    pub(super) fn turn_within(&mut self, world: &mut World<'_, '_>, from: MediaTime) {
+        let before = core::mem::take(&mut self.setbacks);
+        self.restart(world, from);
+        self.setbacks = before;
+    }
+
     /// What is fetched next is at `from`, wherever that is in a segment.
     pub(super) fn turn_to(&mut self, presentation: &Presentation, from: MediaTime) {
         self.next = from;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use kinora_core::io::Event;
+use kinora_core::io::{Event, Input};
 use kinora_tests::world::content::{FaultKind, Film};
 use kinora_tests::world::hosts::{Hosts, MAIN};
 use kinora_tests::world::network::Network;
+use kinora_tests::world::seconds;
 
 use super::{fatal, world_of};
 
@@ -71,6 +72,28 @@ fn no_media_anywhere_is_an_error_where_the_playhead_has_got_there_too() {
         world.run_until("error", Duration::from_secs(120), |world| fatal(world).is_some());
         assert!(world.requests_for(&part) < 10, "{}", world.requests_for(&part));
     }
+}
+
+/// Playlists that are loaded meanwhile tell where the film ends, which changes nothing.
+#[test]
+fn no_media_anywhere_is_an_error_in_the_last_segment_too() {
+    let film = Film {
+        seconds: 29,
+        segment_seconds: 6,
+        rungs: vec![(250, 240), (700, 360), (2_000, 720)],
+        audio_kbps: None,
+        ..Film::default()
+    };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    origin.fail("v720/4.m4s", u32::MAX, FaultKind::Corrupt(40));
+    origin.fail("v360/4.m4s", u32::MAX, FaultKind::Status(410));
+    origin.fail("v240/4.m4s", u32::MAX, FaultKind::Truncate(143_180));
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&format!("{MAIN}/master.m3u8"));
+    world.run_for(Duration::from_millis(500));
+    world.input(Input::Seek(seconds(30)));
+    world.run_until("error", Duration::from_secs(60), |world| fatal(world).is_some());
+    assert!(world.requests_for("/4.m4s") < 40, "{}", world.requests_for("/4.m4s"));
 }
 
 #[test]

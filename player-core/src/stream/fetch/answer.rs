@@ -166,7 +166,7 @@ impl Stream {
         });
         match parsed {
             Ok(()) if target == Target::Next && self.is_astray(world, key, origin) => {
-                self.restart(world, world.playhead);
+                self.turn_within(world, world.playhead);
                 Ok(())
             }
             Ok(()) => self.fetch_from(world, key, reasons, target).map(|_| ()),

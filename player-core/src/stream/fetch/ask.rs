@@ -65,17 +65,10 @@ impl Stream {
                 let kind = RequestKind::MediaPlaylist(self.kind);
                 let patient = self.is_patient(world, key) && !turned;
                 let alternative = self.has_alternative(world.presentation, key);
-                let again = self.was_aside(key);
-                let once = alternative && again;
+                let once = self.was_aside(key) && (alternative || !turned);
                 let alternative = alternative || turned;
-                let wish = Wish {
-                    needed_by,
-                    patient,
-                    alternative,
-                    once,
-                    again,
-                    ..Wish::new(kind, places)
-                };
+                let wish =
+                    Wish { needed_by, patient, alternative, once, ..Wish::new(kind, places) };
                 let ticket = world.requests.start(world.cx, wish);
                 let asked = world.cx.now;
                 self.fetch = Fetch::Index { ticket, key, reasons, target, file: None, asked };
@@ -179,8 +172,7 @@ impl Stream {
         let patient = target == Target::Next && self.is_patient(world, key);
         let alternative = target != Target::Next || self.has_alternative(world.presentation, key);
         let smaller = target == Target::Next && self.has_smaller(key);
-        let again = self.was_aside(key);
-        let once = alternative && again;
+        let once = self.was_aside(key);
         let (inits, in_buffer, queue) = (&mut self.inits, self.in_buffer, &self.queue);
         let in_use = |init: InitKey| {
             in_buffer == Some(init) || queue.iter().any(|one| one.chosen.init == Some(init))
@@ -191,7 +183,7 @@ impl Stream {
             // It is needed as much as the segment is.
             let kind = RequestKind::Initialization(self.kind);
             let wish =
-                Wish { needed_by, patient, alternative, once, again, ..Wish::new(kind, vec![]) };
+                Wish { needed_by, patient, alternative, once, ..Wish::new(kind, Vec::new()) };
             inits.request(world.cx, world.requests, wish, source, protection, in_use)
         });
         let mut places = world.requests.origins.places(representation, &segment.url);
@@ -279,13 +271,11 @@ impl Stream {
             None => world.requests.origins.place(url),
         };
         let alternative = self.has_alternative(world.presentation, key);
-        let again = self.was_aside(key);
         let wish = Wish {
             range: Some(file.wanted()),
             needed_by: Self::needed_by(world, self.next),
             alternative,
-            once: alternative && again,
-            again,
+            once: self.was_aside(key),
             ..Wish::new(RequestKind::Index(self.kind), places)
         };
         let ticket = world.requests.start(world.cx, wish);
