@@ -13,6 +13,8 @@ mod replace;
 mod rests;
 mod room;
 mod sealed;
+#[cfg(test)]
+mod testing;
 pub(crate) mod timeline;
 mod turning;
 

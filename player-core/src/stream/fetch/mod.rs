@@ -4,6 +4,8 @@ mod answer;
 mod ask;
 mod in_flight;
 mod setbacks;
+#[cfg(test)]
+mod tests;
 
 use kinora_abr::Phase;
 
