@@ -102,9 +102,19 @@ impl Drop for Group {
 /// # Errors
 /// When it cannot start or fails; the end of the log is printed then.
 pub(crate) fn run(workspace: &Workspace, label: &str, command: &mut Command) -> Result<()> {
+    run_told(workspace, label, command, str::to_owned)
+}
+
+/// As [`run`]; beside the spinner is what `words` makes of the last line.
+pub(crate) fn run_told(
+    workspace: &Workspace,
+    label: &str,
+    command: &mut Command,
+    words: impl Fn(&str) -> String,
+) -> Result<()> {
     let log = log_path(workspace, label)?;
     let progress = Progress::start(label);
-    match run_logged(command, &log, &progress) {
+    match run_logged(command, &log, &progress, words) {
         Ok(()) => {
             progress.done();
             Ok(())
@@ -117,8 +127,13 @@ pub(crate) fn run(workspace: &Workspace, label: &str, command: &mut Command) -> 
     }
 }
 
-/// Runs a command whose output goes to the end of `log` and its last line to `progress`.
-pub(crate) fn run_logged(command: &mut Command, log: &Path, progress: &Progress) -> Result<()> {
+/// Runs a command whose output goes to the end of `log`, and what `words` makes of its last line to `progress`.
+pub(crate) fn run_logged(
+    command: &mut Command,
+    log: &Path,
+    progress: &Progress,
+    words: impl Fn(&str) -> String,
+) -> Result<()> {
     let output = File::options().create(true).append(true).open(log)?;
     let mut follow = Follow::new(log)?;
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
@@ -128,7 +143,7 @@ pub(crate) fn run_logged(command: &mut Command, log: &Path, progress: &Progress)
             break status;
         }
         if let Some(line) = follow.last_line() {
-            progress.message(&line);
+            progress.message(&words(&line));
         }
         progress.tick();
         thread::sleep(POLL);

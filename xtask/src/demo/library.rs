@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -10,6 +11,7 @@ use super::SERVER;
 use crate::film::Film;
 use crate::lock::Lock;
 use crate::process;
+use crate::progress;
 use crate::stamp::Inputs;
 use crate::workspace::Workspace;
 
@@ -98,7 +100,7 @@ impl Library {
             eprintln!("{label} ...");
             process::run_visible(&mut command).context(label) // it has a bar of its own
         } else {
-            process::run(workspace, &label, command.arg("--json"))
+            process::run_told(workspace, &label, command.arg("--json"), how_far)
         }
     }
 
@@ -142,4 +144,29 @@ fn cut(workspace: &Workspace, film: &Film, start: u32, to: &Path) -> Result<()> 
     command.args(["-v", "error", "-nostdin", "-y", "-ss", &start.to_string()]);
     command.args(["-t", &SCENE_SECONDS.to_string(), "-i", &film.source, "-c", "copy"]);
     process::run(workspace, "cut a scene out of the film", command.arg(to))
+}
+
+/// How far packaging has come, of a line of JSON about it.
+fn how_far(line: &str) -> String {
+    let told: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    let number = |name| told.get(name).and_then(serde_json::Value::as_f64);
+    match (number("fraction"), number("seconds_left")) {
+        (Some(fraction), Some(left)) => {
+            let left = Duration::try_from_secs_f64(left).unwrap_or_default();
+            format!("{:.0} %, {} left", fraction * 100.0, progress::seconds(left))
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_packaging_has_come_is_said_in_words() {
+        let line = r#"{"done":42.3,"event":"progress","fraction":0.071,"seconds_left":388.5,"speed":1.44}"#;
+        assert_eq!(how_far(line), "7 %, 6 min 28 s left");
+        assert_eq!(how_far("no room on the disk"), "no room on the disk");
+    }
 }

@@ -57,7 +57,7 @@ impl Run<'_> {
     /// A command whose output goes to the stage's log.
     pub(crate) fn step(&self, command: &mut Command) -> Result<()> {
         self.note(&format!("$ {}", process::describe(command)))?;
-        process::run_logged(command, &self.log, &self.progress)
+        process::run_logged(command, &self.log, &self.progress, str::to_owned)
     }
 
     /// A line in the stage's log.
