@@ -12,10 +12,10 @@ use kinora_native::telemetry::{ReportedPlayback, Reporter};
 use kinora_native::transport::{HttpTransport, RequestFilter};
 use kinora_native::{Event, MediaTime, Options, Player, PlayerError, Selection};
 use ratatui::DefaultTerminal;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::farewell::Farewell;
 use crate::keys::{Action, action};
 use crate::screen;
 use crate::title::Title;
@@ -102,8 +102,7 @@ impl App {
         let mut input = EventStream::new();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        let mut farewell = Farewell::listen()?;
         let mut title = std::pin::pin!(Title::fetch(transport, url));
         let mut titled = false;
         loop {
@@ -131,8 +130,7 @@ impl App {
                     Some(event) => self.obey(&event?).await,
                     None => true,
                 },
-                _ = terminate.recv() => true,
-                _ = hangup.recv() => true,
+                () = farewell.said() => true,
             };
             if quit {
                 return Ok(());

@@ -1,6 +1,7 @@
 //! Kinora in a terminal: plays a manifest and shows what the player does and why.
 
 mod app;
+mod farewell;
 mod journey;
 mod keys;
 mod screen;

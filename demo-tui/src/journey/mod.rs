@@ -16,6 +16,7 @@ use kinora_native::telemetry::{Interaction, ReportedPlayback, Reporter, Reporter
 use ratatui::DefaultTerminal;
 
 use crate::app::{self, AppError, Showing};
+use crate::farewell::Farewell;
 use crate::service::{Service, ServiceError};
 use pairing::{News, Pairing};
 use place::{Form, Place, Shelf};
@@ -90,10 +91,12 @@ impl Journey {
 
     async fn go_on(&mut self, terminal: &mut DefaultTerminal) -> Result<(), AppError> {
         let mut input = EventStream::new();
+        let mut farewell = Farewell::listen()?;
         loop {
             terminal.draw(|frame| screen::draw(frame, &self.place, self.trouble.as_deref()))?;
             let event = tokio::select! {
                 event = input.next() => event,
+                () = farewell.said() => return Ok(()),
                 news = self.news() => {
                     self.learn(news).await;
                     continue;
