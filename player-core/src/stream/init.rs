@@ -216,8 +216,10 @@ impl Inits {
         Ok(())
     }
 
-    pub(crate) fn forget(&mut self, key: InitKey) {
-        self.entries.retain(|entry| entry.key != key);
+    /// Forgets one; says what was asked for.
+    pub(crate) fn forget(&mut self, key: InitKey) -> Option<InitSegment> {
+        let position = self.entries.iter().position(|entry| entry.key == key)?;
+        crate::items::take(&mut self.entries, position).map(|entry| entry.source)
     }
 
     pub(crate) fn get(&self, key: InitKey) -> Option<&Loaded> {

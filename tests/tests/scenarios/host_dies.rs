@@ -194,3 +194,20 @@ fn what_no_host_has_is_not_asked_for_without_a_pause() {
     assert_eq!(at_once.count(), 0, "{asked:?}");
     assert_replays(&world);
 }
+
+/// Its initialisation segment is still being waited for when all that needs it has been had from the other host.
+#[test]
+fn what_a_host_that_was_left_never_sent_is_not_missed() {
+    let film = Film { seconds: 13, segment_seconds: 4, rungs: vec![(235, 240)], ..Film::default() };
+    let mut origin = Hosts { film, ..Hosts::default() }.publish();
+    origin.fail("https://a.example/film/audio/init", 1, FaultKind::Silence);
+    origin.fail("https://a.example/film/v240/media.m3u8", 1, FaultKind::Silence);
+    // Each host lacks the first segment for a moment, and the first lacks the second.
+    origin.fail("/0.m4s", 2, FaultKind::Status(404));
+    origin.fail("audio/1.m4s", 1, FaultKind::Status(403));
+    let mut world = world_of(origin, Network::constant(50_000));
+    world.load(&format!("{MAIN}/master.m3u8"));
+    world.run_to_end(Duration::from_secs(60));
+    assert_eq!(fatal(&world), None);
+    assert_replays(&world);
+}

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::error::Error;
 use crate::io::MediaKind;
-use crate::presentation::Presentation;
+use crate::presentation::{Presentation, Representation, Segments};
 use crate::requests::{OriginId, Place};
 use crate::stream::init::InitKey;
 use crate::stream::{Fetch, Key, Stream, World, representation};
@@ -297,8 +297,17 @@ impl Stream {
         init: InitKey,
         error: Error,
     ) -> Result<(), Error> {
-        self.inits.forget(init);
-        self.set_aside(init.representation, world.cx.now);
+        let lost = self.inits.forget(init);
+        // The place that did not deliver it may have been left for another, which lists one of its own.
+        let left = match representation(world.presentation, init.representation) {
+            Some(Representation { segments: Segments::Known(index), .. }) => {
+                lost.is_some_and(|lost| !index.inits().contains(&lost))
+            }
+            owner => owner.is_some(),
+        };
+        if !left {
+            self.set_aside(init.representation, world.cx.now);
+        }
         if let Some(range) = self.replacing()
             && matches!(&self.fetch, Fetch::Segment { chosen, .. } if chosen.init == Some(init))
         {
@@ -319,6 +328,6 @@ impl Stream {
         };
         self.turn_back(world, from);
         self.setbacks = setbacks;
-        self.fail(world, init.representation, error)
+        if left { Ok(()) } else { self.fail(world, init.representation, error) }
     }
 }
