@@ -127,8 +127,8 @@ impl Stream {
         let before = core::mem::take(&mut fetched.before);
         let own = fetched.own.take().flatten();
         let error = own.map(|own| world.keys.reason(&own));
-        self.restart(world, start);
         self.setbacks = before;
+        self.turn_within(world, start);
         self.avoid(key);
         self.set_aside(key, world.cx.now);
         match error {
@@ -299,8 +299,8 @@ impl Stream {
         if self.retract_replacement(world) {
             return self.pump(world);
         }
-        self.restart(world, segment.start);
         self.setbacks = before;
+        self.turn_within(world, segment.start);
         self.fail(world, key, error)?;
         self.pump(world)
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::error::Error;
 use crate::io::MediaKind;
-use crate::presentation::{Presentation, Representation, Segments};
+use crate::presentation::{Presentation, Segments};
 use crate::requests::{OriginId, Place};
 use crate::stream::init::InitKey;
 use crate::stream::{Fetch, Key, Stream, World, representation};
@@ -297,14 +297,13 @@ impl Stream {
         init: InitKey,
         error: Error,
     ) -> Result<(), Error> {
-        let lost = self.inits.forget(init);
+        let Some(lost) = self.inits.forget(init) else { return Ok(()) };
+        let owner = representation(world.presentation, init.representation);
         // The place that did not deliver it may have been left for another, which lists one of its own.
-        let left = match representation(world.presentation, init.representation) {
-            Some(Representation { segments: Segments::Known(index), .. }) => {
-                lost.is_some_and(|lost| !index.inits().contains(&lost))
-            }
-            owner => owner.is_some(),
-        };
+        let left = owner.is_some_and(|owner| match &owner.segments {
+            Segments::Known(index) => !index.inits().contains(&lost),
+            _ => true,
+        });
         if !left {
             self.set_aside(init.representation, world.cx.now);
         }
@@ -328,6 +327,9 @@ impl Stream {
         };
         self.turn_back(world, from);
         self.setbacks = setbacks;
-        if left { Ok(()) } else { self.fail(world, init.representation, error) }
+        if left {
+            return Ok(());
+        }
+        self.fail(world, init.representation, error)
     }
 }
