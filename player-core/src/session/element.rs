@@ -53,10 +53,10 @@ impl Session {
         }
         let end = presentation.duration.unwrap_or(MediaTime::MAX);
         let start = self.playback.playhead(cx.now).min(end);
+        self.attached = true;
         if start > MediaTime::ZERO {
             self.move_element(cx, start);
         }
-        self.attached = true;
         true
     }
 
@@ -69,6 +69,8 @@ impl Session {
     }
 
     pub(super) fn move_element(&mut self, cx: &mut Context<'_>, to: MediaTime) {
+        // An element goes only where it has been told it may, and forgets what lies elsewhere (HTML §4.8.11.9).
+        self.tell_seekable(cx, true);
         let operation = cx.out.media(MediaCommand::Seek(to));
         self.operations.push(operation);
         self.seeking = Some(operation);
@@ -182,7 +184,7 @@ impl Session {
         let from = self.playback.playhead(cx.now);
         // Whoever follows what is live goes on where that is, and whoever fell behind its window, within it.
         let elsewhere = self
-            .timing(cx)
+            .timing(cx.config, cx.now)
             .is_some_and(|timing| self.live.keeper.following || from < timing.window.start);
         let passable = |stream: &Stream, start: MediaTime| {
             let over = self.presentation.as_ref().filter(|_| !elsewhere);

@@ -114,18 +114,17 @@ impl Session {
             return Ok(());
         }
         self.live.keeper.look_again(cx.now);
-        let Some(timing) = self.timing(cx) else { return Ok(()) };
+        let Some(timing) = self.timing(cx.config, cx.now) else { return Ok(()) };
         if !self.live.joined {
             return self.join(cx, &timing);
         }
-        self.tell_seekable(cx, &timing);
+        self.tell_seekable(cx, false);
         self.catch_up_with_window(cx, &timing)?;
         self.keep_latency(cx, &timing)
     }
 
-    pub(super) fn timing(&self, cx: &Context<'_>) -> Option<Timing> {
-        let presentation = self.presentation.as_ref()?;
-        self.live.timing(presentation, &cx.config.live, cx.now)
+    pub(super) fn timing(&self, config: &crate::Config, now: Timestamp) -> Option<Timing> {
+        self.live.timing(self.presentation.as_ref()?, &config.live, now)
     }
 
     /// Chooses where to begin.
@@ -155,15 +154,13 @@ impl Session {
         })
     }
 
-    /// Tells the platform and the app where the viewer may go.
-    fn tell_seekable(&mut self, cx: &mut Context<'_>, timing: &Timing) {
-        if !self.attached {
-            return;
-        }
+    /// Tells the platform and the app where the viewer may go; at once, if something goes there.
+    pub(super) fn tell_seekable(&mut self, cx: &mut Context<'_>, at_once: bool) {
+        let Some(timing) = self.timing(cx.config, cx.now).filter(|_| self.attached) else { return };
         let range = timing.seekable();
         let news = match self.live.told {
             None => true,
-            Some(told) if cx.now.since(told.at) < TELL_EVERY => return,
+            Some(told) if !at_once && cx.now.since(told.at) < TELL_EVERY => return,
             Some(told) => {
                 let passed = MediaTime::from_duration(cx.now.since(told.at));
                 (range.end - told.range.end - passed).abs() > NEWS.max(timing.step)
@@ -184,7 +181,9 @@ impl Session {
     /// A playhead with nothing left to play, whose place is no longer there, is taken on.
     fn catch_up_with_window(&mut self, cx: &mut Context<'_>, timing: &Timing) -> Result<(), Error> {
         let from = self.playback.playhead(cx.now);
-        let waits = self.playback.stuck_at().is_some_and(|at| at <= cx.now);
+        // What has not begun waits as well, whether anyone waits for it or not.
+        let waits =
+            !self.playback.is_ready() || self.playback.stuck_at().is_some_and(|at| at <= cx.now);
         // An element stops a little before its last frame.
         let held = self.streams.iter().all(|stream| stream.ahead(from) > TOLERANCE);
         // Before there is anything to play nobody waits for it, and it is looked for where it is all the same.
@@ -300,15 +299,13 @@ impl Session {
 
     /// Where a viewer who wants to be at `to` can be.
     pub(super) fn clamp_to_live(&mut self, cx: &Context<'_>, to: MediaTime) -> MediaTime {
-        let Some(timing) = self.timing(cx).filter(|_| self.live.joined) else { return to };
+        let Some(timing) = self.timing(cx.config, cx.now).filter(|_| self.live.joined) else {
+            return to;
+        };
         let TimeRange { start, end } = timing.seekable();
         let to = to.clamp(start, end);
         self.live.keeper.following = end - to <= timing.step.max(NEWS);
         self.live.keeper.moved(cx.now);
         to
-    }
-
-    pub(super) fn live_timing(&self, config: &crate::Config, now: Timestamp) -> Option<Timing> {
-        self.live.timing(self.presentation.as_ref()?, &config.live, now)
     }
 }

@@ -71,6 +71,7 @@ impl Session {
         self.operations = vec![self.opening];
         self.seeking = None;
         self.attached = false;
+        self.live.told = None;
         self.requests.satisfied = false;
         self.end_of_stream = false;
         self.frames = (0, 0);

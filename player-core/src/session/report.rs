@@ -49,7 +49,7 @@ impl Session {
         }
         let playhead = self.playback.playhead(cx.now);
         let live = self.presentation.as_ref().and_then(|presentation| presentation.live.as_ref());
-        let timing = self.was_live.then(|| self.timing(cx)).flatten();
+        let timing = self.was_live.then(|| self.timing(cx.config, cx.now)).flatten();
         self.requests.cmcd.stalled(cx.totals.stalled);
         for facts in &mut self.requests.cmcd.media {
             let Some(stream) = self.streams.iter().find(|stream| stream.kind == facts.kind) else {
@@ -144,7 +144,7 @@ impl Session {
         state.pathway = self.requests.origins.pathway().map(str::to_owned);
         state.steering = self.steering.as_ref().map(Steering::state);
         if self.was_live {
-            let timing = self.live_timing(config, now);
+            let timing = self.timing(config, now);
             state.live = Some(self.live.state(timing.as_ref(), playhead, now));
         }
     }

@@ -238,7 +238,7 @@ impl Stream {
         }
         // At the beginning of a window, what follows what has gone may have gone as well: each is asked for once, until
         // something comes. Further on, who passes on as fast loses more than there is a hole.
-        let timing = world.live.timing(world.presentation, &world.cx.config.live, world.cx.now);
+        let timing = world.timing();
         let from = timing.map(|timing| timing.window.start + MediaTime::from_duration(MOST_LATE));
         let gone = error.is_missing() && from.is_some_and(|from| segment.start < from);
         self.missing = if late || gone { MOST_MISSING - 1 } else { 0 };

@@ -33,7 +33,7 @@ use crate::decoders::Decoders;
 use crate::drm::{Access, Keys};
 use crate::error::Error;
 use crate::io::{AppendBody, MediaCommand, MediaKind, Quality, RequestId};
-use crate::live::Live;
+use crate::live::{Live, Timing};
 use crate::media::FileIndex;
 use crate::media::ts::{self, Remuxer};
 use crate::presentation::{
@@ -71,8 +71,12 @@ impl World<'_, '_> {
 
     /// Live: how far behind the newest media the viewer is, and is to be.
     fn behind(&self) -> Option<[MediaTime; 2]> {
-        let timing = self.live.timing(self.presentation, &self.cx.config.live, self.cx.now)?;
+        let timing = self.timing()?;
         Some([timing.reference - self.playhead, timing.delay])
+    }
+
+    fn timing(&self) -> Option<Timing> {
+        self.live.timing(self.presentation, &self.cx.config.live, self.cx.now)
     }
 }
 

@@ -44,6 +44,9 @@ pub struct Element {
     duration: Option<MediaTime>,
     buffers: Vec<SourceBuffer>,
     open: bool,
+    /// `position` is only where to begin: without metadata it goes nowhere (HTML §4.8.11.9, "default playback start
+    /// position").
+    unplaced: bool,
     seeking: bool,
     ended: bool,
     end_of_stream: bool,
@@ -73,6 +76,8 @@ pub struct ElementFaults {
     pub drops: f64,
     /// The last picture of every append reaches a little into what follows, as times that were rounded let it.
     pub overruns: bool,
+    /// Where it was to begin is lost when its metadata comes.
+    pub forgets_start: bool,
 }
 
 impl Default for Element {
@@ -93,6 +98,7 @@ impl Default for Element {
             duration: None,
             buffers: Vec::new(),
             open: false,
+            unplaced: false,
             seeking: false,
             ended: false,
             end_of_stream: false,
@@ -215,6 +221,7 @@ impl Element {
         self.duration = None;
         self.seekable = None;
         self.open = false;
+        self.unplaced = false;
         self.seeking = false;
         self.ended = false;
         self.end_of_stream = false;
@@ -270,6 +277,7 @@ impl Element {
                 let buffer = self.buffer(kind)?;
                 let (ranges, end) = (buffer.ranges(), buffer.end());
                 self.duration = self.duration.map(|duration| duration.max(end.unwrap_or(duration)));
+                self.begin();
                 Ok(ranges)
             }
         }
@@ -319,9 +327,47 @@ impl Element {
 
     /// Sets `currentTime`, as native controls do.
     pub fn seek(&mut self, to: MediaTime) {
-        self.position = to.min(self.duration.unwrap_or(MediaTime::MAX)).max(MediaTime::ZERO);
-        self.ended = false;
-        self.seeking = true;
+        if self.ready_state() == ReadyState::HaveNothing {
+            self.position = to.max(MediaTime::ZERO);
+            self.unplaced = true;
+            return;
+        }
+        // HTML §4.8.11.9: as near as it may go, and nowhere if it may go nowhere.
+        self.seeking = false;
+        if let Some(TimeRange { start, end }) = self.goes_to() {
+            self.position = to.clamp(start, end);
+            self.ended = false;
+            self.seeking = true;
+        }
+    }
+
+    /// With its metadata it goes to where it was told to begin, if it may.
+    fn begin(&mut self) {
+        if self.unplaced && self.ready_state() > ReadyState::HaveNothing {
+            let to = core::mem::replace(&mut self.position, MediaTime::ZERO);
+            self.unplaced = false;
+            if !self.faults.forgets_start {
+                self.seek(to);
+            }
+        }
+    }
+
+    /// `seekable` (MSE §9): what has no end may be sought where the player said, and where media is held.
+    fn goes_to(&self) -> Option<TimeRange> {
+        let end = self.duration.filter(|end| *end < MediaTime::MAX);
+        if let Some(end) = end {
+            return Some(TimeRange { start: MediaTime::ZERO, end });
+        }
+        let held = || self.buffers.iter().flat_map(SourceBuffer::ranges);
+        let last = held().map(|range| range.end).max();
+        match (self.seekable, last) {
+            (Some(told), Some(last)) => {
+                let first = held().map(|range| range.start).min().unwrap_or(told.start);
+                Some(TimeRange { start: told.start.min(first), end: told.end.max(last) })
+            }
+            (None, last) => Some(TimeRange { start: MediaTime::ZERO, end: last? }),
+            (told, None) => told,
+        }
     }
 
     /// The decoder gives up.

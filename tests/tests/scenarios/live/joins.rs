@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kinora_core::Config;
 use kinora_core::config::LiveConfig;
-use kinora_core::io::{Event, Input, Source};
+use kinora_core::io::{Event, Input, PlaybackStatus, Source};
 use kinora_core::time::MediaTime;
 use kinora_tests::world::content::FaultKind;
 use kinora_tests::world::live::Broadcast;
@@ -114,5 +114,62 @@ fn who_is_there_before_the_beginning_starts_with_a_quality_that_fits() {
         });
         assert_eq!(world.requests_for("v720/100."), 0);
         assert!(errors(&world).is_empty());
+    }
+}
+
+/// What the media source before it was told of where it may go, another has not heard.
+#[test]
+fn where_it_was_when_its_media_source_is_made_anew() {
+    for way in ALL {
+        let mut world = playing(way);
+        world.run_for(Duration::from_secs(10));
+        let before = latency(&world, zero(&world, way));
+        world.element.fail("the decoder died");
+        world.run_for(Duration::from_secs(10));
+        let behind = latency(&world, zero(&world, way));
+        assert!((before - 0.6..before + 1.5).contains(&behind), "{way:?}: {before}, {behind} s");
+        assert!(errors(&world).is_empty(), "{way:?}");
+    }
+}
+
+/// Nor has it where nothing has been published since.
+#[test]
+fn where_it_was_in_another_media_source_though_nothing_is_published() {
+    for way in [Way::Hls, Way::LowLatencyHls, Way::Timeline, Way::Patched] {
+        let broadcast = Broadcast { stale: Some((20_000, 80_000)), ..way.broadcast() };
+        let url = way.url(&broadcast);
+        let mut world = super::world(broadcast, Network::constant(8_000));
+        start(&mut world, &url);
+        world.run_for(Duration::from_secs(40));
+        world.act(&Action::Seek(world.element.position - MediaTime::from_secs(16)));
+        world.run_for(Duration::from_secs(3));
+        let before = world.element.position;
+        world.element.fail("the decoder died");
+        world.run_for(Duration::from_secs(3));
+        let played = world.element.position - before;
+        assert!((1.0..4.0).contains(&played.seconds()), "{way:?}: {} s", played.seconds());
+    }
+}
+
+/// Without metadata an element keeps in mind where to begin, and one that loses it is sent there again.
+#[test]
+fn where_it_belongs_though_the_element_forgot_where_to_begin() {
+    for way in ALL {
+        for waits in [false, true] {
+            let broadcast = way.broadcast();
+            let url = way.url(&broadcast);
+            let mut world = super::world(broadcast, Network::constant(8_000));
+            world.element.faults.forgets_start = true;
+            world.element.faults.refuses_autoplay = waits;
+            world.load(&url);
+            world.run_for(Duration::from_secs(8));
+            let status = if waits { PlaybackStatus::Paused } else { PlaybackStatus::Playing };
+            assert_eq!(world.player.state().status, status, "{way:?}");
+            world.act(&Action::Play);
+            world.run_for(Duration::from_secs(4));
+            let behind = latency(&world, zero(&world, way));
+            let most = if matches!(way, Way::LowLatencyHls | Way::Chunked) { 2.6 } else { 8.6 };
+            assert!(behind < most, "{way:?}, {waits}: {behind} s behind");
+        }
     }
 }
