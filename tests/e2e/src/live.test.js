@@ -16,6 +16,10 @@ const LATE = 0.4;
 /** A machine that is busy for a moment gets another chance. */
 const ATTEMPTS = 3;
 const LOOK_EVERY_MS = 250;
+/** A broadcast of this age is further on than any player buffers, and its beginning has left the window. */
+const OLD_MS = 75_000;
+/** Long enough to begin, on a busy machine; who waits longer waits for ever. */
+const BEGINS_MS = 10_000;
 
 let stage;
 let live;
@@ -72,6 +76,22 @@ test('a broadcast that ends is played to its end', async () => {
     }
   } finally {
     await ending.kill();
+  }
+});
+
+test('a broadcast that is old is joined where it is live', async () => {
+  await new Promise((done) => setTimeout(done, Math.max(0, live.start + OLD_MS - Date.now())));
+  for (const manifest of ['master.m3u8', 'manifest.mpd']) {
+    const page = await stage.player();
+    await page.evaluate((url) => void film.play(url), `${live.url}/${manifest}`);
+    await page.waitForFunction(() => film.video.readyState >= 3, null, { timeout: BEGINS_MS });
+    // It begins there, and does not find its way later.
+    const behind = () => film.video.seekable.end(0) - film.video.currentTime;
+    const begins = await page.evaluate(behind);
+    assert.ok(begins < LATENCY, `${manifest}: begins ${begins} s before where it is live`);
+    await settles(page);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
   }
 });
 
