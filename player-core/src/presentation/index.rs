@@ -78,6 +78,25 @@ impl Segment {
         let by_rate = |rate: u64| (rate as f64 * self.duration.seconds() / 8.0) as u64;
         self.size.or_else(|| self.bit_rate.map(by_rate))
     }
+
+    /// A whole resource that needs the first initialisation segment, and of which nothing else is told.
+    #[cfg(test)]
+    pub(crate) fn plain(number: u64, start: MediaTime, duration: MediaTime, url: &str) -> Self {
+        Self {
+            number,
+            start,
+            duration,
+            url: url.to_owned(),
+            range: None,
+            init: Some(0),
+            discontinuity: 0,
+            size: None,
+            gap: false,
+            wall_time: None,
+            key: None,
+            bit_rate: None,
+        }
+    }
 }
 
 /// What a decoder needs before any media segment that names it (`EXT-X-MAP`, `Initialization`).

@@ -70,20 +70,7 @@ pub(super) fn outputs(
         estimate: abr.estimate(),
         candidates: Vec::new(),
     };
-    let segment = Segment {
-        number: 1,
-        start: MediaTime::ZERO,
-        duration: all.end,
-        url: String::new(),
-        range: None,
-        init: Some(0),
-        discontinuity: 0,
-        size: None,
-        gap: false,
-        wall_time: None,
-        key: None,
-        bit_rate: None,
-    };
+    let segment = Segment::plain(1, MediaTime::ZERO, all.end, "");
     let chosen = Chosen {
         key,
         segment,

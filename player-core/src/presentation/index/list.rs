@@ -627,20 +627,9 @@ mod tests {
         let list = builder.finish();
         assert_eq!(list.text.text, "1.m4s/2.m4s");
         let segments: Vec<_> = (0..4).map(|position| list.get(position)).collect();
-        let expected = |number, start, duration, url: &str| Segment {
-            number,
-            start: MediaTime::from_secs(start),
-            duration: MediaTime::from_secs(duration),
-            url: url.into(),
-            range: None,
-            init: Some(0),
-            discontinuity: 0,
-            size: None,
-            gap: false,
-            wall_time: None,
-            key: None,
-            bit_rate: None,
-        };
+        let at = MediaTime::from_secs;
+        let expected =
+            |number, start, duration, url| Segment::plain(number, at(start), at(duration), url);
         assert_eq!(
             segments,
             [

@@ -22,34 +22,18 @@ fn a_film_in_fragments() {
     assert_eq!(
         playlist.index.iter().collect::<Vec<_>>(),
         [
-            Segment {
-                number: 5,
-                start: MediaTime::ZERO,
-                duration: MediaTime::from_secs(4),
-                url: "https://cdn.example/film/1.m4s".into(),
-                range: None,
-                init: Some(0),
-                discontinuity: 0,
-                size: None,
-                gap: false,
-                wall_time: None,
-                key: None,
-                bit_rate: None,
-            },
-            Segment {
-                number: 6,
-                start: MediaTime::from_secs(4),
-                duration: MediaTime::from_millis(3500),
-                url: "https://cdn.example/film/2.m4s".into(),
-                range: None,
-                init: Some(0),
-                discontinuity: 0,
-                size: None,
-                gap: false,
-                wall_time: None,
-                key: None,
-                bit_rate: None,
-            },
+            Segment::plain(
+                5,
+                MediaTime::ZERO,
+                MediaTime::from_secs(4),
+                "https://cdn.example/film/1.m4s"
+            ),
+            Segment::plain(
+                6,
+                MediaTime::from_secs(4),
+                MediaTime::from_millis(3500),
+                "https://cdn.example/film/2.m4s"
+            ),
         ]
     );
     let init = InitSegment { url: "https://cdn.example/film/init.mp4".into(), range: None };
