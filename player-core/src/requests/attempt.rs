@@ -190,7 +190,13 @@ impl Attempt {
             return None;
         };
         let (url, reason) = (self.url().to_owned(), reason.to_owned());
-        Some(Fault::Passing(Error::Interrupted { url, reason }))
+        let error = Error::Interrupted { url, reason };
+        // Where all that was asked for has come, too little was asked for, and would be again.
+        let asked = self.wish.range.and_then(|range| range.length);
+        Some(match asked.is_some_and(|asked| self.received >= asked) {
+            true => Fault::Final(error),
+            false => Fault::Passing(error),
+        })
     }
 
     pub(super) fn complete(self) -> Outcome {

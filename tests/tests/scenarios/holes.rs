@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use kinora_core::error::ErrorCode;
 use kinora_core::io::Warning;
 use kinora_tests::world::content::{FaultKind, Film};
+use kinora_tests::world::film::Addressing;
 use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::network::Network;
 use kinora_tests::world::{assert_replays, seconds};
@@ -51,4 +53,25 @@ fn it_is_filled_and_shown() {
         assert_eq!(jumps.count(), 0);
         assert_replays(&world);
     }
+}
+
+/// An index that came damaged says too little of a segment: asking for that again brings no more.
+#[test]
+fn one_for_which_too_little_is_asked_is_not_waited_for() {
+    let film = Film {
+        seconds: 15,
+        rungs: vec![(250, 240)],
+        audio_kbps: Some(128),
+        segment_seconds: 4,
+        samples: 1,
+        addressing: Addressing::OneFile,
+        ..Film::default()
+    };
+    let mut origin = film.publish(BASE);
+    origin.fail("audio/media-0.mp4", 1, FaultKind::Corrupt(78));
+    let mut world = world_of(origin, Network::constant(8_000));
+    world.load(&dash());
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(fatal(&world).map(|error| error.code), Some(ErrorCode::NetworkInterrupted));
+    assert!(world.requests_for("audio/media-0.mp4") < 10);
 }
