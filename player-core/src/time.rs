@@ -259,6 +259,29 @@ impl WallTime {
     }
 }
 
+impl Add<MediaTime> for WallTime {
+    type Output = Self;
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    fn add(self, span: MediaTime) -> Self {
+        Self(self.0.saturating_add(span.micros()))
+    }
+}
+
+impl Sub<MediaTime> for WallTime {
+    type Output = Self;
+    fn sub(self, span: MediaTime) -> Self {
+        self + -span
+    }
+}
+
+impl Sub for WallTime {
+    type Output = MediaTime;
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    fn sub(self, earlier: Self) -> MediaTime {
+        MediaTime::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

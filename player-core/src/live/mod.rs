@@ -36,9 +36,7 @@ const SEGMENTS_BEHIND: i64 = 3;
 const LEAST_JUMP: MediaTime = MediaTime::from_secs(5);
 /// Latencies outside of this are those of clocks that are wrong.
 const SANE_LAG: (MediaTime, MediaTime) = (MediaTime::from_secs(-2), MediaTime::from_secs(120));
-/// An encoder that is later than this will not get better by being waited for,
-const MOST_LATE: MediaTime = MediaTime::from_secs(60);
-/// and what is asked for within so much of when it could be tells how late it may be.
+/// What is asked for within so much of when it could be tells how late it may be.
 const LEAST_LATE: MediaTime = MediaTime::from_millis(50);
 /// Each segment that comes at once is followed by one that is asked for so much sooner.
 const SOONER: MediaTime = MediaTime::from_millis(5);
@@ -54,7 +52,7 @@ pub(crate) struct Live {
     pub(crate) keeper: Keeper,
     /// Playback has been placed.
     pub(crate) joined: bool,
-    /// Segments come so much later than they should by the clock, as far as asking for them has shown.
+    /// Segments come so much later than they should by the clock, as far as asking for them, or what is listed, has shown.
     pub(crate) lateness: MediaTime,
     /// Counts what has brought something to fetch.
     pub(crate) version: u32,
@@ -169,6 +167,7 @@ impl Live {
         let wall = self.clock.now(cx.now);
         if let Some(mpd) = &mut self.mpd {
             mpd.tick(cx, requests, presentation, wall);
+            self.lateness = mpd.lateness(presentation, wall, cx.now).unwrap_or(self.lateness);
         }
     }
 
@@ -241,7 +240,7 @@ impl Live {
     pub(crate) fn learn_lateness(&mut self, late: Duration, early: bool) {
         let late = MediaTime::from_duration(late);
         if early {
-            self.lateness = self.lateness.max(late).min(MOST_LATE);
+            self.lateness = self.lateness.max(late);
         } else if late <= self.lateness + LEAST_LATE {
             // It may have been the network once; what is too little is found again.
             let less = MediaTime::from_flicks(self.lateness.flicks() / 256);
@@ -278,9 +277,8 @@ impl Live {
             let (delay, low_latency) = self.playlists.hold_back()?;
             let reference = self.playlists.edge(now)?.max(end);
             let step = self.playlists.step()?;
-            let published = wall.zip(self.playlists.wall_time_at(presentation, reference)).map(
-                |(now, then)| MediaTime::from_micros(now.micros().saturating_sub(then.micros())),
-            );
+            let published = wall.zip(self.playlists.wall_time_at(presentation, reference));
+            let published = published.map(|(now, then)| now - then);
             let lag = sane(published).unwrap_or(MediaTime::ZERO);
             let delay = asked.map_or(delay, |asked| (asked - lag).max(step));
             let margin = self.playlists.margin();
@@ -288,17 +286,14 @@ impl Live {
         }
         let wall = wall?;
         let reference = availability::media_time(live, wall)?;
-        let window = availability::window(presentation, wall)?;
-        // What an encoder is late with is not there yet.
-        let end = (window.end.min(reference) - self.lateness).max(window.start);
+        // What an encoder is late with is not there yet, and not gone as early.
+        let window = availability::window(presentation, wall - self.lateness)?;
+        let end = window.end.min(reference - self.lateness).max(window.start);
         let window = TimeRange { end, ..window };
         let segment = mpd::longest_segment(presentation).unwrap_or(MediaTime::from_secs(2));
         let chunk = chunk_duration(presentation, segment);
         let tie = self.reference.or_else(|| reference_time(presentation, service));
-        let lag = tie.and_then(|(then, media)| {
-            let since = MediaTime::from_micros(wall.micros().saturating_sub(then.micros()));
-            sane(Some(media + since - reference))
-        });
+        let lag = tie.and_then(|(then, media)| sane(Some(media + (wall - then) - reference)));
         let lag = lag.unwrap_or(MediaTime::ZERO);
         let wanted = service.and_then(|service| service.latency?.target);
         let delay = match (asked, wanted) {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{backoff, complain};
 use crate::context::Context;
 use crate::io::{RequestKind, Warning};
-use crate::manifest::dash::Document;
+use crate::manifest::dash::{Document, availability};
 use crate::presentation::{Presentation, Segments};
 use crate::requests::{Requests, Ticket, Wish};
 use crate::support;
@@ -15,6 +15,9 @@ use crate::time::{MediaTime, Timestamp, WallTime};
 const LEAST: Duration = Duration::from_millis(500);
 /// Nor, as long as it brings something new now and then, less often than this.
 const MOST: Duration = Duration::from_secs(3600);
+
+/// A list that ends no more segments ago than this is on time.
+const MOST_SEGMENTS_LATE: i64 = 2;
 
 /// The MPD of a live presentation.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Mpd {
     due: Option<Timestamp>,
     asked: Timestamp,
     changed: Timestamp,
+    /// How far ahead of the player's own time its list ends at worst when it is asked for, and what it may be late.
+    listed: Option<(MediaTime, MediaTime)>,
     /// Answers in a row that brought nothing new.
     silent: u32,
     /// It is asked for sooner than it says,
@@ -63,6 +68,7 @@ impl Mpd {
             due: None,
             asked,
             changed: now,
+            listed: None,
             silent: 0,
             hurried: false,
             hurries: 0,
@@ -71,6 +77,7 @@ impl Mpd {
             stalled: false,
             reloads: 0,
         };
+        mpd.measure(presentation);
         mpd.plan(presentation, now);
         mpd
     }
@@ -143,6 +150,32 @@ impl Mpd {
         self.reloads += 1;
     }
 
+    /// What is listed is there, and how far that goes tells how late it comes: as late as it has been, unless it is
+    /// clearly better.
+    fn measure(&mut self, presentation: &Presentation) {
+        if let (_, Some(end)) = reach(presentation)
+            && let Some(segment) = listed_segment(presentation)
+        {
+            let ahead = end - time(self.asked);
+            let slack = segment.times(MOST_SEGMENTS_LATE);
+            let (worst, _) = self.listed.unwrap_or((ahead, slack));
+            self.listed = Some((worst.clamp(ahead - slack, ahead), slack));
+        }
+    }
+
+    /// Of one that lists segments: how late they come by the clock that says `wall` at `now`, if that is late.
+    pub(super) fn lateness(
+        &self,
+        presentation: &Presentation,
+        wall: Option<WallTime>,
+        now: Timestamp,
+    ) -> Option<MediaTime> {
+        let (worst, slack) = self.listed?;
+        let late =
+            availability::media_time(presentation.live.as_ref()?, wall?)? - time(now) - worst;
+        Some(if late > slack { late } else { MediaTime::ZERO })
+    }
+
     /// When [`tick`](Self::tick) has something to do.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.due.filter(|_| self.request.is_none())
@@ -209,6 +242,7 @@ impl Mpd {
     fn note(&mut self, cx: &mut Context<'_>, presentation: &Presentation, changed: bool) {
         if changed || presentation.live.is_none() {
             self.changed = cx.now;
+            self.measure(presentation);
             self.silent = 0;
             self.hurries = 0;
             self.wanting = None;
@@ -233,6 +267,10 @@ impl Mpd {
             cx.out.warn(Warning::ManifestStalled { url: self.url.clone(), silence_ms });
         }
     }
+}
+
+fn time(at: Timestamp) -> MediaTime {
+    MediaTime::from_micros(i64::try_from(at.micros()).unwrap_or(i64::MAX))
 }
 
 /// Length of the last segments of the newest period.

@@ -16,7 +16,7 @@ use crate::media;
 use crate::presentation::{Segment, SegmentIndex, Segments};
 use crate::requests::OriginId;
 use crate::telemetry::{TimerReason, TimerState};
-use crate::time::{MediaTime, TimeRange, Timestamp, WallTime};
+use crate::time::{MediaTime, TimeRange, Timestamp};
 
 /// A segment that ought to be there is asked for so often before it is passed over,
 const MOST_MISSING: u32 = 6;
@@ -98,8 +98,7 @@ impl Stream {
             return found.map_or(Next::Over, |(_, segment)| Next::Here(Located::whole(segment)));
         };
         // All of it comes a little later than it says, if what came before did.
-        let late = world.live.lateness.micros();
-        let known = WallTime::from_micros(wall.micros().saturating_sub(late));
+        let known = wall - world.live.lateness;
         let there = availability::segments(presentation, representation, known);
         let Some((position, segment)) = found else {
             if presentation.periods.len() > key.period + 1 {
@@ -114,15 +113,11 @@ impl Stream {
             return Next::Skip(first.start);
         }
         let chunked = representation.chunked.as_ref();
-        let complete = live.origin.map(|origin| {
-            let micros = origin.micros().saturating_add(segment.end().micros());
-            WallTime::from_micros(micros)
-        });
-        let early = chunked.map_or(0, |chunked| chunked.offset.micros());
-        let promised = complete.filter(|_| !index.is_listed()).and_then(|complete| {
-            let there = WallTime::from_micros(complete.micros().saturating_sub(early));
-            world.live.clock.when(there, world.cx.now)
-        });
+        let complete = live.origin.map(|origin| origin + segment.end());
+        let early = chunked.map_or(MediaTime::ZERO, |chunked| chunked.offset);
+        let promised = complete
+            .filter(|_| !index.is_listed())
+            .and_then(|complete| world.live.clock.when(complete - early, world.cx.now));
         if position >= there.end {
             let now = world.cx.now;
             let at = promised.map(|at| at + world.live.lateness.to_duration());
@@ -139,10 +134,10 @@ impl Stream {
             self.wait = Some(TimerState { reason: TimerReason::Availability, at });
             return Next::Later;
         }
-        let left = complete.map_or(0, |complete| complete.micros().saturating_sub(wall.micros()));
+        let left = complete.map_or(MediaTime::ZERO, |complete| complete - wall);
         Next::Here(Located {
             chunked: chunked.is_some_and(|chunked| !chunked.complete),
-            growing: Duration::from_micros(u64::try_from(left).unwrap_or(0)),
+            growing: left.to_duration(),
             there: promised,
             ..Located::whole(segment)
         })
@@ -287,7 +282,9 @@ impl Stream {
         if let Fetch::Segment { chosen, .. } = &mut self.fetch
             && let Some(there) = chosen.there.take()
         {
-            world.live.learn_lateness(chosen.asked.since(there), self.setbacks.early);
+            // One that is later will not get better by being waited for.
+            let late = chosen.asked.since(there).min(MOST_LATE);
+            world.live.learn_lateness(late, self.setbacks.early);
         }
     }
 

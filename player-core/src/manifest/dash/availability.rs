@@ -79,7 +79,7 @@ pub fn target(presentation: &Presentation, now: WallTime) -> Option<MediaTime> {
 /// (§5.4.1): from then on it must be loaded again before more is fetched. None: for ever.
 pub fn valid_until(presentation: &Presentation, loaded: WallTime) -> Option<WallTime> {
     let period = presentation.update.period.filter(|_| presentation.live.is_some())?;
-    Some(WallTime::from_micros(loaded.micros().saturating_add(period.micros())))
+    Some(loaded + period)
 }
 
 #[cfg(test)]

@@ -67,18 +67,13 @@ pub(super) fn update(mpd: Element<'_>, url: &str, dynamic: bool) -> Update {
             Name::Location => update.locations.push(link()),
             Name::PatchLocation => {
                 let ttl = element.get(Name::Ttl).and_then(decimal::seconds);
-                let until = published.zip(ttl).map(|(published, ttl)| after(published, ttl));
+                let until = published.zip(ttl).map(|(published, ttl)| published + ttl);
                 update.patches.push((link(), until));
             }
             _ => {}
         }
     }
     update
-}
-
-/// So long after a moment.
-pub(super) fn after(moment: WallTime, span: MediaTime) -> WallTime {
-    WallTime::from_micros(moment.micros().saturating_add(span.micros()))
 }
 
 /// `ServiceDescription` (Annex K).

@@ -83,8 +83,7 @@ struct Date {
 impl Date {
     /// The date of another time.
     fn at(self, time: MediaTime) -> WallTime {
-        let since = (time - self.start).micros();
-        WallTime::from_micros(self.wall.micros().saturating_add(since))
+        self.wall + (time - self.start)
     }
 
     /// Whether the date of a time is this.
@@ -310,8 +309,7 @@ impl List {
     pub(super) fn time_at(&self, wall: WallTime) -> Option<MediaTime> {
         let following = self.dates.partition_point(|date| date.wall <= wall);
         let date = self.dates.get(following.saturating_sub(1))?;
-        let micros = wall.micros().saturating_sub(date.wall.micros());
-        Some(date.start + MediaTime::from_scaled(micros, 1_000_000))
+        Some(date.start + (wall - date.wall))
     }
 
     /// Whether a segment says its date, or one before it does.

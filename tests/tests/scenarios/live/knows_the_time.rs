@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinora_core::io::Event;
 use kinora_core::telemetry::ClockSource;
+use kinora_core::time::Timestamp;
 use kinora_tests::world::content::FaultKind;
 use kinora_tests::world::invariants::Invariant;
 use kinora_tests::world::live::Broadcast;
@@ -53,7 +54,12 @@ fn a_server_that_does_not_tell_the_time_at_once_is_soon_asked_again() {
     });
     let behind = latency(&world, zero(&world, way));
     assert!(behind < 8.6, "{behind} s behind");
-    assert_eq!(live(&world).clock, Some(ClockSource::UtcTiming));
+    let left = Timestamp::from_micros(25_000_000).since(world.now());
+    world.run_until("the time", left, |world| live(world).clock == Some(ClockSource::UtcTiming));
+    world.run_for(Duration::from_secs(10));
+    let behind = latency(&world, zero(&world, way));
+    assert!(behind < 8.6, "{behind} s behind once the time is known");
+    assert_eq!(stalls(&world), 0);
 }
 
 #[test]

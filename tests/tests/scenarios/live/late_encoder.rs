@@ -66,6 +66,27 @@ fn is_followed_as_far_behind_as_it_is() {
     }
 }
 
+/// The clock would have it that all that is listed has gone.
+#[test]
+fn is_followed_where_it_is_later_than_its_window_is_long() {
+    for way in [Way::Timeline, Way::Patched] {
+        for seconds in [5, 10, 20, 25, 27, 28, 29, 30, 31, 33, 45, 70, 3_600] {
+            let broadcast = Broadcast { window_s: 30, drift_ppm: -1_000, ..way.broadcast() };
+            let url = way.url(&broadcast);
+            let mut world = world(broadcast, Network::constant(8_000));
+            world.act(&Action::Sleep(Duration::from_secs(seconds * 1_000)));
+            start(&mut world, &url);
+            world.run_for(Duration::from_secs(10));
+            let (before, began) = (stalls(&world), world.element.position);
+            world.run_for(Duration::from_secs(100));
+            assert_eq!(stalls(&world), before, "{way:?} {seconds}");
+            let played = world.element.position - began;
+            assert!(played > self::seconds(98), "{way:?} {seconds}: {played}");
+            assert!(errors(&world).is_empty());
+        }
+    }
+}
+
 #[test]
 fn is_not_what_makes_a_hole_where_more_has_come() {
     let broadcast = Way::Number.broadcast();

@@ -128,10 +128,7 @@ impl MediaPlaylist {
     /// What following it takes; none if it has ended.
     pub fn timing(&self) -> Option<Live> {
         let start = self.index.start();
-        let origin = self.index.wall_time_at(start).map(|wall| {
-            let micros = wall.micros().saturating_sub(start.micros());
-            crate::time::WallTime::from_micros(micros)
-        });
+        let origin = self.index.wall_time_at(start).map(|wall| wall - start);
         self.live.then(|| Live {
             origin,
             // Three target durations, unless the server says (RFC 8216bis §4.4.3.8).

@@ -366,10 +366,8 @@ impl Placement {
             }
         }
         let missed = first.checked_sub(held_next).filter(|_| !restarts);
-        let by_date = held.wall_time_at(held_end).zip(new.date_of(first)).map(|(held, new)| {
-            let micros = new.micros().saturating_sub(held.micros());
-            MediaTime::from_scaled(micros.max(0), 1_000_000)
-        });
+        let by_date = held.wall_time_at(held_end).zip(new.date_of(first));
+        let by_date = by_date.map(|(held, new)| (new - held).max(MediaTime::ZERO));
         // Without dates, what is not known is taken to be as long as it may be.
         let length = target.times(i64::try_from(missed.unwrap_or(0)).unwrap_or(i64::MAX));
         let shift = held_end + by_date.unwrap_or(length) - start;
@@ -394,10 +392,7 @@ impl Placement {
 fn another(held: &List, new: &List, number: u64, target: MediaTime) -> bool {
     let dates = held.date_of(number).zip(new.date_of(number));
     held.compare(new, number) == Some(Difference::Url)
-        && dates.is_some_and(|(held, new)| {
-            let micros = new.micros().saturating_sub(held.micros());
-            micros.saturating_abs() > target.micros()
-        })
+        && dates.is_some_and(|(held, new)| (new - held).abs() > target)
 }
 
 impl Refreshed {
