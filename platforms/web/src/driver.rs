@@ -12,12 +12,11 @@ use kinora_core::time::Timestamp;
 use kinora_core::{Config, Player};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Performance, WorkerGlobalScope};
 
 use crate::keys::{self, KeyHost};
 use crate::net::Network;
 use crate::sink::{self, Sink};
-use crate::{convert, net};
+use crate::{convert, net, scope};
 
 /// A handle on one running player; clones share it.
 #[derive(Clone)]
@@ -30,8 +29,6 @@ struct Shared {
     emit: Function,
     filtered_fetch: Option<Function>,
     network: Network,
-    scope: WorkerGlobalScope,
-    clock: Performance,
     timer: RefCell<Timer>,
 }
 
@@ -51,9 +48,7 @@ impl Driver {
         filtered_fetch: Option<Function>,
         config: Config,
     ) -> Self {
-        let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-        let clock = scope.performance().expect_throw("a worker has a clock");
-        let player = Player::new(config, read(&clock));
+        let player = Player::new(config, now());
         let driver = Self(Rc::new(Shared {
             player: RefCell::new(player),
             sink,
@@ -61,8 +56,6 @@ impl Driver {
             emit,
             filtered_fetch,
             network: Network::default(),
-            scope,
-            clock,
             timer: RefCell::default(),
         }));
         let weak = Rc::downgrade(&driver.0);
@@ -100,12 +93,8 @@ impl Driver {
         &self.0.network
     }
 
-    pub(crate) fn scope(&self) -> &WorkerGlobalScope {
-        &self.0.scope
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
-        read(&self.0.clock)
+        now()
     }
 
     pub(crate) fn state(&self) -> State {
@@ -165,21 +154,14 @@ impl Driver {
             return;
         }
         if let Some(handle) = timer.handle.take() {
-            self.0.scope.clear_timeout_with_handle(handle);
+            scope::clear_timeout(handle);
         }
         timer.due = due;
         let (Some(due), Some(callback)) = (due, &timer.callback) else { return };
         // Rounded up: a timer that comes early would only be set again.
         let millis = (due.since(self.now()).as_micros() as u64).div_ceil(1000);
         let millis = i32::try_from(millis).unwrap_or(i32::MAX);
-        timer.handle = self
-            .0
-            .scope
-            .set_timeout_with_callback_and_timeout_and_arguments_0(
-                callback.as_ref().unchecked_ref(),
-                millis,
-            )
-            .ok();
+        timer.handle = Some(scope::set_timeout(callback.as_ref(), millis));
     }
 
     fn wake(&self) {
@@ -196,6 +178,6 @@ impl Driver {
     }
 }
 
-fn read(clock: &Performance) -> Timestamp {
-    Timestamp::from_micros((clock.now() * 1000.0) as u64)
+fn now() -> Timestamp {
+    Timestamp::from_micros((scope::now() * 1000.0) as u64)
 }

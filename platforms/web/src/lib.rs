@@ -13,6 +13,7 @@ mod driver;
 mod keys;
 mod net;
 mod panic;
+mod scope;
 mod session;
 mod sink;
 

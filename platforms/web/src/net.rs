@@ -14,10 +14,11 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     AbortController, AbortSignal, Headers, ReadableStreamDefaultReader, RequestInit, Response,
-    ResponseType, WorkerGlobalScope,
+    ResponseType,
 };
 
 use crate::driver::Driver;
+use crate::scope;
 
 /// No oftener than this is progress reported, in microseconds.
 const PROGRESS_INTERVAL_US: u64 = 50_000;
@@ -113,7 +114,7 @@ async fn transfer(
     signal: Option<&AbortSignal>,
 ) -> Result<(), RequestFailure> {
     let id = request.id;
-    let response = respond(driver.scope(), driver.filtered_fetch(), request, signal).await?;
+    let response = respond(driver.filtered_fetch(), request, signal).await?;
     if !driver.network().runs(id) {
         return Ok(());
     }
@@ -145,7 +146,6 @@ async fn transfer(
 /// `filtered` takes the request, its kind and the kind of media, and fetches what the app's filters
 /// make of it.
 async fn respond(
-    scope: &WorkerGlobalScope,
     filtered: Option<&Function>,
     request: &Request,
     signal: Option<&AbortSignal>,
@@ -173,7 +173,7 @@ async fn respond(
                 fetch.call3(&JsValue::UNDEFINED, &asked, &request.kind.name().into(), &media);
             promise.map_err(invalid)?.unchecked_into()
         }
-        None => scope.fetch_with_request(&asked),
+        None => scope::fetch(&asked),
     };
     if request.kind == RequestKind::Manifest {
         // Browsers compile code when it first runs: better while this is on its way than when it is there.
@@ -283,7 +283,7 @@ impl<'a> Body<'a> {
             }
             _ => {}
         }
-        let from_cache = came_from_cache(self.driver.scope(), url);
+        let from_cache = came_from_cache(url);
         self.driver.handle(Input::BodyEnd { id, received: self.received, from_cache });
     }
 }
@@ -334,11 +334,9 @@ impl BoxHunt {
 
 /// Whether the browser says that the last transfer from `url` came out of its cache. The record is
 /// dropped afterwards, so that there is always room for the next.
-fn came_from_cache(scope: &WorkerGlobalScope, url: &str) -> bool {
-    let Some(clock) = scope.performance() else { return false };
-    let clock: ResourceTimings = clock.unchecked_into();
-    let last = clock.entries(url, "resource").pop();
-    clock.clear();
+fn came_from_cache(url: &str) -> bool {
+    let last = scope::transfers(url, "resource").pop();
+    scope::clear_transfers();
     if last.is_undefined() {
         return false;
     }
@@ -361,11 +359,4 @@ extern "C" {
     fn done(this: &ReadResult) -> bool;
     #[wasm_bindgen(method, getter)]
     fn value(this: &ReadResult) -> Uint8Array;
-
-    /// The part of `Performance` that lists transfers.
-    type ResourceTimings;
-    #[wasm_bindgen(method, js_name = getEntriesByName)]
-    fn entries(this: &ResourceTimings, name: &str, kind: &str) -> Array;
-    #[wasm_bindgen(method, js_name = clearResourceTimings)]
-    fn clear(this: &ResourceTimings);
 }
