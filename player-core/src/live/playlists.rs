@@ -514,6 +514,8 @@ impl Playlists {
         if let Some(by) = shift {
             own.playlist.shift(by);
         }
+        // As in one that has stopped, what was known of the edge is of before the break.
+        own.edges.clear();
         own.note_edge(now);
         if let Some(index) = index_mut(presentation, own.key) {
             core::mem::swap(index, &mut own.playlist.index);

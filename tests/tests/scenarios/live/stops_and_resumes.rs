@@ -112,14 +112,23 @@ fn a_quality_that_is_new_after_a_sleep_is_put_where_it_is_by_now() {
 /// What an encoder has made meanwhile is told by the numbers of its segments better than by a clock that is not its own.
 #[test]
 fn a_device_that_slept_for_long_goes_on_where_the_encoder_is_whose_clock_is_another() {
-    for drift_ppm in [-1_000, 1_000] {
-        let broadcast = Broadcast { dated: false, drift_ppm, ..Way::LowLatencyHls.broadcast() };
+    for (drift_ppm, way, sleeps) in [
+        (-1_000, Way::LowLatencyHls, &[19_000][..]),
+        (1_000, Way::LowLatencyHls, &[19_000]),
+        // In between it has hardly been loaded.
+        (-1_000, Way::Hls, &[16_061, 12_780]),
+        (1_000, Way::Hls, &[16_061, 12_780]),
+    ] {
+        let broadcast = Broadcast { dated: false, drift_ppm, ..way.broadcast() };
         let url = broadcast.hls();
         let mut world = world(broadcast, Network::constant(8_000));
         start(&mut world, &url);
         world.run_for(Duration::from_secs(24));
-        world.act(&Action::Sleep(Duration::from_secs(19_000)));
-        world.run_for(Duration::from_secs(12));
+        for slept in sleeps {
+            world.act(&Action::Sleep(Duration::from_secs(*slept)));
+            world.run_for(Duration::from_millis(4_700));
+        }
+        world.run_for(Duration::from_secs(8));
         let (position, before) = (world.element.position, stalls(&world));
         world.run_for(Duration::from_secs(90));
         let played = (world.element.position - position).seconds();
