@@ -159,7 +159,7 @@ impl Mpd {
             let ahead = end - time(self.asked);
             let slack = segment.times(MOST_SEGMENTS_LATE);
             let (worst, _) = self.listed.unwrap_or((ahead, slack));
-            self.listed = Some((worst.clamp(ahead - slack, ahead), slack));
+            self.listed = Some((worst.max(ahead - slack).min(ahead), slack));
         }
     }
 
