@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinora_core::io::{Input, MediaKind, Selection, Source};
+use kinora_core::io::{Input, MediaKind, ReadyState, Selection, Source};
 use kinora_core::time::{MediaTime, WallTime};
 
 use super::{World, live};
@@ -43,6 +43,9 @@ impl World {
     pub fn act(&mut self, action: &Action) {
         match action {
             Action::Seek(to) => self.input(Input::Seek(*to)),
+            // Without metadata controls have no timeline to seek on.
+            Action::SeekByControls(_)
+                if self.element.state().ready_state == ReadyState::HaveNothing => {}
             Action::SeekByControls(to) => {
                 self.element.seek(*to);
                 self.invariants.tick(self.now);
