@@ -59,8 +59,11 @@ const film = {
 
   /** Moves the element, and resolves to the picture it then shows. */
   async seek(time) {
-    const frame = film.frame();
+    let frame = film.frame();
     film.video.currentTime = time;
+    // A picture of the place before may still be on its way to the screen.
+    const astray = ({ mediaTime }) => film.video.seeking && Math.abs(mediaTime - time) > 1;
+    while (astray(await frame)) frame = film.frame();
     return frame;
   },
 
